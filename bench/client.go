@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+)
+
+// patience is how long an answer may take. A benchmark that hangs says nothing.
+const patience = 30 * time.Second
+
+// client is a connection that asks the same again and again. It does no more than it must: it shares the processors
+// with what is measured.
+type client struct {
+	conn    net.Conn
+	r       *bufio.Reader
+	request []byte
+}
+
+func dial(address string) (*client, error) {
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return nil, err
+	}
+	return &client{conn: conn, r: bufio.NewReader(conn), request: requestText()}, nil
+}
+
+var (
+	statusOK      = []byte("HTTP/1.1 200 ")
+	contentLength = []byte("Content-Length: ")
+)
+
+// ask sends the request and reads the answer, which must be that of the origin.
+func (c *client) ask() error {
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(c.request); err != nil {
+		return err
+	}
+	line, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(line, statusOK) {
+		return fmt.Errorf("answer %q: expected %q", bytes.TrimSpace(line), statusOK)
+	}
+	length := -1
+	for len(line) > len("\r\n") {
+		if line, err = c.r.ReadSlice('\n'); err != nil {
+			return err
+		}
+		if value, ok := bytes.CutPrefix(line, contentLength); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return err
+			}
+		}
+	}
+	if length != len(body) {
+		return fmt.Errorf("an answer of %d bytes: expected %d", length, len(body))
+	}
+	_, err = c.r.Discard(length)
+	return err
+}

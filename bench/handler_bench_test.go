@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkForward asks every variant through Caddy's real reverse_proxy, whose transport answers at once.
+func BenchmarkForward(b *testing.B) {
+	for _, v := range variants {
+		b.Run(v.name, func(b *testing.B) { benchAsk(b, v, path) })
+	}
+}
+
+// BenchmarkDecide asks every variant of luaroute with an action that does nothing: what is left is ours.
+func BenchmarkDecide(b *testing.B) {
+	for _, v := range variants {
+		if v.script != "" {
+			b.Run(v.name, func(b *testing.B) { benchAsk(b, withNothing(v), path) })
+		}
+	}
+}
+
+// BenchmarkLookup asks for the route in the middle of many.
+func BenchmarkLookup(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		b.Run(fmt.Sprintf("%d_routes", n), func(b *testing.B) {
+			benchAsk(b, withNothing(manyRoutes(n)), fmt.Sprintf("/api/v%d/service%d/42", (n/2)%10, n/2))
+		})
+	}
+}
+
+func benchAsk(b *testing.B, v variant, path string) {
+	ask := asker(b, provision(b, v), "http://bench.example"+path)
+	if w := ask(); w.status >= 300 {
+		b.Fatalf("status %d, expected an answer", w.status)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		ask()
+	}
+}
+
+// manyRoutes is a variant with n routes that are data.
+func manyRoutes(n int) variant {
+	return variant{name: "many", script: fmt.Sprintf(`
+		for i = 0, %d do route:get("/api/v" .. i %% 10 .. "/service" .. i .. "/{id}", "origin") end`, n-1)}
+}

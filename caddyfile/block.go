@@ -1,0 +1,95 @@
+package caddyfile
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+// subdirective is one line or block that may stand in a block.
+type subdirective struct {
+	name  string
+	times times
+	read  reader
+}
+
+// reader stores what a subdirective says. Its helper holds the tokens of that subdirective only and stands on its name.
+type reader func(httpcaddyfile.Helper) error
+
+// times says how often a subdirective may be written in its block.
+type times int
+
+const (
+	once times = iota
+	oncePerName
+	often
+)
+
+// readBlock reads the block that opens on the current line, if there is one.
+func readBlock(h httpcaddyfile.Helper, allowed []subdirective) error {
+	before := map[string]caddyfile.Token{}
+	for nesting := h.Nesting(); h.NextBlock(nesting); {
+		segment := h.WithDispenser(h.NewFromNextSegment())
+		segment.Next()
+
+		i := slices.IndexFunc(allowed, func(s subdirective) bool { return s.name == segment.Val() })
+		if i < 0 {
+			return segment.Errf("unknown subdirective %q: expected %s", segment.Val(), names(allowed))
+		}
+		sub := allowed[i]
+
+		if sub.times != often {
+			id := identity(segment, sub.times)
+			if first, found := before[id]; found {
+				return segment.Errf("%s is there twice; the first is at %s:%d", id, first.File, first.Line)
+			}
+			before[id] = segment.Token()
+		}
+		if err := sub.read(segment); err != nil {
+			return err
+		}
+		if segment.Next() {
+			return segment.Errf("%s: expected no block", sub.name)
+		}
+	}
+	return nil
+}
+
+// identity is what must not be written a second time: a subdirective, or one with its name.
+func identity(h httpcaddyfile.Helper, t times) string {
+	id := h.Val()
+	if t == oncePerName && h.NextArg() {
+		id += " " + strconv.Quote(h.Val())
+		h.Prev()
+	}
+	return id
+}
+
+// atHead returns h standing on its first token again, for an error about the whole block.
+func atHead(h httpcaddyfile.Helper) httpcaddyfile.Helper {
+	h.Reset()
+	h.Next()
+	return h
+}
+
+// names lists what a block may hold.
+func names(allowed []subdirective) string {
+	list := make([]string, len(allowed))
+	for i, s := range allowed {
+		list[i] = s.name
+	}
+	slices.Sort(list)
+	return oneOf(list)
+}
+
+// oneOf joins words for an error text: a, b or c.
+func oneOf(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}

@@ -1,0 +1,81 @@
+// Package caddyfile is the luaroute directive: Caddyfile tokens in, the configuration of the handler
+// http.handlers.luaroute out.
+//
+//	luaroute [<matcher>] {
+//		name <instance>
+//		script <file or glob>...
+//		source <module> {
+//			...
+//		}
+//		pool <name> [<upstreams...>] {
+//			<any subdirective of reverse_proxy>
+//		}
+//		handler <name> {
+//			<any directives>
+//		}
+//		tenant <name> {
+//			host <host>...
+//			path_prefix <prefix>
+//			strip_prefix
+//			fallthrough
+//			priority <n>
+//			script, source, pool, handler, limits, on_error
+//			use_pool <name>
+//		}
+//		limits {
+//			body <size>
+//		}
+//		on_error closed|open|decline|pool <name>
+//		method_mismatch 405|decline
+//		env <NAME>...
+//	}
+//
+// The directive is ordered after route, so that a fallback such as respond or file_server comes behind it.
+//
+// Lines of script, host and env add up, and so do source blocks; everything else is written once, a pool, handler or
+// tenant once per name. An instance needs a script, a source or a tenant; a tenant a script, a source or use_pool.
+// Relative script paths stay as written: they are resolved when the configuration is loaded.
+//
+// Caddy replaces placeholder shorthands such as {path} in every token of a site, so Lua code does not belong in a
+// Caddyfile: scripts are files here.
+package caddyfile
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+)
+
+const directive = "luaroute"
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective(directive, parse)
+	httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "route")
+}
+
+// parse reads one luaroute directive, its matcher already taken off.
+func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	h.Next()
+	if h.NextArg() {
+		return nil, h.Errf("luaroute: expected a matcher or nothing before the block, found %q; scripts are named in the block", h.Val())
+	}
+	instance := new(luaroute.Handler)
+	if err := readBlock(h, instanceBlock(instance)); err != nil {
+		return nil, err
+	}
+	if len(instance.Scripts)+len(instance.SourcesRaw)+len(instance.Tenants) == 0 {
+		return nil, atHead(h).Err("luaroute: nothing to route: expected script, source or tenant in its block")
+	}
+	return instance, nil
+}
+
+func instanceBlock(instance *luaroute.Handler) []subdirective {
+	return append(
+		scriptingBlock(&instance.Scripting),
+		subdirective{"name", once, word(&instance.Name)},
+		subdirective{"tenant", oncePerName, tenant(&instance.Tenants)},
+		subdirective{"method_mismatch", once, choice(&instance.MethodMismatch, "405", "decline")},
+		subdirective{"env", often, words(&instance.Env)},
+	)
+}

@@ -1,0 +1,221 @@
+package caddyfile_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	// The first line of a block is line 3 of its Caddyfile.
+	tests := map[string]struct{ block, want string }{
+		"an unknown subdirective": {
+			"script main.lua\nscripts more.lua",
+			`unknown subdirective "scripts": expected env, handler, limits, method_mismatch, name, on_error, pool, script, source or tenant, at Caddyfile:4`,
+		},
+		"libs is not known yet": {
+			"libs json",
+			`unknown subdirective "libs": expected env,`,
+		},
+		"kv is not known yet": {
+			"kv redis redis://127.0.0.1 {\n\tprefix a\n}",
+			`unknown subdirective "kv": expected env,`,
+		},
+		"watch is not known yet": {
+			"watch",
+			`unknown subdirective "watch": expected env,`,
+		},
+		"an empty block": {
+			"",
+			`luaroute: nothing to route: expected script, source or tenant in its block, at Caddyfile:2`,
+		},
+		"a block that routes nothing": {
+			"name main\npool a 10.0.0.1:80",
+			`luaroute: nothing to route: expected script, source or tenant in its block, at Caddyfile:2`,
+		},
+		"a name without a value":          {"name", `name: expected one value, found none, at Caddyfile:3`},
+		"an empty name":                   {`name ""`, `name: expected one value, found "", at Caddyfile:3`},
+		"a name of two words":             {"name a b", `name: expected one value, found "a" "b", at Caddyfile:3`},
+		"a name with a block":             {"name a {\n\tb\n}", `name: expected no block, at Caddyfile:3`},
+		"a second name":                   {"name a\nscript main.lua\nname b", `name is there twice; the first is at Caddyfile:3, at Caddyfile:5`},
+		"script without a file":           {"script", `script: expected one value or more, found none, at Caddyfile:3`},
+		"an empty script":                 {`script a.lua ""`, `script: expected values that are not empty, at Caddyfile:3`},
+		"a script twice":                  {"script a.lua\nscript b.lua a.lua", `script: "a.lua" is there twice, at Caddyfile:4`},
+		"a script with a block":           {"script a.lua {\n\tb\n}", `script: expected no block, at Caddyfile:3`},
+		"source without a module":         {"source", `source: expected a name, found none, at Caddyfile:3`},
+		"an unknown source":               {"source nowhere", `source: unknown module "nowhere": expected `},
+		"a source no Caddyfile can set":   {"source mute", `source mute: module luaroute.sources.mute is not a Caddyfile unmarshaler`},
+		"a source that is no JSON object": {"source list a b", `source list: json: cannot unmarshal array`},
+		"a source that is null":           {"source list", `source list: expected the JSON of an object, found null, at Caddyfile:3`},
+		"a source for JSON only":          {"source inline", `source inline: inline scripts belong into JSON`},
+		"a bad source":                    {"source stub a {\n\tkeys a\n}", `source stub: unknown subdirective "keys": expected key, at Caddyfile:4, at Caddyfile:3`},
+		"a pool without a name":           {"pool", `pool: expected a name, found none, at Caddyfile:3`},
+		"a nameless pool with a block":    {"pool {\n\tto 10.0.0.1:80\n}", `pool: expected a name, found none, at Caddyfile:3`},
+		"a pool with an empty name":       {`pool "" 10.0.0.1:80`, `pool: expected a name, found none, at Caddyfile:3`},
+		"a pool without upstreams": {
+			"script main.lua\npool 10.0.0.1:80 {\n\tlb_policy first\n}",
+			`pool "10.0.0.1:80": no upstreams: expected addresses after the name, or to or dynamic in its block, at Caddyfile:4`,
+		},
+		"a pool of two schemes": {
+			"pool a http://10.0.0.1 https://10.0.0.2",
+			`pool "a": parsing upstream 'https://10.0.0.2': for now, all proxy upstreams must use the same scheme`,
+		},
+		"an unknown pool option": {
+			"pool a 10.0.0.1:80 {\n\tpolicy first\n}",
+			`pool "a": unrecognized subdirective policy, at Caddyfile:4, at Caddyfile:3`,
+		},
+		"an unknown policy": {
+			"pool a 10.0.0.1:80 {\n\tlb_policy luckiest\n}",
+			`pool "a": getting module named 'http.reverse_proxy.selection_policies.luckiest': module not registered`,
+		},
+		"a bad handle_response": {
+			"pool a 10.0.0.1:80 {\n\thandle_response @none {\n\t\trespond 404\n\t}\n}",
+			`pool "a": no named response matcher defined with name 'none', at Caddyfile:4`,
+		},
+		"a second pool of one name": {
+			"pool a 10.0.0.1:80\npool b 10.0.0.1:80\npool a 10.0.0.2:80",
+			`pool "a" is there twice; the first is at Caddyfile:3, at Caddyfile:5`,
+		},
+		"a handler without a name":      {"handler", `handler: expected a name, found none, at Caddyfile:3`},
+		"a handler without a block":     {"handler a", `handler "a": expected a block with a directive or more, found none, at Caddyfile:3`},
+		"a handler with an empty block": {"handler a {\n}", `handler "a": expected a block with a directive or more, found none, at Caddyfile:3`},
+		"a handler with a second word":  {"handler a b {\n\trespond 200\n}", `handler "a": expected a block of directives, found "b", at Caddyfile:3`},
+		"an unknown directive in a handler": {
+			"script main.lua\nhandler a {\n\trespnd 200\n}",
+			`handler "a": unrecognized directive: respnd`,
+		},
+		"a bad directive in a handler": {
+			"handler a {\n\trespond 200 300 400\n}",
+			`handler "a": parsing caddyfile tokens for 'respond': `,
+		},
+		"a directive that is no handler in a handler": {
+			"handler a {\n\ttls internal\n}",
+			`handler "a": directive 'tls' is not an ordered HTTP handler`,
+		},
+		"an undefined matcher in a handler": {
+			"handler a {\n\trespond @none 200\n}",
+			`handler "a": parsing caddyfile tokens for 'respond': unrecognized matcher name: @none`,
+		},
+		"a second handler of one name": {
+			"handler a {\n\trespond 200\n}\nhandler a {\n\trespond 200\n}",
+			`handler "a" is there twice; the first is at Caddyfile:3, at Caddyfile:6`,
+		},
+		"an error in a handler's own luaroute": {
+			"handler a {\n\tluaroute {\n\t\tname b\n\t}\n}",
+			`luaroute: nothing to route: expected script, source or tenant in its block, at Caddyfile:4`,
+		},
+		"limits without a block":          {"limits", `limits: expected a block with body and a size, found nothing, at Caddyfile:3`},
+		"limits with an argument":         {"limits 1MiB", `limits: expected a block, found "1MiB", at Caddyfile:3`},
+		"a limit not known yet":           {"limits {\n\tcpu 100ms\n}", `unknown subdirective "cpu": expected body, at Caddyfile:4`},
+		"a second limits":                 {"limits {\n\tbody 1\n}\nlimits {\n\tbody 2\n}", `limits is there twice; the first is at Caddyfile:3, at Caddyfile:6`},
+		"a second body limit":             {"limits {\n\tbody 1\n\tbody 2\n}", `body is there twice; the first is at Caddyfile:4, at Caddyfile:5`},
+		"a body limit without size":       {"limits {\n\tbody\n}", `body: expected one value, found none, at Caddyfile:4`},
+		"a body limit in words":           {"limits {\n\tbody large\n}", `body: "large" is not a size: expected a number of bytes, or text such as 1MiB, at Caddyfile:4`},
+		"a negative body limit":           {"limits {\n\tbody -1\n}", `body: "-1" is not a size: expected a number of bytes, or text such as 1MiB, at Caddyfile:4`},
+		"a body limit of zero":            {"limits {\n\tbody 0KiB\n}", `body: expected at least one byte, found "0KiB", at Caddyfile:4`},
+		"on_error without a mode":         {"on_error", `on_error: expected closed, open, decline, or pool and its name, found none, at Caddyfile:3`},
+		"on_error of another mode":        {"on_error ignore", `on_error "ignore": expected closed, open, decline, or pool and its name, at Caddyfile:3`},
+		"on_error with no pool":           {"on_error pool", `on_error pool: the name of the pool is missing, at Caddyfile:3`},
+		"on_error with a word more":       {"on_error open door", `on_error open: "door" is one word too many, at Caddyfile:3`},
+		"on_error with two pools":         {"on_error pool a b", `on_error: expected closed, open, decline, or pool and its name, found "pool" "a" "b", at Caddyfile:3`},
+		"a second on_error":               {"on_error open\non_error closed", `on_error is there twice; the first is at Caddyfile:3, at Caddyfile:4`},
+		"another method mismatch":         {"method_mismatch 404", `method_mismatch: expected 405 or decline, found "404", at Caddyfile:3`},
+		"method_mismatch without a value": {"method_mismatch", `method_mismatch: expected one value, found none, at Caddyfile:3`},
+		"env without a name":              {"env", `env: expected one value or more, found none, at Caddyfile:3`},
+		"a variable twice":                {"env A B A", `env: "A" is there twice, at Caddyfile:3`},
+
+		"a tenant without a name":      {"tenant", `tenant: expected a name, found none, at Caddyfile:3`},
+		"a tenant without a block":     {"tenant a", `tenant "a": nothing to route: expected script, source or use_pool in its block, at Caddyfile:3`},
+		"a tenant with a second word":  {"tenant a b {\n\tscript a.lua\n}", `tenant "a": expected a block, found "b", at Caddyfile:3`},
+		"a tenant that routes nothing": {"tenant a {\n\thost a.example\n}", `tenant "a": nothing to route: expected script, source or use_pool in its block, at Caddyfile:3`},
+		"a second tenant of one name": {
+			"tenant a {\n\tscript a.lua\n}\ntenant a {\n\tscript b.lua\n}",
+			`tenant "a" is there twice; the first is at Caddyfile:3, at Caddyfile:6`,
+		},
+		"a tenant in a tenant": {
+			"tenant a {\n\ttenant b {\n\t\tscript b.lua\n\t}\n}",
+			`unknown subdirective "tenant": expected fallthrough, handler, host, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
+		},
+		"a tenant with a name line":    {"tenant a {\n\tname b\n}", `unknown subdirective "name": expected fallthrough,`},
+		"host without a value":         {"tenant a {\n\thost\n}", `host: expected one value or more, found none, at Caddyfile:4`},
+		"a host twice":                 {"tenant a {\n\thost a.example\n\thost a.example\n}", `host: "a.example" is there twice, at Caddyfile:5`},
+		"a prefix without a slash":     {"tenant a {\n\tpath_prefix acme\n}", `path_prefix: expected a path that begins with a slash, found "acme", at Caddyfile:4`},
+		"path_prefix without a value":  {"tenant a {\n\tpath_prefix\n}", `path_prefix: expected one value, found none, at Caddyfile:4`},
+		"priority without a value":     {"tenant a {\n\tpriority\n}", `priority: expected one value, found none, at Caddyfile:4`},
+		"a second prefix":              {"tenant a {\n\tpath_prefix /a\n\tpath_prefix /b\n}", `path_prefix is there twice; the first is at Caddyfile:4, at Caddyfile:5`},
+		"strip_prefix with a value":    {"tenant a {\n\tstrip_prefix /a\n}", `strip_prefix: expected no value, found "/a", at Caddyfile:4`},
+		"fallthrough with a block":     {"tenant a {\n\tfallthrough {\n\t\tyes\n\t}\n}", `fallthrough: expected no block, at Caddyfile:4`},
+		"a priority in words":          {"tenant a {\n\tpriority high\n}", `priority: expected a whole number of at most 32 bits, found "high", at Caddyfile:4`},
+		"a priority that is not whole": {"tenant a {\n\tpriority 1.5\n}", `priority: expected a whole number of at most 32 bits, found "1.5", at Caddyfile:4`},
+		"a priority beyond 32 bits":    {"tenant a {\n\tpriority 9007199254740993\n}", `priority: expected a whole number of at most 32 bits, found "9007199254740993", at Caddyfile:4`},
+		"use_pool without a pool":      {"tenant a {\n\tuse_pool\n}", `use_pool: expected one value, found none, at Caddyfile:4`},
+		"a second pool of one tenant":  {"tenant a {\n\tpool p 10.0.0.1:80\n\tpool p 10.0.0.2:80\n}", `pool "p" is there twice; the first is at Caddyfile:4, at Caddyfile:5`},
+		"a bad on_error in a tenant":   {"tenant a {\n\ton_error explode\n}", `on_error "explode": expected closed, open, decline, or pool and its name, at Caddyfile:4`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantError(t, ":80 {\n\tluaroute {\n"+test.block+"\n\t}\n}\n", test.want)
+		})
+	}
+}
+
+func TestABadFirstLineIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ caddyfile, want string }{
+		"no block": {
+			":80 {\n\tluaroute\n}\n",
+			`luaroute: nothing to route: expected script, source or tenant in its block, at Caddyfile:2`,
+		},
+		"a matcher and no block": {
+			":80 {\n\tluaroute /api/*\n}\n",
+			`luaroute: nothing to route: expected script, source or tenant in its block, at Caddyfile:2`,
+		},
+		"a script before the block": {
+			":80 {\n\tluaroute main.lua\n}\n",
+			`luaroute: expected a matcher or nothing before the block, found "main.lua"; scripts are named in the block, at Caddyfile:2`,
+		},
+		"a matcher and a script": {
+			":80 {\n\tluaroute /api/* main.lua {\n\t\tscript more.lua\n\t}\n}\n",
+			`luaroute: expected a matcher or nothing before the block, found "main.lua"; scripts are named in the block, at Caddyfile:2`,
+		},
+		"a matcher nobody defined": {
+			":80 {\n\tluaroute @none {\n\t\tscript main.lua\n\t}\n}\n",
+			`unrecognized matcher name: @none`,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantError(t, test.caddyfile, test.want)
+		})
+	}
+}
+
+func TestAnErrorInAnImportedFileNamesThatFile(t *testing.T) {
+	t.Parallel()
+	imported := filepath.Join(t.TempDir(), "tenant.caddy")
+	if err := os.WriteFile(imported, []byte("tenant a {\n\thost a.example\n\tpriority high\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t,
+		fmt.Sprintf(":80 {\n\tluaroute {\n\t\timport %s\n\t}\n}\n", imported),
+		fmt.Sprintf(`found "high", at %s:3`, imported),
+	)
+}
+
+func wantError(t *testing.T, input, want string) {
+	t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), nil)
+	switch {
+	case err == nil:
+		t.Errorf("adapted to %s, expected the error %s", config, want)
+	case !strings.Contains(err.Error(), want):
+		t.Errorf("error:    %s\nexpected: %s", err, want)
+	}
+}

@@ -1,0 +1,131 @@
+package caddyfile
+
+import (
+	"encoding/json"
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+)
+
+// named reads a subdirective whose first argument is a name, and hands over what follows as if the name were the
+// directive: that is the shape which Caddy's own parsers take.
+func named(read func(name string, h httpcaddyfile.Helper) error) reader {
+	return func(h httpcaddyfile.Helper) error {
+		kind := h.Val()
+		if !h.NextArg() || h.Val() == "" {
+			return h.Errf("%s: expected a name, found none", kind)
+		}
+		name := h.Val()
+		rest := h.WithDispenser(h.NewFromNextSegment())
+		rest.Next()
+		return read(name, rest)
+	}
+}
+
+// pool reads a pool with the parser of reverse_proxy.
+func pool(to *luaroute.Named) reader {
+	return named(func(name string, h httpcaddyfile.Helper) error {
+		proxy := new(reverseproxy.Handler)
+		h.Reset()
+		if err := proxy.UnmarshalCaddyfile(h.Dispenser); err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		if err := proxy.FinalizeUnmarshalCaddyfile(h); err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
+			return atHead(h).Errf("pool %q: no upstreams: expected addresses after the name, or to or dynamic in its block", name)
+		}
+		raw, err := json.Marshal(proxy)
+		if err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		put(to, name, raw)
+		return nil
+	})
+}
+
+// handler reads directives as Caddy reads those of a handle block, site-wide named matchers included.
+func handler(to *luaroute.Named) reader {
+	return named(func(name string, h httpcaddyfile.Helper) error {
+		if h.NextArg() {
+			return h.Errf("handler %q: expected a block of directives, found %q", name, h.Val())
+		}
+		h.Reset()
+		parsed, err := httpcaddyfile.ParseSegmentAsSubroute(h)
+		if err != nil {
+			return atHead(h).Errf("handler %q: %w", name, err)
+		}
+		subroute, ok := parsed.(*caddyhttp.Subroute)
+		if !ok || len(subroute.Routes) == 0 {
+			return atHead(h).Errf("handler %q: expected a block with a directive or more, found none", name)
+		}
+		raw, err := inline(subroute, "handler", "subroute")
+		if err != nil {
+			return atHead(h).Errf("handler %q: %w", name, err)
+		}
+		put(to, name, raw)
+		return nil
+	})
+}
+
+// source reads a source of scripts with the parser of its module.
+func source(to *[]json.RawMessage) reader {
+	return named(func(module string, h httpcaddyfile.Helper) error {
+		const namespace = "luaroute.sources"
+		id := namespace + "." + module
+		if _, err := caddy.GetModule(id); err != nil {
+			return h.Errf("source: unknown module %q: expected %s", module, modules(namespace))
+		}
+		parsed, err := caddyfile.UnmarshalModule(h.Dispenser, id)
+		if err != nil {
+			return atHead(h).Errf("source %s: %w", module, err)
+		}
+		raw, err := inline(parsed, "source", module)
+		if err != nil {
+			return atHead(h).Errf("source %s: %w", module, err)
+		}
+		*to = append(*to, raw)
+		return nil
+	})
+}
+
+func put(to *luaroute.Named, name string, raw json.RawMessage) {
+	if *to == nil {
+		*to = luaroute.Named{}
+	}
+	(*to)[name] = raw
+}
+
+// inline returns the JSON of a module with its name under key. Caddy's JSONModuleObject does the same, but panics for a
+// module whose JSON is null.
+func inline(module any, key, name string) (json.RawMessage, error) {
+	raw, err := json.Marshal(module)
+	if err != nil {
+		return nil, err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return nil, err
+	}
+	if object == nil {
+		return nil, errors.New("expected the JSON of an object, found null")
+	}
+	object[key] = name
+	return json.Marshal(object)
+}
+
+// modules lists the names of the modules in a namespace, for an error text.
+func modules(namespace string) string {
+	var list []string
+	for _, m := range caddy.GetModules(namespace) {
+		list = append(list, m.ID.Name())
+	}
+	return oneOf(list)
+}

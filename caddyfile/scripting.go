@@ -1,0 +1,73 @@
+package caddyfile
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+)
+
+// scriptingBlock is what an instance and a tenant have in common.
+func scriptingBlock(s *luaroute.Scripting) []subdirective {
+	return []subdirective{
+		{"script", often, words(&s.Scripts)},
+		{"source", often, source(&s.SourcesRaw)},
+		{"pool", oncePerName, pool(&s.Pools)},
+		{"handler", oncePerName, handler(&s.HandlersRaw)},
+		{"limits", once, limits(&s.Limits)},
+		{"on_error", once, onError(&s.OnError)},
+	}
+}
+
+func limits(to **luaroute.Limits) reader {
+	return func(h httpcaddyfile.Helper) error {
+		if h.NextArg() {
+			return h.Errf("limits: expected a block, found %q", h.Val())
+		}
+		l := new(luaroute.Limits)
+		if err := readBlock(h, []subdirective{{"body", once, size(&l.Body)}}); err != nil {
+			return err
+		}
+		if *l == (luaroute.Limits{}) {
+			return atHead(h).Err("limits: expected a block with body and a size, found nothing")
+		}
+		*to = l
+		return nil
+	}
+}
+
+// size reads a size in bytes. Zero is refused: in JSON it stands for the default.
+func size(to *luaroute.Size) reader {
+	return func(h httpcaddyfile.Helper) error {
+		name := h.Val()
+		value, err := argument(h)
+		if err != nil {
+			return err
+		}
+		n, err := luaroute.ParseSize(value)
+		if err != nil {
+			return h.Errf("%s: %w", name, err)
+		}
+		if n == 0 {
+			return h.Errf("%s: expected at least one byte, found %q", name, value)
+		}
+		*to = n
+		return nil
+	}
+}
+
+func onError(to **luaroute.OnError) reader {
+	return func(h httpcaddyfile.Helper) (err error) {
+		args := h.RemainingArgs()
+		if len(args) == 0 || len(args) > 2 {
+			return h.Errf("on_error: expected closed, open, decline, or pool and its name, found %s", found(args))
+		}
+		mode, pool := args[0], ""
+		if len(args) == 2 {
+			pool = args[1]
+		}
+		if *to, err = luaroute.NewOnError(mode, pool); err != nil {
+			return h.WrapErr(err)
+		}
+		return nil
+	}
+}

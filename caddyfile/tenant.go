@@ -1,0 +1,52 @@
+package caddyfile
+
+import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+)
+
+func tenant(to *luaroute.Tenants) reader {
+	return named(func(name string, h httpcaddyfile.Helper) error {
+		if h.NextArg() {
+			return h.Errf("tenant %q: expected a block, found %q", name, h.Val())
+		}
+		t := &luaroute.Tenant{Name: name}
+		if err := readBlock(h, tenantBlock(t)); err != nil {
+			return err
+		}
+		if len(t.Scripts)+len(t.SourcesRaw) == 0 && t.UsePool == "" {
+			return atHead(h).Errf("tenant %q: nothing to route: expected script, source or use_pool in its block", name)
+		}
+		*to = append(*to, t)
+		return nil
+	})
+}
+
+func tenantBlock(t *luaroute.Tenant) []subdirective {
+	return append(
+		scriptingBlock(&t.Scripting),
+		subdirective{"host", often, words(&t.Hosts)},
+		subdirective{"path_prefix", once, pathPrefix(&t.PathPrefix)},
+		subdirective{"strip_prefix", once, flag(&t.StripPrefix)},
+		subdirective{"fallthrough", once, flag(&t.Fallthrough)},
+		subdirective{"priority", once, number(&t.Priority)},
+		subdirective{"use_pool", once, word(&t.UsePool)},
+	)
+}
+
+func pathPrefix(to *string) reader {
+	return func(h httpcaddyfile.Helper) error {
+		value, err := argument(h)
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(value, "/") {
+			return h.Errf("path_prefix: expected a path that begins with a slash, found %q", value)
+		}
+		*to = value
+		return nil
+	}
+}

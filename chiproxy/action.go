@@ -1,0 +1,84 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Pass hands the request to Caddy's next handler, inside the middleware of the route. What that
+// handler does is the answer, so no other candidate is asked.
+type Pass struct{}
+
+// Do calls the next handler.
+func (Pass) Do(ex *Exchange) (Verdict, error) {
+	if ex.rehearsal != nil {
+		ex.rehearsal.note(ex)
+	}
+	ex.yield()
+	return Done, ex.Next.ServeHTTP(ex.W, ex.R)
+}
+
+// Describe names the action.
+func (Pass) Describe() Origin { return Origin{Kind: "next"} }
+
+// Skip declines the request, as if a guard had done so.
+type Skip struct{}
+
+// Do declines.
+func (Skip) Do(*Exchange) (Verdict, error) { return Declined, nil }
+
+// Describe names the action.
+func (Skip) Describe() Origin { return Origin{Kind: "decline"} }
+
+// Raise ends the request with an error, which Caddy's handle_errors sees. Without such a handler
+// the client gets the status and an empty body.
+type Raise struct {
+	// Status is from 400 to 999. Zero stands for 500.
+	Status int
+	// Message is for logs and placeholders. Empty stands for the name of the status.
+	Message string
+}
+
+// Check reports a status that is no error.
+func (a Raise) Check() error {
+	if a.Status != 0 && (a.Status < 400 || a.Status > 999) {
+		return fmt.Errorf("error: status %d: expected 400 to 999", a.Status)
+	}
+	return nil
+}
+
+// Do returns the error.
+func (a Raise) Do(*Exchange) (Verdict, error) {
+	if err := a.Check(); err != nil {
+		return Done, err
+	}
+	message := a.Message
+	if message == "" {
+		message = http.StatusText(a.status())
+	}
+	return Done, caddyhttp.Error(a.status(), errors.New(message))
+}
+
+func (a Raise) status() int {
+	if a.Status == 0 {
+		return http.StatusInternalServerError
+	}
+	return a.Status
+}
+
+// Describe shows the status.
+func (a Raise) Describe() Origin { return Origin{Kind: "error", Text: strconv.Itoa(a.status())} }
+
+// bind checks the status when the table is built.
+func (a Raise) bind(*poolScope) (Action, error) { return a, a.Check() }
+
+var (
+	_ Action = Pass{}
+	_ Action = Skip{}
+	_ Action = Raise{}
+	_ binder = Raise{}
+)

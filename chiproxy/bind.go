@@ -1,0 +1,16 @@
+package chiproxy
+
+// binder is an action that refers to something by name. Build binds every action of the specification once, so
+// that a wrong name is an error of the load and costs nothing per request; an action that a hook returns is bound
+// when it is performed.
+type binder interface {
+	bind(*poolScope) (Action, error)
+}
+
+// bind resolves the names in a, if it has any.
+func bind(a Action, pools *poolScope) (Action, error) {
+	if b, ok := a.(binder); ok {
+		return b.bind(pools)
+	}
+	return a, nil
+}

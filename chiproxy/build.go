@@ -1,0 +1,241 @@
+package chiproxy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// builder makes a table of a specification.
+type builder struct {
+	problems
+	spec   *Spec
+	source *Pools
+	pools  []*Pool
+	// what many routes have in common is held once
+	methods map[string]*methodSet
+	texts   map[string]*text
+	covers  map[*methodSet]*methodCover
+}
+
+// Build checks a specification as a whole and makes a table of it. Its errors, the first 20 of them joined, begin
+// with the script and line of what is wrong. Nothing is left behind then, and Spec.Release was not called.
+func Build(s Spec, p *Pools) (*Table, error) {
+	b := &builder{
+		spec: &s, source: p,
+		methods: map[string]*methodSet{}, texts: map[string]*text{}, covers: map[*methodSet]*methodCover{},
+	}
+	t := b.table()
+	if b.failed() {
+		releaseAll(b.pools)
+		return nil, b.err()
+	}
+	t.pools = b.pools
+	return t, nil
+}
+
+func releaseAll(pools []*Pool) {
+	for _, p := range pools {
+		p.release()
+	}
+}
+
+func (b *builder) table() *Table {
+	s := b.spec
+	t := &Table{mismatch: s.MethodMismatch, release: s.Release}
+	t.refs.Store(1)
+	global := newPoolScope(nil)
+	b.addPools(global, s.Pools)
+	inner := newPoolScope(global)
+	b.addPools(inner, s.Default.Pools)
+	b.checkNames()
+
+	t.base = b.tenant(&s.Default, inner)
+	var listings []listing
+	for i := range s.Tenants {
+		spec := &s.Tenants[i]
+		outer := global
+		if spec.Inside {
+			outer = inner
+		}
+		pools := newPoolScope(outer)
+		b.addPools(pools, spec.Pools)
+		tn := b.tenant(spec, pools)
+		t.tenants = append(t.tenants, tn)
+		hosts := b.hosts(spec.Hosts, spec.Origin)
+		if len(hosts) == 0 {
+			hosts = []string{""}
+		}
+		for _, h := range hosts {
+			listings = append(listings, listing{tn, h, len(listings)})
+		}
+	}
+	slices.SortFunc(listings, compareListings)
+	b.checkListings(listings)
+	t.setIndex(listings)
+	return t
+}
+
+func (b *builder) addPools(scope *poolScope, specs []PoolSpec) {
+	for _, spec := range specs {
+		pool, err := b.source.acquire(spec)
+		if err != nil {
+			b.add(Origin{}, err) // it says its place itself
+			continue
+		}
+		b.pools = append(b.pools, pool)
+		if err := scope.add(spec.Name, pool); err != nil {
+			b.add(spec.Origin, err)
+		}
+	}
+}
+
+// checkNames reports tenants of one name, as logs, limits and the admin API tell them apart by it.
+func (b *builder) checkNames() {
+	seen := map[string]Origin{}
+	for _, t := range b.spec.Tenants {
+		if first, ok := seen[t.Name]; ok {
+			b.add(t.Origin, fmt.Errorf("tenant %q is declared twice%s", t.Name, alsoAt(first)))
+			continue
+		}
+		seen[t.Name] = t.Origin
+	}
+}
+
+// alsoAt writes the other place into an error.
+func alsoAt(o Origin) string {
+	if at := o.String(); at != "" {
+		return ", first at " + at
+	}
+	return ""
+}
+
+// checkListings reports tenants for one host and prefix of which one certainly takes every request.
+func (b *builder) checkListings(sorted []listing) {
+	type spot struct {
+		host, prefix string
+		priority     int
+	}
+	seen := map[spot]*tenant{}
+	for _, l := range sorted {
+		at := spot{l.host, l.tenant.prefix, l.tenant.spec.Priority}
+		first := seen[at]
+		switch {
+		case first == nil:
+			seen[at] = l.tenant
+		case first != l.tenant && !first.onward:
+			b.add(l.tenant.spec.Origin, fmt.Errorf("tenant %q can never be asked for host %q and prefix %q: tenant %q has them%s and does not fall through; give one a priority",
+				l.tenant.name, l.host, l.tenant.prefix, first.name, alsoAt(first.spec.Origin)))
+		}
+	}
+}
+
+// hosts brings hosts into the form of the index, each once.
+func (b *builder) hosts(hosts []string, at Origin) []string {
+	var keys []string
+	for _, h := range hosts {
+		key, err := hostKey(h)
+		if err != nil {
+			b.add(at, err)
+			continue
+		}
+		if !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// tenant makes a tenant and all its layers.
+func (b *builder) tenant(spec *Tenant, pools *poolScope) *tenant {
+	t := &tenant{
+		name: spec.Name, onward: spec.Fallthrough, strip: spec.StripPrefix,
+		pools: pools, spec: spec, policy: spec.OnError,
+	}
+	if t.policy == nil {
+		t.policy = &b.spec.OnError
+	}
+	prefix, err := tenantPrefix(spec.PathPrefix)
+	if err != nil {
+		b.add(spec.Origin, err)
+	}
+	t.prefix, t.folded = prefix, foldStatic(prefix)
+	b.checkPolicy(t.policy, pools, spec.Origin)
+	if spec.UsePool != "" {
+		t.rest = b.bind(forward(spec.UsePool), pools, spec.Origin)
+		if t.strip {
+			t.rest = stripping(t.rest, t.prefix)
+		}
+	}
+	newScopeWalk(b, pools).tenant(t, &spec.Root)
+	return t
+}
+
+// tenantPrefix checks a prefix and takes the slash at its end off.
+func tenantPrefix(p string) (string, error) {
+	p = strings.TrimSuffix(p, "/")
+	if p == "" {
+		return "", nil
+	}
+	tokens, err := parsePattern(p)
+	if err != nil {
+		return "", fmt.Errorf("path prefix: %w", err)
+	}
+	if len(tokens) != 1 {
+		return "", fmt.Errorf("path prefix %q must not have parameters", p)
+	}
+	return p, nil
+}
+
+// checkPolicy reports a pool that does not exist.
+func (b *builder) checkPolicy(p *ErrorPolicy, pools *poolScope, at Origin) {
+	if p == nil || p.Mode != UsePool {
+		return
+	}
+	if _, err := pools.find(p.Pool); err != nil {
+		b.add(at, fmt.Errorf("on_error: %w", err))
+	}
+}
+
+// bind resolves the names in an action, which may be nil.
+func (b *builder) bind(a Action, pools *poolScope, at Origin) Action {
+	if a == nil {
+		return nil
+	}
+	bound, err := bind(a, pools)
+	if err != nil {
+		b.add(at, err)
+	}
+	return bound
+}
+
+// methodSet returns the set of some methods, nil for all.
+func (b *builder) methodSet(methods []string) (*methodSet, error) {
+	if len(methods) == 0 {
+		return nil, nil
+	}
+	if err := checkMethods(methods); err != nil {
+		return nil, err
+	}
+	key := strings.Join(methods, " ")
+	m := b.methods[key]
+	if m == nil {
+		names := slices.Clone(methods)
+		slices.Sort(names)
+		m = &methodSet{names: slices.Compact(names)}
+		b.methods[key] = m
+	}
+	return m, nil
+}
+
+// text returns what a pattern with those names below prefix says.
+func (b *builder) text(prefix string, tokens []token) *text {
+	names := paramNames(tokens)
+	key := prefix + "\x00" + strings.Join(names, "\x00")
+	x := b.texts[key]
+	if x == nil {
+		x = &text{prefix: prefix, names: names}
+		b.texts[key] = x
+	}
+	return x
+}

@@ -1,0 +1,193 @@
+package chiproxy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// line puts an item at a line of a script.
+func line(n int, i Item) Item {
+	o := Origin{Script: "a.lua", Line: n}
+	if i.Route != nil {
+		i.Route.Origin = o
+	} else {
+		i.Scope.Origin = o
+	}
+	return i
+}
+
+func TestBuildRefuses(t *testing.T) {
+	t.Parallel()
+	here := Origin{Script: "a.lua", Line: 7}
+	other := Origin{Script: "b.lua", Line: 3}
+	route := func(pattern string) Spec { return only(line(7, at(pattern, say("")))) }
+	for name, c := range map[string]struct {
+		spec Spec
+		want string
+	}{
+		"a pattern without a slash":          {route("users"), `a.lua:7: pattern "users" must begin with a slash`},
+		"an empty pattern":                   {route(""), `a.lua:7: pattern "" must begin with a slash`},
+		"a star that is not the end":         {route("/*/x"), `a.lua:7: pattern "/*/x": * may stand only at the end; use {name} for one segment`},
+		"a brace that is not closed":         {route("/{id"), `a.lua:7: pattern "/{id": { without }`},
+		"a brace that is not opened":         {route("/id}"), `a.lua:7: pattern "/id}": } without {`},
+		"a parameter without a name":         {route("/{}"), `a.lua:7: pattern "/{}": {} has no valid name; write {name} or {name:regexp}`},
+		"an empty regexp":                    {route("/{id:}"), `a.lua:7: pattern "/{id:}": {id:} has no regular expression`},
+		"a name that occurs twice":           {route("/{id}/{id}"), `a.lua:7: pattern "/{id}/{id}": parameter id occurs twice`},
+		"parameters without text between":    {route("/{a}{b}"), `a.lua:7: pattern "/{a}{b}": text must stand between {a} and '{'`},
+		"a regexp that does not compile":     {route("/{id:[a}"), "a.lua:7: pattern \"/{id:[a}\": {id}: error parsing regexp: missing closing ]: `[a`"},
+		"double slashes":                     {route("/a//b"), `a.lua:7: pattern "/a//b": no path matches //, /./ or /../, as paths are cleaned first`},
+		"dot segments":                       {route("/a/../{b}"), `a.lua:7: pattern "/a/../{b}": no path matches //, /./ or /../, as paths are cleaned first`},
+		"an escape that paths never have":    {route("/%61"), `a.lua:7: pattern "/%61": "%61" never matches, as paths are decoded first; only %2F and %25 stay escaped`},
+		"an escaped slash in lower case":     {route("/a%2fb"), `a.lua:7: pattern "/a%2fb": "%2f" never matches, as paths are decoded first; only %2F and %25 stay escaped`},
+		"bytes that are not UTF-8":           {route("/\xff"), `a.lua:7: pattern "/\xff" is not valid UTF-8`},
+		"a route without an action":          {only(line(7, at("/", nil))), "a.lua:7: the route has no action"},
+		"an action that can never be done":   {only(line(7, at("/", Respond{Status: 7}))), "a.lua:7: respond: status 7: expected 200 to 999"},
+		"a pool that does not exist":         {only(line(7, at("/", Proxy{Pool: "p"}))), `a.lua:7: no pool "p"; there are none`},
+		"a method that is no token":          {only(line(7, at("GE T /", say("")))), `a.lua:7: pattern "T /" must begin with a slash`},
+		"a standard method in lower case":    {only(line(7, at("get /", say("")))), `a.lua:7: method "get": methods are case-sensitive, write GET`},
+		"a scope with a star":                {only(line(7, owner("/a/*"))), "a.lua:7: a scope's pattern must not have a *; it owns all below it anyway"},
+		"a scope's pattern without a slash":  {only(line(7, owner("a"))), `a.lua:7: pattern "a" must begin with a slash`},
+		"a layer's host that is none":        {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a b"}}))), `a.lua:7: "a b" is not a host; a host is a name, *.name or an IP address`},
+		"a layer's host with a port":         {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a:80"}}))), `a.lua:7: host "a:80" must not have a port`},
+		"a wildcard that is not first":       {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a.*.b"}}))), `a.lua:7: host "a.*.b": a wildcard stands for the first label, as in *.example.com`},
+		"a prefix with a parameter":          {Spec{Tenants: []Tenant{{PathPrefix: "/{a}", Origin: here}}}, `a.lua:7: path prefix "/{a}" must not have parameters`},
+		"a prefix without a slash":           {Spec{Tenants: []Tenant{{PathPrefix: "a", Origin: here}}}, `a.lua:7: path prefix: pattern "a" must begin with a slash`},
+		"two tenants of one name":            {Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"a"}, Origin: other}, {Name: "t", Hosts: []string{"b"}, Origin: here}}}, `a.lua:7: tenant "t" is declared twice, first at b.lua:3`},
+		"a tenant behind one that takes all": {Spec{Tenants: []Tenant{{Name: "t", PathPrefix: "/p", Origin: other}, {Name: "u", PathPrefix: "/p/", Origin: here}}}, `a.lua:7: tenant "u" can never be asked for host "" and prefix "/p": tenant "t" has them, first at b.lua:3 and does not fall through; give one a priority`},
+		"use_pool without such a pool":       {Spec{Default: Tenant{UsePool: "p", Origin: here}}, `a.lua:7: no pool "p"; there are none`},
+		"on_error without such a pool":       {Spec{Default: Tenant{OnError: &ErrorPolicy{Mode: UsePool, Pool: "p"}, Origin: here}}, `a.lua:7: on_error: no pool "p"; there are none`},
+		"a second route without a guard": {
+			only(line(3, at("GET /u/{id}", say(""))), line(7, at("GET,POST /u/{name}", say("")))),
+			"a.lua:7: route GET /u/{name} can never be reached: /u/{id} at a.lua:3 takes it without a guard; give that one a guard, or this one a guard and a higher priority",
+		},
+		"a guarded route behind one without a guard": {
+			only(line(3, at("/", say(""))), line(7, at("GET /", say(""), header("A")))),
+			"a.lua:7: route GET / can never be reached: / at a.lua:3 takes it without a guard; give that one a guard, or this one a guard and a higher priority",
+		},
+		"a second route for all methods": {
+			only(line(3, at("/", say(""))), line(7, at("/", say("")))),
+			"a.lua:7: route for all methods / can never be reached: / at a.lua:3 takes it without a guard; give that one a guard, or this one a guard and a higher priority",
+		},
+		"a route below a scope's prefix": {
+			only(line(3, owner("/admin", at("/x", say("")))), line(7, at("/admin/y", say("")))),
+			"a.lua:7: route /admin/y can never be reached: the scope at a.lua:3 owns /admin and all below it; declare the route inside",
+		},
+		"a route at a scope's prefix": {
+			only(line(7, at("/t/{a}", say(""))), line(3, owner("/t/{b}", at("/x", say(""))))),
+			"a.lua:7: route /t/{a} can never be reached: the scope at a.lua:3 owns /t/{b} and all below it; declare the route inside",
+		},
+		"a second scope of one prefix": {
+			only(line(3, owner("/admin", at("/x", say("")))), line(7, owner("/admin/", at("/y", say(""))))),
+			"a.lua:7: the prefix /admin/ is owned by another scope already, first at a.lua:3",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Build(c.spec, newTestPools(t))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBuildAccepts(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]Spec{
+		"named methods before the rest":             only(at("GET /", say("")), at("/", say(""))),
+		"other methods on one shape":                only(at("GET /", say("")), at("POST /", say(""))),
+		"GET and HEAD on one shape":                 only(at("GET /", say("")), at("HEAD /", say(""))),
+		"CONNECT beside a route for all others":     only(at("/", say("")), at("CONNECT /", say(""))),
+		"a guarded route of higher priority":        only(at("/", say("")), Item{Route: &Route{Pattern: "/", Priority: 1, Guards: []Guard{header("A")}, Action: say("")}}),
+		"braces in a regexp":                        only(at("/{x:[a-z]{3}}", say(""))),
+		"a slash and a star in a regexp":            only(at("/{x:a/*b*}", say(""))),
+		"one prefix in a scope and in a layer":      only(owner("/a", at("/x", say(""))), in(Scope{Kind: Layer}, at("/a/y", say("")))),
+		"a scope at the root of a scope":            only(owner("/a", owner("/", at("/x", say(""))))),
+		"a scope's catch-all beside its root":       only(owner("/a", at("/", say("")), at("/*", say("")))),
+		"a route more specific than a scope's":      only(owner("/{a}", at("/x", say(""))), at("/b/x", say(""))),
+		"an underscore in a host":                   {Tenants: []Tenant{{Hosts: []string{"a_b.example"}}}},
+		"one host in two tenants with fallthrough":  {Tenants: []Tenant{{Name: "a", Hosts: []string{"a"}, Fallthrough: true}, {Name: "b", Hosts: []string{"a"}}}},
+		"one host in two tenants with priority":     {Tenants: []Tenant{{Name: "a", Hosts: []string{"a"}}, {Name: "b", Hosts: []string{"a"}, Priority: 1}}},
+		"a host that is written twice":              {Tenants: []Tenant{{Hosts: []string{"a.example", "A.example."}}}},
+		"a tenant's prefix with a slash at its end": {Tenants: []Tenant{{PathPrefix: "/a/"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := Build(s, NewPools(caddy.Context{})); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestBuildReportsManyErrorsAndSaysHowManyMore(t *testing.T) {
+	t.Parallel()
+	var items []Item
+	for i := range 50 {
+		items = append(items, line(i+1, at("bad", say(""))))
+	}
+	_, err := Build(only(items...), NewPools(caddy.Context{}))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != maxProblems+1 || !strings.HasPrefix(lines[19], "a.lua:20: ") || lines[20] != "and 30 more errors" {
+		t.Errorf("got %d lines:\n%s", len(lines), err)
+	}
+}
+
+// TestLevelsStayFewAndLoadingStaysLinear builds large tables of shapes that look alike.
+func TestLevelsStayFewAndLoadingStaysLinear(t *testing.T) {
+	guarded := func(n int, format string) []Item {
+		items := make([]Item, n)
+		for i := range items {
+			items[i] = at(fmt.Sprintf(format, i), Skip{}, verdictGuard(false))
+		}
+		return items
+	}
+	join := func(lists ...[]Item) (all []Item) {
+		for _, l := range lists {
+			all = append(all, l...)
+		}
+		return all
+	}
+	const n = 20000
+	for name, c := range map[string]struct {
+		items  []Item
+		levels int
+	}{
+		"guarded static patterns":              {guarded(n, "/svc%d/a"), 0},
+		"guarded parameters":                   {guarded(n, "/svc%d/{id}"), 0},
+		"guarded parameters within segments":   {guarded(n, "/svc%d-{id}"), 0},
+		"guarded texts behind a parameter":     {guarded(n, "/{tenant}/svc%d"), 0},
+		"guarded segments behind a parameter":  {guarded(n, "/{tenant}/svc%d-{id}"), 0},
+		"static patterns before parameters":    {join(guarded(n, "/svc%d/a"), guarded(n, "/{tenant}/b%d")), 1},
+		"parameters before parameters":         {join(guarded(n, "/x/svc%d-{id}"), guarded(n, "/{tenant}/svc%d-{id}")), 1},
+		"all of them before one for the rest":  {join(guarded(n, "/svc%d/{id}"), []Item{at("/*", Skip{})}), 1},
+		"catch-alls at the end of many texts":  {guarded(n, "/svc%d/*"), 0},
+		"catch-alls within segments":           {guarded(n, "/svc%d-*"), 0},
+		"plain regexps that are all siblings":  {plainRegexps(500), 0},
+		"parameters below many static parents": {join(guarded(n, "/svc%d/{id}"), guarded(n, "/svc%d/{id}/x")), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			table := mustBuild(t, only(c.items...))
+			if got := len(table.base.base.mux.levels); got != c.levels {
+				t.Errorf("%d levels, want %d", got, c.levels)
+			}
+			t.Logf("%d routes in %v", len(c.items), time.Since(start))
+		})
+	}
+}
+
+func plainRegexps(n int) []Item {
+	items := make([]Item, n)
+	for i := range items {
+		items[i] = at(fmt.Sprintf("GET /{id:x%d[0-9]+}", i), answers)
+	}
+	return items
+}

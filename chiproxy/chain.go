@@ -1,0 +1,196 @@
+package chiproxy
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// retryAfter is what clients are told to wait when a budget has ended, in seconds.
+const retryAfter = "1"
+
+// chain is the middleware around an action, and how far the request has come in it.
+type chain struct {
+	middleware []Middleware
+	action     Action
+	// at is the position of the next one to run; reached is the last position that ran.
+	at, reached int
+	// inner is what the step behind the one that runs has returned.
+	inner result
+	// complete says that the action has answered to the end.
+	complete bool
+}
+
+type result struct {
+	verdict Verdict
+	err     error
+}
+
+// perform runs middleware around an action, with all that goes with a candidate: what it changed is undone when it
+// declines, and the scope's Failed answers its errors.
+func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) (Verdict, error) {
+	ex.record()
+	if volatile {
+		ex.origin.take(ex)
+	}
+	ex.chain = chain{middleware: mw, action: a}
+	v, err := ex.step()
+	switch {
+	case err != nil:
+		return ex.failed(v, err, p)
+	case v == Done:
+		return v, nil
+	case ex.recorder.wrote:
+		return Done, ex.sent(errDeclinedLate)
+	}
+	if volatile {
+		ex.origin.restore(ex)
+	}
+	return Declined, nil
+}
+
+var errDeclinedLate = errors.New("declined after the header of the response had left")
+
+// step runs the next middleware, or the action at the end. It is what middleware gets as next.
+func (ex *Exchange) step() (Verdict, error) {
+	c := &ex.chain
+	i := c.at
+	c.reached = i
+	if i == len(c.middleware) {
+		v, err := ex.settle(c.action.Do(ex))
+		c.inner = result{v, err}
+		c.complete = v == Done && err == nil
+		return v, err
+	}
+	c.at = i + 1
+	v, err := c.middleware[i].Handle(ex, ex.next)
+	c.at = i
+	if hook := hookError(err); hook != nil {
+		v, err = ex.middlewareFailed(hook)
+	}
+	c.inner = result{v, err}
+	return v, err
+}
+
+// middlewareFailed applies the policy to the failure of the middleware at the current position.
+func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
+	c := &ex.chain
+	if ex.policy().Mode != Open {
+		return ex.apply(hook)
+	}
+	if c.reached > c.at {
+		return c.inner.verdict, c.inner.err
+	}
+	c.at++
+	v, err := ex.step()
+	c.at--
+	return v, err
+}
+
+// settle applies the policy to the failure of an action.
+func (ex *Exchange) settle(v Verdict, err error) (Verdict, error) {
+	if err != nil && ex.rehearsal != nil {
+		ex.rehearsal.note(ex)
+	}
+	if hook := hookError(err); hook != nil {
+		return ex.apply(hook)
+	}
+	return v, err
+}
+
+// allows asks guards, and applies the policy to their failures. When they do not allow, the other results say what comes of it.
+func (ex *Exchange) allows(guards []Guard, p *place) (bool, Verdict, error) {
+	for _, g := range guards {
+		ok, err := g.Allow(ex)
+		if hook := hookError(err); hook != nil {
+			if ex.policy().Mode == Open {
+				continue
+			}
+			v, err := ex.apply(hook)
+			if err != nil {
+				v, err = ex.failed(v, err, p)
+			}
+			return false, v, err
+		}
+		if err != nil {
+			v, err := ex.failed(Done, err, p)
+			return false, v, err
+		}
+		if !ok {
+			return false, Declined, nil
+		}
+	}
+	return true, Declined, nil
+}
+
+// policy is what holds for hooks: the route's, the tenant's or the table's.
+func (ex *Exchange) policy() *ErrorPolicy {
+	if ex.chosen != nil && ex.chosen.route.OnError != nil {
+		return ex.chosen.route.OnError
+	}
+	return ex.tenant.policy
+}
+
+// hookError returns the failure of a hook that no policy was applied to yet.
+func hookError(err error) *HookError {
+	if err == nil {
+		return nil
+	}
+	if _, settled := errors.AsType[caddyhttp.HandlerError](err); settled {
+		return nil
+	}
+	hook, _ := errors.AsType[*HookError](err)
+	return hook
+}
+
+// apply does what the policy says about the failure of a guard, middleware or action. Once the header has
+// left, nothing but the error is left to say.
+func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
+	p := ex.policy()
+	if p.Mode == Closed || ex.recorder.wrote {
+		return Done, ex.closed(hook)
+	}
+	if p.Mode == UsePool {
+		return ex.Perform(forward(p.Pool))
+	}
+	return Declined, nil
+}
+
+// closed is the error that a failed hook becomes.
+func (ex *Exchange) closed(hook *HookError) error {
+	if !hook.Budget {
+		return caddyhttp.Error(http.StatusInternalServerError, hook)
+	}
+	if !ex.recorder.wrote {
+		ex.W.Header().Set("Retry-After", retryAfter)
+	}
+	return caddyhttp.Error(http.StatusServiceUnavailable, hook)
+}
+
+// failed lets the scope answer an error, if nothing was written.
+func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
+	switch {
+	case ex.recorder.wrote:
+		return v, ex.sent(err)
+	case p.failed == nil:
+		return v, err
+	}
+	ex.record()
+	ex.err = err
+	answered, failure := p.failed.Do(ex)
+	ex.err = nil
+	switch {
+	case failure != nil:
+		if hook := hookError(failure); hook != nil {
+			failure = ex.closed(hook)
+		}
+		if ex.recorder.wrote {
+			failure = ex.sent(failure)
+		}
+		return Done, failure
+	case answered == Declined:
+		return v, err
+	}
+	return Done, nil
+}

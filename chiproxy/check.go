@@ -1,0 +1,152 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// maxProblems is how many errors of a load are reported.
+const maxProblems = 20
+
+// problems gathers the errors of a load.
+type problems struct {
+	list []error
+	more int
+}
+
+// add notes an error at its place.
+func (p *problems) add(at Origin, err error) {
+	if len(p.list) == maxProblems {
+		p.more++
+		return
+	}
+	p.list = append(p.list, at.Errorf("%w", err))
+}
+
+func (p *problems) failed() bool { return len(p.list) > 0 }
+
+func (p *problems) err() error {
+	if p.more > 0 {
+		return errors.Join(append(p.list, fmt.Errorf("and %d more errors", p.more))...)
+	}
+	return errors.Join(p.list...)
+}
+
+// checkShape sorts the routes of a shape and reports those that are never reached.
+func (b *builder) checkShape(d *muxDraft, s *shapeDraft) {
+	owner := d.ownerOf(s.key)
+	if owner != nil {
+		for _, r := range s.routes {
+			if !r.place.inside(owner) {
+				b.add(r.route.Origin, fmt.Errorf("route %s can never be reached: the scope at %s owns %s and all below it; declare the route inside",
+					r.pattern(), owner.origin, owner.prefix))
+			}
+		}
+	}
+	if len(s.routes) < 2 {
+		return
+	}
+	s.ordered()
+	taken := takenMethods{}
+	for i := range s.routes {
+		r := &s.routes[i]
+		if i > 0 && r.root != s.routes[i-1].root {
+			taken = takenMethods{}
+		}
+		if by, what := taken.by(r.methods); by != nil {
+			b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it without a guard; give that one a guard, or this one a guard and a higher priority",
+				what, r.pattern(), describeRoute(by)))
+		}
+		if len(r.route.Guards) == 0 {
+			taken.take(r.route, r.methods)
+		}
+	}
+}
+
+// takenMethods are those that a route without guards of a shape serves.
+type takenMethods struct {
+	any   *Route
+	named map[string]*Route
+}
+
+// by returns the route that takes a method of the set before, and which.
+func (t *takenMethods) by(m *methodSet) (*Route, string) {
+	if m == nil {
+		return t.any, "for all methods"
+	}
+	for _, n := range m.names {
+		if r := t.named[n]; r != nil {
+			return r, n
+		}
+		if t.any != nil && n != http.MethodConnect {
+			return t.any, n
+		}
+	}
+	return nil, ""
+}
+
+func (t *takenMethods) take(r *Route, m *methodSet) {
+	if m == nil {
+		t.any = r
+		return
+	}
+	if t.named == nil {
+		t.named = map[string]*Route{}
+	}
+	for _, n := range m.names {
+		if t.named[n] == nil {
+			t.named[n] = r
+		}
+	}
+}
+
+// describeRoute names a route and its place in an error.
+func describeRoute(r *Route) string {
+	if at := r.Origin.String(); at != "" {
+		return fmt.Sprintf("%s at %s", r.Pattern, at)
+	}
+	return r.Pattern
+}
+
+// setCovers finds what each shape serves for certain and what it has routes for.
+func (b *builder) setCovers(shapes []*shapeDraft) {
+	for _, s := range shapes {
+		if s.miss != nil {
+			// every miss has to be found, so that the scope's middleware runs whatever the method is
+			s.wants = methodCover{any: true, names: map[string]struct{}{http.MethodConnect: {}}}
+			continue
+		}
+		if len(s.routes) == 1 {
+			s.wants = *b.cover(s.routes[0].methods)
+			if r := &s.routes[0]; !r.mayDecline() {
+				s.serves = b.cover(r.methods)
+			}
+			continue
+		}
+		head := false
+		for _, r := range s.routes {
+			head = head || r.methods.namesHead()
+		}
+		for _, r := range s.routes {
+			s.wants.add(r.methods, head)
+			if !r.mayDecline() {
+				if s.serves == nil {
+					s.serves = &methodCover{}
+				}
+				s.serves.add(r.methods, head)
+			}
+		}
+	}
+}
+
+// cover is what one route without others on its shape serves. They are few and shared.
+func (b *builder) cover(m *methodSet) *methodCover {
+	c := b.covers[m]
+	if c == nil {
+		c = &methodCover{}
+		c.add(m, m.namesHead())
+		b.covers[m] = c
+	}
+	return c
+}

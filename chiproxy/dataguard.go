@@ -1,0 +1,118 @@
+package chiproxy
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// DataGuard is a guard that is plain data: all conditions must hold. Any number of routes on one shape that differ in
+// the value of one header, query parameter or cookie cost as much as one.
+type DataGuard struct {
+	Conditions []Condition
+	Origin     Origin
+}
+
+// Condition holds if a header field, query parameter or cookie is there and has one of the values. If it occurs several
+// times, one of them suffices.
+type Condition struct {
+	In   Source
+	Name string
+	// Values are compared exactly. None stands for any value.
+	Values []string
+}
+
+// Source is where a Condition looks.
+type Source int
+
+const (
+	// InHeader is a field of the request's header, by name without case. Host is one.
+	InHeader Source = iota
+	// InQuery is a parameter of the query.
+	InQuery
+	// InCookie is a cookie.
+	InCookie
+)
+
+// Allow says whether all conditions hold.
+func (g *DataGuard) Allow(ex *Exchange) (bool, error) {
+	for i := range g.Conditions {
+		if !g.Conditions[i].holds(ex.R) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// Describe says where the guard was declared.
+func (g *DataGuard) Describe() Origin { return g.Origin }
+
+func (c *Condition) holds(r *http.Request) bool {
+	found := false
+	eachValue(r, c.In, c.Name, func(v string) bool {
+		found = len(c.Values) == 0 || slices.Contains(c.Values, v)
+		return !found
+	})
+	return found
+}
+
+// eachValue calls f with each value of a header field, query parameter or cookie until it returns false.
+func eachValue(r *http.Request, in Source, name string, f func(string) bool) {
+	switch in {
+	case InHeader:
+		if strings.EqualFold(name, "Host") {
+			f(r.Host)
+			return
+		}
+		for _, v := range r.Header[http.CanonicalHeaderKey(name)] {
+			if !f(v) {
+				return
+			}
+		}
+	case InQuery:
+		eachQuery(r.URL.RawQuery, func(k, v string) bool { return k != name || f(v) })
+	case InCookie:
+		for _, c := range r.CookiesNamed(name) {
+			if !f(c.Value) {
+				return
+			}
+		}
+	}
+}
+
+// eachQuery calls f with each parameter of a query until it returns false. Malformed ones are left out, as
+// url.ParseQuery does.
+func eachQuery(raw string, f func(name, value string) bool) {
+	for raw != "" {
+		var part string
+		part, raw, _ = strings.Cut(raw, "&")
+		if part == "" || strings.Contains(part, ";") {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		name, err := queryUnescape(name)
+		if err != nil {
+			continue
+		}
+		value, err = queryUnescape(value)
+		if err != nil {
+			continue
+		}
+		if !f(name, value) {
+			return
+		}
+	}
+}
+
+func queryUnescape(s string) (string, error) {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s, nil
+	}
+	return url.QueryUnescape(s)
+}
+
+var (
+	_ Guard     = (*DataGuard)(nil)
+	_ Describer = (*DataGuard)(nil)
+)

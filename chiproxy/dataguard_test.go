@@ -1,0 +1,75 @@
+package chiproxy
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestDataGuard(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		conditions []Condition
+		want       map[string]bool
+	}{
+		"a header with a value": {
+			[]Condition{{Name: "x-tenant", Values: []string{"a", "b"}}},
+			map[string]bool{"/ | X-Tenant: a": true, "/ | X-Tenant: b": true, "/ | X-Tenant: A": false, "/": false, "/ | X-Tenant: c | X-Tenant: b": true},
+		},
+		"a header that is there": {
+			[]Condition{{Name: "X-Tenant"}}, map[string]bool{"/ | X-Tenant: a": true, "/": false},
+		},
+		"the host": {
+			[]Condition{{Name: "host", Values: []string{"a.example"}}}, map[string]bool{"http://a.example/": true, "http://b.example/": false},
+		},
+		"a parameter of the query": {
+			[]Condition{{In: InQuery, Name: "v", Values: []string{"1 &"}}},
+			map[string]bool{"/?v=1+%26": true, "/?v=0&v=1%20%26": true, "/?v=1": false, "/?%76=1+%26": true, "/?v=%zz&v=1+%26": true, "/": false, "/?v=1+%26;": false},
+		},
+		"a parameter that is there": {
+			[]Condition{{In: InQuery, Name: "debug"}}, map[string]bool{"/?debug": true, "/?debug=": true, "/?a=1&debug=x": true, "/?d": false},
+		},
+		"a cookie": {
+			[]Condition{{In: InCookie, Name: "beta", Values: []string{"1"}}},
+			map[string]bool{"/ | Cookie: a=b; beta=1": true, "/ | Cookie: beta=2": false, "/ | Cookie: Beta=1": false, "/": false},
+		},
+		"all conditions": {
+			[]Condition{{Name: "A"}, {In: InQuery, Name: "q"}},
+			map[string]bool{"/?q | A: 1": true, "/?q": false, "/ | A: 1": false},
+		},
+		"no condition": {nil, map[string]bool{"/": true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := &DataGuard{Conditions: c.conditions}
+			few := []Item{at("/", say("true"), g), at("/", say("false"))}
+			many := few[:1:1] // so many routes that they have an index, by all kinds of fields
+			for i := range 3 * manyRoutes {
+				never := Condition{In: Source(i % 3), Name: fmt.Sprint("none-", i%7), Values: []string{fmt.Sprint(i)}}
+				many = append(many, at("/", say("never"), &DataGuard{Conditions: []Condition{never}}))
+			}
+			many = append(many, few[1])
+			want := expect{}
+			for line, holds := range c.want {
+				want[line] = fmt.Sprint(holds)
+			}
+			want.check(t, only(few...))
+			want.check(t, only(many...))
+		})
+	}
+}
+
+func TestIndexedRoutesAreTriedInOrder(t *testing.T) {
+	t.Parallel()
+	var items []Item
+	for i := range 20 {
+		items = append(items, at("GET /", say(fmt.Sprint("a", i)), header("X-A", fmt.Sprint(i))))
+		items = append(items, at("GET /", say(fmt.Sprint("b", i)), header("X-B", fmt.Sprint(i))))
+	}
+	items[9].Route.Priority = 1 // b4
+	items = append(items, at("GET /", say("function"), guardFunc(func(ex *Exchange) (bool, error) { return ex.R.Header.Get("X-F") != "", nil })),
+		at("GET /", say("late"), header("X-A")), at("GET /", say("rest")))
+	expect{
+		"/ | X-A: 7 | X-B: 3": "b3", "/ | X-A: 3 | X-B: 3": "a3", "/ | X-A: 1 | X-B: 4": "b4", "/ | X-A: 99": "late",
+		"/ | X-A: 99 | X-F: 1": "function", "/": "rest", "POST / | X-A: 1": "405",
+	}.check(t, only(items...))
+}

@@ -1,0 +1,170 @@
+package chiproxy
+
+import (
+	"iter"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/go-chi/chi/v5"
+)
+
+// Exchange is one request on its way through a table. It is valid until Table.Serve returns.
+type Exchange struct {
+	// W and R are what the next step of the chain writes to and reads from. Middleware may replace them for what
+	// is inside it, and puts the old ones back. R is at first Caddy's own request, the one its
+	// placeholders read.
+	W http.ResponseWriter
+	R *http.Request
+	// Next is the handler behind ours in Caddy's chain.
+	Next caddyhttp.Handler
+	// Hold is the slot of the hooks of the current tenant. It is nil until one of them fills it.
+	Hold Holder
+
+	// pools are those the current tenant sees.
+	pools  *poolScope
+	table  *Table
+	tenant *tenant
+	// chosen is the route that is being tried; nil while a layer's guards are asked and while a scope answers.
+	chosen *candidate
+	err    error
+	// done are told how the request ended.
+	done []func(Outcome)
+	// rehearsal is what is only said and not done; nil when the request is served.
+	rehearsal *Decision
+
+	host, method string
+	// fullPath is the path in the form patterns are matched against, path what of it lies in the tenant.
+	fullPath, path string
+	rctx           chi.Context
+	tenants        []ranked
+	gates          []gateVerdict
+	hits           []int32
+	search         search
+	chain          chain
+	// next is step as a value, made once.
+	next     func() (Verdict, error)
+	recorder recorder
+	origin   snapshot
+}
+
+// Tenant returns the name of the tenant that is being asked, empty for the default tenant.
+func (ex *Exchange) Tenant() string {
+	if ex.tenant == nil {
+		return ""
+	}
+	return ex.tenant.name
+}
+
+// Route returns the route that is being tried. It is nil while the guards of a layer are asked, and while a
+// scope answers by itself, as for a path that no route has.
+func (ex *Exchange) Route() *Route {
+	if ex.chosen == nil {
+		return nil
+	}
+	return ex.chosen.route
+}
+
+// Pattern returns the pattern of the route with the prefixes of the scopes around it, as written and relative to the
+// tenant. It is empty when there is no route.
+func (ex *Exchange) Pattern() string {
+	if ex.chosen == nil {
+		return ""
+	}
+	return ex.chosen.pattern()
+}
+
+// Param returns the decoded value of a parameter of the route's pattern, and whether the pattern has it. "*"
+// is the name of the catch-all.
+func (ex *Exchange) Param(name string) (string, bool) {
+	if ex.chosen == nil {
+		return "", false
+	}
+	for i, n := range ex.chosen.text.names {
+		if n == name {
+			return ex.value(i), true
+		}
+	}
+	return "", false
+}
+
+// Params returns the names and decoded values of the parameters, in the order of the pattern.
+func (ex *Exchange) Params() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if ex.chosen == nil {
+			return
+		}
+		for i, n := range ex.chosen.text.names {
+			if !yield(n, ex.value(i)) {
+				return
+			}
+		}
+	}
+}
+
+// value returns the decoded value of a parameter. At the root of an owner, the catch-all has none.
+func (ex *Exchange) value(i int) string {
+	if values := ex.rctx.URLParams.Values; i < len(values) {
+		return decodeValue(values[i])
+	}
+	return ""
+}
+
+// Err returns the error that a Failed action answers, nil in all others.
+func (ex *Exchange) Err() error { return ex.err }
+
+// Wrote says whether the header of the response has left, while hooks run.
+func (ex *Exchange) Wrote() bool { return ex.recorder.wrote }
+
+// Table returns the table that serves the request. What outlives the request acquires it.
+func (ex *Exchange) Table() *Table { return ex.table }
+
+// Perform does what a hook has decided: it resolves the names in a and carries it out.
+func (ex *Exchange) Perform(a Action) (Verdict, error) {
+	bound, err := ex.Bind(a)
+	if err != nil {
+		return Done, err
+	}
+	return bound.Do(ex)
+}
+
+// Bind resolves the names in an action that a hook has made, as the current tenant sees them. The error is that of the
+// hook, which has not done anything yet.
+func (ex *Exchange) Bind(a Action) (Action, error) {
+	bound, err := bind(a, ex.pools)
+	if err != nil {
+		return nil, err
+	}
+	return ex.stripped(bound), nil
+}
+
+// Pool returns the action that forwards to a pool the current tenant sees.
+func (ex *Exchange) Pool(name string) (Action, error) {
+	pool, err := ex.pools.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return ex.stripped(pool.as(name)), nil
+}
+
+// stripped takes the tenant's prefix off what an action forwards, if the tenant wants that.
+func (ex *Exchange) stripped(a Action) Action {
+	if t := ex.tenant; t != nil && t.strip {
+		return stripping(a, t.prefix)
+	}
+	return a
+}
+
+// yield tells the hooks that Go is going to wait for something long.
+func (ex *Exchange) yield() {
+	if ex.Hold != nil {
+		ex.Hold.Yield()
+	}
+}
+
+// release ends the hooks of the tenant that was asked.
+func (ex *Exchange) release() {
+	if h := ex.Hold; h != nil {
+		ex.Hold = nil
+		h.Release()
+	}
+}

@@ -1,0 +1,78 @@
+package chiproxy
+
+import "fmt"
+
+// Verdict is what an action or a middleware did with a request.
+type Verdict int
+
+const (
+	// Done says that the request was answered.
+	Done Verdict = iota
+	// Declined says that it was not, and that the next candidate is to be asked.
+	Declined
+)
+
+// Guard decides whether a route or layer takes a request. It must not change the request.
+type Guard interface {
+	Allow(*Exchange) (bool, error)
+}
+
+// Middleware stands around an action. It calls next at most once, or answers itself.
+type Middleware interface {
+	Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error)
+}
+
+// Action answers a request or declines it.
+type Action interface {
+	Do(*Exchange) (Verdict, error)
+}
+
+// Describer is a guard, middleware or action that can say where it comes from.
+type Describer interface {
+	Describe() Origin
+}
+
+// Holder is what a hook keeps on an exchange between its calls, such as a virtual machine. It belongs to one
+// tenant of the request.
+type Holder interface {
+	// Yield is called before Go waits for something long, such as an upstream. The holder gives back what
+	// nobody needs until then.
+	Yield()
+	// Release is called once, when the tenant is done with the request.
+	Release()
+}
+
+// HookError is the failure of a hook: a script error, or the end of a budget. ErrorPolicy applies to it, and its
+// text is for logs only.
+type HookError struct {
+	Err error
+	// Budget says that a budget ended, not that the script was wrong.
+	Budget bool
+	Origin Origin
+}
+
+// Error returns the message of the script, with its place.
+func (e *HookError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error of the script.
+func (e *HookError) Unwrap() error { return e.Err }
+
+// String returns script:line, or as much of it as is known.
+func (o Origin) String() string {
+	switch {
+	case o.Script == "":
+		return ""
+	case o.Line == 0:
+		return o.Script
+	}
+	return fmt.Sprintf("%s:%d", o.Script, o.Line)
+}
+
+// Errorf returns an error that begins with the place, where there is one.
+func (o Origin) Errorf(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if at := o.String(); at != "" {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	return err
+}

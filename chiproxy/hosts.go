@@ -1,0 +1,160 @@
+package chiproxy
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/idna"
+)
+
+// requestHost is the name in a request's Host, in the form of the index: in lower case, without port, trailing
+// dot, brackets and zone, and in ASCII. It is empty when there is none or it is no host. Plain lower-case names
+// cost no allocation.
+func requestHost(host string) string {
+	name := withoutPort(host)
+	if strings.IndexByte(name, ':') >= 0 {
+		return addressKey(name)
+	}
+	name = strings.TrimSuffix(name, ".")
+	switch classify(name) {
+	case plainHost:
+		return name
+	case upperHost:
+		return strings.ToLower(name)
+	case foreignHost:
+		ascii, err := idna.Lookup.ToASCII(name)
+		if err != nil || !utf8.ValidString(name) {
+			return ""
+		}
+		if ascii = strings.TrimSuffix(ascii, "."); classify(ascii) == plainHost {
+			return ascii
+		}
+	}
+	return ""
+}
+
+// withoutPort takes the port off, and the brackets of an IPv6 address.
+func withoutPort(host string) string {
+	if strings.HasPrefix(host, "[") {
+		if end := strings.IndexByte(host, ']'); end > 0 {
+			return host[1:end]
+		}
+		return host[1:]
+	}
+	if i := strings.IndexByte(host, ':'); i >= 0 && strings.IndexByte(host[i+1:], ':') < 0 {
+		return host[:i]
+	}
+	return host
+}
+
+// addressKey writes an IPv6 address in its short form, without its zone.
+func addressKey(s string) string {
+	addr, err := netip.ParseAddr(s)
+	if err != nil {
+		return ""
+	}
+	return addr.WithZone("").String()
+}
+
+type hostClass int
+
+const (
+	plainHost   hostClass = iota // lower-case ASCII
+	upperHost                    // ASCII with upper case
+	foreignHost                  // beyond ASCII
+	badHost                      // not a host
+)
+
+// classify says what it takes to bring a name without port into the form of the index.
+func classify(name string) hostClass {
+	class := plainHost
+	label := 0 // where it begins
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '.':
+			if i == label {
+				return badHost
+			}
+			label = i + 1
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '-', c == '_':
+		case 'A' <= c && c <= 'Z':
+			class = max(class, upperHost)
+		case c >= 0x80:
+			class = foreignHost
+		default:
+			return badHost
+		}
+	}
+	if label == len(name) {
+		return badHost
+	}
+	return class
+}
+
+// hostKey brings a declared host into the form of the index; a wildcard keeps its "*.".
+func hostKey(host string) (string, error) {
+	rest, wildcard := strings.CutPrefix(host, "*.")
+	if strings.Contains(rest, "*") {
+		return "", fmt.Errorf("host %q: a wildcard stands for the first label, as in *.example.com", host)
+	}
+	if !strings.HasPrefix(rest, "[") && strings.Count(rest, ":") == 1 {
+		return "", fmt.Errorf("host %q must not have a port", host)
+	}
+	key := requestHost(rest)
+	if key == "" {
+		return "", fmt.Errorf("%q is not a host; a host is a name, *.name or an IP address", host)
+	}
+	if wildcard {
+		return "*." + key, nil
+	}
+	return key, nil
+}
+
+// parentDomain is the name without its first label, by which wildcards are found.
+func parentDomain(host string) (string, bool) {
+	_, rest, ok := strings.Cut(host, ".")
+	return rest, ok && rest != "" && strings.IndexByte(host, ':') < 0
+}
+
+// hostSet is a set of exact and wildcard hosts. The nil set holds every host.
+type hostSet struct {
+	exact map[string]struct{}
+	// wild is by parent domain.
+	wild map[string]struct{}
+}
+
+// newHostSet returns the set of the keys given, or nil when there is none.
+func newHostSet(keys []string) *hostSet {
+	if len(keys) == 0 {
+		return nil
+	}
+	s := &hostSet{exact: map[string]struct{}{}, wild: map[string]struct{}{}}
+	for _, k := range keys {
+		if rest, ok := strings.CutPrefix(k, "*."); ok {
+			s.wild[rest] = struct{}{}
+		} else {
+			s.exact[k] = struct{}{}
+		}
+	}
+	return s
+}
+
+// has says whether a host, as requestHost returns it, is in the set.
+func (s *hostSet) has(host string) bool {
+	if s == nil {
+		return true
+	}
+	if _, ok := s.exact[host]; ok {
+		return true
+	}
+	if len(s.wild) == 0 {
+		return false
+	}
+	parent, ok := parentDomain(host)
+	if ok {
+		_, ok = s.wild[parent]
+	}
+	return ok
+}

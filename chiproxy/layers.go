@@ -1,0 +1,126 @@
+package chiproxy
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// layer is a set of routes that is searched as a whole: those declared in a Layer, or the base of a tenant, which
+// has no gates and no hosts.
+type layer struct {
+	mux *mux
+	// gates are the guards of the layer and of those around it, the outermost first.
+	gates []*gate
+	// hosts are the sets that must all have the request's host.
+	hosts []*hostSet
+	// keys are the innermost set of hosts, by which the layer is found.
+	keys  []string
+	place *place
+	// depth counts the layers around it.
+	depth, priority, order int
+}
+
+// gate is the guards of one Layer.
+type gate struct {
+	guards []Guard
+	place  *place
+}
+
+func (l *layer) hasHost(host string) bool {
+	for _, s := range l.hosts {
+		if !s.has(host) {
+			return false
+		}
+	}
+	return true
+}
+
+// folds says whether a pattern is another one in the form of caddyPath. A layer that failed to build has no mux.
+func (l *layer) folds() bool { return l.mux != nil && l.mux.folded != nil }
+
+// compareLayers is the order in which the layers of a tenant are tried.
+func compareLayers(a, b *layer) int {
+	return cmp.Or(
+		cmp.Compare(b.depth, a.depth),
+		cmp.Compare(b.priority, a.priority),
+		cmp.Compare(a.order, b.order),
+	)
+}
+
+// layerIndex finds the layers of a host. The lists are in the order of compareLayers, and place is the position
+// in that order.
+type layerIndex struct {
+	all, anyHost []*layer
+	exact        map[string][]*layer
+	// wild is by parent domain.
+	wild map[string][]*layer
+}
+
+// newLayerIndex sorts the layers and returns their index.
+func newLayerIndex(layers []*layer) layerIndex {
+	slices.SortFunc(layers, compareLayers)
+	x := layerIndex{all: layers, exact: map[string][]*layer{}, wild: map[string][]*layer{}}
+	for i, l := range layers {
+		l.order = i
+		if l.keys == nil {
+			x.anyHost = append(x.anyHost, l)
+		}
+		for _, k := range l.keys {
+			if parent, ok := strings.CutPrefix(k, "*."); ok {
+				x.wild[parent] = append(x.wild[parent], l)
+			} else {
+				x.exact[k] = append(x.exact[k], l)
+			}
+		}
+	}
+	return x
+}
+
+// cursor walks the layers of one request in order.
+type cursor struct{ anyHost, exact, wild []*layer }
+
+// find returns a cursor over the layers of a host.
+func (x *layerIndex) find(host string) cursor {
+	c := cursor{anyHost: x.anyHost}
+	if host == "" {
+		return c
+	}
+	if len(x.exact) > 0 {
+		c.exact = x.exact[host]
+	}
+	if len(x.wild) > 0 {
+		if parent, ok := parentDomain(host); ok {
+			c.wild = x.wild[parent]
+		}
+	}
+	return c
+}
+
+// next returns the next layer in order, or nil at the end. A layer that is in several lists comes once.
+func (c *cursor) next() *layer {
+	var first *layer
+	for _, list := range []*[]*layer{&c.anyHost, &c.exact, &c.wild} {
+		if len(*list) > 0 && (first == nil || (*list)[0].order < first.order) {
+			first = (*list)[0]
+		}
+	}
+	for _, list := range []*[]*layer{&c.anyHost, &c.exact, &c.wild} {
+		if len(*list) > 0 && (*list)[0] == first {
+			*list = (*list)[1:]
+		}
+	}
+	return first
+}
+
+// hosts returns the keys of the hosts that layers list.
+func (x *layerIndex) hosts() []string {
+	var keys []string
+	for host := range x.exact {
+		keys = append(keys, host)
+	}
+	for parent := range x.wild {
+		keys = append(keys, "*."+parent)
+	}
+	return keys
+}

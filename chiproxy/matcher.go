@@ -1,0 +1,28 @@
+package chiproxy
+
+import (
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Matcher is a matcher of Caddy's, any http.matchers module that is provisioned, as a guard.
+type Matcher struct {
+	// Name is that of the module, such as remote_ip.
+	Name    string
+	Matcher caddyhttp.RequestMatcherWithError
+	Origin  Origin
+}
+
+// Allow asks the matcher.
+func (m *Matcher) Allow(ex *Exchange) (bool, error) { return m.Matcher.MatchWithError(ex.R) }
+
+// Describe names the module.
+func (m *Matcher) Describe() Origin {
+	o := m.Origin
+	o.Kind, o.Text = "matcher", m.Name
+	return o
+}
+
+var (
+	_ Guard     = (*Matcher)(nil)
+	_ Describer = (*Matcher)(nil)
+)

@@ -1,0 +1,362 @@
+package chiproxy
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// refRun is one request on its way through the model.
+type refRun struct {
+	spec       *Spec
+	world      *world
+	host, path string
+	folded     string
+	method     string
+	allow      map[string]bool
+	gates      map[*Scope]bool
+	here       *refScope
+	known      bool
+	notAllowed *refAnswer
+	tenant     *refTenant
+}
+
+// refHostFits says how a host list fits: 0 exactly, 1 by wildcard, 2 for all hosts, -1 not at all.
+func refHostFits(hosts []string, host string) int {
+	if len(hosts) == 0 {
+		return 2
+	}
+	fit := -1
+	for _, h := range hosts {
+		if h == host {
+			return 0
+		}
+		if rest, ok := strings.CutPrefix(h, "*"); ok && strings.HasSuffix(host, rest) && !strings.Contains(strings.TrimSuffix(host, rest), ".") && len(host) > len(rest) {
+			fit = 1
+		}
+	}
+	return fit
+}
+
+func refBelow(path, prefix string) (string, bool) {
+	switch {
+	case prefix == "":
+		return path, true
+	case path == prefix:
+		return "/", true
+	case strings.HasPrefix(path, prefix+"/"):
+		return path[len(prefix):], true
+	}
+	return "", false
+}
+
+// candidates are the tenants asked for a path, in order, without the default tenant.
+func (r *refRun) candidates(tenants []*refTenant, path string, folded bool) []*refTenant {
+	var fit []*refTenant
+	for _, t := range tenants {
+		if _, ok := refBelow(path, refPrefix(t.spec, folded)); ok && refHostFits(t.spec.Hosts, r.host) >= 0 {
+			fit = append(fit, t)
+		}
+	}
+	kind := func(t *Tenant) int {
+		switch {
+		case len(t.Hosts) > 0 && t.PathPrefix != "":
+			return 0
+		case len(t.Hosts) > 0:
+			return 1
+		case t.PathPrefix != "":
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(fit, func(a, b *refTenant) int {
+		return cmp.Or(
+			cmp.Compare(b.spec.Priority, a.spec.Priority),
+			cmp.Compare(kind(a.spec), kind(b.spec)),
+			cmp.Compare(refHostFits(a.spec.Hosts, r.host), refHostFits(b.spec.Hosts, r.host)),
+			cmp.Compare(len(b.spec.PathPrefix), len(a.spec.PathPrefix)),
+		)
+	})
+	for i, t := range fit {
+		if !t.spec.Fallthrough {
+			return fit[:i+1]
+		}
+	}
+	return fit
+}
+
+func refPrefix(t *Tenant, folded bool) string {
+	if folded {
+		return strings.ToLower(t.PathPrefix)
+	}
+	return t.PathPrefix
+}
+
+// serve returns what becomes of the request: done, next, 404, or 405 with the methods.
+func (r *refRun) serve(base *refTenant, tenants []*refTenant) string {
+	asked := append(r.candidates(tenants, r.path, false), base)
+	for _, t := range asked {
+		path, _ := refBelow(r.path, t.spec.PathPrefix)
+		if out := r.ask(t, path); out != "" {
+			return out
+		}
+	}
+	if len(r.allow) > 0 && r.spec.MethodMismatch == AnswerMismatch {
+		return r.refused()
+	}
+	if r.slips(append(r.candidates(tenants, r.folded, true), base), asked) {
+		return "404"
+	}
+	return "next"
+}
+
+func (r *refRun) slips(tenants, asked []*refTenant) bool {
+	for _, t := range tenants {
+		folded, _ := refBelow(r.folded, refPrefix(t.spec, true))
+		own := ""
+		known := slices.Contains(asked, t)
+		if known {
+			own, _ = refBelow(r.path, t.spec.PathPrefix)
+		} else if t.layers[len(t.layers)-1].scope.notFound != nil {
+			return true
+		}
+		for _, l := range t.layers {
+			if !r.hostIn(l) {
+				continue
+			}
+			if !known && l.scope.notFound != nil {
+				return true
+			}
+			for _, f := range l.forms {
+				_, hit := refMatch(f.pattern, folded, false)
+				if !hit {
+					_, hit = refMatch(f.pattern, folded, true)
+				}
+				before := false
+				if known {
+					_, before = refMatch(f.pattern, own, false)
+				}
+				if hit && !before {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (r *refRun) refused() string {
+	var names []string
+	for n := range r.allow {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return "405 " + strings.Join(names, ", ")
+}
+
+func (r *refRun) hostIn(l *refLayer) bool {
+	for ; l.around != nil; l = l.around {
+		if refHostFits(l.spec.Hosts, r.host) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// ask returns what becomes of the request in a tenant, empty if it leaves it.
+func (r *refRun) ask(t *refTenant, path string) string {
+	r.tenant, r.gates, r.known, r.notAllowed = t, map[*Scope]bool{}, false, nil
+	for i, l := range t.layers {
+		base := i == len(t.layers)-1
+		if !r.hostIn(l) {
+			continue
+		}
+		r.here = nil
+		if out := r.search(l, path); out != "" {
+			return out
+		}
+		if !base && (l.scope.notFound != nil || l.scope.notAllowed != nil && r.here != nil) && r.open(l) {
+			if out := r.missed(l.scope, r.here != nil, l.scope.notAllowed); out != "" {
+				return out
+			}
+		}
+	}
+	root := t.layers[len(t.layers)-1].scope
+	notAllowed := root.notAllowed
+	if r.notAllowed != nil {
+		notAllowed = r.notAllowed
+	}
+	return r.missed(root, r.known, notAllowed)
+}
+
+func (r *refRun) missed(s *refScope, known bool, notAllowed *refAnswer) string {
+	if !known || r.spec.MethodMismatch == DeclineMismatch {
+		return r.answer(s.notFound)
+	}
+	if notAllowed != nil {
+		return r.answer(notAllowed)
+	}
+	if s.notFound != nil {
+		return r.refused()
+	}
+	return ""
+}
+
+func (r *refRun) answer(a *refAnswer) string {
+	if a == nil {
+		return ""
+	}
+	return r.chain(a.middleware, func() string { return r.act(a.action) })
+}
+
+// open asks the guards of a layer and those around it, each once.
+func (r *refRun) open(l *refLayer) bool {
+	if l.around == nil {
+		return true
+	}
+	if !r.open(l.around) {
+		return false
+	}
+	if _, known := r.gates[l.spec]; !known {
+		r.gates[l.spec] = r.allowed(l.spec.Guards)
+	}
+	return r.gates[l.spec]
+}
+
+func (r *refRun) allowed(guards []Guard) bool {
+	for _, g := range guards {
+		if d, ok := g.(*DataGuard); ok {
+			if !r.world.holds(d) {
+				return false
+			}
+			continue
+		}
+		if !r.world.guard(g.(*worldHook).id) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *refRun) search(l *refLayer, path string) string {
+	shapes := l.found(path, false)
+	if len(shapes) == 0 || !r.open(l) {
+		return ""
+	}
+	for _, forms := range shapes {
+		for _, f := range forms {
+			if f.route == nil {
+				return r.leave(f.scope)
+			}
+			if !r.takes(f.route, forms) {
+				r.mismatch(f)
+				continue
+			}
+			if !r.allowed(f.route.Guards) {
+				continue
+			}
+			values, _ := refMatch(f.pattern, path, false)
+			act := func() string {
+				r.world.params = f.route.Pattern + fmt.Sprintf("%q", values)
+				return r.act(f.route.Action)
+			}
+			if out := r.chain(f.scope.middleware, act); out != "" {
+				return out
+			}
+		}
+	}
+	return ""
+}
+
+func (r *refRun) takes(route *Route, forms []refForm) bool {
+	has := func(route *Route, m string) bool {
+		if len(route.Methods) == 0 {
+			return m != http.MethodConnect
+		}
+		return slices.Contains(route.Methods, m)
+	}
+	if has(route, r.method) {
+		return true
+	}
+	if r.method != http.MethodHead || !has(route, http.MethodGet) {
+		return false
+	}
+	for _, f := range forms {
+		if f.route != nil && slices.Contains(f.route.Methods, http.MethodHead) {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *refRun) mismatch(f refForm) {
+	methods := f.route.Methods
+	if len(methods) == 0 {
+		methods = strings.Fields("DELETE GET HEAD OPTIONS PATCH POST PUT TRACE")
+	}
+	for _, m := range methods {
+		r.allow[m] = true
+		if m == http.MethodGet {
+			r.allow[http.MethodHead] = true
+		}
+	}
+	if !r.known {
+		r.notAllowed = f.scope.notAllowed
+	}
+	r.known = true
+	if r.here == nil || r.here.owner != f.scope.owner {
+		r.here = f.scope
+	}
+}
+
+// leave is what happens in an owner of which no route takes the request.
+func (r *refRun) leave(o *refScope) string {
+	inside := false
+	for s := r.here; s != nil; s = s.outer {
+		inside = inside || s == o
+		if s.spec.Kind == Layer {
+			break
+		}
+	}
+	end := func() string { return "" }
+	mw := o.middleware
+	switch {
+	case inside && r.spec.MethodMismatch == AnswerMismatch && o.notAllowed != nil:
+		mw = o.notAllowed.middleware
+		end = func() string { return r.act(o.notAllowed.action) }
+	case inside && r.spec.MethodMismatch == AnswerMismatch:
+		if o.notFound != nil {
+			end = r.refused
+		}
+	case o.notFound != nil:
+		mw = o.notFound.middleware
+		end = func() string { return r.act(o.notFound.action) }
+	}
+	return r.chain(mw, end)
+}
+
+func (r *refRun) chain(mw []Middleware, end func() string) string {
+	if len(mw) == 0 {
+		return end()
+	}
+	switch r.world.middleware(mw[0].(*worldHook).id) {
+	case blocks:
+		return "done"
+	case skips:
+		return ""
+	}
+	return r.chain(mw[1:], end)
+}
+
+func (r *refRun) act(a Action) string {
+	if m, ok := a.(Module); ok {
+		r.world.note("module %d", m.Handler.(*worldModule).id)
+		return "done"
+	}
+	if r.world.action(a.(*worldHook).id) {
+		return "done"
+	}
+	return ""
+}

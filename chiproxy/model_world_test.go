@@ -1,0 +1,285 @@
+package chiproxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// world decides what the hooks of a random specification do with one request, and logs what was asked. The
+// table and the model ask the same world, one after the other.
+type world struct {
+	seed   uint64
+	log    []string
+	params string
+	header http.Header
+}
+
+type mood int
+
+const (
+	lets mood = iota
+	blocks
+	skips
+)
+
+// roll is a number below n that depends on the hook and the request only.
+func (w *world) roll(id, n int) int {
+	return rand.New(rand.NewPCG(w.seed, uint64(id))).IntN(n)
+}
+
+func (w *world) note(format string, args ...any) { w.log = append(w.log, fmt.Sprintf(format, args...)) }
+
+func (w *world) guard(id int) bool {
+	ok := w.roll(id, 2) == 0
+	w.note("guard %d %v", id, ok)
+	return ok
+}
+
+func (w *world) holds(d *DataGuard) bool {
+	for _, c := range d.Conditions {
+		v, ok := w.header[c.Name]
+		if !ok || len(c.Values) > 0 && v[0] != c.Values[0] {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) middleware(id int) mood {
+	m := lets
+	switch w.roll(id, 12) {
+	case 0:
+		m = blocks
+	case 1:
+		m = skips
+	}
+	w.note("middleware %d %d", id, m)
+	return m
+}
+
+func (w *world) action(id int) bool {
+	ok := w.roll(id, 3) > 0
+	w.note("action %d %v %s", id, ok, w.params)
+	w.params = ""
+	return ok
+}
+
+// worldHook is a guard, middleware or action that asks the world.
+type worldHook struct {
+	id    int
+	world **world
+}
+
+func (h *worldHook) Allow(*Exchange) (bool, error) { return (*h.world).guard(h.id), nil }
+
+func (h *worldHook) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	switch (*h.world).middleware(h.id) {
+	case blocks:
+		return Done, nil
+	case skips:
+		return Declined, nil
+	}
+	ex.R.Header.Set("X-Spoiled", "yes")
+	ex.R.Method = "SPOILED"
+	ex.R.URL.Path = "/spoiled"
+	ex.W.Header().Set("X-Spoiled", "yes")
+	return next()
+}
+
+func (h *worldHook) Do(ex *Exchange) (Verdict, error) {
+	w := *h.world
+	w.params = ""
+	if r := ex.Route(); r != nil {
+		var values []string
+		for _, v := range ex.Params() {
+			values = append(values, v)
+		}
+		w.params = r.Pattern + fmt.Sprintf("%q", ex.rctx.URLParams.Values)
+		for i := range ex.rctx.URLParams.Values {
+			if decodeValue(ex.rctx.URLParams.Values[i]) != values[i] {
+				panic("a parameter is not what its pattern matched")
+			}
+		}
+	}
+	if w.action(h.id) {
+		ex.W.WriteHeader(http.StatusOK)
+		return Done, nil
+	}
+	return Declined, nil
+}
+
+// worldModule is a handler of Caddy's: unlike a hook, it is known never to decline.
+type worldModule struct {
+	id    int
+	world **world
+}
+
+func (h *worldModule) ServeHTTP(http.ResponseWriter, *http.Request, caddyhttp.Handler) error {
+	(*h.world).note("module %d", h.id)
+	return nil
+}
+
+// specMaker makes random specifications.
+type specMaker struct {
+	rng   *rand.Rand
+	world **world
+	ids   int
+}
+
+func (m *specMaker) hook() *worldHook {
+	m.ids++
+	return &worldHook{m.ids, m.world}
+}
+
+// chance is true once in n times.
+func (m *specMaker) chance(n int) bool { return m.rng.IntN(n) == 0 }
+
+func pick[T any](rng *rand.Rand, list ...T) T { return list[rng.IntN(len(list))] }
+
+func (m *specMaker) spec() Spec {
+	s := Spec{MethodMismatch: MethodMismatch(m.rng.IntN(2))}
+	s.Default.Root = m.scope(Group, 3)
+	for i := range m.rng.IntN(4) {
+		t := Tenant{Name: fmt.Sprint(i), Fallthrough: m.chance(2), Priority: m.rng.IntN(6) / 4}
+		if m.chance(2) {
+			t.PathPrefix = pick(m.rng, "/a", "/a/b", "/B")
+		}
+		if m.chance(2) {
+			t.Hosts = pick(m.rng, []string{"x.example"}, []string{"*.example"}, []string{"x.example", "*.example"}, []string{"z.test"})
+		}
+		t.Root = m.scope(Group, 2)
+		s.Tenants = append(s.Tenants, t)
+	}
+	return s
+}
+
+func (m *specMaker) scope(kind ScopeKind, depth int) Scope {
+	s := Scope{Kind: kind}
+	for range m.rng.IntN(3) {
+		if m.chance(2) {
+			s.Middleware = append(s.Middleware, m.hook())
+		}
+	}
+	switch kind {
+	case Owner:
+		s.Pattern = m.pattern(1, false)
+	case Layer:
+		if m.chance(2) {
+			s.Hosts = pick(m.rng, []string{"x.example"}, []string{"*.example"}, []string{"y.example", "*.test"})
+		}
+		for range m.rng.IntN(3) {
+			s.Guards = append(s.Guards, m.hook())
+		}
+		s.Priority = m.rng.IntN(6) / 4
+	}
+	if m.chance(6) {
+		s.NotFound = m.hook()
+	}
+	if m.chance(6) {
+		s.MethodNotAllowed = m.hook()
+	}
+	for range 1 + m.rng.IntN(4) {
+		if depth > 0 && m.chance(3) {
+			inner := m.scope(pick(m.rng, Group, Owner, Owner, Layer), depth-1)
+			s.Items = append(s.Items, Item{Scope: &inner})
+			continue
+		}
+		s.Items = append(s.Items, Item{Route: m.route()})
+	}
+	if m.chance(5) {
+		s.Items = append(s.Items, m.indexed()...)
+	}
+	return s
+}
+
+// indexed makes so many routes with data guards on one shape that they get an index.
+func (m *specMaker) indexed() []Item {
+	pattern := m.pattern(2, true)
+	var items []Item
+	for range manyRoutes + m.rng.IntN(4) {
+		r := m.route()
+		r.Pattern = pattern
+		c := Condition{Name: pick(m.rng, "X-T", "X-T", "X-U")}
+		if !m.chance(4) {
+			c.Values = []string{pick(m.rng, "1", "2", "3")}
+		}
+		if !m.chance(4) {
+			r.Guards = append([]Guard{&DataGuard{Conditions: []Condition{c}}}, r.Guards...)
+		} else if len(r.Guards) == 0 {
+			r.Guards = []Guard{m.hook()}
+		}
+		items = append(items, Item{Route: r})
+	}
+	return items
+}
+
+func (m *specMaker) route() *Route {
+	r := &Route{Pattern: m.pattern(3, true), Action: m.hook(), Priority: m.rng.IntN(6) / 4}
+	if m.chance(2) {
+		m.ids++
+		r.Action = Module{Handler: &worldModule{m.ids, m.world}}
+	}
+	switch m.rng.IntN(6) {
+	case 0, 1:
+		r.Methods = []string{"GET"}
+	case 2:
+		r.Methods = []string{"POST"}
+	case 3:
+		r.Methods = pick(m.rng, []string{"GET", "POST"}, []string{"HEAD"}, []string{"PURGE"}, []string{"CONNECT"})
+	}
+	for range m.rng.IntN(3) {
+		if m.chance(3) {
+			c := Condition{Name: "X-T"}
+			if m.chance(2) {
+				c.Values = []string{pick(m.rng, "1", "2")}
+			}
+			r.Guards = append(r.Guards, &DataGuard{Conditions: []Condition{c}})
+		} else {
+			r.Guards = append(r.Guards, m.hook())
+		}
+	}
+	return r
+}
+
+func (m *specMaker) pattern(segments int, tail bool) string {
+	p := ""
+	for range m.rng.IntN(segments + 1) {
+		m.ids++
+		switch m.rng.IntN(8) {
+		case 0:
+			p += fmt.Sprintf("/{p%d:[ab]+}", m.ids)
+		case 1:
+			p += fmt.Sprintf("/{p%d:a|c}", m.ids)
+		case 2, 3:
+			p += fmt.Sprintf("/{p%d}", m.ids)
+		case 4:
+			p += "/B"
+		default:
+			p += pick(m.rng, "/a", "/b", "/c")
+		}
+	}
+	if p == "" && tail {
+		return pick(m.rng, "/", "/*")
+	}
+	if p == "" {
+		return "/"
+	}
+	if tail && m.chance(4) {
+		p += pick(m.rng, "/*", "/*", "/")
+	}
+	return p
+}
+
+func (m *specMaker) path() string {
+	p := ""
+	for range m.rng.IntN(5) {
+		p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "B", "A", "a%2Fb", "b")
+	}
+	if p == "" || m.chance(6) {
+		p += "/"
+	}
+	return p
+}

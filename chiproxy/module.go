@@ -1,0 +1,62 @@
+package chiproxy
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Module is a handler of Caddy's, any http.handlers module that is provisioned. It is an action, whose next handler
+// is that of Caddy's chain, and it is middleware, whose next handler is the rest of ours.
+type Module struct {
+	// Name is that of a configured handler, or of its module.
+	Name    string
+	Handler caddyhttp.MiddlewareHandler
+	Origin  Origin
+}
+
+// Do runs the handler as the answer.
+func (m Module) Do(ex *Exchange) (Verdict, error) {
+	if ex.rehearsal != nil {
+		ex.rehearsal.note(ex)
+		ex.rehearsal.Handler = m.Name
+		return Done, nil
+	}
+	ex.yield()
+	return Done, m.Handler.ServeHTTP(ex.W, ex.R, ex.Next)
+}
+
+// Handle runs the handler around next. The writer and the request it hands on are those of the exchange until
+// next returns. If what is inside declines, so does the module.
+func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	verdict := Done
+	err := m.Handler.ServeHTTP(ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
+		outerW, outerR := ex.W, ex.R
+		defer func() { ex.W, ex.R = outerW, outerR }()
+		ex.W, ex.R = w, r
+		verdict, err = next()
+		return err
+	}))
+	if err != nil {
+		return Done, err
+	}
+	return verdict, nil
+}
+
+// Describe says where the handler was named.
+func (m Module) Describe() Origin {
+	o := m.Origin
+	if o.Kind == "" {
+		o.Kind = "handler"
+	}
+	if o.Text == "" {
+		o.Text = m.Name
+	}
+	return o
+}
+
+var (
+	_ Action     = Module{}
+	_ Middleware = Module{}
+	_ Describer  = Module{}
+)

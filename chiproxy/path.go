@@ -1,0 +1,137 @@
+package chiproxy
+
+import (
+	"net/url"
+	"path"
+	"runtime"
+	"strings"
+)
+
+// routePath is the path of u in the form patterns are matched against: decoded and cleaned, except that %2F and
+// %25 stay escaped, so that an escaped slash never splits a segment. It allocates only when there is something
+// to change.
+func routePath(u *url.URL) string {
+	p := u.Path
+	if u.RawPath != "" || strings.IndexByte(p, '%') >= 0 {
+		p = decodeOnce(u.EscapedPath())
+	}
+	return cleanPath(p)
+}
+
+// decodeOnce decodes the escapes of p, but for those of a slash and a percent sign, which it puts in upper case.
+func decodeOnce(p string) string {
+	if strings.IndexByte(p, '%') < 0 {
+		return p
+	}
+	b := make([]byte, 0, len(p))
+	for i := 0; i < len(p); i++ {
+		if p[i] != '%' || i+2 >= len(p) || !isHex(p[i+1]) || !isHex(p[i+2]) {
+			b = append(b, p[i])
+			continue
+		}
+		switch c := unhex(p[i+1])<<4 | unhex(p[i+2]); c {
+		case '/':
+			b = append(b, "%2F"...)
+		case '%':
+			b = append(b, "%25"...)
+		default:
+			b = append(b, c)
+		}
+		i += 2
+	}
+	return string(b)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}
+
+// decodeValue decodes what routePath left escaped.
+func decodeValue(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	if d, err := url.PathUnescape(s); err == nil {
+		return d
+	}
+	return s
+}
+
+// cleanPath removes double slashes and dot segments, keeps a trailing slash as Caddy does, and makes the path
+// begin with a slash.
+func cleanPath(p string) string {
+	if isClean(p) {
+		return p
+	}
+	cleaned := path.Clean("/" + p)
+	if cleaned != "/" && strings.HasSuffix(p, "/") {
+		cleaned += "/"
+	}
+	return cleaned
+}
+
+// isClean says that cleanPath has nothing to do.
+func isClean(p string) bool {
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	for i := 0; i < len(p); {
+		// p[i] is a slash, and what follows is a segment
+		end := strings.IndexByte(p[i+1:], '/')
+		last := end < 0
+		if last {
+			end = len(p) - i - 1
+		}
+		switch seg := p[i+1 : i+1+end]; seg {
+		case ".", "..":
+			return false
+		case "":
+			if !last {
+				return false
+			}
+		}
+		i += 1 + end
+	}
+	return true
+}
+
+// caddyPath is the path of u as Caddy's path matcher reads it: decoded, in lower case, and cleaned.
+func caddyPath(u *url.URL) string {
+	return cleanPath(windowsPath(strings.ToLower(u.Path)))
+}
+
+// windowsPath does to a path on Windows what Caddy does there, as its file system has several names for one file.
+func windowsPath(p string) string {
+	if runtime.GOOS != "windows" {
+		return p
+	}
+	segments := strings.Split(strings.ReplaceAll(p, `\`, "/"), "/")
+	for i, s := range segments {
+		if s != "." && s != ".." {
+			segments[i] = strings.TrimRight(s, ". ")
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// below returns what of path lies below prefix, as a path, and whether prefix owns it: /acme owns /acme and
+// /acme/x, not /acmefoo.
+func below(path, prefix string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, prefix)
+	switch {
+	case !ok:
+		return "", false
+	case rest == "":
+		return "/", true
+	case rest[0] != '/':
+		return "", false
+	}
+	return rest, true
+}

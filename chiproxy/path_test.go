@@ -1,0 +1,153 @@
+package chiproxy
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func TestRoutePath(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                 "/",
+		"/":                "/",
+		"/a/b":             "/a/b",
+		"/a/b/":            "/a/b/",
+		"/a//b":            "/a/b",
+		"//":               "/",
+		"/a/./b":           "/a/b",
+		"/a/.":             "/a",
+		"/a/..":            "/",
+		"/a/../b/":         "/b/",
+		"/../../a":         "/a",
+		"/a/%2e%2e/b":      "/b",
+		"/a/.../b":         "/a/.../b",
+		"/.a/..b":          "/.a/..b",
+		"/%61":             "/a",
+		"/a%2Fb":           "/a%2Fb",
+		"/a%2fb":           "/a%2Fb",
+		"/a%252Fb":         "/a%252Fb",
+		"/a%25b":           "/a%25b",
+		"/%C3%A4":          "/ä",
+		"/a%5Cb":           `/a\b`,
+		"/a;b":             "/a;b",
+		"/a%3Fb%23c":       "/a?b#c",
+		"/a%00":            "/a\x00",
+		"/%2F..%2Fa":       "/%2F..%2Fa",
+		"/a/..%2Fb":        "/a/..%2Fb",
+		"/a%20b+c":         "/a b+c",
+		"http://h.example": "/",
+		"*":                "/*",
+	} {
+		u, err := url.Parse(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := routePath(u); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+	stale := &url.URL{Path: "/new", RawPath: "/old%2F"}
+	if got := routePath(stale); got != "/new" {
+		t.Errorf("a raw path that does not belong to the path: got %q", got)
+	}
+}
+
+func TestACleanPathCostsNothing(t *testing.T) {
+	u := &url.URL{Path: "/users/42/posts/"}
+	if n := testing.AllocsPerRun(100, func() { _ = routePath(u) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// guardedTable has an owner and a prefix that let nobody in, and nothing else.
+func guardedTable(t testing.TB) *Table {
+	deny := middlewareFunc(func(*Exchange, func() (Verdict, error)) (Verdict, error) {
+		return Done, caddyhttp.Error(http.StatusUnauthorized, nil)
+	})
+	return mustBuild(t, Spec{
+		Default: Tenant{Root: root(
+			in(Scope{Kind: Owner, Pattern: "/admin", Middleware: []Middleware{deny}}, at("/x", say(""))),
+			at("/Upper/*", Raise{Status: 401}), at("/esc%2Fape/*", Raise{Status: 401}), at("/{v:[A-Z]+}/secret", Raise{Status: 401}),
+			in(Scope{Kind: Layer}, at("/layer/*", Raise{Status: 401})),
+		)},
+		Tenants: []Tenant{{Name: "t", PathPrefix: "/Tenant", Root: root(at("/*", Raise{Status: 401}), at("/", Raise{Status: 401}))}},
+	})
+}
+
+// guardedPaths is what Caddy's path matcher would be given for the same.
+var guardedPaths = caddyhttp.MatchPath{
+	"/admin", "/admin/*", "/upper/*", "/layer/*", "/tenant", "/tenant/*", "/esc/ape/*", "/v/secret", "/ab/secret",
+}
+
+// checkSlip fails if a request reaches the next handler although Caddy's matcher has its path under a guarded prefix.
+func checkSlip(t *testing.T, table *Table, r *http.Request) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r = prepared(w, r)
+	guarded, err := guardedPaths.MatchWithError(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	passed := false
+	_ = table.Serve(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		passed = true
+		return nil
+	}))
+	if passed && guarded {
+		t.Errorf("%q (raw %q) reached the next handler", r.URL.Path, r.URL.RawPath)
+	}
+}
+
+var slippery = []string{
+	"/admin", "/ADMIN/x", "/%41dmin/x", "/admin%2Fx", "/admin%2f..%2fadmin/x", "//admin//x", "/x/../admin/x", "/admin/%2e%2e/admin/x",
+	"/x/..%2Fadmin/y", "/x%2F..%2F..%2Fadmin%2Fy", "/./admin/./x", "/admin%00", "/admin;x/y", "/a%64min/", "/admin/%2e", "/admin%2F", "/%2Fadmin",
+	"/upper/x", "/UPPER%2Fx", "/esc/ape/x", "/ESC%2fAPE/x", "/v/secret", "/AB%2fSECRET", "/LAYER/x", "/layer%2Fx", "/tenant", "/TENANT/x", "/tenant%2Fx",
+	"/Tenant%2F..%2Fadmin/x", "/tenant/..%2Fadmin", "/%61dmin%5Cx", "/admin%5C..%5Cx", "/\u212A/admin", "/ADM\u0130N/x", "/admin/x%", "/admin%20/x", "/admin./x",
+}
+
+func TestNothingSlipsPastAGuardedPrefix(t *testing.T) {
+	t.Parallel()
+	if err := guardedPaths.Provision(caddy.Context{}); err != nil {
+		t.Fatal(err)
+	}
+	table := guardedTable(t)
+	for _, p := range slippery {
+		u, err := url.Parse(p)
+		if err != nil {
+			u = &url.URL{Path: p}
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.URL = u
+		checkSlip(t, table, r)
+	}
+	expect{"/other": "next", "/admins": "next", "/x/admin": "next", "/ADMIN/x": "404", "/admin%2Fx": "404", "/admin": "401"}.check(t, Spec{
+		Default: Tenant{Root: root(at("/admin/*", Raise{Status: 401}), at("/admin", Raise{Status: 401}))},
+	})
+}
+
+func FuzzNothingSlipsPastAGuardedPrefix(f *testing.F) {
+	for _, p := range slippery {
+		f.Add(p, "")
+		f.Add(strings.ToUpper(p), p)
+	}
+	table := guardedTable(f)
+	f.Fuzz(func(t *testing.T, path, raw string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if u, err := url.ParseRequestURI(path); err == nil {
+			r.URL = u
+		} else {
+			r.URL = &url.URL{Path: path, RawPath: raw}
+		}
+		checkSlip(t, table, r)
+		got := routePath(r.URL)
+		if !isClean(got) || cleanPath(got) != got {
+			t.Errorf("%q: %q is not clean", r.URL, got)
+		}
+	})
+}

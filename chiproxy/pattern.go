@@ -1,0 +1,255 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"regexp/syntax"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// tokenKind orders what may stand at one place of a pattern the way chi tries it.
+type tokenKind uint8
+
+const (
+	staticToken tokenKind = iota
+	regexpToken
+	paramToken
+	catchAllToken
+)
+
+// token is a piece of a pattern: static text, a parameter or the catch-all.
+type token struct {
+	kind tokenKind
+	// text is the static text, or the expression of a regexp as written.
+	text string
+	// name is that of a parameter; the catch-all's is "*".
+	name string
+	// tail is the byte behind a parameter, which ends its value: "/" at the end of a pattern.
+	tail byte
+	// at is the offset in the pattern.
+	at int
+}
+
+// maxParams is what the bit set of regexp parameters can hold.
+const maxParams = 32
+
+// parsePattern splits a pattern into tokens and reports what is wrong with it, by our rules and by chi's.
+func parsePattern(p string) ([]token, error) {
+	if !strings.HasPrefix(p, "/") {
+		return nil, fmt.Errorf("pattern %q must begin with a slash", p)
+	}
+	if !utf8.ValidString(p) {
+		return nil, fmt.Errorf("pattern %q is not valid UTF-8", p)
+	}
+	tokens := make([]token, 0, 4)
+	for rest := p; rest != ""; {
+		at := len(p) - len(rest)
+		var t token
+		var n int
+		var err error
+		switch rest[0] {
+		case '{':
+			t, n, err = parseParam(rest)
+		case '}':
+			err = errors.New("} without {")
+		case '*':
+			t, n = token{kind: catchAllToken, name: "*"}, 1
+			if len(rest) > 1 {
+				err = errors.New("* may stand only at the end; use {name} for one segment")
+			}
+		default:
+			n = strings.IndexAny(rest, "{}*")
+			if n < 0 {
+				n = len(rest)
+			}
+			t = token{text: rest[:n]}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", p, err)
+		}
+		t.at = at
+		tokens = append(tokens, t)
+		rest = rest[n:]
+	}
+	if err := checkTokens(tokens); err != nil {
+		return nil, fmt.Errorf("pattern %q: %w", p, err)
+	}
+	return tokens, nil
+}
+
+// parseParam reads the {name} or {name:regexp} at the beginning of s, and returns how long it is. Braces in
+// the expression are counted, as chi does.
+func parseParam(s string) (token, int, error) {
+	depth, end := 0, -1
+	for i := range len(s) {
+		switch s[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth == 0 {
+			end = i
+			break
+		}
+	}
+	if end < 0 {
+		return token{}, 0, errors.New("{ without }")
+	}
+	t := token{kind: paramToken, tail: '/'}
+	if end+1 < len(s) {
+		t.tail = s[end+1]
+	}
+	name, expr, isRegexp := strings.Cut(s[1:end], ":")
+	t.name = name
+	if name == "" || name == "*" || strings.ContainsAny(name, "{}/") {
+		return token{}, 0, fmt.Errorf("%s has no valid name; write {name} or {name:regexp}", s[:end+1])
+	}
+	if t.tail == '{' || t.tail == '*' {
+		return token{}, 0, fmt.Errorf("text must stand between {%s} and %q", name, s[end+1])
+	}
+	if isRegexp {
+		t.kind, t.text = regexpToken, expr
+		if expr == "" {
+			return token{}, 0, fmt.Errorf("{%s:} has no regular expression", name)
+		}
+		if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
+			return token{}, 0, fmt.Errorf("{%s}: %w", name, err)
+		}
+	}
+	return t, end + 1, nil
+}
+
+// checkTokens reports names that occur twice, and static text that no cleaned and decoded path has.
+func checkTokens(tokens []token) error {
+	var names [maxParams]string
+	n := 0
+	for _, t := range tokens {
+		if t.kind == staticToken {
+			if err := checkStatic(t.text); err != nil {
+				return err
+			}
+			continue
+		}
+		if n == maxParams {
+			return fmt.Errorf("more than %d parameters", maxParams)
+		}
+		if slices.Contains(names[:n], t.name) {
+			return fmt.Errorf("parameter %s occurs twice", t.name)
+		}
+		names[n] = t.name
+		n++
+	}
+	if !isClean(samplePath(tokens)) {
+		return errors.New("no path matches //, /./ or /../, as paths are cleaned first")
+	}
+	return nil
+}
+
+// checkStatic reports an escape that no decoded path holds.
+func checkStatic(s string) error {
+	for i := range len(s) {
+		if s[i] != '%' {
+			continue
+		}
+		if rest := s[i:]; !strings.HasPrefix(rest, "%2F") && !strings.HasPrefix(rest, "%25") {
+			return fmt.Errorf("%q never matches, as paths are decoded first; only %%2F and %%25 stay escaped", rest[:min(3, len(rest))])
+		}
+	}
+	return nil
+}
+
+// samplePath is a path of the pattern's form.
+func samplePath(tokens []token) string {
+	if len(tokens) == 1 {
+		return tokens[0].text
+	}
+	var sb strings.Builder
+	for _, t := range tokens {
+		if t.kind == staticToken {
+			sb.WriteString(t.text)
+		} else {
+			sb.WriteByte('x')
+		}
+	}
+	return sb.String()
+}
+
+// whole makes an expression match the whole of a segment.
+func whole(expr string) string { return "^(?:" + expr + ")$" }
+
+// render writes tokens as a chi pattern. Each part may be replaced: names are kept when name is nil.
+func render(tokens []token, name func(int, token) string, static, expr func(string) string) string {
+	var sb strings.Builder
+	n := 0
+	for _, t := range tokens {
+		switch t.kind {
+		case staticToken:
+			sb.WriteString(static(t.text))
+			continue
+		case catchAllToken:
+			sb.WriteByte('*')
+			continue
+		}
+		sb.WriteByte('{')
+		sb.WriteString(name(n, t))
+		n++
+		if t.kind == regexpToken {
+			sb.WriteByte(':')
+			sb.WriteString(expr(t.text))
+		}
+		sb.WriteByte('}')
+	}
+	return sb.String()
+}
+
+func same(s string) string          { return s }
+func noName(int, token) string      { return "" }
+func ownName(_ int, t token) string { return t.name }
+func hasKind(ts []token, k tokenKind) bool {
+	return slices.ContainsFunc(ts, func(t token) bool { return t.kind == k })
+}
+
+// shapeKey is the pattern without names: two patterns with one key match the same paths.
+func shapeKey(p string, tokens []token) string {
+	if len(tokens) == 1 {
+		return p
+	}
+	return render(tokens, noName, same, same)
+}
+
+// chiPattern is the pattern as chi gets it: with expressions that match whole segments.
+func chiPattern(p string, tokens []token) string {
+	if !hasKind(tokens, regexpToken) {
+		return p
+	}
+	return render(tokens, ownName, same, whole)
+}
+
+// regexpSet has a bit for each parameter that is a regexp.
+func regexpSet(tokens []token) (set uint32) {
+	n := 0
+	for _, t := range tokens {
+		if t.kind == staticToken {
+			continue
+		}
+		if t.kind == regexpToken {
+			set |= 1 << n
+		}
+		n++
+	}
+	return set
+}
+
+// paramNames lists the names of the parameters in the order of their values.
+func paramNames(tokens []token) []string {
+	var names []string
+	for _, t := range tokens {
+		if t.kind != staticToken {
+			names = append(names, t.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,186 @@
+package chiproxy
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// poolProbe is a module that hands out the context of a running configuration.
+type poolProbe struct{}
+
+var poolContext caddy.Context
+
+func init() { caddy.RegisterModule(poolProbe{}) }
+
+func (poolProbe) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "chiproxy_pool_probe", New: func() caddy.Module { return new(poolProbe) }}
+}
+
+func (poolProbe) Provision(ctx caddy.Context) error {
+	poolContext = ctx
+	// the http app, where this project lives, has loaded it by then
+	_, err := ctx.App("events")
+	return err
+}
+
+func (poolProbe) Start() error { return nil }
+
+func (poolProbe) Stop() error { return nil }
+
+// startCaddy runs a Caddy without listeners, once for all tests.
+var startCaddy = sync.OnceValue(func() error {
+	return caddy.Run(&caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: new(bool)}},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "PANIC"}}}},
+		AppsRaw: caddy.ModuleMap{"chiproxy_pool_probe": json.RawMessage(`{}`)},
+	})
+})
+
+// poolsTestContext returns the context of a running configuration.
+func poolsTestContext(t testing.TB) caddy.Context {
+	t.Helper()
+	if err := startCaddy(); err != nil {
+		t.Fatal(err)
+	}
+	return poolContext
+}
+
+// newTestPools returns pools that end with the test.
+func newTestPools(t testing.TB) *Pools {
+	t.Helper()
+	p := NewPools(poolsTestContext(t))
+	t.Cleanup(p.Close)
+	return p
+}
+
+// mustAcquire returns the pool of a configuration.
+func mustAcquire(t testing.TB, p *Pools, config string) *Pool {
+	t.Helper()
+	pool, err := p.acquire(PoolSpec{Name: "p", Config: json.RawMessage(config)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pool
+}
+
+// origin starts an upstream and returns its address.
+func origin(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// named starts an upstream that answers its name.
+func named(t testing.TB, name string) string {
+	return origin(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+}
+
+// deadAddress returns an address where nobody listens.
+func deadAddress(t testing.TB) string {
+	t.Helper()
+	s := httptest.NewServer(nil)
+	defer s.Close()
+	return s.Listener.Addr().String()
+}
+
+// dials writes the configuration of a pool of addresses, with more fields behind them.
+func dials(more string, addresses ...string) string {
+	var ups []string
+	for _, a := range addresses {
+		ups = append(ups, fmt.Sprintf(`{"dial":%q}`, a))
+	}
+	config := `{"upstreams":[` + strings.Join(ups, ",") + `]`
+	if more != "" {
+		config += "," + more
+	}
+	return config + "}"
+}
+
+var noNext = caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	w.WriteHeader(http.StatusTeapot)
+	return nil
+})
+
+// prepared gives a request what Caddy's server gives it.
+func prepared(w http.ResponseWriter, r *http.Request) *http.Request {
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, "127.0.0.1")
+	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, false)
+	return r
+}
+
+// scopeOf returns a scope with the pools by name.
+func scopeOf(t testing.TB, pools map[string]*Pool) *poolScope {
+	t.Helper()
+	s := newPoolScope(nil)
+	for name, p := range pools {
+		if err := s.add(name, p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// outcome is what came of an action.
+type outcome struct {
+	*httptest.ResponseRecorder
+	verdict Verdict
+	err     error
+	ex      *Exchange
+}
+
+// perform carries out an action on a request, as a table would.
+func perform(t testing.TB, a Action, pools *poolScope, r *http.Request) outcome {
+	t.Helper()
+	w := httptest.NewRecorder()
+	ex := &Exchange{W: w, R: prepared(w, r), Next: noNext, pools: pools}
+	verdict, err := ex.Perform(a)
+	return outcome{w, verdict, err, ex}
+}
+
+func get(target string) *http.Request { return httptest.NewRequest(http.MethodGet, target, nil) }
+
+// serve runs an action behind a real server and returns its URL.
+func serve(t testing.TB, a Action, pools *poolScope) string {
+	t.Helper()
+	bound, err := bind(a, pools)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ex := &Exchange{W: w, R: prepared(w, r), Next: noNext, pools: pools}
+		if _, err := bound.Do(ex); err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// eventually waits for a condition.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("timed out waiting until %s", what)
+		case <-tick.C:
+		}
+	}
+}

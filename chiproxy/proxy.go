@@ -1,0 +1,187 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Proxy forwards the request to a pool. With nothing but a pool, the upstream gets the request as the client sent it.
+// What is changed is changed on the request itself, so that Caddy's placeholders and logs show what was forwarded.
+// No placeholder is expanded in any of its values.
+type Proxy struct {
+	// Pool is the name of the pool.
+	Pool string
+	// StripPrefix is taken off the path at a segment border: /acme takes /acme/x to /x and /acme to /, and leaves
+	// /acmefoo alone. It is given decoded and compared with the decoded path; what remains keeps the encoding the
+	// client chose.
+	StripPrefix string
+	// Path replaces the path. It is given decoded and begins with a slash. It excludes StripPrefix.
+	Path string
+	// Method replaces the method. The body is not forwarded where it becomes GET or HEAD.
+	Method string
+	// Query replaces the whole query, without the question mark. Nil leaves it, an empty string removes it. A table
+	// of values is written with url.Values.Encode.
+	Query *string
+	// Headers changes the request header. Setting Host changes the host that the upstream sees.
+	Headers *HeaderOps
+	// ResponseHeaders changes the header of the response when it leaves, whoever set it. Informational responses and
+	// errors that Caddy's handle_errors answers stay as they are.
+	ResponseHeaders *HeaderOps
+	// Upstream is the address of one upstream of the pool, which is asked first. If it is not available, and for
+	// retries, the pool's own policy decides. An address that is not in the pool is an error.
+	Upstream string
+	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
+	// reached. Nil and Closed return the error, for Caddy's handle_errors; Decline and Open decline; UsePool forwards
+	// to that pool instead. Once some of the request's body was read it cannot be sent again, so the error is
+	// returned.
+	OnError *ErrorPolicy
+}
+
+// Check reports what can never be forwarded.
+func (p Proxy) Check() error {
+	switch {
+	case p.Pool == "":
+		return errors.New("proxy: the name of the pool is missing")
+	case p.Path != "" && p.StripPrefix != "":
+		return errors.New("proxy: path and strip_prefix exclude each other")
+	case p.Path != "" && p.Path[0] != '/':
+		return fmt.Errorf("proxy: path %q: expected a slash at its beginning", p.Path)
+	case p.StripPrefix != "" && p.StripPrefix[0] != '/':
+		return fmt.Errorf("proxy: strip_prefix %q: expected a slash at its beginning", p.StripPrefix)
+	}
+	if p.Method != "" {
+		if err := CheckMethod(p.Method); err != nil {
+			return fmt.Errorf("proxy: %w", err)
+		}
+	}
+	if p.Query != nil {
+		if err := checkQuery(*p.Query); err != nil {
+			return fmt.Errorf("proxy: %w", err)
+		}
+	}
+	if err := p.Headers.Check(); err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	if err := p.ResponseHeaders.Check(); err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	return nil
+}
+
+// Do forwards the request, for a Proxy that a hook has made. Those of a table are bound when it is built.
+func (p Proxy) Do(ex *Exchange) (Verdict, error) { return ex.Perform(p) }
+
+// Describe names the pool.
+func (p Proxy) Describe() Origin { return Origin{Kind: "proxy", Text: p.Pool} }
+
+// plain says whether the request is forwarded as it is.
+func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
+
+func (p Proxy) bind(pools *poolScope) (Action, error) {
+	if p.Pool != "" && p.plain() {
+		pool, err := pools.find(p.Pool)
+		if err != nil {
+			return nil, err
+		}
+		return pool.as(p.Pool), nil
+	}
+	if err := p.Check(); err != nil {
+		return nil, err
+	}
+	pool, err := pools.find(p.Pool)
+	if err != nil {
+		return nil, err
+	}
+	b := &boundProxy{Proxy: p, pool: pool}
+	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
+	if p.Upstream != "" {
+		if err := pool.checkUpstream(p.Upstream); err != nil {
+			return nil, err
+		}
+		pool.choosable()
+	}
+	if p.OnError != nil && p.OnError.Mode == UsePool {
+		if b.instead, err = pools.find(p.OnError.Pool); err != nil {
+			return nil, fmt.Errorf("on_error: %w", err)
+		}
+	}
+	return b, nil
+}
+
+// boundProxy is a Proxy whose pools are known.
+type boundProxy struct {
+	Proxy
+	pool *Pool
+	// instead is the pool of OnError, if it names one.
+	instead *Pool
+}
+
+// Do changes the request and forwards it.
+func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
+	undo := b.rewrite(ex.R)
+	if b.OnError != nil && b.OnError.Mode != Closed {
+		return b.doOrElse(ex, undo)
+	}
+	if b.ResponseHeaders != nil {
+		w := ex.W
+		defer func() { ex.W = w }()
+		ex.W = newHeaderWriter(w, b.ResponseHeaders)
+	}
+	return Done, b.forward(ex, b.pool)
+}
+
+// doOrElse forwards, and does what OnError says if that failed without a trace.
+func (b *boundProxy) doOrElse(ex *Exchange, undo rewritten) (Verdict, error) {
+	w, body := ex.W, &readBody{ReadCloser: ex.R.Body}
+	hw := newHeaderWriter(w, b.ResponseHeaders)
+	ex.W = hw
+	defer func() { ex.W = w }()
+	if ex.R.Body != nil && ex.R.Body != http.NoBody {
+		r, real := ex.R, ex.R.Body
+		r.Body = body
+		defer func() {
+			if r.Body == body {
+				r.Body = real
+			}
+		}()
+	}
+
+	err := b.forward(ex, b.pool)
+	switch {
+	case err == nil || hw.wrote || body.read:
+		return Done, err
+	case b.instead != nil:
+		return Done, b.forward(ex, b.instead)
+	}
+	undo.restore(ex.R)
+	return Declined, nil
+}
+
+// forward sends the request to a pool, and to the chosen upstream if there is one.
+func (b *boundProxy) forward(ex *Exchange, pool *Pool) error {
+	if pool != b.pool {
+		return pool.forward(ex, b.OnError.Pool)
+	}
+	if b.Upstream == "" {
+		return pool.forward(ex, b.Pool)
+	}
+	c := &choice{pool: pool, address: b.Upstream}
+	caddyhttp.SetVar(ex.R.Context(), choiceVar, c)
+	err := pool.forward(ex, b.Pool)
+	caddyhttp.SetVar(ex.R.Context(), choiceVar, nil)
+	if wrong := c.err(); err != nil && wrong != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, wrong)
+	}
+	return err
+}
+
+var (
+	_ Action    = Proxy{}
+	_ Describer = Proxy{}
+	_ binder    = Proxy{}
+	_ Action    = (*boundProxy)(nil)
+)

@@ -1,0 +1,95 @@
+package chiproxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// Respond answers with a status, a header and a body. Content-Length is that of the body. HEAD gets the header that GET
+// would get.
+type Respond struct {
+	// Status is from 200 to 999. Zero stands for 200.
+	Status int
+	// Body may be empty. With 204 and 304 it must be.
+	Body string
+	// Headers replace what middleware outside has set. Without a Content-Type among them, a body is text/plain in
+	// UTF-8; net/http would guess from its bytes.
+	Headers http.Header
+}
+
+// Check reports what can never be answered.
+func (a Respond) Check() error {
+	if a.Status != 0 && (a.Status < 200 || a.Status > 999) {
+		return fmt.Errorf("respond: status %d: expected 200 to 999", a.Status)
+	}
+	if a.Body != "" && (a.Status == http.StatusNoContent || a.Status == http.StatusNotModified) {
+		return fmt.Errorf("respond: status %d has no body", a.Status)
+	}
+	if err := checkHeaders(a.Headers); err != nil {
+		return fmt.Errorf("respond: %w", err)
+	}
+	return nil
+}
+
+// Do answers.
+func (a Respond) Do(ex *Exchange) (Verdict, error) {
+	if err := a.Check(); err != nil {
+		return Done, err
+	}
+	return a.send(ex)
+}
+
+func (a Respond) send(ex *Exchange) (Verdict, error) {
+	h := ex.W.Header()
+	setHeaders(h, a.Headers)
+	if _, set := h["Content-Type"]; a.Body != "" && !set {
+		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
+	}
+	status := a.Status
+	if status == 0 {
+		status = http.StatusOK
+	}
+	head := ex.R.Method == http.MethodHead
+	switch {
+	case status == http.StatusNoContent || status == http.StatusNotModified:
+		delete(h, "Content-Length")
+	case head && hasHeader(a.Headers, "Content-Length"):
+		// a HEAD route may know the length of what it does not send
+	default:
+		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
+	}
+	ex.W.WriteHeader(status)
+	if head || a.Body == "" {
+		return Done, nil
+	}
+	_, err := io.WriteString(ex.W, a.Body)
+	return Done, err
+}
+
+// Describe shows the status.
+func (a Respond) Describe() Origin {
+	return Origin{Kind: "respond", Text: strconv.Itoa(max(a.Status, http.StatusOK))}
+}
+
+// bind checks the answer once, when the table is built.
+func (a Respond) bind(*poolScope) (Action, error) {
+	return checkedRespond{a}, a.Check()
+}
+
+// checkedRespond is a Respond that was checked.
+type checkedRespond struct{ Respond }
+
+// Do answers.
+func (a checkedRespond) Do(ex *Exchange) (Verdict, error) { return a.send(ex) }
+
+// bind has nothing left to do.
+func (a checkedRespond) bind(*poolScope) (Action, error) { return a, nil }
+
+var (
+	_ Action    = Respond{}
+	_ Describer = Respond{}
+	_ binder    = Respond{}
+	_ Action    = checkedRespond{}
+)

@@ -1,0 +1,82 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Redirect answers with the place to go to.
+type Redirect struct {
+	// Location is a URL or a reference relative to the one asked for. It is sent as it is; only bytes beyond ASCII
+	// are encoded.
+	Location string
+	// Status is from 300 to 399, but not 304. Zero stands for 302.
+	Status int
+}
+
+// Check reports what is no redirect, and a location that would break the header.
+func (a Redirect) Check() error {
+	switch {
+	case a.Status != 0 && (a.Status < 300 || a.Status > 399 || a.Status == http.StatusNotModified):
+		return fmt.Errorf("redirect: status %d: expected 300 to 399, but not 304", a.Status)
+	case a.Location == "":
+		return errors.New("redirect: the location is missing")
+	}
+	if err := CheckHeader("Location", a.Location); err != nil {
+		return fmt.Errorf("redirect: %w", err)
+	}
+	return nil
+}
+
+// Do answers.
+func (a Redirect) Do(ex *Exchange) (Verdict, error) {
+	if err := a.Check(); err != nil {
+		return Done, err
+	}
+	h := ex.W.Header()
+	h["Location"] = []string{asciiOnly(a.Location)}
+	h["Content-Length"] = []string{"0"}
+	ex.W.WriteHeader(a.status())
+	return Done, nil
+}
+
+func (a Redirect) status() int {
+	if a.Status == 0 {
+		return http.StatusFound
+	}
+	return a.Status
+}
+
+// Describe shows the status and the location.
+func (a Redirect) Describe() Origin {
+	return Origin{Kind: "redirect", Text: fmt.Sprintf("%d %s", a.status(), a.Location)}
+}
+
+// bind checks the redirect when the table is built.
+func (a Redirect) bind(*poolScope) (Action, error) { return a, a.Check() }
+
+// asciiOnly encodes the bytes beyond ASCII: clients read them differently.
+func asciiOnly(s string) string {
+	at := strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 })
+	if at < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(s[:at])
+	for i := at; i < len(s); i++ {
+		if s[i] < 0x80 {
+			b.WriteByte(s[i])
+		} else {
+			fmt.Fprintf(&b, "%%%02X", s[i])
+		}
+	}
+	return b.String()
+}
+
+var (
+	_ Action    = Redirect{}
+	_ Describer = Redirect{}
+	_ binder    = Redirect{}
+)

@@ -1,0 +1,270 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// search is what one request has found out while it was looking for its route.
+type search struct {
+	// allow are the methods of the routes that had the path for another method, in all tenants asked.
+	allow allowed
+	// here is the place of such a route in the layer that is being searched, in its innermost owner.
+	here *place
+	// notAllowed is what the tenant says about the first one.
+	notAllowed *answer
+	// path says that the tenant had such a route.
+	path bool
+}
+
+// gateVerdict is what the guards of a layer said.
+type gateVerdict struct {
+	*gate
+	open bool
+}
+
+// serve asks the tenants in order, and at last Caddy's next handler.
+func (ex *Exchange) serve() error {
+	t, r := ex.table, ex.R
+	w := ex.W
+	ex.method = routeMethod(r)
+	ex.fullPath = routePath(r.URL)
+	if t.hosts {
+		ex.host = requestHost(r.Host)
+	}
+	ex.tenants = t.index.find(ex.host, ex.fullPath, ex.tenants[:0])
+	for _, tn := range ex.tenants {
+		if v, err := ex.ask(tn.tenant); err != nil || v == Done {
+			return err
+		}
+		if !tn.onward {
+			break
+		}
+	}
+	if v, err := ex.ask(t.base); err != nil || v == Done {
+		return err
+	}
+	ex.tenant, ex.W, ex.R = nil, w, r
+	if len(ex.search.allow.names) > 0 && t.mismatch == AnswerMismatch {
+		return ex.answer405()
+	}
+	if ex.slips() {
+		return caddyhttp.Error(http.StatusNotFound, errSlips)
+	}
+	return ex.Next.ServeHTTP(w, r)
+}
+
+var errSlips = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
+
+// answer405 answers that the path is known for other methods.
+func (ex *Exchange) answer405() error {
+	ex.W.Header().Set("Allow", ex.search.allow.String())
+	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route for method %s; the path has %s", ex.R.Method, &ex.search.allow))
+}
+
+// ask looks for the request's route in one tenant and performs it.
+func (ex *Exchange) ask(t *tenant) (Verdict, error) {
+	ex.tenant, ex.pools = t, t.pools
+	ex.path = ex.fullPath
+	if t.prefix != "" {
+		ex.path, _ = below(ex.fullPath, t.prefix)
+	}
+	ex.search.notAllowed, ex.search.path = nil, false
+	ex.gates = ex.gates[:0]
+	v, err := ex.askTenant(t)
+	ex.finish(err)
+	ex.chosen = nil
+	ex.release()
+	return v, err
+}
+
+func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
+	for c := t.layers.find(ex.host); ; {
+		l := c.next()
+		if l == nil {
+			break
+		}
+		if !l.hasHost(ex.host) {
+			continue
+		}
+		if v, err := ex.searchLayer(l); err != nil || v == Done {
+			return v, err
+		}
+	}
+	if v, err := ex.searchMux(t.base); err != nil || v == Done {
+		return v, err
+	}
+	if t.rest != nil && (*methodSet)(nil).has(ex.method) {
+		ex.chosen = nil
+		if v, err := ex.perform(t.base.place.middleware, t.rest, t.base.place, true); err != nil || v == Done {
+			return v, err
+		}
+	}
+	return ex.missed(t.base.place, ex.search.path)
+}
+
+// searchLayer tries a layer, and what it says when none of its routes takes the request.
+func (ex *Exchange) searchLayer(l *layer) (Verdict, error) {
+	if v, err := ex.searchMux(l); err != nil || v == Done || l.place.notFound == nil && l.place.notAllowed == nil {
+		return v, err
+	}
+	known := ex.search.here != nil
+	if l.place.notFound == nil && !known {
+		return Declined, nil
+	}
+	if open, v, err := ex.pass(l); !open {
+		return v, err
+	}
+	return ex.missed(l.place, known)
+}
+
+// missed says what a scope says when none of its routes takes the request. known says that one has the path for
+// another method. A scope that would say "not found" says "method not allowed" then.
+func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
+	ex.chosen = nil
+	if !known || ex.table.mismatch == DeclineMismatch {
+		return ex.say(p, p.notFound)
+	}
+	a := p.notAllowed
+	if p == ex.tenant.base.place && ex.search.notAllowed != nil {
+		a = ex.search.notAllowed
+	}
+	if a != nil {
+		ex.W.Header().Set("Allow", ex.search.allow.String())
+		return ex.say(p, a)
+	}
+	if p.notFound != nil {
+		return Done, ex.answer405()
+	}
+	return Declined, nil
+}
+
+// say performs the answer of a scope, which may be nil.
+func (ex *Exchange) say(p *place, a *answer) (Verdict, error) {
+	if a == nil {
+		return Declined, nil
+	}
+	return ex.perform(a.middleware, a.action, p, true)
+}
+
+// searchMux tries the routes of a layer, from the most to the least specific.
+func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
+	ex.search.here = nil
+	e := l.mux.first(&ex.rctx, ex.path)
+	if e == nil {
+		return Declined, nil
+	}
+	if open, v, err := ex.pass(l); !open {
+		return v, err
+	}
+	for ; e != nil; e = l.mux.after(&ex.rctx, ex.path, e) {
+		if v, err := ex.tryEntry(e); err != nil || v == Done {
+			return v, err
+		}
+		if e.miss != nil {
+			return ex.leave(e.miss)
+		}
+	}
+	return Declined, nil
+}
+
+// leave ends the search in an owner: its middleware runs, and then its answer, if it has one.
+func (ex *Exchange) leave(owner *place) (Verdict, error) {
+	known := ex.search.here != nil && ex.search.here.inside(owner)
+	ex.chosen = nil
+	a := owner.notFound
+	if known && ex.table.mismatch == AnswerMismatch {
+		if a = owner.notAllowed; a != nil {
+			ex.W.Header().Set("Allow", ex.search.allow.String())
+		} else if owner.notFound != nil {
+			a = &answer{owner.middleware, refuse{}}
+		}
+	}
+	if a == nil {
+		if len(owner.middleware) == 0 {
+			return Declined, nil
+		}
+		a = &answer{owner.middleware, Skip{}}
+	}
+	return ex.perform(a.middleware, a.action, owner, true)
+}
+
+// refuse answers 405 inside the middleware of an owner.
+type refuse struct{}
+
+func (refuse) Do(ex *Exchange) (Verdict, error) { return Done, ex.answer405() }
+
+// pass asks the guards of a layer and of those around it, each once per request.
+func (ex *Exchange) pass(l *layer) (open bool, v Verdict, err error) {
+	for _, g := range l.gates {
+		open, v, err := ex.openGate(g)
+		if !open {
+			return false, v, err
+		}
+	}
+	return true, Declined, nil
+}
+
+// openGate asks the guards of one layer, unless they were asked before.
+func (ex *Exchange) openGate(g *gate) (open bool, v Verdict, err error) {
+	for _, known := range ex.gates {
+		if known.gate == g {
+			return known.open, Declined, nil
+		}
+	}
+	ex.chosen = nil
+	open, v, err = ex.allows(g.guards, g.place)
+	ex.gates = append(ex.gates, gateVerdict{g, open})
+	return open, v, err
+}
+
+// tryEntry tries the routes of one shape.
+func (ex *Exchange) tryEntry(e *entry) (Verdict, error) {
+	if e.index != nil {
+		return ex.tryIndexed(e)
+	}
+	for i := range e.routes {
+		if v, err := ex.try(&e.routes[i], e); err != nil || v == Done {
+			return v, err
+		}
+	}
+	return Declined, nil
+}
+
+// try takes the route if it has the method and its guards allow.
+func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
+	if !c.takes(ex.method, e) {
+		ex.mismatched(c)
+		return Declined, nil
+	}
+	ex.chosen = c
+	if len(c.route.Guards) > 0 {
+		if open, v, err := ex.allows(c.route.Guards, c.place); !open {
+			return v, err
+		}
+	}
+	if !c.volatile && c.place.failed == nil {
+		v, err := c.action.Do(ex)
+		if err == nil {
+			return v, nil
+		}
+		return ex.settle(v, err)
+	}
+	return ex.perform(c.place.middleware, c.action, c.place, c.volatile)
+}
+
+// mismatched notes a route that has the path, but not the method.
+func (ex *Exchange) mismatched(c *candidate) {
+	s := &ex.search
+	s.allow.add(c.methods)
+	if s.notAllowed == nil && !s.path {
+		s.notAllowed = c.place.notAllowed
+	}
+	s.path = true
+	if s.here == nil || s.here.owner != c.place.owner {
+		s.here = c.place
+	}
+}

@@ -1,0 +1,449 @@
+package chiproxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// middlewareFunc makes middleware of a function.
+type middlewareFunc func(*Exchange, func() (Verdict, error)) (Verdict, error)
+
+func (f middlewareFunc) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	return f(ex, next)
+}
+
+// actionFunc makes an action of a function.
+type actionFunc func(*Exchange) (Verdict, error)
+
+func (f actionFunc) Do(ex *Exchange) (Verdict, error) { return f(ex) }
+
+// guardFunc makes a guard of a function.
+type guardFunc func(*Exchange) (bool, error)
+
+func (f guardFunc) Allow(ex *Exchange) (bool, error) { return f(ex) }
+
+// say answers with a text.
+func say(text string) Action { return Respond{Body: text} }
+
+// at makes a route. Its rule is a pattern, after methods separated by commas if it has any.
+func at(rule string, a Action, guards ...Guard) Item {
+	r := &Route{Action: a, Guards: guards, Pattern: rule}
+	if methods, pattern, ok := strings.Cut(rule, " "); ok {
+		r.Methods, r.Pattern = strings.Split(methods, ","), pattern
+	}
+	return Item{Route: r}
+}
+
+// in makes a scope of items.
+func in(s Scope, items ...Item) Item {
+	s.Items = append(s.Items, items...)
+	return Item{Scope: &s}
+}
+
+func owner(pattern string, items ...Item) Item {
+	return in(Scope{Kind: Owner, Pattern: pattern}, items...)
+}
+
+func root(items ...Item) Scope { return Scope{Items: items} }
+
+// only makes a specification without tenants.
+func only(items ...Item) Spec { return Spec{Default: Tenant{Root: root(items...)}} }
+
+// header guards by a header field.
+func header(name string, values ...string) Guard {
+	return &DataGuard{Conditions: []Condition{{Name: name, Values: values}}}
+}
+
+// reply is what a client and the server see of one request.
+type reply struct {
+	*httptest.ResponseRecorder
+	err error
+}
+
+// String is the body, next, or the status of the error.
+func (r reply) String() string {
+	if he, ok := errors.AsType[caddyhttp.HandlerError](r.err); ok {
+		return fmt.Sprint(he.StatusCode)
+	}
+	if r.err != nil {
+		return "error: " + r.err.Error()
+	}
+	return r.Body.String()
+}
+
+// send asks a table. The handler behind it answers "next".
+func send(t *Table, r *http.Request) reply {
+	w := httptest.NewRecorder()
+	err := t.Serve(w, prepared(w, r), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		_, err := io.WriteString(w, "next")
+		return err
+	}))
+	return reply{w, err}
+}
+
+// ask makes a request of a line: a method, a URL or path, and header fields.
+func ask(line string, fields ...string) *http.Request {
+	method, target, ok := strings.Cut(line, " ")
+	if !ok {
+		method, target = http.MethodGet, line
+	}
+	r := httptest.NewRequest(http.MethodGet, target, nil)
+	r.Method = method
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, ": ")
+		r.Header.Add(name, value)
+	}
+	return r
+}
+
+// expect maps request lines to replies.
+type expect map[string]string
+
+func (e expect) check(t *testing.T, s Spec) {
+	t.Helper()
+	table := mustBuild(t, s)
+	for line, want := range e {
+		parts := strings.Split(line, " | ")
+		if got := send(table, ask(parts[0], parts[1:]...)).String(); got != want {
+			t.Errorf("%s: got %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestServe(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		spec Spec
+		want expect
+	}{
+		"a table without routes hands everything on": {Spec{}, expect{"/": "next", "POST /x": "next"}},
+		"a more specific pattern comes first": {
+			only(at("/*", say("all")), at("/users/{id}", say("param")), at("/users/{id:[0-9]+}", say("regexp")), at("/users/me", say("static"))),
+			expect{"/users/me": "static", "/users/7": "regexp", "/users/x": "param", "/users": "all", "/users/x/y": "all"},
+		},
+		"a trailing slash is significant": {
+			only(at("/a", say("without")), at("/b/", say("with"))),
+			expect{"/a": "without", "/a/": "next", "/b": "next", "/b/": "with"},
+		},
+		"a catch-all matches an empty rest, but not the path without its slash": {
+			only(at("/a/*", say("a"))), expect{"/a": "next", "/a/": "a", "/a/b/c": "a"},
+		},
+		"a catch-all may stand within a segment": {
+			only(at("/file-*", say("file"))), expect{"/file-": "file", "/file-a/b": "file", "/file": "next"},
+		},
+		"names do not tell shapes apart, but may differ": {
+			only(at("GET /u/{id}", say("get")), at("POST /u/{name}", say("post"))),
+			expect{"/u/1": "get", "POST /u/1": "post"},
+		},
+		"GET answers HEAD": {only(at("GET /", say("x"))), expect{"HEAD /": ""}},
+		"a HEAD route of the same shape answers HEAD": {
+			only(at("GET /", say("x")), at("HEAD /", Raise{Status: 418})), expect{"HEAD /": "418", "GET /": "x"},
+		},
+		"a HEAD route of another shape leaves GET alone": {
+			only(at("GET /a", say("x")), at("HEAD /*", Raise{Status: 418})), expect{"HEAD /a": ""},
+		},
+		"any method token may be registered": {
+			only(at("PURGE,x-my~method /", say("x"))),
+			expect{"PURGE /": "x", "x-my~method /": "x", "GET /": "405"},
+		},
+		"a route without methods serves every method but CONNECT": {
+			only(at("/", say("x"))), expect{"BREW /": "x", "TRACE /": "x", "CONNECT /": "405"},
+		},
+		"plain CONNECT is served where it is named": {
+			only(at("CONNECT /", say("x"))), expect{"CONNECT /": "x", "GET /": "405"},
+		},
+		"a less specific pattern may have the method": {
+			only(at("GET /a", say("get")), at("POST /*", say("post"))), expect{"POST /a": "post", "GET /a": "get"},
+		},
+		"a less specific route for all methods has the others": {
+			only(at("GET /a", say("get")), at("/*", say("all"))), expect{"POST /a": "all", "HEAD /a": ""},
+		},
+		"a HEAD route that declines leaves HEAD to a less specific pattern, not to GET": {
+			only(at("GET /a", say("get")), at("HEAD /a", Skip{}, header("Never")), at("HEAD /*", Raise{Status: 418})), expect{"HEAD /a": "418"},
+		},
+		"regexps keep their order when a more specific pattern declines": {
+			only(
+				at("/q.y", Skip{}), at("GET /{a:[a-z.]+}", say("a")), at("GET /{b:[a-z]+}.x", say("b")),
+				at("GET /{c:[0-9]+}", say("c")), at("GET /{d:[a-z]{1,9}}.y", say("d")),
+			),
+			expect{"/q.y": "a", "/z.y": "a", "/1": "c"},
+		},
+		"all guards of a route must hold": {
+			only(at("/", say("both"), header("A"), header("B")), at("/", say("a"), header("A")), at("/", say("none"))),
+			expect{"/ | A: 1 | B: 1": "both", "/ | A: 1": "a", "/ | B: 1": "none"},
+		},
+		"a declining pattern leaves the request to the next less specific one": {
+			only(at("/*", say("all")), at("/u/{id}", Skip{}), at("/u/me", say("me"), header("Me")), at("/u/*", say("u"), header("U"))),
+			expect{"/u/me | Me: 1": "me", "/u/me": "all", "/u/me | U: 1": "u", "/u/x": "all"},
+		},
+		"priority orders the routes of one shape": {
+			only(at("/", say("low"), header("A")), Item{Route: &Route{Pattern: "/", Action: say("high"), Priority: 1, Guards: []Guard{header("A")}}}),
+			expect{"/ | A: 1": "high"},
+		},
+		"priority does not beat specificity": {
+			only(Item{Route: &Route{Pattern: "/*", Action: say("all"), Priority: 9}}, at("/a", say("a"))),
+			expect{"/a": "a"},
+		},
+		"a regexp matches its whole segment": {
+			only(at("/{x:a|b}", say("x")), at("/f/{name:[a-z]+}.txt", say("f"))),
+			expect{
+				"/a": "x", "/b": "x", "/ab": "next", "/ba": "next",
+				"/f/n.txt": "f", "/f/1.txt": "next", "/f/a.b.txt": "next",
+			},
+		},
+		"a regexp never stands for an empty value": {
+			only(at("/f/{name:[a-z]*}.txt", say("f")), at("/f/*", say("rest"))), expect{"/f/.txt": "rest", "/f/a.txt": "f"},
+		},
+		"a regexp never spans segments": {
+			only(at("/{x:.+}-end", say("x")), at("/a/{y}", say("y"))), expect{"/b-end": "x", "/a/b-end": "y", "/c/b-end": "next"},
+		},
+		"paths are cleaned and decoded": {
+			only(at("/a/b", say("ab")), at("/ä", say("umlaut"))),
+			expect{"/a//b": "ab", "/a/./b": "ab", "/x/../a/b": "ab", "/%61/b": "ab", "/%C3%A4": "umlaut", "/a/%2e/b": "ab"},
+		},
+		"an escaped slash does not split a segment": {
+			only(at("/{one}", say("one")), at("/{one}/{two}", say("two")), at("/a%2Fb", say("literal"))),
+			expect{"/x%2Fy": "one", "/x%2fy/z": "two", "/a%2fb": "literal"},
+		},
+		"an escaped percent sign stays one": {
+			only(at("/100%25", say("literal")), at("/{x}", say("x"))), expect{"/100%25": "literal", "/a%252Fb": "x"},
+		},
+		"matching is case-sensitive, and another case of a route's path is not handed on": {
+			only(at("/Admin/*", say("admin")), at("/x", say("x"))),
+			expect{"/Admin/a": "admin", "/admin/a": "404", "/ADMIN/a": "404", "/Admin%2Fa": "404", "/X": "404", "/other": "next"},
+		},
+		"what fell through as it was written is handed on in another case too": {
+			only(at("/*", say("beta"), header("Beta"))), expect{"/Images/Logo.PNG": "next", "/IMAGES | Beta: 1": "beta"},
+		},
+		"a scope owns its prefix with and without slash, and all below": {
+			only(owner("/admin", at("/", say("root")), at("/x", say("x"))), at("/*", say("all"))),
+			expect{"/admin": "root", "/admin/": "root", "/admin/x": "x", "/admin/y": "next", "/administrator": "all"},
+		},
+		"the root of a scope comes before its catch-all": {
+			only(owner("/admin", at("/*", say("any")), at("/", say("root"), header("R")))),
+			expect{"/admin | R: 1": "root", "/admin/ | R: 1": "root", "/admin": "any", "/admin/": "any", "/admin/x | R: 1": "any"},
+		},
+		"the catch-all of a scope takes its root": {
+			only(owner("/admin", at("/*", say("any")))), expect{"/admin": "any", "/admin/": "any", "/admin/x/y": "any"},
+		},
+		"a miss in a scope does not reach another pattern around it": {
+			only(owner("/admin", at("/users", say("users"))), at("/{name}/settings", say("settings"))),
+			expect{"/admin/settings": "next", "/other/settings": "settings"},
+		},
+		"a scope at the root owns everything": {
+			only(owner("/", at("/a", say("a")), in(Scope{NotFound: say("nothing")}))), expect{"/a": "a", "/": "nothing", "/b": "nothing"},
+		},
+		"a group owns nothing": {
+			only(in(Scope{}, at("/g/a", say("a"))), at("/g/*", say("all"))), expect{"/g/a": "a", "/g/b": "all"},
+		},
+		"a route above a scope may be more specific by an earlier segment": {
+			only(owner("/t/{id}", at("/x", say("x"))), at("/t/admin/foo", say("foo"))),
+			expect{"/t/admin/foo": "foo", "/t/admin/x": "x", "/t/1/x": "x", "/t/1/foo": "next"},
+		},
+		"not_found is inherited by inner scopes": {
+			only(in(Scope{Kind: Owner, Pattern: "/a", NotFound: say("a's")},
+				owner("/b", at("/x", say("x"))),
+				in(Scope{Kind: Owner, Pattern: "/c", NotFound: say("c's")}, at("/x", say("x"))))),
+			expect{"/a/q": "a's", "/a/b/q": "a's", "/a/c/q": "c's", "/q": "next"},
+		},
+		"a layer comes before every unlayered route": {
+			only(at("/a", say("a")), in(Scope{Kind: Layer, Guards: []Guard{header("Beta")}}, at("/*", say("beta")))),
+			expect{"/a": "a", "/a | Beta: 1": "beta"},
+		},
+		"a layer carries the prefix of where it stands": {
+			only(owner("/v1", in(Scope{Kind: Layer, Guards: []Guard{header("Beta")}}, at("/a", say("beta"))), at("/a", say("a")))),
+			expect{"/v1/a": "a", "/v1/a | Beta: 1": "beta", "/a | Beta: 1": "next"},
+		},
+		"inner layers come before outer ones, then priority counts": {
+			only(
+				in(Scope{Kind: Layer, Guards: []Guard{header("A")}}, at("/*", say("outer")),
+					in(Scope{Kind: Layer, Guards: []Guard{header("B")}}, at("/x", say("inner")))),
+				in(Scope{Kind: Layer, Priority: 1, Guards: []Guard{header("C")}}, at("/*", say("high"))),
+			),
+			expect{"/x | A: 1 | B: 1 | C: 1": "inner", "/x | A: 1 | C: 1": "high", "/x | A: 1": "outer", "/x | B: 1": "next"},
+		},
+		"a layer for hosts is tried for them only": {
+			only(in(Scope{Kind: Layer, Hosts: []string{"a.example", "*.b.example"}}, at("/", say("layer"))), at("/", say("base"))),
+			expect{"http://a.example/": "layer", "http://x.b.example/": "layer", "http://b.example/": "base", "http://x.y.b.example/": "base"},
+		},
+		"a layer's not_found answers for its hosts": {
+			only(in(Scope{Kind: Layer, Hosts: []string{"a.example"}, NotFound: say("no")}, at("/x", say("x"))), at("/*", say("base"))),
+			expect{"http://a.example/x": "x", "http://a.example/y": "no", "http://b.example/y": "base"},
+		},
+		"not_found of the tenant is not the layer's": {
+			Spec{Default: Tenant{Root: Scope{NotFound: say("no"), Items: []Item{
+				in(Scope{Kind: Layer}, owner("/a", at("/x", say("layer")))), at("/a/y", say("base")),
+			}}}},
+			expect{"/a/x": "layer", "/a/y": "base", "/a/z": "no"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.want.check(t, c.spec)
+		})
+	}
+}
+
+func TestTenants(t *testing.T) {
+	t.Parallel()
+	tenant := func(name string, t Tenant) Tenant {
+		t.Name = name
+		if t.Root.Items == nil && t.Root.NotFound == nil {
+			t.Root = root(at("/*", say(name)))
+		}
+		return t
+	}
+	for name, c := range map[string]struct {
+		spec Spec
+		want expect
+	}{
+		"host and prefix beat the host, and the host beats the prefix": {
+			Spec{Tenants: []Tenant{
+				tenant("prefix", Tenant{PathPrefix: "/p"}),
+				tenant("host", Tenant{Hosts: []string{"a.example"}}),
+				tenant("both", Tenant{Hosts: []string{"a.example"}, PathPrefix: "/p"}),
+			}},
+			expect{"http://a.example/p/x": "both", "http://a.example/x": "host", "http://b.example/p/x": "prefix", "http://b.example/x": "next"},
+		},
+		"an exact host beats a wildcard, and a wildcard stands for one label": {
+			Spec{Tenants: []Tenant{
+				tenant("wild", Tenant{Hosts: []string{"*.example.com"}}), tenant("exact", Tenant{Hosts: []string{"a.example.com"}}),
+			}},
+			expect{"http://a.example.com/": "exact", "http://b.example.com/": "wild", "http://example.com/": "next", "http://c.b.example.com/": "next"},
+		},
+		"the longer prefix comes first, and owns whole segments": {
+			Spec{Tenants: []Tenant{tenant("short", Tenant{PathPrefix: "/acme"}), tenant("long", Tenant{PathPrefix: "/acme/eu"})}},
+			expect{"/acme": "short", "/acme/": "short", "/acme/x": "short", "/acme/eu": "long", "/acme/eu/x": "long", "/acme/europe": "short", "/acmefoo": "next"},
+		},
+		"priority comes first of all": {
+			Spec{Tenants: []Tenant{tenant("both", Tenant{Hosts: []string{"a.example"}, PathPrefix: "/p"}), tenant("high", Tenant{Priority: 1})}},
+			expect{"http://a.example/p/x": "high"},
+		},
+		"hosts ignore case, port, trailing dot, and the form of their letters": {
+			Spec{Tenants: []Tenant{tenant("t", Tenant{Hosts: []string{"Bücher.Example.", "::1", "192.0.2.1"}})}},
+			expect{
+				"http://xn--bcher-kva.example/": "t", "http://XN--BCHER-KVA.EXAMPLE:80/": "t", "http://xn--bcher-kva.example./": "t",
+				"http://[::1]/": "t", "http://[::1]:8080/": "t", "http://[0:0:0:0:0:0:0:1]/": "t", "http://192.0.2.1:80/": "t", "http://192.0.2.2/": "next",
+			},
+		},
+		"a tenant without the route leaves the request to the default tenant": {
+			Spec{
+				Tenants: []Tenant{
+					tenant("first", Tenant{PathPrefix: "/a", Root: root(at("/x", say("first")))}),
+					tenant("second", Tenant{Hosts: []string{}}),
+				},
+				Default: Tenant{Root: root(at("/a/*", say("default")))},
+			},
+			expect{"/a/x": "first", "/a/y": "default", "/b": "second"},
+		},
+		"fallthrough lets the next tenant be asked": {
+			Spec{
+				Tenants: []Tenant{
+					tenant("first", Tenant{PathPrefix: "/a", Fallthrough: true, Root: root(at("/x", say("first")))}),
+					tenant("second", Tenant{}),
+				},
+				Default: Tenant{Root: root(at("/a/*", say("default")))},
+			},
+			expect{"/a/x": "first", "/a/y": "second"},
+		},
+		"its own not_found ends the search": {
+			Spec{
+				Tenants: []Tenant{tenant("first", Tenant{Fallthrough: true, PathPrefix: "/a", Root: Scope{NotFound: say("no")}}), tenant("second", Tenant{})},
+				Default: Tenant{Root: root(at("/*", say("default")))},
+			},
+			expect{"/a/y": "no", "/b": "second"},
+		},
+		"another case of a prefix is not handed on": {
+			Spec{Tenants: []Tenant{tenant("t", Tenant{PathPrefix: "/Acme", Root: root(at("/x", say("t")))})}},
+			expect{"/Acme/x": "t", "/acme/x": "404", "/acme%2Fx": "404", "/acme/y": "next"},
+		},
+		"another case of a prefix is not handed on where not_found would answer": {
+			Spec{Tenants: []Tenant{tenant("t", Tenant{PathPrefix: "/acme", Root: Scope{NotFound: say("no")}})}},
+			expect{"/acme/y": "no", "/ACME/y": "404"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.want.check(t, c.spec)
+		})
+	}
+}
+
+func TestMethodMismatch(t *testing.T) {
+	t.Parallel()
+	allow := func(t *testing.T, s Spec, line, want string) {
+		t.Helper()
+		r := send(mustBuild(t, s), ask(line))
+		if r.String() != "405" || r.Header().Get("Allow") != want {
+			t.Errorf("%s: got %s with Allow %q, want 405 with %q", line, r, r.Header().Get("Allow"), want)
+		}
+	}
+	t.Run("Allow is the union over all that were asked", func(t *testing.T) {
+		t.Parallel()
+		s := Spec{
+			Tenants: []Tenant{{Name: "t", PathPrefix: "/a", Root: root(
+				at("GET /x", say("")), at("PUT /{id}", say(""), header("Never")), in(Scope{Kind: Layer}, at("DELETE /*", say(""))),
+			)}},
+			Default: Tenant{Root: root(at("PATCH /a/*", say("")))},
+		}
+		allow(t, s, "POST /a/x", "DELETE, GET, HEAD, PATCH, PUT")
+	})
+	t.Run("a layer whose guard says no adds nothing", func(t *testing.T) {
+		t.Parallel()
+		allow(t, only(in(Scope{Kind: Layer, Guards: []Guard{header("Never")}}, at("PUT /a", say(""))), at("GET /a", say(""))), "POST /a", "GET, HEAD")
+	})
+	t.Run("decline goes on as if the path were unknown", func(t *testing.T) {
+		t.Parallel()
+		s := only(at("GET /a", say("a")))
+		s.MethodMismatch = DeclineMismatch
+		expect{"POST /a": "next", "GET /a": "a"}.check(t, s)
+	})
+	t.Run("a scope's own answer gets Allow too", func(t *testing.T) {
+		t.Parallel()
+		s := only(in(Scope{Kind: Owner, Pattern: "/a", MethodNotAllowed: Respond{Status: 405, Body: "own"}}, at("GET /x", say(""))))
+		r := send(mustBuild(t, s), ask("PUT /a/x"))
+		if r.Body.String() != "own" || r.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("got %q with Allow %q", r.Body, r.Header().Get("Allow"))
+		}
+	})
+	t.Run("a scope that would say not found says method not allowed, inside its middleware", func(t *testing.T) {
+		t.Parallel()
+		deny := middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+			if ex.R.Header.Get("Key") == "" {
+				return Done, caddyhttp.Error(http.StatusUnauthorized, nil)
+			}
+			return next()
+		})
+		s := only(in(Scope{Kind: Owner, Pattern: "/a", Middleware: []Middleware{deny}, NotFound: say("no")}, at("GET /x", say("x"))))
+		expect{"PUT /a/x": "401", "PUT /a/x | Key: 1": "405", "/a/y | Key: 1": "no", "/a/y": "401"}.check(t, s)
+	})
+	t.Run("a WebSocket over HTTP/2 or HTTP/3 is a GET", func(t *testing.T) {
+		t.Parallel()
+		table := mustBuild(t, only(at("GET /ws", say("ws"))))
+		two := ask("CONNECT /ws")
+		two.ProtoMajor = 2
+		two.Header[":protocol"] = []string{"websocket"}
+		three := ask("CONNECT /ws")
+		three.ProtoMajor, three.Proto = 3, "websocket"
+		for _, r := range []*http.Request{two, three} {
+			if got := send(table, r).String(); got != "ws" {
+				t.Errorf("HTTP/%d: got %s", r.ProtoMajor, got)
+			}
+		}
+	})
+}
+
+func TestBuildWithoutPoolsNeedsNoCaddy(t *testing.T) {
+	t.Parallel()
+	if _, err := Build(only(at("/", say(""))), NewPools(caddy.Context{})); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,163 @@
+package chiproxy
+
+import "encoding/json"
+
+// Spec is everything one load declared. Build checks it as a whole.
+type Spec struct {
+	// Default is the tenant of what is declared outside any tenant. It has no hosts and no prefix and is
+	// always asked last.
+	Default Tenant
+	// Tenants are all others, as written.
+	Tenants []Tenant
+	// Pools are visible to every tenant. A tenant's own pool must not have the name of one of them.
+	Pools []PoolSpec
+	// MethodMismatch says what happens when a path is known, but not for the request's method.
+	MethodMismatch MethodMismatch
+	// OnError is the policy of tenants and routes that have none of their own.
+	OnError ErrorPolicy
+	// Release is run once, when the table was retired and its last request is over. It may be nil.
+	Release func()
+}
+
+// MethodMismatch says what happens when no route serves a request, but one has its path for other methods.
+type MethodMismatch int
+
+const (
+	// AnswerMismatch answers 405 with the union of the methods in Allow. It is the default.
+	AnswerMismatch MethodMismatch = iota
+	// DeclineMismatch goes on as if the path were unknown.
+	DeclineMismatch
+)
+
+// Tenant is a set of routes for some hosts, a path prefix, or both.
+type Tenant struct {
+	Name string
+	// Hosts are exact names, wildcards for one label (*.example.com), or IP addresses. None stands for all.
+	Hosts []string
+	// PathPrefix is the part of the path the tenant owns: /acme owns /acme and /acme/…, not /acmefoo. Patterns
+	// are relative to it. Empty stands for all paths.
+	PathPrefix string
+	// StripPrefix takes PathPrefix off the path that is forwarded. Matching is the same without it.
+	StripPrefix bool
+	// Fallthrough lets the next tenant be asked when this one has no route for a request.
+	Fallthrough bool
+	// Priority orders tenants that fit one request; higher is asked first.
+	Priority int
+	// Pools are visible to this tenant, and to those declared inside it.
+	Pools []PoolSpec
+	// Inside says that the tenant was declared inside the default tenant and sees that one's pools.
+	Inside bool
+	// UsePool names the pool for requests that no route of the tenant answers. Empty stands for none.
+	UsePool string
+	// OnError replaces Spec.OnError for this tenant, unless it is nil.
+	OnError *ErrorPolicy
+	// Root holds the tenant's routes. Its Kind is Group.
+	Root   Scope
+	Origin Origin
+}
+
+// ScopeKind says what a Scope owns.
+type ScopeKind int
+
+const (
+	// Group owns nothing: its routes are those of the scope around it, with more middleware.
+	Group ScopeKind = iota
+	// Owner owns its pattern as a prefix: a request below it that no route in it answers leaves the tenant's
+	// layer, and runs the scope's middleware before.
+	Owner
+	// Layer is tried before every unlayered route of its tenant, for requests of its Hosts that its Guards let
+	// pass.
+	Layer
+)
+
+// Scope is a set of routes which share middleware.
+type Scope struct {
+	Kind ScopeKind
+	// Pattern is the prefix that an Owner owns, relative to the scope around it.
+	Pattern string
+	// Hosts restrict a Layer. None stands for all.
+	Hosts []string
+	// Guards restrict a Layer; all must allow a request. Each is asked at most once per request.
+	Guards []Guard
+	// Priority orders the layers of a tenant; higher is tried first.
+	Priority int
+	// Middleware runs around the routes of the scope, the first one outermost.
+	Middleware []Middleware
+	// Items are the routes and scopes inside, as written.
+	Items []Item
+	// NotFound answers for a path that no route in the scope has. It may be nil.
+	NotFound Action
+	// MethodNotAllowed answers for a path that routes in the scope have for other methods only. It may be nil.
+	MethodNotAllowed Action
+	// Failed answers when a route in the scope ended in an error before it wrote anything. It may be nil.
+	Failed Action
+	Origin Origin
+}
+
+// Item is one thing written in a scope: exactly one of its fields is set.
+type Item struct {
+	Route *Route
+	Scope *Scope
+}
+
+// Route is one route: where it stands, when it is taken, what it does.
+type Route struct {
+	// Methods are HTTP method tokens, in upper case for the standard ones. None stands for all methods.
+	Methods []string
+	// Pattern is a chi pattern, relative to the scope around it.
+	Pattern string
+	// Guards restrict the route; all must allow a request.
+	Guards []Guard
+	// Action answers.
+	Action Action
+	// Name identifies the route in placeholders, logs and the admin API. It may be empty.
+	Name string
+	// Priority orders routes of one shape and method; higher is tried first.
+	Priority int
+	// OnError replaces the tenant's policy for this route, unless it is nil.
+	OnError *ErrorPolicy
+	// Meta is plain data for placeholders and the admin API. It may be nil.
+	Meta   map[string]any
+	Origin Origin
+}
+
+// PoolSpec describes an upstream pool.
+type PoolSpec struct {
+	Name string
+	// Config is the JSON of a reverse_proxy handler, with or without its "handler" key.
+	Config json.RawMessage
+	Origin Origin
+}
+
+// Mode is what to do when a hook failed.
+type Mode int
+
+const (
+	// Closed answers 500, or 503 with Retry-After when a budget ended. It is the default.
+	Closed Mode = iota
+	// Open goes on as if the hook were absent: a guard accepts, middleware goes on, an action declines.
+	Open
+	// Decline goes on as if the route had declined.
+	Decline
+	// UsePool forwards to a pool.
+	UsePool
+)
+
+// ErrorPolicy says what to do when a hook failed: a script error or the end of a budget.
+type ErrorPolicy struct {
+	Mode Mode
+	// Pool is the pool of UsePool.
+	Pool string
+}
+
+// Origin says where something was declared.
+type Origin struct {
+	// Script is the name of the script, or the place in the configuration.
+	Script string
+	// Line counts from 1; 0 stands for unknown.
+	Line int
+	// Kind is what was declared: "route", "function", "matcher", "pool" and so on.
+	Kind string
+	// Text is a short description for people, such as the pattern or the module's name.
+	Text string
+}

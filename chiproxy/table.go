@@ -1,0 +1,147 @@
+package chiproxy
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Table is a checked and immutable set of tenants. Any number of goroutines may serve from it.
+type Table struct {
+	mismatch MethodMismatch
+	// base is the default tenant, tenants are the others as written.
+	base    *tenant
+	tenants []*tenant
+	index   *tenantIndex
+	// folded is the index by prefixes in the form of caddyPath; it is index where that is the same.
+	folded *tenantIndex
+	// folds says that some pattern or prefix is another one in that form.
+	folds bool
+	// hosts says that something in the table depends on the host.
+	hosts bool
+	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
+	layerHosts *hostSet
+	pools      []*Pool
+	release    func()
+
+	// refs counts the requests that run, and one for the owner.
+	refs    atomic.Int64
+	retired atomic.Bool
+}
+
+// ErrRetired is returned by Table.Serve when the table was given up before. Nothing was done with the request then:
+// the caller asks the table that took its place.
+var ErrRetired = errors.New("the routing table was retired")
+
+// ended is what refs is set to when nothing refers to the table; no number of late requests makes it positive.
+const ended = -1 << 62
+
+// Acquire keeps the table, its pools and hooks alive until Release, or returns false when it was retired and its last request
+// is over.
+func (t *Table) Acquire() bool {
+	return t.refs.Add(1) > 0 // a release that has just come to zero finds that it is not the last one
+}
+
+// Release undoes one Acquire. The last one after Retire gives the table's pools back and runs Spec.Release.
+func (t *Table) Release() {
+	if t.refs.Add(-1) != 0 || !t.refs.CompareAndSwap(0, ended) {
+		return
+	}
+	releaseAll(t.pools)
+	if t.release != nil {
+		t.release()
+	}
+}
+
+// Retire gives the table up. Requests that run finish on it; what it holds is given back after the last one. The owner
+// calls it after it has published another table.
+func (t *Table) Retire() {
+	if !t.retired.Swap(true) {
+		t.Release()
+	}
+}
+
+// HasHost says whether some tenant or layer lists the host, by name or by wildcard. Tenants for all hosts do not count.
+// It is what certificates may be issued for.
+func (t *Table) HasHost(host string) bool {
+	key := requestHost(host)
+	if key == "" {
+		return false
+	}
+	return t.index.hasHost(key) || t.layerHosts != nil && t.layerHosts.has(key)
+}
+
+// setIndex makes the indexes of the tenants.
+func (t *Table) setIndex(listings []listing) {
+	t.index = newTenantIndex(listings, func(tn *tenant) string { return tn.prefix })
+	t.folded = t.index
+	for _, tn := range t.tenants {
+		if tn.prefix != tn.folded {
+			t.folded = newTenantIndex(listings, func(tn *tenant) string { return tn.folded })
+			break
+		}
+	}
+	t.folds = t.folded != t.index || t.base.folds()
+	for _, tn := range t.tenants {
+		t.folds = t.folds || tn.folds()
+	}
+	t.setHosts()
+}
+
+// setHosts finds what depends on the host.
+func (t *Table) setHosts() {
+	hosts := t.base.layers.hosts()
+	restricted := len(hosts) > 0
+	for _, tn := range t.tenants {
+		own := tn.layers.hosts()
+		restricted = restricted || len(own) > 0
+		if len(tn.spec.Hosts) == 0 {
+			hosts = append(hosts, own...)
+		}
+	}
+	t.layerHosts = newHostSet(hosts)
+	t.hosts = restricted || len(t.index.exact)+len(t.index.wild) > 0
+}
+
+var exchanges = sync.Pool{New: func() any {
+	ex := &Exchange{}
+	ex.next = ex.step
+	return ex
+}}
+
+// Serve answers a request by the table, or hands it to next when nothing in the table is for it. Errors are returned as
+// Caddy's handlers return them, so that handle_errors sees them; ErrHeaderSent is among their causes when
+// the header of the response has left. It returns ErrRetired, and does nothing, when the table was retired.
+func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !t.Acquire() {
+		return ErrRetired
+	}
+	ex := exchanges.Get().(*Exchange)
+	ex.table, ex.W, ex.R, ex.Next = t, w, r, next
+	defer ex.end()
+	return ex.serve()
+}
+
+// end gives everything back, whether the request ended well, in an error or in a panic.
+func (ex *Exchange) end() {
+	defer ex.table.Release()
+	ex.finish(errAborted) // only a panic has left something to tell
+	ex.release()
+	ex.reset()
+	exchanges.Put(ex)
+}
+
+// reset forgets the request and keeps what was allocated.
+func (ex *Exchange) reset() {
+	ex.rctx.Reset()
+	clear(ex.tenants)
+	clear(ex.gates)
+	ex.origin.clear()
+	*ex = Exchange{
+		rctx: ex.rctx, tenants: ex.tenants[:0], gates: ex.gates[:0], hits: ex.hits[:0],
+		next: ex.next, origin: ex.origin,
+	}
+}

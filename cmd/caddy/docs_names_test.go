@@ -1,0 +1,291 @@
+package main
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+)
+
+var (
+	// namesMark stands before a table or paragraph that lists all names of a kind.
+	namesMark = regexp.MustCompile(`^<!-- names: ([\w. ]+) -->$`)
+	// codeSpan is a name in a document, perhaps with an object before it and arguments behind.
+	codeSpan = regexp.MustCompile("`(?:\\w+[.:])?(\\w+)[^`]*`")
+)
+
+// documented returns the names that a document lists, by kind: of a table those in its first column.
+func documented(t *testing.T, name string) map[string][]string {
+	t.Helper()
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]string{}
+	kind := ""
+	for line := range strings.Lines(string(raw)) {
+		line = strings.TrimSpace(line)
+		if m := namesMark.FindStringSubmatch(line); m != nil {
+			kind = m[1]
+			continue
+		}
+		if line == "" {
+			kind = ""
+		}
+		if kind == "" {
+			continue
+		}
+		if strings.HasPrefix(line, "|") {
+			line = strings.Split(strings.ReplaceAll(line, `\|`, ""), "|")[1]
+		}
+		for _, m := range codeSpan.FindAllStringSubmatch(line, -1) {
+			all[kind] = append(all[kind], m[1])
+		}
+	}
+	return all
+}
+
+// compare reports names that only one of code and document has.
+func compare(t *testing.T, document string, code map[string][]string) {
+	t.Helper()
+	listed := documented(t, document)
+	for _, kind := range slices.Sorted(maps.Keys(code)) {
+		if len(code[kind]) == 0 {
+			t.Errorf("%s: the code seems to have none, so the test looks in the wrong place", kind)
+		}
+		for _, name := range code[kind] {
+			if !slices.Contains(listed[kind], name) {
+				t.Errorf("%s does not list %s %q", document, kind, name)
+			}
+		}
+		for i, name := range listed[kind] {
+			if !slices.Contains(code[kind], name) {
+				t.Errorf("%s lists %s %q, which the code has not", document, kind, name)
+			}
+			if slices.Contains(listed[kind][:i], name) {
+				t.Errorf("%s lists %s %q twice", document, kind, name)
+			}
+		}
+	}
+	for kind := range listed {
+		if _, ok := code[kind]; !ok {
+			t.Errorf("%s lists %s, which the test does not know", document, kind)
+		}
+	}
+}
+
+// asking is a script that answers with what the bindings say of themselves: libraries their names, everything else the
+// error about a name that it has not.
+const asking = `
+	local route, json = require("luaroute"), require("json")
+	route:pool("p", "127.0.0.1:1")
+	local said = {}
+	local function fails(kind, fn)
+	  local ok, err = pcall(fn)
+	  said[kind] = { tostring(err) }
+	end
+	local none = { none_such = 1 }
+	fails("router", function() return route.none_such end)
+	fails("route options", function() route:get("/", none, "p") end)
+	fails("layer options", function() route:when({ header = { a = "b" } }, none, function() end) end)
+	fails("proxy options", function() route.proxy("p", none) end)
+	fails("header operations", function() route.proxy("p", { headers = none }) end)
+	fails("response", function() route:get("/", none) end)
+	fails("guard", function() route:get("/", { when = none }, "p") end)
+	fails("tenant", function() route:tenant("t", none, function() end) end)
+	fails("expect request", function() route:expect(none, {}) end)
+	fails("expect outcome", function() route:expect({ path = "/" }, none) end)
+	local function names(kind, library)
+	  said[kind] = json.array{}
+	  for name in pairs(library) do table.insert(said[kind], name) end
+	end
+	names("globals", _G)
+	for _, name in ipairs { "string", "table", "math", "os", "coroutine", $libraries } do names(name, require(name)) end
+	route:get("/", function(req, res)
+	  fails("req methods", function() return req.none_such end)
+	  fails("res methods", function() return res.none_such end)
+	  return 200, said
+	end)`
+
+func TestTheReferenceListsWhatScriptsCanUse(t *testing.T) {
+	c := e2e.New(t)
+	var libraries []string
+	for _, info := range caddy.GetModules("luaroute.libs") {
+		libraries = append(libraries, strconv.Quote(info.ID.Name()))
+	}
+	c.Route(strings.Replace(asking, "$libraries", strings.Join(libraries, ", "), 1))
+	var said map[string][]string
+	answer := c.Get("/")
+	if err := json.Unmarshal([]byte(answer.Body), &said); err != nil {
+		t.Fatalf("%d %q: %s", answer.Status, answer.Body, err)
+	}
+	listing := regexp.MustCompile(`(?:it has|allowed are|its methods are) ([\w, ]+)$`)
+	for kind, texts := range said {
+		if len(texts) != 1 || !strings.Contains(texts[0], " ") {
+			continue // names
+		}
+		m := listing.FindStringSubmatch(texts[0])
+		if m == nil {
+			t.Fatalf("%s: no names in %q", kind, texts[0])
+		}
+		said[kind] = strings.Split(strings.ReplaceAll(m[1], " and ", ", "), ", ")
+	}
+	for kind, place := range map[string][2]string{
+		"req fields":  {"request/fields.go", "reqField"},
+		"tls":         {"request/fields.go", "tlsTable"},
+		"res fields":  {"request/response.go", "resField"},
+		"cookie":      {"request/response.go", "setCookieField"},
+		"info":        {"hook/later.go", "info"},
+		"pool fields": {"declare/pool.go", "shortForms"},
+	} {
+		said[kind] = literals(t, "../../luaroute/"+place[0], place[1])
+	}
+	said["globals"] = slices.DeleteFunc(said["globals"], func(name string) bool { return strings.HasPrefix(name, "(") })
+	compare(t, "../../docs/lua.md", said)
+}
+
+// literals returns the names in a declaration: the texts of its cases, of the fields it sets, and the first ones of its
+// composite values.
+func literals(t *testing.T, file, declaration string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	add := func(e ast.Expr) {
+		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			if name, err := strconv.Unquote(lit.Value); err == nil && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	collect := func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CaseClause:
+			for _, e := range n.List {
+				add(e)
+			}
+		case *ast.CallExpr:
+			if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "RawSetString" {
+				add(n.Args[0])
+			}
+		case *ast.CompositeLit:
+			if n.Type == nil && len(n.Elts) > 0 {
+				add(n.Elts[0])
+			}
+		}
+		return true
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			if n.Name.Name == declaration {
+				ast.Inspect(n.Body, collect)
+			}
+		case *ast.ValueSpec:
+			if n.Names[0].Name == declaration {
+				ast.Inspect(n, collect)
+			}
+		}
+		return true
+	})
+	return names
+}
+
+func TestTheReferenceListsTheKeysOfTheConfiguration(t *testing.T) {
+	code := map[string][]string{}
+	for kind, id := range map[string]string{
+		"handler": "http.handlers.luaroute", "file source": "luaroute.sources.file", "inline source": "luaroute.sources.inline",
+	} {
+		info, err := caddy.GetModule(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys(reflect.TypeOf(info.New()), kind, code)
+	}
+	for _, key := range code["scripting"] { // what an instance and a tenant have in common is listed once
+		for _, kind := range []string{"handler", "tenant"} {
+			code[kind] = slices.DeleteFunc(code[kind], func(name string) bool { return name == key })
+		}
+	}
+	compare(t, "../../docs/configuration.md", code)
+}
+
+// keys collects the JSON keys of a structure, and of those in it.
+func keys(of reflect.Type, kind string, into map[string][]string) {
+	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {
+		of = of.Elem()
+	}
+	if of.Kind() != reflect.Struct || into[kind] != nil {
+		return
+	}
+	for i := range of.NumField() {
+		field := of.Field(i)
+		if field.Anonymous {
+			keys(field.Type, "scripting", into)
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" {
+			continue
+		}
+		into[kind] = append(into[kind], name)
+		if name == "limits" || name == "tenants" {
+			keys(field.Type, strings.Replace(name, "tenants", "tenant", 1), into)
+		}
+	}
+}
+
+func TestTheGrammarListsTheSubdirectives(t *testing.T) {
+	all, err := blocks("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(all, func(b *block) bool { return b.marked("grammar") })
+	if i < 0 {
+		t.Fatal("there is no grammar")
+	}
+	written := map[string][]string{}
+	inside := ""
+	for line := range strings.Lines(all[i].text) {
+		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch depth := len(line) - len(strings.TrimLeft(line, "\t")); {
+		case word == "" || word == "}" || word == "..." || strings.HasPrefix(word, "#"):
+		case depth == 1:
+			written["luaroute"] = append(written["luaroute"], word)
+			inside = word
+		case depth == 2:
+			written[inside] = append(written[inside], word)
+		}
+	}
+	for kind, text := range map[string]string{
+		"luaroute": "none_such", "tenant": "tenant t {\nnone_such\n}", "limits": "limits {\nnone_such\n}",
+	} {
+		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http:// {\nluaroute {\n"+text+"\n}\n}\n"), nil)
+		if err == nil {
+			t.Fatal("a subdirective that is not there is accepted")
+		}
+		m := regexp.MustCompile(`expected ([\w, ]+), at`).FindStringSubmatch(err.Error())
+		if m == nil {
+			t.Fatalf("no names in %q", err)
+		}
+		want := strings.Split(strings.ReplaceAll(m[1], " or ", ", "), ", ")
+		if got := slices.Sorted(slices.Values(written[kind])); !slices.Equal(got, want) {
+			t.Errorf("the grammar of %s has %v, the directive %v", kind, got, want)
+		}
+	}
+}

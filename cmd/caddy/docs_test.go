@@ -1,0 +1,290 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+)
+
+func TestEveryExampleOfTheDocumentsWorks(t *testing.T) {
+	for _, name := range documents(t) {
+		all, err := blocks(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err := filepath.Abs(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		quickstart, err := filepath.Abs("../../testdata/quickstart")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := map[string]string{}
+		for i, b := range all {
+			t.Run(fmt.Sprintf("%s:%d", filepath.Base(name), b.line), func(t *testing.T) {
+				e := &example{t: t, block: b, files: files, quickstart: quickstart}
+				if i+1 < len(all) && all[i+1].language == "text" && all[i+1].above == b {
+					e.failure = strings.TrimSuffix(all[i+1].text, "\n")
+				}
+				e.run()
+			})
+			if file, ok := b.marks["file"]; ok {
+				files[file] = b.text
+			}
+		}
+	}
+}
+
+// example is a block that is being executed.
+type example struct {
+	*block
+	t *testing.T
+	c *e2e.Caddy
+	// files are those that the document has shown before.
+	files      map[string]string
+	quickstart string
+	// failure is the error that the block shows, empty if it is to work.
+	failure string
+}
+
+func (e *example) run() {
+	switch e.language {
+	case "sh": // setting up is not for a test
+		return
+	case "text":
+		if e.above == nil || !slices.Contains([]string{"lua", "caddyfile", "json"}, e.above.language) {
+			e.t.Error("a text block is the error of the block above, and there is none")
+		}
+		return
+	case "lua", "caddyfile", "json", "console":
+	default:
+		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, or sh for setting up", e.language)
+	}
+	if e.marked("grammar") {
+		return // compared with the directive by another test
+	}
+	e.c = e2e.New(e.t)
+	e.c.Set("dollar", "$") // the harness expands names, a document has none
+	e.t.Chdir(e.c.Expand("$dir"))
+	for name, text := range e.files {
+		e.write(name, text)
+	}
+	switch e.language {
+	case "lua":
+		e.outcome(e.script(e.text))
+	case "caddyfile":
+		e.scripts()
+		text := site(e.text)
+		if _, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil); err != nil {
+			e.outcome(err)
+			return
+		}
+		e.outcome(e.validate(e.c.Caddyfile(text)))
+	case "json":
+		e.scripts()
+		e.outcome(e.validate(e.json(ids.ReplaceAllString(e.text, ""))))
+	case "console":
+		e.console()
+	}
+}
+
+// outcome compares what came of the block with the error that is shown.
+func (e *example) outcome(err error) {
+	e.t.Helper()
+	switch {
+	case err == nil && e.failure != "":
+		e.t.Errorf("there is no error; the document shows %s", e.failure)
+	case err != nil && e.failure == "":
+		e.t.Error(err)
+	case err != nil && !strings.Contains(err.Error(), e.failure):
+		e.t.Errorf("the error is\n%s\nthe document shows\n%s", err, e.failure)
+	}
+}
+
+func (e *example) write(name, text string) {
+	e.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		e.t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+var (
+	scriptName = regexp.MustCompile(`[\w/*.-]+\.lua`)
+	// ids are what the admin API takes off a configuration.
+	ids      = regexp.MustCompile(`"@id": "[^"]*",`)
+	poolName = regexp.MustCompile(`[:.]pool\("([\w-]+)"`)
+)
+
+// scripts writes the scripts that a configuration names and the document does not show.
+func (e *example) scripts() {
+	e.t.Helper()
+	for _, name := range scriptName.FindAllString(e.text, -1) {
+		name = strings.ReplaceAll(name, "*", "some")
+		if _, shown := e.files[name]; !shown {
+			e.write(strings.TrimPrefix(name, "/"), `require("luaroute")`)
+		}
+	}
+}
+
+// script runs a site that routes by a script, with the pools that the document has named.
+func (e *example) script(code string) error {
+	e.t.Helper()
+	if !strings.Contains(code, `= require("luaroute")`) {
+		code = `local route = require("luaroute"); ` + code // on the line, so that it keeps its number
+	}
+	if e.marked("file") {
+		return nil // a module; those who need it load it
+	}
+	e.write("main.lua", code)
+	own := poolName.FindAllStringSubmatch(code, -1)
+	block := []string{"http:// {", "luaroute {", "script main.lua", e.marks["with"]}
+	for _, pool := range e.pools {
+		if slices.ContainsFunc(own, func(m []string) bool { return m[1] == pool }) {
+			continue
+		}
+		e.c.Serve("pool-"+pool, func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "%s: %s %s\n", pool, r.Method, r.RequestURI)
+		})
+		block = append(block, "pool "+pool+" ${pool-"+pool+"}")
+	}
+	block = append(block, "}", "}", "")
+	return e.c.Load(e.c.Caddyfile(strings.Join(block, "\n")))
+}
+
+// site puts a directive that stands alone into a site.
+func site(text string) string {
+	if strings.HasPrefix(text, "luaroute") {
+		return "http:// {\n" + text + "}\n"
+	}
+	return text
+}
+
+// validate provisions a configuration as `caddy validate` does, so that nobody asks for certificates.
+func (e *example) validate(config []byte) error {
+	parsed := new(caddy.Config)
+	if err := json.Unmarshal(config, parsed); err != nil {
+		return err
+	}
+	return caddy.Validate(parsed)
+}
+
+// json completes a configuration, or a handler that stands alone.
+func (e *example) json(text string) []byte {
+	e.t.Helper()
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		e.t.Fatal(err)
+	}
+	if _, whole := object["apps"]; !whole {
+		text = `{"apps": {"http": {"servers": {"srv0": {"routes": [{"handle": [` + text + `]}]}}}}}`
+	}
+	text = strings.ReplaceAll(text, "$", "${dollar}")
+	return e.c.JSON(strings.ReplaceAll(text, `":8080"`, `"127.0.0.1:$port"`))
+}
+
+// console runs the commands of a console block, and compares what they print.
+func (e *example) console() {
+	commands, err := curls(e.text)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	switch {
+	case !e.marked("above"):
+		e.startQuickstart()
+	case e.above == nil:
+		e.t.Fatal("there is no block above")
+	case e.above.language == "lua":
+		over := &example{block: e.above, t: e.t, c: e.c, files: e.files}
+		if err := over.script(e.above.text); err != nil {
+			e.t.Fatal(err)
+		}
+	case e.above.language == "json":
+		e.c.MustLoad(e.c.JSON(`{}`))
+	}
+	for _, command := range commands {
+		e.curl(command)
+	}
+}
+
+// startQuickstart runs the quickstart, on other ports.
+func (e *example) startQuickstart() {
+	var ports []string
+	for port := 9001; port <= 9006; port++ {
+		ports = append(ports, fmt.Sprint(port), e2e.FreePort(e.t))
+	}
+	moved := strings.NewReplacer(append(ports, ":8080", ":$port", "testdata/quickstart/", "")...)
+	for _, name := range []string{"Caddyfile", "routes.lua"} {
+		text, err := os.ReadFile(filepath.Join(e.quickstart, name))
+		if err != nil {
+			e.t.Fatal(err)
+		}
+		e.write(name, moved.Replace(string(text)))
+	}
+	text, err := os.ReadFile("Caddyfile")
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	_, sites, ok := strings.Cut(string(text), "\n}\n") // the harness has global options of its own
+	if !ok {
+		e.t.Fatal("the quickstart has no global options")
+	}
+	e.c.Start(sites)
+}
+
+// curl sends the request of a command.
+func (e *example) curl(command curl) {
+	e.t.Helper()
+	host, path, _ := strings.Cut(command.target, "/")
+	if name, ok := strings.CutPrefix(command.body, "@"); ok {
+		command.body = string(e.json(e.files[name]))
+	}
+	var answer e2e.Answer
+	if host == "localhost:2019" {
+		answer = e.c.Admin(command.method, "/"+path, command.body)
+	} else {
+		headers := append([]string{"Host: " + host}, command.headers...)
+		if command.body != "" && !strings.Contains(strings.Join(headers, "\n"), "Content-Type: ") {
+			headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
+		}
+		answer = e.c.Send(command.method, "/"+path, strings.NewReader(command.body), headers...)
+	}
+	want := command.output
+	if command.shown {
+		var header string
+		header, want, _ = strings.Cut(want, "\n\n")
+		e.header(answer, strings.Split(header, "\n"))
+	}
+	want = strings.TrimSuffix(want, "\n")
+	if got := strings.TrimSuffix(answer.Body, "\n"); got != want {
+		e.t.Errorf("%s %s answers %d\n%s\nthe document shows\n%s", command.method, command.target, answer.Status, got, want)
+	}
+}
+
+// header checks that an answer has the status and the fields that are shown. Others may be left out.
+func (e *example) header(answer e2e.Answer, lines []string) {
+	e.t.Helper()
+	if status := fmt.Sprintf("%s %d %s", answer.Proto, answer.Status, http.StatusText(answer.Status)); status != lines[0] {
+		e.t.Errorf("the answer is %s; the document shows %s", status, lines[0])
+	}
+	for _, line := range lines[1:] {
+		name, value, _ := strings.Cut(line, ": ")
+		if !slices.Contains(answer.Header.Values(name), value) {
+			e.t.Errorf("the header %s is %q; the document shows %q", name, answer.Header.Values(name), value)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package e2e
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+)
+
+// Origin is a server behind Caddy.
+type Origin struct {
+	// Requests counts those that came.
+	Requests atomic.Int64
+
+	server *httptest.Server
+}
+
+// Echo is what an origin was asked. Origins answer with it as JSON.
+type Echo struct {
+	Origin, Method, URI, Host, Body string
+	Header                          http.Header
+	// Length is the Content-Length, or -1 if the body came in chunks.
+	Length int64
+}
+
+// Origin starts an origin that answers with what it was asked.
+func (c *Caddy) Origin(name string) *Origin {
+	c.t.Helper()
+	return c.Serve(name, func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(Echo{
+			Origin: name, Method: r.Method, URI: r.RequestURI, Host: r.Host, Body: string(body), Header: r.Header, Length: r.ContentLength,
+		})
+	})
+}
+
+// Serve starts an origin whose address is $name.
+func (c *Caddy) Serve(name string, h http.HandlerFunc) *Origin {
+	c.t.Helper()
+	o := new(Origin)
+	o.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.Requests.Add(1)
+		h(w, r)
+	}))
+	c.t.Cleanup(o.server.Close)
+	c.Set(name, o.server.Listener.Addr().String())
+	return o
+}

@@ -1,0 +1,109 @@
+package luaroute
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// App owns the instances of a configuration: what the handlers of one name share. It needs no configuration; the first
+// handler brings it to life.
+//
+// Provisioning is not the point of no return, since `caddy validate` provisions too. What acts by itself begins when the app
+// starts.
+type App struct {
+	ctx   caddy.Context
+	pools *chiproxy.Pools
+
+	mu        sync.Mutex
+	instances map[string]*instance
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "luaroute",
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision prepares the app.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.pools = chiproxy.NewPools(ctx)
+	a.instances = map[string]*instance{}
+	return nil
+}
+
+// Start makes the instances known by name.
+func (a *App) Start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, i := range a.instances {
+		running.Store(name, i)
+	}
+	return nil
+}
+
+// Stop makes the instances unknown, except where those of a newer configuration have taken their names.
+func (a *App) Stop() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, i := range a.instances {
+		running.CompareAndDelete(name, i)
+	}
+	return nil
+}
+
+// Cleanup gives the instances up. Requests that run finish on them.
+func (a *App) Cleanup() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, i := range a.instances {
+		i.retire()
+	}
+	if a.pools != nil {
+		a.pools.Close()
+	}
+	return nil
+}
+
+// running holds the instances of the configuration that runs, by name.
+var running sync.Map // string to *instance
+
+// instance returns the instance of a handler, and makes it if the handler is the first of its name.
+func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
+	config, err := h.canonical()
+	if err != nil {
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i, ok := a.instances[h.Name]; ok {
+		if !bytes.Equal(i.config, config) {
+			return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", h.Name)
+		}
+		return i, nil
+	}
+	i, err := newInstance(ctx, h, a.pools, config)
+	if err != nil {
+		return nil, err
+	}
+	a.instances[h.Name] = i
+	return i, nil
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

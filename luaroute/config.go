@@ -1,0 +1,250 @@
+package luaroute
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/dustin/go-humanize"
+)
+
+// Scripting is the part of the configuration that an instance and a tenant have in common.
+type Scripting struct {
+	// Files with Lua scripts, or globs of them. They are read by the `file` source and run in order, those of a
+	// glob sorted by name.
+	Scripts []string `json:"scripts,omitempty"`
+
+	// Sources of scripts besides files. Their scripts run after those of `scripts`, in order.
+	SourcesRaw []json.RawMessage `json:"sources,omitempty" caddy:"namespace=luaroute.sources inline_key=source"`
+
+	// Upstream pools by name, each the JSON of a `reverse_proxy` handler. A list of them, each with a `name`, is
+	// accepted too.
+	Pools Named `json:"pools,omitempty"`
+
+	// Caddy handlers by name, for `route.handler("name")` in scripts. A list of them, each with a `name`, is
+	// accepted too.
+	HandlersRaw Named `json:"handlers,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
+
+	// What one request may use.
+	Limits *Limits `json:"limits,omitempty"`
+
+	// What to do when a script fails on a request: `"closed"` (the default) answers 500, or 503 with
+	// `Retry-After` when a budget ended; `"open"` goes on as if the function were absent; `"decline"`
+	// goes on with the next candidate; `{"pool": "name"}` forwards to that pool.
+	OnError *OnError `json:"on_error,omitempty"`
+}
+
+// Tenant is a set of routes for some hosts, a path prefix, or both. One that brings a script of its own is
+// isolated: it shares no Lua state with anyone.
+type Tenant struct {
+	// The name of the tenant, unique in its instance.
+	Name string `json:"name,omitempty"`
+
+	// The hosts of the tenant: names, wildcards for one label (`*.example.com`), or IP addresses. Default: all.
+	Hosts []string `json:"hosts,omitempty"`
+
+	// The path prefix the tenant owns. `/acme` owns `/acme` and `/acme/…`, not `/acmefoo`. Default: all paths.
+	PathPrefix string `json:"path_prefix,omitempty"`
+
+	// Whether the prefix is taken off the path that is forwarded. Matching is the same without it.
+	StripPrefix bool `json:"strip_prefix,omitempty"`
+
+	// Whether the next tenant that fits is asked when this one has no route for a request. The
+	// default tenant is asked in any case.
+	Fallthrough bool `json:"fallthrough,omitempty"`
+
+	// The order among tenants that fit one request; the highest is asked first. Default: 0.
+	Priority int `json:"priority,omitempty"`
+
+	// The pool for every request that no route of the tenant answers.
+	UsePool string `json:"use_pool,omitempty"`
+
+	Scripting
+}
+
+// Limits is what the scripts of one tenant may use.
+type Limits struct {
+	// The largest body that `req:body()` and its kin read into memory, in bytes or as text such as `"1MiB"`.
+	// A request with a larger one is answered with 413. Default: 1MiB.
+	Body Size `json:"body,omitempty"`
+}
+
+// Size is a number of bytes. In JSON it is a number, or text such as `"64MiB"` or `"10MB"`.
+type Size int64
+
+// UnmarshalJSON reads a number of bytes or a text with a unit.
+func (s *Size) UnmarshalJSON(b []byte) error {
+	var n int64
+	if err := json.Unmarshal(b, &n); err == nil && n >= 0 {
+		*s = Size(n)
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return fmt.Errorf(`%s is not a size: expected a number of bytes, or text such as "1MiB"`, b)
+	}
+	size, err := ParseSize(text)
+	*s = size
+	return err
+}
+
+// ParseSize reads a size such as 1MiB, 10MB or 4096.
+func ParseSize(text string) (Size, error) {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return 0, fmt.Errorf("%q is not a size: expected a number of bytes, or text such as 1MiB", text)
+	}
+	return Size(n), nil
+}
+
+// OnError is what to do when a script fails on a request.
+type OnError struct {
+	// Mode is closed, open, decline or pool.
+	Mode string
+	// Pool is the name of the pool, for the mode of that name.
+	Pool string
+}
+
+// Modes of OnError.
+const (
+	OnErrorClosed  = "closed"
+	OnErrorOpen    = "open"
+	OnErrorDecline = "decline"
+	OnErrorPool    = "pool"
+)
+
+// NewOnError checks a mode, and that a pool is named where one is needed and only there.
+func NewOnError(mode, pool string) (*OnError, error) {
+	switch {
+	case mode == OnErrorPool && pool == "":
+		return nil, fmt.Errorf("on_error pool: the name of the pool is missing")
+	case mode == OnErrorPool:
+	case !slices.Contains([]string{OnErrorClosed, OnErrorOpen, OnErrorDecline}, mode):
+		return nil, fmt.Errorf("on_error %q: expected closed, open, decline, or pool and its name", mode)
+	case pool != "":
+		return nil, fmt.Errorf("on_error %s: %q is one word too many", mode, pool)
+	}
+	return &OnError{Mode: mode, Pool: pool}, nil
+}
+
+// MarshalJSON writes a mode as a string, a pool as an object.
+func (o OnError) MarshalJSON() ([]byte, error) {
+	if o.Mode == OnErrorPool {
+		return json.Marshal(map[string]string{"pool": o.Pool})
+	}
+	return json.Marshal(o.Mode)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (o *OnError) UnmarshalJSON(b []byte) error {
+	var mode string
+	pool := struct {
+		Pool string `json:"pool"`
+	}{}
+	if err := json.Unmarshal(b, &mode); err != nil {
+		mode = OnErrorPool
+		if err := caddy.StrictUnmarshalJSON(b, &pool); err != nil {
+			return fmt.Errorf(`on_error %s: expected "closed", "open", "decline", or {"pool": "name"}`, b)
+		}
+	}
+	checked, err := NewOnError(mode, pool.Pool)
+	if err != nil {
+		return err
+	}
+	*o = *checked
+	return nil
+}
+
+// Named is a set of JSON objects by name. In JSON it is an object, or a list of objects with a "name". A handler that
+// has a "name" of its own, such as invoke, can only be written in the object.
+type Named map[string]json.RawMessage
+
+// UnmarshalJSON reads an object, or a list of objects with a "name".
+func (n *Named) UnmarshalJSON(b []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("[")) {
+		return n.unmarshalList(b)
+	}
+	var byName map[string]json.RawMessage
+	if err := json.Unmarshal(b, &byName); err != nil {
+		return err
+	}
+	for name, raw := range byName {
+		if name == "" || !bytes.HasPrefix(raw, []byte("{")) {
+			return fmt.Errorf("%q: expected an object with a name as its key, found %s", name, raw)
+		}
+	}
+	*n = byName
+	return nil
+}
+
+func (n *Named) unmarshalList(b []byte) error {
+	var list []map[string]json.RawMessage
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	byName := Named{}
+	for i, obj := range list {
+		var name string
+		if err := json.Unmarshal(obj["name"], &name); err != nil || name == "" {
+			return fmt.Errorf(`position %d: a "name" is missing`, i)
+		}
+		if _, dup := byName[name]; dup {
+			return fmt.Errorf("position %d: %q is there twice", i, name)
+		}
+		delete(obj, "name")
+		raw, err := json.Marshal(obj)
+		if err != nil {
+			return err
+		}
+		byName[name] = raw
+	}
+	*n = byName
+	return nil
+}
+
+// Tenants is a list of tenants. In JSON it is a list of objects with a "name", or an object by name, whose
+// tenants are then ordered by name.
+type Tenants []*Tenant
+
+// UnmarshalJSON reads a list, or an object by name.
+func (t *Tenants) UnmarshalJSON(b []byte) error {
+	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("[")) {
+		return t.unmarshalList(b)
+	}
+	byName := map[string]*Tenant{}
+	if err := caddy.StrictUnmarshalJSON(b, &byName); err != nil {
+		return err
+	}
+	*t = nil
+	for name, tenant := range byName {
+		if name == "" || tenant == nil || tenant.Name != "" && tenant.Name != name {
+			return fmt.Errorf("tenant %q: expected an object whose name, if any, is its key", name)
+		}
+		tenant.Name = name
+		*t = append(*t, tenant)
+	}
+	slices.SortFunc(*t, func(a, b *Tenant) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+func (t *Tenants) unmarshalList(b []byte) error {
+	var list []*Tenant
+	if err := caddy.StrictUnmarshalJSON(b, &list); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	for i, tenant := range list {
+		if tenant == nil || tenant.Name == "" {
+			return fmt.Errorf(`position %d: a "name" is missing`, i)
+		}
+		if names[tenant.Name] {
+			return fmt.Errorf("position %d: %q is there twice", i, tenant.Name)
+		}
+		names[tenant.Name] = true
+	}
+	*t = list
+	return nil
+}

@@ -1,0 +1,169 @@
+package luaroute_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+)
+
+func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		json string
+		want luaroute.Handler
+	}{
+		"an empty object leaves every default": {`{}`, luaroute.Handler{}},
+		"nulls leave every default": {
+			`{"name": null, "scripts": null, "pools": null, "tenants": null, "limits": null, "on_error": null}`,
+			luaroute.Handler{},
+		},
+		"pools by name": {
+			`{"pools": {"b": {"upstreams": []}, "a": {}}}`,
+			withPools(luaroute.Named{"a": raw(`{}`), "b": raw(`{"upstreams": []}`)}),
+		},
+		"pools as a list lose the name that became their key": {
+			`{"pools": [{"upstreams":[], "name": "b"}, {"name": "a"}]}`,
+			withPools(luaroute.Named{"a": raw(`{}`), "b": raw(`{"upstreams":[]}`)}),
+		},
+		"a handler's own name is kept when handlers are an object": {
+			`{"handlers": {"a": {"handler": "invoke", "name": "b"}}}`,
+			luaroute.Handler{Scripting: luaroute.Scripting{
+				HandlersRaw: luaroute.Named{"a": raw(`{"handler": "invoke", "name": "b"}`)},
+			}},
+		},
+		"tenants as a list keep their order": {
+			`{"tenants": [{"name": "b"}, {"name": "a", "hosts": ["a.example"]}]}`,
+			luaroute.Handler{Tenants: luaroute.Tenants{{Name: "b"}, {Name: "a", Hosts: []string{"a.example"}}}},
+		},
+		"tenants by name are ordered by it": {
+			`{"tenants": {"b": {}, "a": {"hosts": ["a.example"]}, "c": {"name": "c"}}}`,
+			luaroute.Handler{Tenants: luaroute.Tenants{
+				{Name: "a", Hosts: []string{"a.example"}}, {Name: "b"}, {Name: "c"},
+			}},
+		},
+		"a size is a number of bytes":       {`{"limits": {"body": 4096}}`, withBody(4096)},
+		"a size is a text with a unit":      {`{"limits": {"body": "64KiB"}}`, withBody(64 << 10)},
+		"decimal units are decimal":         {`{"limits": {"body": "10MB"}}`, withBody(10_000_000)},
+		"a size in text needs no unit":      {`{"limits": {"body": "4096"}}`, withBody(4096)},
+		"on_error is a mode":                {`{"on_error": "open"}`, withOnError("open", "")},
+		"on_error is an object with a pool": {`{"on_error": {"pool": "spare"}}`, withOnError("pool", "spare")},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got luaroute.Handler
+			if err := caddy.StrictUnmarshalJSON([]byte(test.json), &got); err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, test.want) {
+				t.Errorf("decoded to %s, expected %s", encoded(t, got), encoded(t, test.want))
+			}
+		})
+	}
+}
+
+func TestBadJSONIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct{ json, want string }{
+		"an unknown key":                       {`{"script": "main.lua"}`, `unknown field "script"`},
+		"an unknown key in a listed tenant":    {`{"tenants": [{"name": "a", "host": "b"}]}`, `unknown field "host"`},
+		"an unknown key in a keyed tenant":     {`{"tenants": {"a": {"host": "b"}}}`, `unknown field "host"`},
+		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `unknown field "bodies"`},
+		"a tenant without a name":              {`{"tenants": [{"name": "a"}, {}]}`, `position 1: a "name" is missing`},
+		"a tenant that is null":                {`{"tenants": [null]}`, `position 0: a "name" is missing`},
+		"a tenant twice":                       {`{"tenants": [{"name": "a"}, {"name": "a"}]}`, `position 1: "a" is there twice`},
+		"a keyed tenant that is null":          {`{"tenants": {"a": null}}`, `tenant "a": expected an object whose name, if any, is its key`},
+		"a keyed tenant of another name":       {`{"tenants": {"a": {"name": "b"}}}`, `tenant "a": expected an object whose name, if any, is its key`},
+		"a keyed tenant with an empty key":     {`{"tenants": {"": {}}}`, `tenant "": expected an object whose name, if any, is its key`},
+		"tenants that are text":                {`{"tenants": "a"}`, `cannot unmarshal string`},
+		"a listed pool without a name":         {`{"pools": [{"upstreams": []}]}`, `position 0: a "name" is missing`},
+		"a listed pool whose name is a number": {`{"pools": [{"name": 1}]}`, `position 0: a "name" is missing`},
+		"a listed pool that is null":           {`{"pools": [null]}`, `position 0: a "name" is missing`},
+		"a listed pool twice":                  {`{"pools": [{"name": "a"}, {"name": "a"}]}`, `position 1: "a" is there twice`},
+		"a keyed pool that is no object":       {`{"pools": {"a": "10.0.0.1:80"}}`, `"a": expected an object with a name as its key, found "10.0.0.1:80"`},
+		"a keyed pool that is null":            {`{"pools": {"a": null}}`, `"a": expected an object with a name as its key, found null`},
+		"a keyed handler with an empty key":    {`{"handlers": {"": {}}}`, `"": expected an object with a name as its key`},
+		"a negative size":                      {`{"limits": {"body": -1}}`, `-1 is not a size: expected a number of bytes, or text such as "1MiB"`},
+		"a size with a fraction":               {`{"limits": {"body": 1.5}}`, `1.5 is not a size: expected a number of bytes, or text such as "1MiB"`},
+		"a size in an unknown unit":            {`{"limits": {"body": "1 parsec"}}`, `"1 parsec" is not a size: expected a number of bytes, or text such as 1MiB`},
+		"a size of no digits":                  {`{"limits": {"body": ""}}`, `"" is not a size`},
+		"a size beyond 62 bits":                {`{"limits": {"body": "8EiB"}}`, `"8EiB" is not a size`},
+		"a size that is a list":                {`{"limits": {"body": []}}`, `[] is not a size`},
+		"another on_error":                     {`{"on_error": "ignore"}`, `on_error "ignore": expected closed, open, decline, or pool and its name`},
+		"on_error pool as text":                {`{"on_error": "pool"}`, `on_error pool: the name of the pool is missing`},
+		"on_error with an empty pool":          {`{"on_error": {"pool": ""}}`, `on_error pool: the name of the pool is missing`},
+		"on_error with another key":            {`{"on_error": {"pools": "a"}}`, `on_error {"pools": "a"}: expected "closed", "open", "decline", or {"pool": "name"}`},
+		"on_error that is a number":            {`{"on_error": 500}`, `on_error 500: expected "closed", "open", "decline", or {"pool": "name"}`},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var got luaroute.Handler
+			err := caddy.StrictUnmarshalJSON([]byte(test.json), &got)
+			switch {
+			case err == nil:
+				t.Errorf("decoded to %s, expected the error %s", encoded(t, got), test.want)
+			case !strings.Contains(err.Error(), test.want):
+				t.Errorf("error:    %s\nexpected: %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestEncodedJSONDecodesToTheSame(t *testing.T) {
+	t.Parallel()
+	body := withBody(1 << 20)
+	want := luaroute.Handler{
+		Name: "edge",
+		Scripting: luaroute.Scripting{
+			Scripts:     []string{"main.lua", "routes/*.lua"},
+			SourcesRaw:  []json.RawMessage{raw(`{"source":"inline"}`)},
+			Pools:       luaroute.Named{"users": raw(`{"upstreams":[{"dial":"10.0.0.1:80"}]}`)},
+			HandlersRaw: luaroute.Named{"hello": raw(`{"handler":"static_response"}`)},
+			Limits:      body.Limits,
+			OnError:     &luaroute.OnError{Mode: luaroute.OnErrorPool, Pool: "users"},
+		},
+		Tenants: luaroute.Tenants{{
+			Name: "acme", Hosts: []string{"*.acme.example"}, PathPrefix: "/acme",
+			StripPrefix: true, Fallthrough: true, Priority: -3, UsePool: "users",
+			Scripting: luaroute.Scripting{OnError: &luaroute.OnError{Mode: luaroute.OnErrorDecline}},
+		}},
+		MethodMismatch: "decline",
+		Env:            []string{"HOME"},
+	}
+	var got luaroute.Handler
+	if err := caddy.StrictUnmarshalJSON(encoded(t, want), &got); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("decoded to %s, expected %s", encoded(t, got), encoded(t, want))
+	}
+}
+
+func raw(text string) json.RawMessage { return json.RawMessage(text) }
+
+func withPools(pools luaroute.Named) luaroute.Handler {
+	return luaroute.Handler{Scripting: luaroute.Scripting{Pools: pools}}
+}
+
+func withBody(size luaroute.Size) luaroute.Handler {
+	return luaroute.Handler{Scripting: luaroute.Scripting{Limits: &luaroute.Limits{Body: size}}}
+}
+
+func withOnError(mode, pool string) luaroute.Handler {
+	return luaroute.Handler{Scripting: luaroute.Scripting{OnError: &luaroute.OnError{Mode: mode, Pool: pool}}}
+}
+
+func encoded(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}

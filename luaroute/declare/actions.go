@@ -1,0 +1,214 @@
+package declare
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+)
+
+// constants are the actions without arguments.
+var constants = map[string]lua.LValue{
+	"next":    newAction(chiproxy.Pass{}),
+	"decline": newAction(chiproxy.Skip{}),
+}
+
+// actionType is the metatable of actions.
+var actionType = func() *lua.LTable {
+	t := new(lua.LState).CreateTable(0, 1)
+	t.RawSetString("__metatable", lua.LString("action"))
+	return t
+}()
+
+func newAction(a chiproxy.Action) *lua.LUserData {
+	return &lua.LUserData{Value: hook.Action{Action: a}, Metatable: actionType}
+}
+
+// pushAction pushes an action, or raises the error of its check.
+func pushAction(L *lua.LState, a chiproxy.Action) int {
+	if c, ok := a.(interface{ Check() error }); ok {
+		check(L, c.Check())
+	}
+	L.Push(newAction(a))
+	return 1
+}
+
+// proxy is route.proxy(pool, options).
+func proxy(L *lua.LState) int {
+	p := chiproxy.Proxy{Pool: L.CheckString(1)}
+	if t := L.OptTable(2, nil); t != nil {
+		o := fields(L, "route.proxy", t,
+			"strip_prefix", "path", "method", "query", "headers", "response_headers", "upstream", "on_error")
+		p.StripPrefix, p.Path, p.Method, p.Upstream = o.text("strip_prefix"), o.text("path"), o.text("method"), o.text("upstream")
+		p.Query = o.query("query")
+		p.Headers, p.ResponseHeaders = o.headerOps("headers"), o.headerOps("response_headers")
+		if v := t.RawGetString("on_error"); v != lua.LNil {
+			p.OnError = errorPolicy(L, v)
+		}
+	}
+	return pushAction(L, p)
+}
+
+// query returns a query: a text that is encoded already, or a table of names and values.
+func (o options) query(name string) *string {
+	switch v := o.table.RawGetString(name).(type) {
+	case *lua.LNilType:
+		return nil
+	case lua.LString:
+		s := string(v)
+		return &s
+	case *lua.LTable:
+		q := url.Values{}
+		v.ForEach(func(k, v lua.LValue) {
+			if _, ok := k.(lua.LString); !ok {
+				o.L.RaiseError("%s: query: the key %s is not a name", o.what, k.String())
+			}
+			values := []lua.LValue{v}
+			if list, ok := v.(*lua.LTable); ok {
+				values = values[:0]
+				list.ForEach(func(_, v lua.LValue) { values = append(values, v) })
+			}
+			for _, v := range values {
+				switch v.(type) {
+				case lua.LString, lua.LNumber, lua.LBool:
+					q.Add(k.String(), v.String())
+				default:
+					o.L.RaiseError("%s: query %q: a %s is no value", o.what, k.String(), v.Type())
+				}
+			}
+		})
+		s := q.Encode()
+		return &s
+	}
+	o.fail(name, "a text, or a table of names and values")
+	return nil
+}
+
+// headerOps returns changes of a header: { set =, add =, remove = }.
+func (o options) headerOps(name string) *chiproxy.HeaderOps {
+	t := o.sub(name)
+	if t == nil {
+		return nil
+	}
+	inner := fields(o.L, o.what+": "+name, t, "set", "add", "remove")
+	ops := &chiproxy.HeaderOps{Remove: inner.texts("remove")}
+	for name, to := range map[string]*http.Header{"set": &ops.Set, "add": &ops.Add} {
+		header, err := hook.HeaderOf(t.RawGetString(name))
+		check(o.L, err)
+		*to = header
+	}
+	return ops
+}
+
+// respond is route.respond(status, body, headers).
+func respond(L *lua.LState) int {
+	r, err := hook.Response(L.CheckAny(1), L.Get(2), L.Get(3))
+	check(L, err)
+	return pushAction(L, r)
+}
+
+// redirect is route.redirect(location, status).
+func redirect(L *lua.LState) int {
+	return pushAction(L, chiproxy.Redirect{Location: L.CheckString(1), Status: L.OptInt(2, http.StatusFound)})
+}
+
+// raise is route.error(status, message).
+func raise(L *lua.LState) int {
+	return pushAction(L, chiproxy.Raise{Status: L.CheckInt(1), Message: L.OptString(2, "")})
+}
+
+// handlerAction is route.handler(name), of the configuration, and route.handler(module, config). Only the first works while a
+// request runs: Caddy loads no modules then.
+func (l *load) handlerAction(L *lua.LState) int {
+	dropRouter(L)
+	name := L.CheckString(1)
+	origin := here(L, "handler", name)
+	if L.Get(2) == lua.LNil {
+		if h, _ := l.options.Modules.Handler(name); h != nil {
+			return pushAction(L, chiproxy.Module{Name: name, Handler: h, Origin: origin})
+		}
+	}
+	loading(L, "route.handler of a module is called")
+	mod := l.module(L, "http.handlers.", name, L.Get(2))
+	h, ok := mod.(caddyhttp.MiddlewareHandler)
+	if !ok {
+		L.RaiseError("%q is no handler of requests", name)
+	}
+	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Origin: origin})
+}
+
+// matcher is route.matcher(module, config).
+func matcher(L *lua.LState) int {
+	name := L.CheckString(1)
+	origin := here(L, "matcher", name)
+	l := loading(L, "route.matcher is called")
+	config := L.Get(2)
+	if text, ok := config.(lua.LString); ok {
+		config = lua.LString(longPlaceholders(string(text)))
+	}
+	mod := l.module(L, "http.matchers.", name, config)
+	m := requestMatcher(mod)
+	if m == nil {
+		L.RaiseError("%q is no matcher of requests", name)
+	}
+	guard := &chiproxy.Matcher{Name: name, Matcher: m, Origin: origin}
+	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})
+	return 1
+}
+
+// plainMatcher is a matcher of the older kind, which has no errors. Some third parties have no other.
+type plainMatcher struct {
+	matcher interface{ Match(*http.Request) bool }
+}
+
+// MatchWithError asks the matcher.
+func (p plainMatcher) MatchWithError(r *http.Request) (bool, error) { return p.matcher.Match(r), nil }
+
+// requestMatcher returns the matcher that a module is, nil if it is none.
+func requestMatcher(mod any) caddyhttp.RequestMatcherWithError {
+	switch m := mod.(type) {
+	case caddyhttp.RequestMatcherWithError:
+		return m
+	case interface{ Match(*http.Request) bool }:
+		return plainMatcher{m}
+	}
+	return nil
+}
+
+// longPlaceholders writes out placeholders such as {method}. They are short forms of the Caddyfile's, and in JSON, which
+// this becomes, an expression would take them for unknown ones and never match.
+func longPlaceholders(text string) string {
+	segment := caddyfile.Segment{{Text: text}}
+	httpcaddyfile.NewShorthandReplacer().ApplyToSegment(&segment)
+	return segment[0].Text
+}
+
+// module loads a Caddy module whose configuration is a Lua value.
+func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) any {
+	var raw json.RawMessage
+	if config != lua.LNil {
+		text, err := luajson.Encode(config)
+		if err != nil {
+			L.RaiseError("%s: the configuration: %s", name, err)
+		}
+		raw = text
+	}
+	mod, err := l.options.Modules.Load(namespace+name, raw)
+	if err != nil {
+		_, names := l.options.Modules.Handler("")
+		if namespace == "http.handlers." && len(names) > 0 {
+			L.RaiseError("%s: %s; handlers of the configuration are %s", name, err, strings.Join(names, ", "))
+		}
+		L.RaiseError("%s: %s", name, err)
+	}
+	return mod
+}

@@ -1,0 +1,88 @@
+package declare
+
+import (
+	"net/http"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+)
+
+// Expectation is what a script says about the table it declares: a request, and what must come of it.
+type Expectation struct {
+	Request Request
+	Outcome Outcome
+	Origin  chiproxy.Origin
+}
+
+// Request is a request as scripts describe one.
+type Request struct {
+	Method, Host, Path, RemoteAddr, Body string
+	Headers                              http.Header
+}
+
+// Outcome is what must come of a request. Only what is set is compared.
+type Outcome struct {
+	Pool, Tenant, Route, Pattern *string
+	Status                       int
+	Next                         *bool
+	Params                       map[string]string
+}
+
+// expect is r:expect(request, outcome).
+func expect(r *router, L *lua.LState) int {
+	e := Expectation{Origin: here(L, "expect", "")}
+	in := fields(L, "the request of expect", L.CheckTable(1), "method", "host", "path", "headers", "remote_addr", "body")
+	e.Request = Request{
+		Method: in.text("method"), Host: in.text("host"), Path: in.text("path"),
+		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: in.header("headers"),
+	}
+	if e.Request.Path == "" || e.Request.Path[0] != '/' {
+		L.RaiseError("the request of expect: path %q: expected one that begins with /, perhaps with a query", e.Request.Path)
+	}
+	out := fields(L, "the outcome of expect", L.CheckTable(2), outcomeKeys...)
+	e.Outcome = Outcome{
+		Pool: out.given("pool"), Tenant: out.given("tenant"), Route: out.given("route"), Pattern: out.given("pattern"),
+		Status: out.integer("status"), Params: out.stringMap("params"),
+	}
+	if out.table.RawGetString("next") != lua.LNil {
+		next := out.flag("next")
+		e.Outcome.Next = &next
+	}
+	if !slices.ContainsFunc(outcomeKeys, func(k string) bool { return out.table.RawGetString(k) != lua.LNil }) {
+		L.RaiseError("the outcome of expect is empty; expected some of pool, status, tenant, route, pattern, params, next")
+	}
+	r.load.expectations = append(r.load.expectations, e)
+	return 0
+}
+
+var outcomeKeys = []string{"pool", "status", "tenant", "route", "pattern", "params", "next"}
+
+// given returns a text, nil if it is missing.
+func (o options) given(name string) *string {
+	if o.table.RawGetString(name) == lua.LNil {
+		return nil
+	}
+	s := o.text(name)
+	return &s
+}
+
+// stringMap returns a table of texts.
+func (o options) stringMap(name string) map[string]string {
+	t := o.sub(name)
+	if t == nil {
+		return nil
+	}
+	m := map[string]string{}
+	t.ForEach(func(k, v lua.LValue) { m[k.String()] = v.String() })
+	return m
+}
+
+// header returns a header from a table of names and values.
+func (o options) header(name string) http.Header {
+	h, err := hook.HeaderOf(o.table.RawGetString(name))
+	check(o.L, err)
+	return h
+}

@@ -1,0 +1,85 @@
+package declare
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// action returns the action that a handler stands for: a pool's name, an action, a response table or a function.
+func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
+	switch v := v.(type) {
+	case lua.LString:
+		proxy, ok := l.proxies[string(v)]
+		if !ok {
+			proxy = chiproxy.Proxy{Pool: string(v)}
+			l.proxies[string(v)] = proxy
+		}
+		return proxy
+	case *lua.LFunction:
+		ref, origin := l.keep(L, v)
+		return l.vms.Handler(ref, origin)
+	case *lua.LUserData:
+		if action, ok := v.Value.(hook.Action); ok {
+			return action.Action
+		}
+	case *lua.LTable:
+		action, err := hook.ResponseOf(v)
+		check(L, err)
+		return action
+	}
+	L.RaiseError("a %s is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function", v.Type())
+	return nil
+}
+
+// keep notes a function that requests will call.
+func (l *load) keep(L *lua.LState, fn *lua.LFunction) (ref vm.Ref, origin chiproxy.Origin) {
+	if fn.IsG {
+		L.RaiseError("a function of a library can not be used here; write function(req, res) … end around it")
+	}
+	return l.builder.Keep(fn), chiproxy.Origin{
+		Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function",
+	}
+}
+
+// middlewareArgs returns the middleware that the arguments are.
+func (l *load) middlewareArgs(L *lua.LState) []chiproxy.Middleware {
+	if L.GetTop() == 0 {
+		L.RaiseError("expected middleware: functions, or route.handler(…)")
+	}
+	all := make([]chiproxy.Middleware, 0, L.GetTop())
+	for i := 1; i <= L.GetTop(); i++ {
+		all = append(all, l.middleware(L, L.Get(i)))
+	}
+	return all
+}
+
+// middleware returns the middleware that a value stands for. A function of three parameters wraps what is inside; one with
+// fewer runs before it.
+func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
+	switch v := v.(type) {
+	case *lua.LFunction:
+		ref, origin := l.keep(L, v)
+		switch {
+		case v.Proto.IsVarArg != 0:
+			L.RaiseError("middleware at %s takes any number of arguments; write function(req, res) to run before, "+
+				"or function(req, res, next) to wrap", origin)
+		case v.Proto.NumParameters > 3:
+			L.RaiseError("middleware at %s has %d parameters; expected (req, res) or (req, res, next)", origin, v.Proto.NumParameters)
+		case v.Proto.NumParameters == 3:
+			return l.vms.Wrapper(ref, origin)
+		}
+		return l.vms.Middleware(ref, origin)
+	case *lua.LUserData:
+		if action, ok := v.Value.(hook.Action); ok {
+			if mw, ok := action.Action.(chiproxy.Middleware); ok {
+				return mw
+			}
+			L.RaiseError("this action is no middleware; expected a function or route.handler(…)")
+		}
+	}
+	L.RaiseError("a %s is no middleware; expected a function or route.handler(…)", v.Type())
+	return nil
+}

@@ -1,0 +1,34 @@
+package declare
+
+import (
+	"os"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// env is route.env(name): nil if the variable is not set.
+func env(r *router, L *lua.LState) int {
+	name := L.CheckString(1)
+	check(L, r.load.envAllowed(name))
+	if v, ok := os.LookupEnv(name); ok {
+		L.Push(lua.LString(v))
+	} else {
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+// onLoad is route.on_load(fn): it runs when all scripts have run, and its error fails the load.
+func onLoad(r *router, L *lua.LState) int {
+	r.load.onLoad = append(r.load.onLoad, L.CheckFunction(1))
+	return 0
+}
+
+// readFile is route.read(file): the bytes of a data file beside the script.
+func readFile(r *router, L *lua.LState) int {
+	name := L.CheckString(1)
+	data, err := r.load.options.Sources.Data(r.load.ctx, here(L, "", "").Script, name)
+	check(L, err)
+	L.Push(lua.LString(data))
+	return 1
+}

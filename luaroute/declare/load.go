@@ -1,0 +1,239 @@
+// Package declare runs scripts once and collects what they declare: routes, scopes, pools and tenants, as plain values
+// for chiproxy. Functions among them become hooks.
+package declare
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unique"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// moduleName is what scripts require.
+const moduleName = "luaroute"
+
+// Options is what the scripts of one tenant run with.
+type Options struct {
+	// Tenant is the name of the tenant, empty for the default tenant.
+	Tenant string
+	// Sources hold the scripts.
+	Sources source.Set
+	// Libraries are found by require.
+	Libraries map[string]vm.Library
+	// Env names the environment variables that scripts may read.
+	Env []string
+	// Limits are those of requests.
+	Limits hook.Limits
+	// Load is what the run of the scripts may use. Default: vm.DefaultLoadLimits.
+	Load vm.Limits
+	// Modules loads what scripts name of Caddy.
+	Modules Modules
+	Logger  *zap.Logger
+}
+
+// Modules loads Caddy modules for scripts.
+type Modules interface {
+	// Handler returns the handler that the configuration has under a name. The names are for error messages.
+	Handler(name string) (h caddyhttp.MiddlewareHandler, names []string)
+	// Load loads a module by its ID, such as http.handlers.encode.
+	Load(id string, config json.RawMessage) (any, error)
+}
+
+// Result is what scripts have declared.
+type Result struct {
+	// Root holds the routes.
+	Root chiproxy.Scope
+	// Pools are those of the tenant.
+	Pools []chiproxy.PoolSpec
+	// Tenants are those declared inside.
+	Tenants []Tenant
+	// VMs run the functions of the scripts. The caller stops them.
+	VMs *hook.VMs
+	// Expectations are what the table must do before it may be published.
+	Expectations []Expectation
+	// Scripts are the names of the scripts that ran.
+	Scripts []string
+}
+
+// Tenant is a tenant that a script has declared.
+type Tenant struct {
+	chiproxy.Tenant
+	// Scripts are files or globs of the tenant's own. With them the tenant is isolated.
+	Scripts []string
+}
+
+// load is one run of scripts.
+type load struct {
+	options Options
+	builder *vm.Builder
+	vms     *hook.VMs
+	root    *router
+	handler *lua.LFunction // route.handler
+	pools   []chiproxy.PoolSpec
+	tenants []*tenant
+	mounts  []*mount
+	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
+	items   int                        // routes and scopes, without those that mounts repeat
+	onLoad  []*lua.LFunction
+
+	expectations []Expectation
+	ctx          context.Context // of the load
+}
+
+// Run runs the scripts of a tenant. The error names the script and line.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	scripts, err := o.Sources.Scripts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, vms: hook.NewVMs(o.Limits, o.Logger)}
+	l.handler = vm.GoFunc(l.handlerAction)
+	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
+	l.builder = vm.NewBuilder(vm.Options{
+		Logger:    o.Logger,
+		Load:      o.Load,
+		Libraries: l.libraries(),
+		Modules:   modules{ctx, o.Sources},
+	})
+	l.builder.State().Slot = l
+	for _, s := range scripts {
+		program, err := script.Compile(s.Name, s.Code)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.builder.Run(program); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.finish(); err != nil {
+		return nil, err
+	}
+	return l.result(scripts)
+}
+
+// libraries returns those of the options and our own.
+func (l *load) libraries() map[string]vm.Library {
+	all := map[string]vm.Library{}
+	for name, lib := range l.options.Libraries {
+		all[name] = lib
+	}
+	root := l.root.value
+	all[moduleName] = vm.LibraryFunc(func(*lua.LState) lua.LValue { return root })
+	return all
+}
+
+// finish resolves what had to wait for the end of the scripts.
+func (l *load) finish() error {
+	for i := 0; i < len(l.onLoad); i++ { // one of them may add more
+		if err := l.builder.State().Call(l.onLoad[i], 0); err != nil {
+			return err
+		}
+	}
+	return l.fillMounts()
+}
+
+func (l *load) result(scripts []source.Script) (*Result, error) {
+	image, err := l.builder.Freeze()
+	if err != nil {
+		return nil, err
+	}
+	if !image.Empty() {
+		l.vms.Start(image)
+	}
+	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
+	for _, t := range l.tenants {
+		t.spec.Root = *t.router.scope
+		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts})
+	}
+	for _, s := range scripts {
+		r.Scripts = append(r.Scripts, s.Name)
+	}
+	return r, nil
+}
+
+// modules finds Lua modules in sources.
+type modules struct {
+	ctx     context.Context
+	sources source.Set
+}
+
+// Module returns the program of a module.
+func (m modules) Module(from, name string) (*script.Program, error) {
+	found, err := m.sources.Module(m.ctx, from, name)
+	if found == nil || err != nil {
+		return nil, err
+	}
+	return script.Compile(found.Name, found.Code)
+}
+
+// loading returns the load that a state runs, or raises an error that says that this is not the time.
+func loading(L *lua.LState, what string) *load {
+	if s := vm.Of(L); s != nil && s.Loading() {
+		return s.Slot.(*load)
+	}
+	L.RaiseError("%s while a request runs: routes and all else are declared while the script loads, outside of functions that serve requests", what)
+	return nil
+}
+
+// here returns the place of the Lua code that calls.
+func here(L *lua.LState, kind, text string) chiproxy.Origin {
+	o := chiproxy.Origin{Script: where(L), Kind: kind, Text: text}
+	if i := strings.LastIndexByte(o.Script, ':'); i >= 0 {
+		if line, err := strconv.Atoi(o.Script[i+1:]); err == nil {
+			o.Script, o.Line = unique.Make(o.Script[:i]).Value(), line // one text for all that a script declares
+		}
+	}
+	return o
+}
+
+// where returns script:line of the nearest Lua code on the stack: Go functions such as pcall may stand in between.
+func where(L *lua.LState) string {
+	for ; L != nil; L = L.Parent {
+		for level := 1; ; level++ {
+			if _, ok := L.GetStack(level); !ok {
+				break
+			}
+			if at := L.Where(level); strings.HasSuffix(at, ":") && !strings.HasPrefix(at, "[G]") {
+				return strings.TrimSuffix(at, ":")
+			}
+		}
+	}
+	return ""
+}
+
+// check raises an error of the script that calls.
+func check(L *lua.LState, err error) {
+	if err == nil {
+		return
+	}
+	var own *script.Error
+	if errors.As(err, &own) {
+		vm.Throw(L, err)
+	}
+	L.RaiseError("%s", err)
+}
+
+// envAllowed is route.env(name).
+func (l *load) envAllowed(name string) error {
+	if slices.Contains(l.options.Env, name) {
+		return nil
+	}
+	if len(l.options.Env) == 0 {
+		return fmt.Errorf("env %q: the configuration allows no variables; list them under env", name)
+	}
+	return fmt.Errorf("env %q: the configuration allows %s", name, strings.Join(l.options.Env, ", "))
+}

@@ -1,0 +1,181 @@
+package declare
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// shortForms are what a pool may write instead of JSON fields, and Caddy's names for them.
+var shortForms = []struct {
+	name, directive string
+	duration        bool // a number stands for seconds
+}{
+	{"lb_policy", "lb_policy", false},
+	{"health_uri", "health_uri", false},
+	{"health_interval", "health_interval", true},
+	{"try_duration", "lb_try_duration", true},
+}
+
+// declarePool is r:pool(name, { address, …, <short forms and fields of reverse_proxy> }).
+func declarePool(r *router, L *lua.LState) int {
+	name := L.CheckString(1)
+	origin := here(L, "pool", name)
+	config, err := poolConfig(L.CheckAny(2))
+	if err != nil {
+		L.RaiseError("pool %q: %s", name, err)
+	}
+	spec := chiproxy.PoolSpec{Name: name, Config: config, Origin: origin}
+	if r.tenant != nil {
+		r.tenant.spec.Pools = append(r.tenant.spec.Pools, spec)
+	} else {
+		r.load.pools = append(r.load.pools, spec)
+	}
+	return 0
+}
+
+// poolConfig returns the JSON of the reverse_proxy that a table describes. Addresses and short forms are read by Caddy's
+// own parser, so that they mean here what they mean in a Caddyfile.
+func poolConfig(v lua.LValue) (json.RawMessage, error) {
+	if address, ok := v.(lua.LString); ok {
+		list := new(lua.LState).CreateTable(1, 0)
+		list.Append(address)
+		v = list
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil, fmt.Errorf("it is %s; expected an address, or a table of addresses and options", found(v))
+	}
+	line := []string{"reverse_proxy"}
+	for i := 1; i <= t.Len(); i++ {
+		address, ok := t.RawGetInt(i).(lua.LString)
+		if !ok || address == "" {
+			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, found(t.RawGetInt(i)))
+		}
+		line = append(line, string(address))
+	}
+	config := map[string]any{}
+	block, err := shortBlock(t)
+	if err != nil {
+		return nil, err
+	}
+	if len(line) > 1 || len(block) > 0 {
+		if config, err = parseProxy(line, block); err != nil {
+			return nil, err
+		}
+	}
+	if err := addFields(config, t); err != nil {
+		return nil, err
+	}
+	return json.Marshal(config)
+}
+
+// shortBlock returns the short forms as lines of a Caddyfile.
+func shortBlock(t *lua.LTable) ([][]string, error) {
+	var block [][]string
+	for _, short := range shortForms {
+		var words []string
+		v := t.RawGetString(short.name)
+		text, isText := v.(lua.LString)
+		seconds, isNumber := v.(lua.LNumber)
+		switch {
+		case v == lua.LNil:
+			continue
+		case isText:
+			words = strings.Fields(string(text))
+		case isNumber && short.duration:
+			words = []string{strconv.FormatFloat(float64(seconds), 'f', -1, 64) + "s"}
+		case short.duration:
+			return nil, fmt.Errorf("%s is %s; expected a number of seconds, or a text such as 10s", short.name, found(v))
+		default:
+			return nil, fmt.Errorf("%s is %s; expected a text", short.name, found(v))
+		}
+		block = append(block, append([]string{short.directive}, words...))
+	}
+	return block, nil
+}
+
+// parseProxy returns the JSON that Caddy's parser makes of a reverse_proxy directive.
+func parseProxy(line []string, block [][]string) (map[string]any, error) {
+	var tokens []caddyfile.Token
+	add := func(n int, words ...string) {
+		for _, word := range words {
+			tokens = append(tokens, caddyfile.Token{File: "pool", Line: n, Text: word})
+		}
+	}
+	add(1, line...)
+	if len(block) > 0 {
+		add(1, "{")
+		for i, words := range block {
+			add(i+2, words...)
+		}
+		add(len(block)+2, "}")
+	}
+	h := new(reverseproxy.Handler)
+	if err := h.UnmarshalCaddyfile(caddyfile.NewDispenser(tokens)); err != nil {
+		text, _, _ := strings.Cut(err.Error(), ", at pool:")
+		return nil, fmt.Errorf("%s", text)
+	}
+	raw, err := json.Marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	config := map[string]any{}
+	err = json.Unmarshal(raw, &config)
+	return config, err
+}
+
+// addFields adds the fields that stand in the table as in JSON.
+func addFields(config map[string]any, t *lua.LTable) error {
+	var failed error
+	t.ForEach(func(k, v lua.LValue) {
+		name, ok := k.(lua.LString)
+		if _, isPlace := k.(lua.LNumber); isPlace || failed != nil || isShort(string(name)) {
+			return
+		}
+		if !ok {
+			failed = fmt.Errorf("the key %s is not a name", k.String())
+			return
+		}
+		if v.Type() == lua.LTFunction {
+			failed = fmt.Errorf("%s is a function; a pool takes data", name)
+			return
+		}
+		field, err := data(v)
+		if err != nil {
+			failed = fmt.Errorf("%s: %w", name, err)
+			return
+		}
+		config[string(name)] = merge(config[string(name)], field)
+	})
+	return failed
+}
+
+func isShort(name string) bool {
+	for _, short := range shortForms {
+		if short.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// merge adds the fields of an object to one that is there.
+func merge(to, from any) any {
+	a, ok := to.(map[string]any)
+	b, ok2 := from.(map[string]any)
+	if !ok || !ok2 {
+		return from
+	}
+	for name, v := range b {
+		a[name] = merge(a[name], v)
+	}
+	return a
+}

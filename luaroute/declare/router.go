@@ -1,0 +1,170 @@
+package declare
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// router is what scripts declare routes on: the root router, or that of a scope.
+type router struct {
+	load  *load
+	scope *chiproxy.Scope
+	// root says that it is the root of the default tenant, the only one that declares tenants.
+	root  bool
+	depth int // of the scope
+	// tenant holds the pools, nil for those of the load.
+	tenant *tenant
+	value  *lua.LUserData
+	// first is where the first route was declared, for the error about late middleware.
+	first chiproxy.Origin
+	bound map[string]*lua.LFunction
+}
+
+// Immutable says that all states share it. While requests run it only refuses.
+func (r *router) Immutable() {}
+
+func newRouter(l *load, scope *chiproxy.Scope, root bool) *router {
+	r := &router{load: l, scope: scope, root: root}
+	r.value = &lua.LUserData{Value: r, Metatable: routerType}
+	return r
+}
+
+// maxDepth is how many scopes may stand in one another.
+const maxDepth = 100
+
+// inner returns the router of a scope inside.
+func (r *router) inner(L *lua.LState, scope *chiproxy.Scope) *router {
+	if r.depth == maxDepth {
+		L.RaiseError("more than %d scopes in one another", maxDepth)
+	}
+	in := newRouter(r.load, scope, false)
+	in.tenant, in.depth = r.tenant, r.depth+1
+	return in
+}
+
+// method is a method of routers. The arguments begin at 1.
+type method func(r *router, L *lua.LState) int
+
+var (
+	// routerType is the metatable of routers.
+	routerType *lua.LTable
+	// methods are those of routers, and helpers the functions of the root router, which work while requests run, too.
+	methods map[string]method
+	helpers map[string]*lua.LFunction
+)
+
+func init() {
+	methods = map[string]method{
+		"any": declareAny, "method": declareMethod,
+		"use": use, "with": with, "group": group, "route": scoped, "mount": mounted, "host": hosted, "when": guarded,
+		"not_found": notFound, "method_not_allowed": methodNotAllowed, "on_error": onError,
+		"pool": declarePool, "tenant": declareTenant, "expect": expect,
+		"new": newDetached, "env": env, "read": readFile, "every": absent("every"), "reload": absent("reload"), "on_load": onLoad,
+		"certificate": absent("certificate"), "export": absent("export"),
+	}
+	for _, name := range []string{"get", "post", "put", "patch", "delete", "head", "options", "trace", "connect"} {
+		verb := []string{strings.ToUpper(name)}
+		methods[name] = func(r *router, L *lua.LState) int { return declareRoute(r, L, verb, 1) }
+	}
+	helpers = map[string]*lua.LFunction{}
+	for name, fn := range map[string]lua.LGFunction{
+		"proxy": proxy, "respond": respond, "redirect": redirect, "error": raise, "matcher": matcher,
+	} {
+		helpers[name] = vm.GoFunc(func(L *lua.LState) int {
+			dropRouter(L)
+			return fn(L)
+		})
+	}
+
+	routerType = new(lua.LState).CreateTable(0, 4)
+	routerType.RawSetString("__metatable", lua.LString("router"))
+	for event, fn := range map[string]lua.LGFunction{
+		"__index": routerIndex,
+		"__newindex": func(L *lua.LState) int {
+			L.RaiseError("a router has no field to assign; routes are declared with its methods")
+			return 0
+		},
+		"__tostring": func(L *lua.LState) int {
+			L.Push(lua.LString("router"))
+			return 1
+		},
+	} {
+		routerType.RawSetString(event, vm.GoFunc(fn))
+	}
+}
+
+// routerIndex returns a method of a router, a helper, or one of the actions next and decline.
+func routerIndex(L *lua.LState) int {
+	r, name := L.CheckUserData(1).Value.(*router), L.CheckString(2)
+	if v, ok := constants[name]; ok {
+		L.Push(v)
+		return 1
+	}
+	if fn, ok := helpers[name]; ok {
+		L.Push(fn)
+		return 1
+	}
+	if name == handlerName {
+		L.Push(r.load.handler)
+		return 1
+	}
+	m, ok := methods[name]
+	if !ok {
+		names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(helpers)), slices.Collect(maps.Keys(constants)), []string{handlerName})
+		slices.Sort(names)
+		L.RaiseError("a router has no method %q; it has %s", name, strings.Join(names, ", "))
+	}
+	loading(L, "route:"+name+" is called")
+	fn := r.bound[name]
+	if fn == nil {
+		fn = vm.GoFunc(func(L *lua.LState) int {
+			loading(L, "route:"+name+" is called")
+			if v, ok := L.Get(1).(*lua.LUserData); ok && v == r.value {
+				L.Remove(1) // r:get and r.get are the same
+			}
+			return m(r, L)
+		})
+		if r.bound == nil {
+			r.bound = map[string]*lua.LFunction{}
+		}
+		r.bound[name] = fn
+	}
+	L.Push(fn)
+	return 1
+}
+
+// handlerName is the helper that knows the handlers of the configuration.
+const handlerName = "handler"
+
+// dropRouter removes a router before the arguments: route:proxy and route.proxy are the same.
+func dropRouter(L *lua.LState) {
+	if v, ok := L.Get(1).(*lua.LUserData); ok {
+		if _, ok := v.Value.(*router); ok {
+			L.Remove(1)
+		}
+	}
+}
+
+// add puts a route or a scope into the scope of a router.
+func (r *router) add(L *lua.LState, item chiproxy.Item, at chiproxy.Origin) {
+	if r.load.items++; r.load.items > maxItems {
+		L.RaiseError("more than %d routes and scopes", maxItems)
+	}
+	if r.first.Script == "" {
+		r.first = at
+	}
+	r.scope.Items = append(r.scope.Items, item)
+}
+
+// declared calls the function that declares what is inside of a scope.
+func (r *router) declared(L *lua.LState, fn *lua.LFunction) {
+	L.Push(fn)
+	L.Push(r.value)
+	L.Call(1, 0)
+}

@@ -1,0 +1,97 @@
+package declare
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// declareAny is r:any(pattern, [opts,] handler).
+func declareAny(r *router, L *lua.LState) int { return declareRoute(r, L, nil, 1) }
+
+// declareMethod is r:method(name or list, pattern, [opts,] handler).
+func declareMethod(r *router, L *lua.LState) int {
+	names, err := texts(L.CheckAny(1))
+	if err != nil || len(names) == 0 {
+		L.ArgError(1, "expected a method such as \"PURGE\", or a list of them")
+	}
+	for i, name := range names {
+		if upper := strings.ToUpper(name); standard[upper] {
+			names[i] = upper
+		}
+		if err := chiproxy.CheckMethod(names[i]); err != nil {
+			L.ArgError(1, err.Error())
+		}
+	}
+	return declareRoute(r, L, names, 2)
+}
+
+// standard are the methods whose names are the same in any case, as for chi.
+var standard = map[string]bool{
+	"GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "OPTIONS": true, "TRACE": true, "CONNECT": true,
+}
+
+// declareRoute declares a route whose pattern is the argument at.
+func declareRoute(r *router, L *lua.LState, verbs []string, at int) int {
+	pattern := L.CheckString(at)
+	origin := here(L, "route", pattern)
+	route := &chiproxy.Route{Methods: verbs, Pattern: pattern, Origin: origin}
+	handler := at + 1
+	if L.GetTop() >= at+2 {
+		r.load.routeOptions(L, route, L.CheckTable(at+1))
+		handler++
+	}
+	if L.GetTop() < handler {
+		L.RaiseError("the route %s has no handler; expected a pool's name, an action, a response table or a function", pattern)
+	}
+	if L.GetTop() > handler {
+		L.RaiseError("the route %s has more arguments than a pattern, options and a handler", pattern)
+	}
+	route.Action = r.load.action(L, L.Get(handler))
+	r.add(L, chiproxy.Item{Route: route}, origin)
+	return 0
+}
+
+// routeOptions reads the options of a route.
+func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable) {
+	o := fields(L, "the options of a route", t, "name", "when", "priority", "on_error", "meta")
+	route.Name = o.text("name")
+	route.Priority = o.integer("priority")
+	if v := t.RawGetString("when"); v != lua.LNil {
+		route.Guards = l.guards(L, v)
+	}
+	if v := t.RawGetString("on_error"); v != lua.LNil {
+		route.OnError = errorPolicy(L, v)
+	}
+	if v := t.RawGetString("meta"); v != lua.LNil {
+		meta, ok := o.data("meta").(map[string]any)
+		if !ok {
+			L.RaiseError("meta: expected a table of names and values")
+		}
+		route.Meta = meta
+	}
+}
+
+// errorPolicy reads on_error: "closed", "open", "decline", or { pool = "name" }.
+func errorPolicy(L *lua.LState, v lua.LValue) *chiproxy.ErrorPolicy {
+	switch v := v.(type) {
+	case lua.LString:
+		switch v {
+		case "closed":
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.Closed}
+		case "open":
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.Open}
+		case "decline":
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.Decline}
+		}
+	case *lua.LTable:
+		o := fields(L, "on_error", v, "pool")
+		if pool := o.text("pool"); pool != "" {
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.UsePool, Pool: pool}
+		}
+	}
+	L.RaiseError(`on_error is %s; expected "closed", "open", "decline", or { pool = "name" }`, found(v))
+	return nil
+}

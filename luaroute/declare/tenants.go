@@ -1,0 +1,58 @@
+package declare
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// tenant is a tenant that a script declares.
+type tenant struct {
+	spec    chiproxy.Tenant
+	scripts []string
+	router  *router
+}
+
+// declareTenant is r:tenant(name, spec, [fn]).
+func declareTenant(r *router, L *lua.LState) int {
+	name := L.CheckString(1)
+	if !r.root {
+		L.RaiseError("tenant %q is declared inside of a scope or tenant; tenants stand at the root of the default tenant's script", name)
+	}
+	if name == "" {
+		L.RaiseError("the name of the tenant is missing; the default tenant is what stands outside of all tenants")
+	}
+	o := fields(L, "tenant "+name, L.CheckTable(2),
+		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "on_error")
+	t := &tenant{
+		spec: chiproxy.Tenant{
+			Name:        name,
+			Hosts:       o.texts("hosts"),
+			PathPrefix:  o.text("path_prefix"),
+			StripPrefix: o.flag("strip_prefix"),
+			Fallthrough: o.flag("fallthrough"),
+			Priority:    o.integer("priority"),
+			UsePool:     o.text("pool"),
+			Inside:      true,
+			Origin:      here(L, "tenant", name),
+		},
+		scripts: o.texts("script"),
+	}
+	if v := o.table.RawGetString("on_error"); v != lua.LNil {
+		t.spec.OnError = errorPolicy(L, v)
+	}
+	fn := L.OptFunction(3, nil)
+	switch {
+	case fn != nil && len(t.scripts) > 0:
+		L.RaiseError("tenant %q has both a script and a function; a script of its own isolates it, a function shares this script's state", name)
+	case fn == nil && len(t.scripts) == 0 && t.spec.UsePool == "":
+		L.RaiseError("tenant %q has no routes; expected a function, a script, or a pool for everything", name)
+	}
+	t.router = newRouter(r.load, &chiproxy.Scope{Kind: chiproxy.Group}, false)
+	t.router.tenant = t
+	r.load.tenants = append(r.load.tenants, t)
+	if fn != nil {
+		t.router.declared(L, fn)
+	}
+	return 0
+}

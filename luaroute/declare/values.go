@@ -1,0 +1,150 @@
+package declare
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+)
+
+// options is a table of named options.
+type options struct {
+	L     *lua.LState
+	what  string
+	table *lua.LTable
+}
+
+// fields checks that a table has no other keys than those allowed.
+func fields(L *lua.LState, what string, t *lua.LTable, allowed ...string) options {
+	t.ForEach(func(k, _ lua.LValue) {
+		if name, ok := k.(lua.LString); !ok || !slices.Contains(allowed, string(name)) {
+			L.RaiseError("%s: unknown key %q; allowed are %s", what, k.String(), strings.Join(allowed, ", "))
+		}
+	})
+	return options{L, what, t}
+}
+
+func (o options) fail(name, expected string) {
+	o.L.RaiseError("%s: %s is %s; expected %s", o.what, name, found(o.table.RawGetString(name)), expected)
+}
+
+// found says what a value is, for an error.
+func found(v lua.LValue) string {
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return "nil"
+	case lua.LString:
+		return strconv.Quote(string(v))
+	case lua.LNumber, lua.LBool:
+		return v.String()
+	}
+	return "a " + v.Type().String()
+}
+
+// text returns a text, empty if it is missing.
+func (o options) text(name string) string {
+	switch v := o.table.RawGetString(name).(type) {
+	case *lua.LNilType:
+		return ""
+	case lua.LString:
+		return string(v)
+	}
+	o.fail(name, "a text")
+	return ""
+}
+
+// texts returns a list of texts, or of one.
+func (o options) texts(name string) []string {
+	v := o.table.RawGetString(name)
+	if v == lua.LNil {
+		return nil
+	}
+	list, err := texts(v)
+	if err != nil {
+		o.L.RaiseError("%s: %s: %s", o.what, name, err)
+	}
+	return list
+}
+
+// integer returns a whole number, 0 if it is missing.
+func (o options) integer(name string) int {
+	switch v := o.table.RawGetString(name).(type) {
+	case *lua.LNilType:
+		return 0
+	case lua.LNumber:
+		if n := int32(v); lua.LNumber(n) == v {
+			return int(n)
+		}
+	}
+	o.fail(name, "a whole number")
+	return 0
+}
+
+// flag returns true or false, false if it is missing.
+func (o options) flag(name string) bool {
+	switch v := o.table.RawGetString(name).(type) {
+	case *lua.LNilType:
+		return false
+	case lua.LBool:
+		return bool(v)
+	}
+	o.fail(name, "true or false")
+	return false
+}
+
+// table returns a table, nil if it is missing.
+func (o options) sub(name string) *lua.LTable {
+	switch v := o.table.RawGetString(name).(type) {
+	case *lua.LNilType:
+		return nil
+	case *lua.LTable:
+		return v
+	}
+	o.fail(name, "a table")
+	return nil
+}
+
+// data returns plain data.
+func (o options) data(name string) any {
+	v, err := data(o.table.RawGetString(name))
+	if err != nil {
+		o.L.RaiseError("%s: %s: %s", o.what, name, err)
+	}
+	return v
+}
+
+// data returns a Lua value as JSON would decode it.
+func data(v lua.LValue) (any, error) {
+	text, err := luajson.Encode(v)
+	if err != nil {
+		return nil, err
+	}
+	var out any
+	err = json.Unmarshal(text, &out)
+	return out, err
+}
+
+// texts returns a list of texts, or of one.
+func texts(v lua.LValue) ([]string, error) {
+	switch v := v.(type) {
+	case lua.LString:
+		return []string{string(v)}, nil
+	case *lua.LTable:
+		list := make([]string, 0, v.Len())
+		var failed error
+		v.ForEach(func(k, e lua.LValue) {
+			s, ok := e.(lua.LString)
+			if _, isPlace := k.(lua.LNumber); !ok || !isPlace {
+				failed = fmt.Errorf("%s is %s; expected a list of texts", found(k), found(e))
+			}
+			list = append(list, string(s))
+		})
+		return list, failed
+	}
+	return nil, fmt.Errorf("%s; expected a text, or a list of them", found(v))
+}

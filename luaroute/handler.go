@@ -1,0 +1,90 @@
+// Package luaroute holds the Caddy modules of this project: the handler `http.handlers.luaroute`, and the app that owns
+// its instances.
+package luaroute
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// defaultName is the name of an instance that has none.
+const defaultName = "main"
+
+// Handler routes requests by Lua scripts. A script declares routes once, when the configuration loads; a request for a
+// route that is plain data runs no Lua at all.
+//
+// A request that no route serves goes on to the next handler.
+type Handler struct {
+	// The name of this instance, in the admin API, logs and metrics. Two handlers may have the same name only
+	// if their configuration is the same; they then are one instance. Default: `main`.
+	Name string `json:"name,omitempty"`
+
+	Scripting
+
+	// Tenants with hosts, path prefixes, pools and scripts of their own. A list of objects with a `name`, or an
+	// object by name.
+	Tenants Tenants `json:"tenants,omitempty"`
+
+	// What happens when no route serves a request, but one has its path for other methods: `405` (the default)
+	// answers so with the `Allow` header, `decline` goes on as if the path were unknown.
+	MethodMismatch string `json:"method_mismatch,omitempty"`
+
+	// Names of the environment variables that scripts may read with `route.env(name)`. Default: none.
+	Env []string `json:"env,omitempty"`
+
+	instance *instance
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.luaroute",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision runs the scripts and builds the table. An error names the script and the line.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if h.Name == "" {
+		h.Name = defaultName
+	}
+	switch h.MethodMismatch {
+	case "", mismatchAnswer, mismatchDecline:
+	default:
+		return fmt.Errorf("method_mismatch %q: expected 405 or decline", h.MethodMismatch)
+	}
+	app, err := ctx.App("luaroute")
+	if err != nil {
+		return err
+	}
+	h.instance, err = app.(*App).instance(ctx, h)
+	return err
+}
+
+// Values of Handler.MethodMismatch.
+const (
+	mismatchAnswer  = "405"
+	mismatchDecline = "decline"
+)
+
+// canonical returns the configuration in the form in which that of the same instance is the same.
+func (h *Handler) canonical() ([]byte, error) { return json.Marshal(h) }
+
+// ServeHTTP routes a request.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return h.instance.serve(w, r, next)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,183 @@
+package hook
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+)
+
+// Action is an action as scripts hold it: a userdata that never changes.
+type Action struct{ chiproxy.Action }
+
+// Immutable says that all states share it.
+func (Action) Immutable() {}
+
+// results are the first values that a function returned.
+type results [3]lua.LValue
+
+// answer returns what a function has decided, or nil if it decided nothing.
+func (f *function) answer(s *session, r results) (chiproxy.Action, error) {
+	if r[0] != lua.LNil && s.request.Sent() {
+		return nil, f.origin.Errorf("the function has written a response and returns an answer, too; return nothing after res:write and its kin")
+	}
+	switch v := r[0].(type) {
+	case *lua.LNilType:
+		return nil, nil
+	case lua.LString:
+		pool, err := s.ex.Pool(string(v))
+		if err != nil {
+			return nil, f.origin.Errorf("%w; for a body: return 200, %q", err, shorten(string(v)))
+		}
+		return pool, nil
+	case lua.LNumber:
+		respond, err := response(v, r[1], r[2])
+		if err != nil {
+			return nil, f.origin.Errorf("%w", err)
+		}
+		return respond, nil
+	}
+	action, err := ActionOf(r[0])
+	if err != nil {
+		return nil, f.origin.Errorf("%w", err)
+	}
+	if action, err = s.ex.Bind(action); err != nil {
+		return nil, f.origin.Errorf("%w", err)
+	}
+	return action, nil
+}
+
+// ActionOf returns the action that a value stands for: an action, or a response table.
+func ActionOf(v lua.LValue) (chiproxy.Action, error) {
+	switch v := v.(type) {
+	case *lua.LUserData:
+		if action, ok := v.Value.(Action); ok {
+			return action.Action, nil
+		}
+	case *lua.LTable:
+		return ResponseOf(v)
+	}
+	return nil, fmt.Errorf("a %s is no answer; allowed are a pool's name, an action such as route.proxy(…), "+
+		"a status with a body and headers, and a table { status =, body =, headers = }", v.Type())
+}
+
+// ResponseOf returns the response that a table { status =, body =, headers = } describes.
+func ResponseOf(t *lua.LTable) (chiproxy.Action, error) {
+	var unknown error
+	t.ForEach(func(k, _ lua.LValue) {
+		switch k {
+		case lua.LString("status"), lua.LString("body"), lua.LString("headers"):
+		default:
+			unknown = fmt.Errorf("a response has the key %q; allowed are status, body and headers", k.String())
+		}
+	})
+	if unknown != nil {
+		return nil, unknown
+	}
+	status := t.RawGetString("status")
+	if status == lua.LNil {
+		if t.RawGetString("body") == lua.LNil && t.RawGetString("headers") == lua.LNil {
+			return nil, fmt.Errorf("a response table is empty; expected { status =, body =, headers = }")
+		}
+		status = lua.LNumber(http.StatusOK)
+	}
+	return response(status, t.RawGetString("body"), t.RawGetString("headers"))
+}
+
+// Response returns the response of a status, a body and headers.
+func Response(status, body, headers lua.LValue) (chiproxy.Action, error) {
+	return response(status, body, headers)
+}
+
+func response(status, body, headers lua.LValue) (chiproxy.Action, error) {
+	n, ok := status.(lua.LNumber)
+	r := chiproxy.Respond{Status: int(n)}
+	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
+		return nil, fmt.Errorf("status %s: expected a whole number from 200 to 999", status.String())
+	}
+	header, err := HeaderOf(headers)
+	if err != nil {
+		return nil, err
+	}
+	r.Headers = header
+	switch v := body.(type) {
+	case *lua.LNilType:
+	case lua.LString, lua.LNumber:
+		r.Body = v.String()
+	case *lua.LTable:
+		text, err := luajson.Encode(v)
+		if err != nil {
+			return nil, err
+		}
+		r.Body = string(text)
+		if _, set := r.Headers["Content-Type"]; !set {
+			if r.Headers == nil {
+				r.Headers = http.Header{}
+			}
+			r.Headers["Content-Type"] = []string{"application/json"}
+		}
+	default:
+		return nil, fmt.Errorf("a %s is no body; allowed are a text, a number, and a table, which becomes JSON", body.Type())
+	}
+	return r, r.Check()
+}
+
+// HeaderOf returns the header that a table of names and values, or lists of values, describes.
+func HeaderOf(v lua.LValue) (http.Header, error) {
+	if v == lua.LNil {
+		return nil, nil
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil, fmt.Errorf("headers are a %s; expected a table of names and values", v.Type())
+	}
+	header := http.Header{}
+	var failed error
+	t.ForEach(func(k, v lua.LValue) {
+		name, ok := k.(lua.LString)
+		if !ok {
+			failed = fmt.Errorf("headers have the key %s; expected names", k.String())
+			return
+		}
+		key := textproto.CanonicalMIMEHeaderKey(string(name))
+		values := []lua.LValue{v}
+		if list, ok := v.(*lua.LTable); ok {
+			values = values[:0]
+			for i := 1; i <= list.Len(); i++ {
+				values = append(values, list.RawGetInt(i))
+			}
+		}
+		for _, v := range values {
+			switch v.(type) {
+			case lua.LString, lua.LNumber, lua.LBool:
+				header[key] = append(header[key], v.String())
+			default:
+				failed = fmt.Errorf("header %q: a %s is no value; allowed are a text, and a list of them", key, v.Type())
+			}
+		}
+	})
+	if failed != nil {
+		return nil, failed
+	}
+	for name, values := range header {
+		for _, value := range values {
+			if err := chiproxy.CheckHeader(name, value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return header, nil
+}
+
+// shorten bounds what an error message quotes.
+func shorten(s string) string {
+	const most = 40
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
+}

@@ -1,0 +1,126 @@
+package hook
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// function is a function of a script.
+type function struct {
+	vms    *VMs
+	ref    vm.Ref
+	origin chiproxy.Origin
+}
+
+// Describe says where the function stands.
+func (f *function) Describe() chiproxy.Origin { return f.origin }
+
+// call calls the function with req and res, and perhaps more, and returns its first three results.
+func (f *function) call(s *session, more ...lua.LValue) (results, error) {
+	args := append([]lua.LValue{s.request.Req(), s.request.Res()}, more...)
+	if err := s.state.Call(s.state.Func(f.ref), len(results{}), args...); err != nil {
+		return results{}, err
+	}
+	L := s.state.L
+	r := results{L.Get(-3), L.Get(-2), L.Get(-1)}
+	L.Pop(len(r))
+	return r, nil
+}
+
+// finish calls the function and goes on with what it returned, inside of the response hooks that it has set.
+func (f *function) finish(s *session, then func(s *session, r results) (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
+	outer := s.request.Enter(false)
+	r, err := f.call(s)
+	own := s.request.Leave(outer)
+	rest := func() (chiproxy.Verdict, error) {
+		if err != nil {
+			return chiproxy.Done, s.failed(err, f.origin)
+		}
+		return then(s, r)
+	}
+	if own == nil {
+		return rest()
+	}
+	return own.Around(rest)
+}
+
+// Guard returns a guard: the request is allowed if the function returns something true.
+func (v *VMs) Guard(ref vm.Ref, origin chiproxy.Origin) chiproxy.Guard {
+	return &guard{function{v, ref, origin}}
+}
+
+type guard struct{ function }
+
+// Allow calls the function.
+func (g *guard) Allow(ex *chiproxy.Exchange) (bool, error) {
+	s, err := g.vms.enter(ex)
+	if err != nil {
+		return false, err
+	}
+	outer := s.request.Enter(true)
+	r, err := g.call(s)
+	s.request.Leave(outer)
+	if err != nil {
+		return false, s.failed(err, g.origin)
+	}
+	return lua.LVAsBool(r[0]), nil
+}
+
+// Handler returns an action: the function answers, or says what is to answer.
+func (v *VMs) Handler(ref vm.Ref, origin chiproxy.Origin) chiproxy.Action {
+	return &handler{function{v, ref, origin}}
+}
+
+type handler struct{ function }
+
+// Do calls the function and does what it returns.
+func (h *handler) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
+	s, err := h.vms.enter(ex)
+	if err != nil {
+		return chiproxy.Done, err
+	}
+	return h.finish(s, h.answered)
+}
+
+func (h *handler) answered(s *session, r results) (chiproxy.Verdict, error) {
+	action, err := h.answer(s, r)
+	switch {
+	case err != nil:
+		return chiproxy.Done, s.failed(err, h.origin)
+	case action != nil:
+		return action.Do(s.ex)
+	case s.request.Sent():
+		return chiproxy.Done, nil
+	}
+	err = h.origin.Errorf("the handler returned nothing and wrote nothing; for an empty answer: return 204")
+	return chiproxy.Done, s.failed(err, h.origin)
+}
+
+// Middleware returns middleware: the function runs before what is inside and may answer instead of it.
+func (v *VMs) Middleware(ref vm.Ref, origin chiproxy.Origin) chiproxy.Middleware {
+	return &before{function{v, ref, origin}}
+}
+
+type before struct{ function }
+
+// Handle calls the function, and goes on if it did not answer.
+func (b *before) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
+	s, err := b.vms.enter(ex)
+	if err != nil {
+		return chiproxy.Done, err
+	}
+	return b.finish(s, func(s *session, r results) (chiproxy.Verdict, error) {
+		action, err := b.answer(s, r)
+		switch {
+		case err != nil:
+			return chiproxy.Done, s.failed(err, b.origin)
+		case action != nil:
+			return action.Do(ex)
+		case s.request.Sent():
+			return chiproxy.Done, nil
+		}
+		return next()
+	})
+}

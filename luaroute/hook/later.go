@@ -1,0 +1,73 @@
+package hook
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// Later keeps the virtual machine for a function that is called when the response leaves.
+func (s *session) Later(fn *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error) {
+	s.pins++
+	origin := originOf(fn)
+	return func(args ...lua.LValue) (lua.LValue, error) {
+		if err := s.state.Call(fn, 1, args...); err != nil {
+			return nil, s.failed(err, origin)
+		}
+		v := s.state.L.Get(-1)
+		s.state.L.Pop(1)
+		return v, nil
+	}
+}
+
+// Done keeps the virtual machine for a function that is called when all is out.
+func (s *session) Done(fn *lua.LFunction) {
+	call := s.Later(fn)
+	s.ex.OnDone(func(o chiproxy.Outcome) {
+		s.done = append(s.done, func(L *lua.LState) error {
+			_, err := call(info(L, o))
+			return err
+		})
+	})
+}
+
+// detached runs what was to run when the request is over, with a budget of its own. Nobody waits for it; failed has
+// logged its errors.
+func (s *session) detached() {
+	defer s.rest()
+	defer s.request.Forget()
+	defer func() { _ = recover() }() // a panic is logged by the virtual machine, and must not end the process
+	done := s.done
+	s.done = nil
+	s.state.Arm(s.vms.limits.Limits, context.Background())
+	for _, call := range done {
+		if err := call(s.state.L); err != nil && s.state.Broken() {
+			return
+		}
+	}
+}
+
+// info is what on_done gets.
+func info(L *lua.LState, o chiproxy.Outcome) *lua.LTable {
+	t := L.CreateTable(0, 5)
+	t.RawSetString("status", lua.LNumber(o.Status))
+	t.RawSetString("bytes", lua.LNumber(o.Bytes))
+	t.RawSetString("duration", lua.LNumber(o.Duration.Seconds()))
+	if o.Upstream != "" {
+		t.RawSetString("upstream", lua.LString(o.Upstream))
+	}
+	if o.Err != nil {
+		t.RawSetString("error", lua.LString(o.Err.Error()))
+	}
+	return t
+}
+
+// originOf returns where a function of a script stands.
+func originOf(fn *lua.LFunction) chiproxy.Origin {
+	if fn.IsG {
+		return chiproxy.Origin{}
+	}
+	return chiproxy.Origin{Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function"}
+}

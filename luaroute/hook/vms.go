@@ -1,0 +1,147 @@
+// Package hook makes guards, middleware and actions out of functions of scripts.
+package hook
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// VMs are the virtual machines that run the functions of one set of scripts. Functions are made while the scripts
+// load; they can be called once Start was.
+type VMs struct {
+	limits Limits
+	logger *zap.Logger
+	pool   *vm.Pool
+}
+
+// Limits is what one request may use.
+type Limits struct {
+	vm.Limits
+	// Body is the largest body that is buffered, in bytes.
+	Body int64
+	// VMs is the largest number of virtual machines.
+	VMs int
+	// Queue is how long a request waits for one of them.
+	Queue time.Duration
+}
+
+// NewVMs returns virtual machines that are yet to be started.
+func NewVMs(limits Limits, logger *zap.Logger) *VMs {
+	return &VMs{limits: limits, logger: logger}
+}
+
+// Start lets the functions of an image be called.
+func (v *VMs) Start(image *vm.Image) { v.pool = vm.NewPool(image, v.limits.VMs, v.limits.Queue) }
+
+// Stop lets all virtual machines go, those in use when their request is over.
+func (v *VMs) Stop() {
+	if v.pool != nil {
+		v.pool.Close()
+	}
+}
+
+// session is the virtual machine that one tenant's part of a request has, and what its functions see of the request. It
+// stays with the virtual machine.
+type session struct {
+	vms     *VMs
+	state   *vm.State
+	ex      *chiproxy.Exchange
+	request *request.Request
+	pins    int                       // functions that go on after what they wait for
+	done    []func(*lua.LState) error // what runs when the request is over
+}
+
+// enter returns the session of a request, and begins it with the first function that is called.
+func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
+	if s, ok := ex.Hold.(*session); ok {
+		return s, nil
+	}
+	ctx := ex.R.Context()
+	state, err := v.pool.Get(ctx)
+	if err != nil {
+		return nil, v.refused(ctx, err)
+	}
+	s, ok := state.Slot.(*session)
+	if !ok {
+		s = &session{vms: v, state: state}
+		state.Slot = s
+	}
+	s.ex, s.request, s.pins = ex, request.New(ex, s, v.limits.Body), 0
+	state.Arm(v.limits.Limits, ctx)
+	ex.Hold = s
+	return s, nil
+}
+
+// refused says why there is no virtual machine.
+func (v *VMs) refused(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return gone(err)
+	}
+	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy)}
+}
+
+// Yield gives the virtual machine back before the request waits for an upstream, unless a function goes on after that.
+func (s *session) Yield() {
+	if s.pins == 0 {
+		s.ex.Hold = nil
+		s.Release()
+	}
+}
+
+// Release gives the virtual machine back, after what runs when the request is over.
+func (s *session) Release() {
+	s.request.End()
+	s.ex = nil
+	if len(s.done) > 0 {
+		go s.detached()
+		return
+	}
+	s.rest()
+}
+
+// rest gives the virtual machine back.
+func (s *session) rest() {
+	s.request = nil
+	s.vms.pool.Put(s.state)
+}
+
+// failed turns the error of a call into one that says what is to happen: a HookError is left to the policy, any other
+// is the answer.
+func (s *session) failed(err error, origin chiproxy.Origin) error {
+	var answer caddyhttp.HandlerError
+	if errors.As(err, &answer) {
+		return answer
+	}
+	if s.ex != nil && s.ex.R.Context().Err() != nil {
+		return gone(err)
+	}
+	hook := &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin}
+	var own *script.Error
+	trace := ""
+	if errors.As(err, &own) {
+		trace = own.Trace
+		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
+	}
+	s.vms.logger.Error("script failed", zap.Error(err), zap.Stringer("function", origin), zap.String("trace", trace))
+	return hook
+}
+
+// statusClientClosed is what Caddy's reverse_proxy answers to a client that is not there any more.
+const statusClientClosed = 499
+
+func gone(err error) error { return caddyhttp.Error(statusClientClosed, err) }
+
+// Interface guards
+var (
+	_ chiproxy.Holder = (*session)(nil)
+)

@@ -1,0 +1,74 @@
+package luaroute
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// instance is what the handlers of one name share: the table that serves.
+type instance struct {
+	name   string
+	config []byte // what it was made of
+	logger *zap.Logger
+	table  atomic.Pointer[chiproxy.Table]
+}
+
+// newInstance loads the scripts of a handler.
+func newInstance(ctx caddy.Context, h *Handler, pools *chiproxy.Pools, config []byte) (*instance, error) {
+	l, err := newLoader(ctx, h, pools)
+	if err != nil {
+		return nil, err
+	}
+	table, err := l.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i := &instance{name: h.Name, config: config, logger: l.logger}
+	i.table.Store(table)
+	return i, nil
+}
+
+// serve routes a request by the table of the moment.
+func (i *instance) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	for {
+		table := i.table.Load()
+		err := table.Serve(w, r, next)
+		if err == nil || !errors.Is(err, chiproxy.ErrRetired) {
+			return i.late(r, err)
+		}
+		if i.table.Load() != table {
+			continue // a reload came in between
+		}
+		// The configuration has ended. Caddy cleans up while the last requests of its servers are still on their way to
+		// the handlers, so those are for the configuration that took its place.
+		successor, ok := running.Load(i.name)
+		if !ok || successor == i {
+			return caddyhttp.Error(http.StatusServiceUnavailable, err)
+		}
+		i = successor.(*instance)
+	}
+}
+
+// late deals with an error that came after the header of the response had left. Caddy must not answer it again, so it is
+// logged here; a client that waits for the rest of a body learns from its connection that there is none.
+func (i *instance) late(r *http.Request, err error) error {
+	if err == nil || !errors.Is(err, chiproxy.ErrHeaderSent) {
+		return err
+	}
+	i.logger.Error("request failed after the response had begun",
+		zap.Error(err), zap.String("method", r.Method), zap.String("uri", r.RequestURI))
+	if errors.Is(err, chiproxy.ErrBodySent) {
+		return nil
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// retire gives the table up.
+func (i *instance) retire() { i.table.Load().Retire() }

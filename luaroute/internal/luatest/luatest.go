@@ -1,0 +1,327 @@
+// Package luatest runs scripts for tests the way the handler does: loaded, checked and served by a table, with the modules
+// of a running Caddy.
+package luatest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/standard" // scripts name modules of it
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	lualog "github.com/luaroute/caddy-luaroute/luaroute/lib/log"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// probe is an app that hands out the context of a running configuration.
+type probe struct{}
+
+var probed caddy.Context
+
+func init() { caddy.RegisterModule(probe{}) }
+
+// CaddyModule returns the Caddy module information.
+func (probe) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luatest", New: func() caddy.Module { return new(probe) }}
+}
+
+// Provision keeps the context.
+func (probe) Provision(ctx caddy.Context) error {
+	probed = ctx
+	_, err := ctx.App("events") // as the http app has loaded it
+	return err
+}
+
+// Start does nothing.
+func (probe) Start() error { return nil }
+
+// Stop does nothing.
+func (probe) Stop() error { return nil }
+
+// start runs a Caddy without listeners, once for all tests of a package.
+var start = sync.OnceValue(func() error {
+	return caddy.Run(&caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: new(bool)}},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "PANIC"}}}},
+		AppsRaw: caddy.ModuleMap{"luatest": json.RawMessage(`{}`)},
+	})
+})
+
+// Context returns the context of a running configuration.
+func Context(t testing.TB) caddy.Context {
+	t.Helper()
+	if err := start(); err != nil {
+		t.Fatal(err)
+	}
+	return probed
+}
+
+// Setup is what scripts run with. The zero Setup is good for most tests.
+type Setup struct {
+	// Modules are texts by name, for require.
+	Modules map[string]string
+	// Env is the variables that scripts may read.
+	Env []string
+	// Handlers are those of the configuration.
+	Handlers map[string]caddyhttp.MiddlewareHandler
+	// Pools are those of the configuration, by name.
+	Pools map[string]string
+	// Limits are those of requests. Default: as in the handler.
+	Limits hook.Limits
+	// LoadLimits are those of a load. Default: as in the handler.
+	LoadLimits vm.Limits
+	// Sources replace the script.
+	Sources source.Set
+	// OnError is the policy of the table.
+	OnError chiproxy.ErrorPolicy
+}
+
+// options returns what declare.Run takes for a script called main.lua.
+func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Options {
+	if s.Limits.Body == 0 {
+		s.Limits.Body = 1 << 20
+	}
+	if s.Limits.VMs == 0 {
+		s.Limits.VMs = 1000
+	}
+	if s.Limits.Queue == 0 {
+		s.Limits.Queue = time.Second
+	}
+	sources := s.Sources
+	if sources == nil {
+		sources = source.Set{&source.Inline{Name: "main.lua", Code: code, Modules: s.Modules}}
+	}
+	return declare.Options{
+		Sources: sources, Env: s.Env, Limits: s.Limits, Load: s.LoadLimits, Logger: logger,
+		Libraries: map[string]vm.Library{"json": luajson.Library{}, "log": lualog.Library{}},
+		Modules:   modules{Context(t), s.Handlers},
+	}
+}
+
+// modules loads Caddy modules, as the handler does.
+type modules struct {
+	ctx      caddy.Context
+	handlers map[string]caddyhttp.MiddlewareHandler
+}
+
+// Handler returns a handler of the configuration.
+func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
+	return m.handlers[name], slices.Sorted(maps.Keys(m.handlers))
+}
+
+// loading is held while a module is loaded: the list of modules in a context of Caddy's has no lock.
+var loading sync.Mutex
+
+// Load loads a module.
+func (m modules) Load(id string, config json.RawMessage) (any, error) {
+	loading.Lock()
+	defer loading.Unlock()
+	return m.ctx.LoadModuleByID(id, config)
+}
+
+// Run runs a script and returns what it declares.
+func (s Setup) Run(t testing.TB, code string) (*declare.Result, error) {
+	t.Helper()
+	result, err := declare.Run(context.Background(), s.options(t, code, zap.NewNop()))
+	if err == nil {
+		t.Cleanup(result.VMs.Stop)
+	}
+	return result, err
+}
+
+// Load loads a script into a table.
+func (s Setup) Load(t testing.TB, code string) (*chiproxy.Table, error) {
+	t.Helper()
+	return s.load(t, code, zap.NewNop())
+}
+
+func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Table, error) {
+	result, err := declare.Run(context.Background(), s.options(t, code, logger))
+	if err != nil {
+		return nil, err
+	}
+	spec := chiproxy.Spec{Default: chiproxy.Tenant{Root: result.Root, Pools: result.Pools}, OnError: s.OnError, Release: result.VMs.Stop}
+	for _, tenant := range result.Tenants {
+		spec.Tenants = append(spec.Tenants, tenant.Tenant)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Pools)) {
+		spec.Pools = append(spec.Pools, chiproxy.PoolSpec{Name: name, Config: json.RawMessage(s.Pools[name])})
+	}
+	table, err := chiproxy.Build(spec, s.pools(t))
+	if err != nil {
+		result.VMs.Stop()
+		return nil, err
+	}
+	t.Cleanup(table.Retire)
+	return table, nil
+}
+
+func (s Setup) pools(t testing.TB) *chiproxy.Pools {
+	pools := chiproxy.NewPools(Context(t))
+	t.Cleanup(pools.Close)
+	return pools
+}
+
+// Site is a script that serves on 127.0.0.1.
+type Site struct {
+	URL string
+	// Logs is what the scripts and their hooks have logged.
+	Logs *observer.ObservedLogs
+	// Errors gets what the table returned, request by request.
+	Errors chan error
+}
+
+// Serve loads a script into a server. Requests that no route serves are answered with 418 and the text "next"; errors as
+// Caddy does without handle_errors.
+func (s Setup) Serve(t testing.TB, code string) *Site {
+	t.Helper()
+	core, logs := observer.New(zapcore.DebugLevel)
+	table, err := s.load(t, code, zap.New(core))
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := &Site{Logs: logs, Errors: make(chan error, 100)}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := table.Serve(w, Prepared(w, r), caddyhttp.HandlerFunc(next))
+		if err != nil {
+			status := http.StatusInternalServerError
+			var own caddyhttp.HandlerError
+			if errors.As(err, &own) && own.StatusCode != 0 {
+				status = own.StatusCode
+			}
+			if !errors.Is(err, chiproxy.ErrHeaderSent) {
+				w.WriteHeader(status)
+			}
+			select {
+			case site.Errors <- err:
+			default:
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	site.URL = server.URL
+	return site
+}
+
+func next(w http.ResponseWriter, _ *http.Request) error {
+	w.WriteHeader(http.StatusTeapot)
+	_, err := io.WriteString(w, "next")
+	return err
+}
+
+// Ask sends a GET through a table without a server, and returns the status that was written, 0 for none.
+func Ask(table *chiproxy.Table, target string) (status int, err error) {
+	w := &statusWriter{ResponseRecorder: httptest.NewRecorder()}
+	err = table.Serve(w, Prepared(w, httptest.NewRequest(http.MethodGet, target, nil)), caddyhttp.HandlerFunc(next))
+	return w.status, err
+}
+
+// statusWriter knows whether a status was written.
+type statusWriter struct {
+	*httptest.ResponseRecorder
+	status int
+}
+
+// WriteHeader keeps the status.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseRecorder.WriteHeader(status)
+}
+
+// Prepared gives a request what Caddy's server gives it.
+func Prepared(w http.ResponseWriter, r *http.Request) *http.Request {
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, "192.0.2.1")
+	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, false)
+	return r
+}
+
+// Answer is a response that was read.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// String writes the status and the body.
+func (a Answer) String() string { return strings.TrimSpace(fmt.Sprintf("%d %s", a.Status, a.Body)) }
+
+// Client follows no redirects. It has a transport of its own, as httptest closes the idle connections of the default one.
+var Client = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	Timeout:       30 * time.Second,
+}
+
+// Do sends a request: "METHOD /path", with header fields as "Name: value".
+func (s *Site) Do(t testing.TB, line, body string, fields ...string) Answer {
+	t.Helper()
+	a, err := s.Try(line, body, fields...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Try is Do for goroutines, and for connections that break.
+func (s *Site) Try(line, body string, fields ...string) (Answer, error) {
+	method, target, ok := strings.Cut(line, " ")
+	if !ok {
+		method, target = http.MethodGet, line
+	}
+	r, err := http.NewRequest(method, s.URL+target, strings.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	for _, field := range fields {
+		name, value, _ := strings.Cut(field, ": ")
+		if name == "Host" {
+			r.Host = value
+		} else {
+			r.Header.Add(name, value)
+		}
+	}
+	resp, err := Client.Do(r)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return Answer{resp.StatusCode, resp.Header, string(text)}, err
+}
+
+// Origin starts an upstream and returns its address.
+func Origin(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// Dead returns an address where nobody listens.
+func Dead(t testing.TB) string {
+	t.Helper()
+	s := httptest.NewServer(nil)
+	defer s.Close()
+	return s.Listener.Addr().String()
+}

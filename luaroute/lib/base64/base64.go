@@ -1,0 +1,81 @@
+// Package base64 is the library `base64` for scripts:
+//
+//	base64.encode(bytes)      the text, standard alphabet, padded
+//	base64.decode(text)       the bytes, or nil and an error
+//	base64.encode_url(bytes)  the text, URL-safe alphabet, without padding
+//	base64.decode_url(text)   the bytes, or nil and an error; padding may be there or not
+//
+// Both decoders ignore line breaks (CR and LF).
+package base64
+
+import (
+	"encoding/base64"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// bytesPerStep is the work of one step of a budget.
+const bytesPerStep = 64
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.base64", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"encode":     encoder(base64.StdEncoding),
+		"decode":     decoder(base64.StdEncoding.DecodeString),
+		"encode_url": encoder(base64.RawURLEncoding),
+		"decode_url": decoder(decodeURL),
+	})
+}
+
+// encoder returns the function that encodes.
+func encoder(enc *base64.Encoding) lua.LGFunction {
+	return func(L *lua.LState) int {
+		s := L.CheckString(1)
+		vm.Spend(L, 1+len(s)/bytesPerStep)
+		L.Push(lua.LString(enc.EncodeToString([]byte(s))))
+		return 1
+	}
+}
+
+// decoder returns the function that decodes.
+func decoder(decode func(string) ([]byte, error)) lua.LGFunction {
+	return func(L *lua.LState) int {
+		s := L.CheckString(1)
+		vm.Spend(L, 1+len(s)/bytesPerStep)
+		b, err := decode(s)
+		if err != nil {
+			L.Push(lua.LNil)
+			L.Push(lua.LString(err.Error()))
+			return 2
+		}
+		L.Push(lua.LString(b))
+		return 1
+	}
+}
+
+// decodeURL decodes text with right padding or none.
+func decodeURL(s string) ([]byte, error) {
+	if strings.Contains(s, "=") {
+		return base64.URLEncoding.DecodeString(s)
+	}
+	return base64.RawURLEncoding.DecodeString(s)
+}
+
+// Interface guards
+var _ vm.Library = Library{}

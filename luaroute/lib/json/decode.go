@@ -1,0 +1,223 @@
+package json
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// Decode returns the Lua value of a JSON text. null becomes Null, since nil could not be in a table. The work counts as
+// steps of L's budget, so it is called by Go functions of scripts only.
+//
+// It is a parser of its own because the text may come from a client: the token reader of encoding/json takes ten times as
+// long.
+func Decode(L *lua.LState, text string) (lua.LValue, error) {
+	vm.Spend(L, len(text)/16)
+	p := &parser{L: L, text: text}
+	v, err := p.value(0)
+	if err == nil && p.next() != 0 {
+		err = errors.New("there is more text behind the value")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("json: at byte %d: %w", p.at, err)
+	}
+	return v, nil
+}
+
+// parser reads a text from the byte at.
+type parser struct {
+	L    *lua.LState
+	text string
+	at   int
+}
+
+var errEnd = errors.New("the text ends too soon")
+
+// next skips blanks and returns the byte behind them, 0 at the end. A NUL is no part of JSON, so it may stand for the end.
+func (p *parser) next() byte {
+	for ; p.at < len(p.text); p.at++ {
+		switch c := p.text[p.at]; c {
+		case ' ', '\t', '\r', '\n':
+		case 0:
+			return 0xff
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// unexpected is the error about the byte at which the parser stands.
+func (p *parser) unexpected(wanted string) error {
+	if p.at >= len(p.text) {
+		return errEnd
+	}
+	c, _ := utf8.DecodeRuneInString(p.text[p.at:])
+	return fmt.Errorf("found %q; expected %s", c, wanted)
+}
+
+func (p *parser) value(depth int) (lua.LValue, error) {
+	vm.Spend(p.L, 2)
+	switch c := p.next(); {
+	case c == '"':
+		s, err := p.string()
+		return lua.LString(s), err
+	case c == '-' || '0' <= c && c <= '9':
+		return p.number()
+	case (c == '[' || c == '{') && depth == maxDepth:
+		return nil, fmt.Errorf("more than %d lists and objects in one another", maxDepth)
+	case c == '[':
+		p.at++
+		return p.list(depth + 1)
+	case c == '{':
+		p.at++
+		return p.object(depth + 1)
+	}
+	for _, w := range words {
+		if strings.HasPrefix(p.text[p.at:], w.text) {
+			p.at += len(w.text)
+			return w.value, nil
+		}
+	}
+	return nil, p.unexpected("a value")
+}
+
+var words = []struct {
+	text  string
+	value lua.LValue
+}{{"true", lua.LTrue}, {"false", lua.LFalse}, {"null", Null}}
+
+// list reads what follows a [.
+func (p *parser) list(depth int) (lua.LValue, error) {
+	if p.next() == ']' {
+		p.at++
+		return markArray(p.L.CreateTable(0, 0)), nil
+	}
+	t := markArray(p.L.CreateTable(4, 0))
+	for {
+		v, err := p.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		t.Append(v)
+		switch p.next() {
+		case ']':
+			p.at++
+			return t, nil
+		case ',':
+			p.at++
+		default:
+			return nil, p.unexpected("a comma or ]")
+		}
+	}
+}
+
+// object reads what follows a {.
+func (p *parser) object(depth int) (lua.LValue, error) {
+	t := p.L.CreateTable(0, 4)
+	if p.next() == '}' {
+		p.at++
+		return t, nil
+	}
+	for {
+		if p.next() != '"' {
+			return nil, p.unexpected("a name in quotes")
+		}
+		key, err := p.string()
+		if err != nil {
+			return nil, err
+		}
+		if p.next() != ':' {
+			return nil, p.unexpected("a colon")
+		}
+		p.at++
+		v, err := p.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		t.RawSetString(key, v)
+		switch p.next() {
+		case '}':
+			p.at++
+			return t, nil
+		case ',':
+			p.at++
+		default:
+			return nil, p.unexpected("a comma or }")
+		}
+	}
+}
+
+// string reads a string from its first quote. Bytes that are not UTF-8 become U+FFFD.
+func (p *parser) string() (string, error) {
+	start, plain := p.at, true
+	for p.at++; p.at < len(p.text); p.at++ {
+		switch c := p.text[p.at]; {
+		case c == '"':
+			p.at++
+			quoted := p.text[start:p.at]
+			if plain {
+				return strings.Clone(quoted[1 : len(quoted)-1]), nil // a value must not keep the whole text alive
+			}
+			var s string
+			if err := json.Unmarshal([]byte(quoted), &s); err != nil {
+				return "", fmt.Errorf("the string before has a wrong escape: %w", err)
+			}
+			return s, nil
+		case c < ' ':
+			return "", p.unexpected("no control character in a string")
+		case c == '\\':
+			plain = false
+			p.at++
+		case c >= utf8.RuneSelf:
+			plain = false
+		}
+	}
+	p.at = len(p.text)
+	return "", errEnd
+}
+
+func (p *parser) number() (lua.LValue, error) {
+	start := p.at
+	p.skip("-")
+	if p.skip("0") == 0 && p.digits() == 0 {
+		return nil, p.unexpected("a digit")
+	}
+	if p.skip(".") > 0 && p.digits() == 0 {
+		return nil, p.unexpected("a digit")
+	}
+	if p.skip("eE") > 0 {
+		p.skip("+-")
+		if p.digits() == 0 {
+			return nil, p.unexpected("a digit")
+		}
+	}
+	n, err := strconv.ParseFloat(p.text[start:p.at], 64)
+	if err != nil {
+		return nil, errors.New("the number before is too large")
+	}
+	return lua.LNumber(n), nil
+}
+
+// skip skips one of some bytes, if it is there, and returns how many it skipped.
+func (p *parser) skip(set string) int {
+	if p.at < len(p.text) && strings.IndexByte(set, p.text[p.at]) >= 0 {
+		p.at++
+		return 1
+	}
+	return 0
+}
+
+func (p *parser) digits() (n int) {
+	for p.skip("0123456789") > 0 {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,222 @@
+package json
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+const (
+	// maxDepth is how many tables may stand in one another. A table that contains itself ends there.
+	maxDepth = 200
+	// maxText is the size of the largest text that is written, in bytes.
+	maxText = 64 << 20
+	// maxValues is how many values are written.
+	maxValues = 1 << 20
+)
+
+// null is the type of Null.
+type null struct{}
+
+// Immutable says that all states share it.
+func (null) Immutable() {}
+
+// Null stands for null in tables.
+var Null = &lua.LUserData{Value: null{}, Metatable: nullType()}
+
+func nullType() *lua.LTable {
+	t := new(lua.LState).CreateTable(0, 1)
+	t.RawSetString("__metatable", lua.LString("json.null"))
+	return t
+}
+
+// arrayMark is what getmetatable says of a list.
+const arrayMark = lua.LString("json.array")
+
+// arrayType is the metatable that marks lists.
+var arrayType = func() *lua.LTable {
+	t := new(lua.LState).CreateTable(0, 1)
+	t.RawSetString("__metatable", arrayMark)
+	return t
+}()
+
+func markArray(t *lua.LTable) *lua.LTable {
+	t.Metatable = arrayType
+	return t
+}
+
+// isArray says whether t is marked as a list. States have copies of the metatable, so its content counts.
+func isArray(t *lua.LTable) bool {
+	mark, ok := t.Metatable.(*lua.LTable)
+	return ok && mark.RawGetString("__metatable") == arrayMark
+}
+
+// Encode returns the JSON text of a Lua value. Keys of objects are sorted. Its work is bounded, whatever the value is.
+func Encode(v lua.LValue) ([]byte, error) {
+	w := &writer{}
+	err := w.value(v, 0)
+	if err != nil {
+		return nil, err
+	}
+	return w.text, nil
+}
+
+// writer writes a value.
+type writer struct {
+	text         []byte
+	values, keys int // how many were written, and looked at
+}
+
+// steps is what the work counts as.
+func (w *writer) steps() int { return w.values + w.keys + len(w.text)/64 }
+
+func (w *writer) value(v lua.LValue, depth int) error {
+	if w.values++; w.values > maxValues { // tables that share tables may be small and yet a very long text
+		return fmt.Errorf("json: more than %d values", maxValues)
+	}
+	if len(w.text) > maxText {
+		return fmt.Errorf("json: the text is larger than %d MiB", maxText>>20)
+	}
+	switch v := v.(type) {
+	case *lua.LNilType:
+		w.text = append(w.text, "null"...)
+		return nil
+	case lua.LBool:
+		w.text = strconv.AppendBool(w.text, bool(v))
+		return nil
+	case lua.LNumber:
+		return w.number(float64(v))
+	case lua.LString:
+		w.string(string(v))
+		return nil
+	case *lua.LUserData:
+		if v.Value == (null{}) {
+			w.text = append(w.text, "null"...)
+			return nil
+		}
+	case *lua.LTable:
+		if depth == maxDepth {
+			return fmt.Errorf("json: more than %d tables in one another, or a table that contains itself", maxDepth)
+		}
+		return w.table(v, depth+1)
+	}
+	return fmt.Errorf("json: a %s has no JSON form", v.Type())
+}
+
+func (w *writer) number(n float64) error {
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0):
+		return fmt.Errorf("json: %v has no JSON form", n)
+	case n == math.Trunc(n) && math.Abs(n) < 1<<63:
+		w.text = strconv.AppendInt(w.text, int64(n), 10)
+	default:
+		w.text = strconv.AppendFloat(w.text, n, 'g', -1, 64)
+	}
+	return nil
+}
+
+// string writes a string. Bytes that are not UTF-8 become U+FFFD, as in all of Go.
+func (w *writer) string(s string) {
+	b := append(w.text, '"')
+	from := 0
+	for i := 0; i < len(s); {
+		c, size := rune(s[i]), 1
+		if c >= utf8.RuneSelf {
+			c, size = utf8.DecodeRuneInString(s[i:])
+		}
+		escape := ""
+		switch {
+		case c == '"':
+			escape = `\"`
+		case c == '\\':
+			escape = `\\`
+		case c == '\n':
+			escape = `\n`
+		case c == '\r':
+			escape = `\r`
+		case c == '\t':
+			escape = `\t`
+		case c < ' ':
+			escape = fmt.Sprintf(`\u%04x`, c)
+		case c == utf8.RuneError && size == 1:
+			escape = "\ufffd"
+		}
+		if escape != "" {
+			b = append(append(b, s[from:i]...), escape...)
+			from = i + size
+		}
+		i += size
+	}
+	w.text = append(append(b, s[from:]...), '"')
+}
+
+func (w *writer) table(t *lua.LTable, depth int) error {
+	n, keys, err := w.shape(t)
+	if err != nil {
+		return err
+	}
+	if n == 0 && !isArray(t) {
+		return w.object(t, keys, depth)
+	}
+	if len(keys) > 0 {
+		return fmt.Errorf("json: a list has the key %q", keys[0])
+	}
+	w.text = append(w.text, '[')
+	for i := 1; i <= n; i++ {
+		if i > 1 {
+			w.text = append(w.text, ',')
+		}
+		if err := w.value(t.RawGetInt(i), depth); err != nil {
+			return err
+		}
+	}
+	w.text = append(w.text, ']')
+	return nil
+}
+
+func (w *writer) object(t *lua.LTable, keys []string, depth int) error {
+	w.text = append(w.text, '{')
+	for i, key := range keys {
+		if i > 0 {
+			w.text = append(w.text, ',')
+		}
+		w.string(key)
+		w.text = append(w.text, ':')
+		if err := w.value(t.RawGetString(key), depth); err != nil {
+			return err
+		}
+	}
+	w.text = append(w.text, '}')
+	return nil
+}
+
+// shape returns the length of the list in t and its other keys, sorted.
+func (w *writer) shape(t *lua.LTable) (n int, keys []string, err error) {
+	count, largest := 0, 0.0
+	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
+		w.keys++
+		switch k := k.(type) {
+		case lua.LString:
+			keys = append(keys, string(k))
+		case lua.LNumber:
+			count, largest = count+1, max(largest, float64(k))
+			if f := float64(k); f < 1 || f != math.Trunc(f) {
+				return 0, nil, fmt.Errorf("json: the key %v is not a string and not a place in a list", f)
+			}
+		default:
+			return 0, nil, fmt.Errorf("json: a %s is a key; allowed are strings, and 1 to n for lists", k.Type())
+		}
+	}
+	if largest != float64(count) {
+		return 0, nil, fmt.Errorf("json: a list of %d values goes up to %v; it must have no holes", count, largest)
+	}
+	if count > 0 && len(keys) > 0 {
+		return 0, nil, fmt.Errorf("json: a table has list values and the key %q", slices.Min(keys))
+	}
+	slices.Sort(keys)
+	return count, keys, nil
+}

@@ -1,0 +1,84 @@
+// Package json is the library `json` for scripts:
+//
+//	json.encode(value)  the text, or nil and an error
+//	json.decode(text)   the value, or nil and an error
+//	json.array(table)   the table, marked as a list, so that an empty one is []
+//	json.null           null, which unlike nil can be in a table
+//
+// A table with the keys 1 to n is a list, any other an object; an empty table is {}. A number without a fraction is
+// written without one. Decoded lists are marked as such.
+package json
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.json", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	t := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"encode": encode,
+		"decode": decode,
+		"array":  array,
+	})
+	t.RawSetString("null", Null)
+	return t
+}
+
+// encode is json.encode(value).
+func encode(L *lua.LState) int {
+	w := &writer{}
+	err := w.value(L.CheckAny(1), 0)
+	vm.Spend(L, w.steps())
+	if err != nil {
+		return failure(L, err)
+	}
+	L.Push(lua.LString(w.text))
+	return 1
+}
+
+// decode is json.decode(text).
+func decode(L *lua.LState) int {
+	v, err := Decode(L, L.CheckString(1))
+	if err != nil {
+		return failure(L, err)
+	}
+	L.Push(v)
+	return 1
+}
+
+// array is json.array(table).
+func array(L *lua.LState) int {
+	t := L.OptTable(1, nil)
+	switch {
+	case t == nil:
+		t = L.NewTable()
+	case t.Metatable != lua.LNil && !isArray(t): // such as a library, which all states share
+		L.RaiseError("json.array: expected a table without a metatable")
+	}
+	L.Push(markArray(t))
+	return 1
+}
+
+func failure(L *lua.LState, err error) int {
+	L.Push(lua.LNil)
+	L.Push(lua.LString(err.Error()))
+	return 2
+}
+
+// Interface guards
+var _ vm.Library = Library{}

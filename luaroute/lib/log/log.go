@@ -1,0 +1,79 @@
+// Package log is the library `log` for scripts:
+//
+//	log.debug(message, fields)
+//	log.info(message, fields)
+//	log.warn(message, fields)
+//	log.error(message, fields)
+//
+// They write to Caddy's log, with the script and line that called. fields is a table of names and values, and may be
+// left out.
+package log
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.log", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"debug": at(zapcore.DebugLevel),
+		"info":  at(zapcore.InfoLevel),
+		"warn":  at(zapcore.WarnLevel),
+		"error": at(zapcore.ErrorLevel),
+	})
+}
+
+// at returns the function of a level.
+func at(level zapcore.Level) lua.LGFunction {
+	return func(L *lua.LState) int {
+		message, values := L.CheckString(1), L.OptTable(2, nil)
+		entry := vm.Of(L).Logger().Check(level, message)
+		if entry == nil {
+			return 0
+		}
+		fields := []zap.Field{zap.String("script", vm.Where(L))}
+		if values != nil {
+			values.ForEach(func(k, v lua.LValue) { fields = append(fields, field(k.String(), v)) })
+		}
+		entry.Write(fields...)
+		return 0
+	}
+}
+
+// field returns a field of the log.
+func field(name string, v lua.LValue) zap.Field {
+	switch v := v.(type) {
+	case lua.LBool:
+		return zap.Bool(name, bool(v))
+	case lua.LNumber:
+		return zap.Float64(name, float64(v))
+	case *lua.LTable:
+		if text, err := luajson.Encode(v); err == nil {
+			return zap.Reflect(name, json.RawMessage(text))
+		}
+	}
+	return zap.String(name, v.String())
+}
+
+// Interface guards
+var _ vm.Library = Library{}

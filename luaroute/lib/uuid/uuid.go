@@ -1,0 +1,72 @@
+// Package uuid is the library `uuid` for scripts:
+//
+//	uuid.v4()         a random UUID
+//	uuid.v7()         a UUID that begins with the time, so that later ones sort behind
+//	uuid.parse(text)  the UUID in its usual form (36 characters, lower case), or nil and an error
+//
+// parse also takes the forms {…}, urn:uuid:… and 32 hexadecimal digits.
+package uuid
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/google/uuid"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// randomSteps is what a new UUID costs of a budget.
+const randomSteps = 8
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.uuid", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"v4":    maker(uuid.NewRandom),
+		"v7":    maker(uuid.NewV7),
+		"parse": parse,
+	})
+}
+
+// maker returns the function that makes new UUIDs.
+func maker(fresh func() (uuid.UUID, error)) lua.LGFunction {
+	return func(L *lua.LState) int {
+		vm.Spend(L, randomSteps)
+		return answer(L, fresh)
+	}
+}
+
+// parse is uuid.parse(text).
+func parse(L *lua.LState) int {
+	s := L.CheckString(1)
+	if len(s) == len("{}")+36 && (s[0] != '{' || s[len(s)-1] != '}') { // of which uuid.Parse looks at the middle only
+		s = ""
+	}
+	return answer(L, func() (uuid.UUID, error) { return uuid.Parse(s) })
+}
+
+// answer pushes a UUID, or nil and the error.
+func answer(L *lua.LState, get func() (uuid.UUID, error)) int {
+	id, err := get()
+	if err != nil {
+		L.Push(lua.LNil)
+		L.Push(lua.LString(err.Error()))
+		return 2
+	}
+	L.Push(lua.LString(id.String()))
+	return 1
+}
+
+// Interface guards
+var _ vm.Library = Library{}

@@ -1,0 +1,258 @@
+package luaroute
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// The limits where the configuration has none.
+const (
+	defaultBody  = 1 << 20
+	defaultVMs   = 1000
+	defaultQueue = time.Second
+)
+
+// loader makes tables of the configuration of one instance.
+type loader struct {
+	ctx       caddy.Context
+	logger    *zap.Logger
+	handler   *Handler
+	pools     *chiproxy.Pools
+	libraries map[string]vm.Library
+	root      scripting
+	tenants   []configTenant
+}
+
+// scripting is the runtime side of Scripting.
+type scripting struct {
+	sources  source.Set
+	handlers map[string]caddyhttp.MiddlewareHandler
+	limits   hook.Limits
+	pools    []chiproxy.PoolSpec
+}
+
+// configTenant is a tenant of the configuration.
+type configTenant struct {
+	config *Tenant
+	scripting
+}
+
+// newLoader loads the modules that the configuration names.
+func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, error) {
+	l := &loader{
+		ctx: ctx, handler: h, pools: pools,
+		logger: ctx.Logger().With(zap.String("instance", h.Name)),
+	}
+	var err error
+	if l.libraries, err = libraries(ctx); err != nil {
+		return nil, err
+	}
+	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.Limits{Body: defaultBody, VMs: defaultVMs, Queue: defaultQueue}); err != nil {
+		return nil, err
+	}
+	if len(l.root.sources) == 0 && len(h.Tenants) == 0 {
+		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
+	}
+	for _, t := range h.Tenants {
+		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
+		}
+		handlers := maps.Clone(l.root.handlers)
+		maps.Copy(handlers, s.handlers)
+		s.handlers = handlers
+		l.tenants = append(l.tenants, configTenant{t, s})
+	}
+	return l, nil
+}
+
+// newScripting loads the modules of a part of the configuration. Limits that it does not set are those given.
+func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limits) (scripting, error) {
+	s := scripting{handlers: map[string]caddyhttp.MiddlewareHandler{}, limits: limits}
+	if c.Limits != nil && c.Limits.Body > 0 {
+		s.limits.Body = int64(c.Limits.Body)
+	}
+	if len(c.Scripts) > 0 {
+		s.sources = source.Set{&source.File{Files: c.Scripts}}
+	}
+	if c.SourcesRaw != nil {
+		mods, err := ctx.LoadModule(c, "SourcesRaw")
+		if err != nil {
+			return s, fmt.Errorf("sources: %w", err)
+		}
+		for _, mod := range mods.([]any) {
+			s.sources = append(s.sources, mod.(source.Source))
+		}
+	}
+	if c.HandlersRaw != nil {
+		mods, err := ctx.LoadModule(c, "HandlersRaw")
+		if err != nil {
+			return s, fmt.Errorf("handlers: %w", err)
+		}
+		for name, mod := range mods.(map[string]any) {
+			s.handlers[name] = mod.(caddyhttp.MiddlewareHandler)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+		s.pools = append(s.pools, chiproxy.PoolSpec{
+			Name: name, Config: c.Pools[name],
+			Origin: chiproxy.Origin{Script: path + "pools." + name, Kind: "pool", Text: name},
+		})
+	}
+	return s, nil
+}
+
+// load runs all scripts and builds a table. If it fails nothing is left behind.
+func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
+	start := time.Now()
+	var vms []*hook.VMs
+	stop := func() {
+		for _, v := range vms {
+			v.Stop()
+		}
+	}
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	run := func(tenant string, s scripting) (*declare.Result, error) {
+		result, err := declare.Run(ctx, declare.Options{
+			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
+			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
+		})
+		if err == nil {
+			vms = append(vms, result.VMs)
+		}
+		return result, err
+	}
+
+	spec := chiproxy.Spec{Pools: l.root.pools, OnError: policy(l.handler.OnError), Release: stop}
+	if l.handler.MethodMismatch == mismatchDecline {
+		spec.MethodMismatch = chiproxy.DeclineMismatch
+	}
+	var expectations []declare.Expectation
+	if len(l.root.sources) > 0 {
+		result, err := run("", l.root)
+		if err != nil {
+			return nil, err
+		}
+		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
+		expectations = result.Expectations
+		for _, t := range result.Tenants {
+			if len(t.Scripts) > 0 {
+				own, err := run(t.Name, l.inner(t))
+				if err != nil {
+					return nil, err
+				}
+				t.Root, t.Pools = own.Root, append(t.Pools, own.Pools...)
+				expectations = append(expectations, own.Expectations...)
+			}
+			spec.Tenants = append(spec.Tenants, t.Tenant)
+		}
+	}
+	for _, t := range l.tenants {
+		tenant := t.spec()
+		if len(t.sources) > 0 {
+			result, err := run(t.config.Name, t.scripting)
+			if err != nil {
+				return nil, err
+			}
+			tenant.Root, tenant.Pools = result.Root, append(tenant.Pools, result.Pools...)
+			expectations = append(expectations, result.Expectations...)
+		}
+		spec.Tenants = append(spec.Tenants, tenant)
+	}
+	if table, err = chiproxy.Build(spec, l.pools); err != nil {
+		return nil, err
+	}
+	if err := simulate.Check(table, expectations); err != nil {
+		table.Retire()
+		return nil, err
+	}
+	l.logger.Info("routing table loaded", zap.Int("tenants", len(spec.Tenants)), zap.Duration("took", time.Since(start)))
+	return table, nil
+}
+
+// inner is what the scripts of a tenant run with that a script has declared.
+func (l *loader) inner(t declare.Tenant) scripting {
+	s := l.root
+	s.sources = source.Set{&source.File{Files: beside(t.Origin.Script, t.Scripts)}}
+	return s
+}
+
+// beside returns files as seen from a script: beside it, if they are there, or else from the working directory.
+func beside(script string, files []string) []string {
+	out := slices.Clone(files)
+	for i, file := range out {
+		near := filepath.Join(filepath.Dir(script), file)
+		if found, err := filepath.Glob(near); !filepath.IsAbs(file) && err == nil && len(found) > 0 {
+			out[i] = near
+		}
+	}
+	return out
+}
+
+// spec returns what the configuration says of a tenant.
+func (t *configTenant) spec() chiproxy.Tenant {
+	c := t.config
+	spec := chiproxy.Tenant{
+		Name: c.Name, Hosts: c.Hosts, PathPrefix: c.PathPrefix, StripPrefix: c.StripPrefix,
+		Fallthrough: c.Fallthrough, Priority: c.Priority, UsePool: c.UsePool, Pools: t.pools,
+		Origin: chiproxy.Origin{Script: "tenants." + c.Name, Kind: "tenant", Text: c.Name},
+	}
+	if c.OnError != nil {
+		p := policy(c.OnError)
+		spec.OnError = &p
+	}
+	return spec
+}
+
+// policy returns what on_error says.
+func policy(o *OnError) chiproxy.ErrorPolicy {
+	if o == nil {
+		return chiproxy.ErrorPolicy{}
+	}
+	switch o.Mode {
+	case OnErrorOpen:
+		return chiproxy.ErrorPolicy{Mode: chiproxy.Open}
+	case OnErrorDecline:
+		return chiproxy.ErrorPolicy{Mode: chiproxy.Decline}
+	case OnErrorPool:
+		return chiproxy.ErrorPolicy{Mode: chiproxy.UsePool, Pool: o.Pool}
+	}
+	return chiproxy.ErrorPolicy{}
+}
+
+// modules loads Caddy modules for scripts.
+type modules struct {
+	ctx      caddy.Context
+	handlers map[string]caddyhttp.MiddlewareHandler
+}
+
+// Handler returns a handler of the configuration.
+func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
+	return m.handlers[name], slices.Sorted(maps.Keys(m.handlers))
+}
+
+// Load loads a module.
+func (m modules) Load(id string, config json.RawMessage) (any, error) {
+	return m.ctx.LoadModuleByID(id, config)
+}

@@ -1,0 +1,165 @@
+package request
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// buffered is a body in memory. It is forwarded like any other, and can be asked for again.
+type buffered struct {
+	bytes.Reader
+	data []byte
+}
+
+func newBuffered(data []byte) *buffered {
+	b := &buffered{data: data}
+	b.Reset(data)
+	return b
+}
+
+// Close does nothing: the memory is not given back before the request ends.
+func (b *buffered) Close() error { return nil }
+
+// unread is a body whose first bytes were read and put back.
+type unread struct {
+	io.Reader
+	io.Closer
+}
+
+// read returns the body and keeps it for those who follow. The error is one for the client: 413 if the body is larger
+// than the limit, 400 if it does not arrive.
+func (r *Request) read(limit int64) ([]byte, error) {
+	hr := r.http()
+	if b, ok := hr.Body.(*buffered); ok {
+		if int64(len(b.data)) > limit {
+			return nil, tooLarge(limit)
+		}
+		return b.data, nil
+	}
+	if hr.Body == nil || hr.Body == http.NoBody {
+		return nil, nil
+	}
+	if hr.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	data, err := io.ReadAll(io.LimitReader(hr.Body, limit+1))
+	if err != nil {
+		return nil, caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("reading the body: %w", err))
+	}
+	if int64(len(data)) > limit {
+		hr.Body = unread{io.MultiReader(bytes.NewReader(data), hr.Body), hr.Body} // whole, should the script catch the error
+		return nil, tooLarge(limit)
+	}
+	_ = hr.Body.Close() // all of it was read
+	r.setBody(data)
+	return data, nil
+}
+
+func (r *Request) setBody(data []byte) {
+	hr := r.http()
+	hr.Body = newBuffered(data)
+	hr.ContentLength = int64(len(data))
+	hr.TransferEncoding = nil
+}
+
+func tooLarge(limit int64) error {
+	return caddyhttp.Error(http.StatusRequestEntityTooLarge, fmt.Errorf("the body is larger than %d bytes", limit))
+}
+
+// mustRead is read for Go functions of scripts.
+func (r *Request) mustRead(L *lua.LState, limit int64) []byte {
+	data, err := r.read(limit)
+	if err != nil {
+		vm.Throw(L, err)
+	}
+	return data
+}
+
+// reqBody is req:body([limit]).
+func reqBody(L *lua.LState) int {
+	r := of(L, "req")
+	limit := min(L.OptInt64(2, r.body), r.body)
+	if limit < 0 {
+		L.ArgError(2, "the limit is a number of bytes")
+	}
+	L.Push(text(string(r.mustRead(L, limit))))
+	return 1
+}
+
+// reqJSON is req:json(): the value of the body, or nil and an error.
+func reqJSON(L *lua.LState) int {
+	r := of(L, "req")
+	v, err := luajson.Decode(L, string(r.mustRead(L, r.body)))
+	return result(L, v, err)
+}
+
+// reqForm is req:form(): a table of the fields of an urlencoded or multipart body, without files, or nil and an error. A
+// field with several values is a list of them.
+func reqForm(L *lua.LState) int {
+	r := of(L, "req")
+	values, err := r.form(r.mustRead(L, r.body))
+	if err != nil {
+		return result(L, nil, err)
+	}
+	t := L.NewTable()
+	for name, all := range values {
+		if len(all) == 1 {
+			t.RawSetString(name, text(all[0]))
+		} else {
+			t.RawSetString(name, list(L, all))
+		}
+	}
+	return result(L, t, nil)
+}
+
+func (r *Request) form(data []byte) (url.Values, error) {
+	kind, params, err := mime.ParseMediaType(r.http().Header.Get("Content-Type"))
+	if err != nil {
+		return nil, fmt.Errorf("form: Content-Type: %w", err)
+	}
+	switch kind {
+	case "application/x-www-form-urlencoded":
+		return url.ParseQuery(string(data))
+	case "multipart/form-data":
+		form, err := multipart.NewReader(bytes.NewReader(data), params["boundary"]).ReadForm(int64(len(data)) + 1)
+		if err != nil {
+			return nil, fmt.Errorf("form: %w", err)
+		}
+		defer func() { _ = form.RemoveAll() }() // the body fits into memory, so there are no files
+		return form.Value, nil
+	}
+	return nil, fmt.Errorf("form: %q is not the type of a form", kind)
+}
+
+// reqSetBody is req:set_body(text).
+func reqSetBody(L *lua.LState) int {
+	r, body := of(L, "req"), L.CheckString(2)
+	if old := r.http().Body; old != nil {
+		_ = old.Close() // what the client still sends is not wanted
+	}
+	r.setBody([]byte(body))
+	r.http().Header.Del("Content-Length")
+	return 0
+}
+
+// result pushes a value, or nil and the error.
+func result(L *lua.LState, v lua.LValue, err error) int {
+	if err != nil {
+		L.Push(lua.LNil)
+		L.Push(lua.LString(err.Error()))
+		return 2
+	}
+	L.Push(v)
+	return 1
+}

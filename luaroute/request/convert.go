@@ -1,0 +1,64 @@
+package request
+
+import (
+	"encoding/json"
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+)
+
+// toGo returns a Lua value as one that Caddy's variables and logs understand.
+func toGo(v lua.LValue) (any, error) {
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return nil, nil
+	case lua.LBool:
+		return bool(v), nil
+	case lua.LString:
+		return string(v), nil
+	case lua.LNumber:
+		if i := int64(v); lua.LNumber(i) == v {
+			return i, nil
+		}
+		return float64(v), nil
+	case *lua.LTable:
+		text, err := luajson.Encode(v)
+		if err != nil {
+			return nil, err
+		}
+		var out any
+		err = json.Unmarshal(text, &out)
+		return out, err
+	}
+	return nil, fmt.Errorf("a %s can not leave the script", v.Type())
+}
+
+// fromGo returns a value of Caddy's for scripts. What has no Lua form becomes text.
+func fromGo(L *lua.LState, v any) lua.LValue {
+	switch v := v.(type) {
+	case nil:
+		return lua.LNil
+	case string:
+		return lua.LString(v)
+	case bool:
+		return lua.LBool(v)
+	case int:
+		return lua.LNumber(v)
+	case int64:
+		return lua.LNumber(v)
+	case float64:
+		return lua.LNumber(v)
+	case fmt.Stringer:
+		return lua.LString(v.String())
+	case error:
+		return lua.LString(v.Error())
+	}
+	if raw, err := json.Marshal(v); err == nil {
+		if out, err := luajson.Decode(L, string(raw)); err == nil {
+			return out
+		}
+	}
+	return lua.LString(fmt.Sprint(v))
+}

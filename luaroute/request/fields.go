@@ -1,0 +1,140 @@
+package request
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+)
+
+// reqField returns a field of req, or nil if there is none of that name.
+func reqField(r *Request, L *lua.LState, name string) lua.LValue {
+	hr := r.http()
+	switch name {
+	case "method":
+		return r.text(hr.Method)
+	case "path":
+		return r.text(hr.URL.Path)
+	case "host":
+		return r.text(hostname(hr.Host))
+	case "params":
+		return &r.params
+	case "headers":
+		return &r.headers
+	case "query":
+		return &r.queries
+	case "cookies":
+		return &r.cookies
+	case "ctx":
+		return r.context(L)
+	case "scheme":
+		return r.text(scheme(hr))
+	case "port":
+		return port(hr)
+	case "raw_path":
+		return r.text(hr.URL.EscapedPath())
+	case "uri":
+		return r.text(hr.URL.RequestURI())
+	case "raw_query":
+		return r.text(hr.URL.RawQuery)
+	case "proto":
+		return r.text(hr.Proto)
+	case "remote_addr":
+		return r.text(hr.RemoteAddr)
+	case "client_ip":
+		ip, _ := caddyhttp.GetVar(hr.Context(), caddyhttp.ClientIPVarKey).(string)
+		return r.text(ip)
+	case "id":
+		return r.text(r.expand("{http.request.uuid}"))
+	case "tenant":
+		return r.text(r.ex.Tenant())
+	case "route":
+		if route := r.ex.Route(); route != nil {
+			return r.text(route.Name)
+		}
+		return r.text("")
+	case "pattern":
+		return r.text(r.ex.Pattern())
+	case "tls":
+		return tlsTable(L, hr.TLS)
+	}
+	return nil
+}
+
+// context returns req.ctx.
+func (r *Request) context(L *lua.LState) *lua.LTable {
+	if r.store == nil {
+		r.store = L.NewTable()
+	}
+	return r.store
+}
+
+// expand replaces Caddy's placeholders.
+func (r *Request) expand(s string) string {
+	replacer, ok := r.http().Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return s
+	}
+	return replacer.ReplaceAll(s, "")
+}
+
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// hostname returns a Host header without its port, and an IPv6 address without brackets.
+func hostname(host string) string {
+	if !strings.ContainsAny(host, ":[") {
+		return host
+	}
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		return name
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+}
+
+// port returns the port that the client asked for, which is that of the scheme if the Host header has none.
+func port(r *http.Request) lua.LValue {
+	if _, p, err := net.SplitHostPort(r.Host); err == nil {
+		if n, err := strconv.ParseUint(p, 10, 16); err == nil {
+			return lua.LNumber(n)
+		}
+	}
+	if r.TLS != nil {
+		return lua.LNumber(443)
+	}
+	return lua.LNumber(80)
+}
+
+// tlsTable returns req.tls: nil, or {version, sni, alpn, client}.
+func tlsTable(L *lua.LState, state *tls.ConnectionState) lua.LValue {
+	if state == nil {
+		return lua.LNil
+	}
+	t := L.NewTable()
+	t.RawSetString("version", text(tls.VersionName(state.Version)))
+	t.RawSetString("sni", text(state.ServerName))
+	t.RawSetString("alpn", text(state.NegotiatedProtocol))
+	if len(state.PeerCertificates) > 0 {
+		cert := state.PeerCertificates[0]
+		sum := sha256.Sum256(cert.Raw)
+		client := L.NewTable()
+		client.RawSetString("subject", text(cert.Subject.String()))
+		client.RawSetString("issuer", text(cert.Issuer.String()))
+		client.RawSetString("serial", text(cert.SerialNumber.String()))
+		client.RawSetString("fingerprint", text(hex.EncodeToString(sum[:])))
+		client.RawSetString("dns_names", list(L, cert.DNSNames))
+		t.RawSetString("client", client)
+	}
+	return t
+}

@@ -1,0 +1,206 @@
+package request
+
+import (
+	"maps"
+	"net/textproto"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// reqMethods are the methods of req.
+var reqMethods = merged(map[string]lua.LGFunction{
+	"param":         reader(paramsGet),
+	"header":        reader(headersGet),
+	"query_value":   reader(queryGet),
+	"cookie":        reader(cookiesGet),
+	"header_values": lister(func(r *Request, name string) []string { return headerValues(r.http(), name) }),
+	"query_values":  lister(func(r *Request, name string) []string { return r.values()[name] }),
+	"body":          reqBody,
+	"json":          reqJSON,
+	"form":          reqForm,
+	"var":           reqVar,
+	"expand":        reqExpand,
+}, changing("req", map[string]lua.LGFunction{
+	"log_field":     reqLogField,
+	"set_header":    reqSetHeader,
+	"add_header":    reqAddHeader,
+	"remove_header": reqRemoveHeader,
+	"set_path":      reqSetPath,
+	"set_uri":       reqSetURI,
+	"set_query":     reqSetQuery,
+	"set_raw_query": reqSetRawQuery,
+	"set_method":    reqSetMethod,
+	"set_body":      reqSetBody,
+}))
+
+// changing makes methods that a guard must not use.
+func changing(object string, methods map[string]lua.LGFunction) map[string]lua.LGFunction {
+	for name, fn := range methods {
+		methods[name] = func(L *lua.LState) int {
+			of(L, object).changing(L, object+":"+name)
+			return fn(L)
+		}
+	}
+	return methods
+}
+
+func merged(a, b map[string]lua.LGFunction) map[string]lua.LGFunction {
+	maps.Copy(a, b)
+	return a
+}
+
+// reader is a method that returns one value by name.
+func reader(get func(*Request, string) lua.LValue) lua.LGFunction {
+	return func(L *lua.LState) int {
+		L.Push(get(of(L, "req"), L.CheckString(2)))
+		return 1
+	}
+}
+
+// lister is a method that returns all values by name.
+func lister(get func(*Request, string) []string) lua.LGFunction {
+	return func(L *lua.LState) int {
+		L.Push(list(L, get(of(L, "req"), L.CheckString(2))))
+		return 1
+	}
+}
+
+// reqVar is req:var(name) and req:var(name, value).
+func reqVar(L *lua.LState) int {
+	r, name := of(L, "req"), L.CheckString(2)
+	ctx := r.http().Context()
+	if L.GetTop() < 3 {
+		L.Push(fromGo(L, caddyhttp.GetVar(ctx, name)))
+		return 1
+	}
+	r.changing(L, "req:var with a value")
+	v, err := toGo(L.Get(3))
+	if err != nil {
+		L.RaiseError("var %q: %s", name, err)
+	}
+	caddyhttp.SetVar(ctx, name, v)
+	return 0
+}
+
+// reqExpand is req:expand("{placeholder}").
+func reqExpand(L *lua.LState) int {
+	L.Push(text(of(L, "req").expand(L.CheckString(2))))
+	return 1
+}
+
+// reqLogField is req:log_field(key, value).
+func reqLogField(L *lua.LState) int {
+	r, name := of(L, "req"), L.CheckString(2)
+	v, err := toGo(L.Get(3))
+	if err != nil {
+		L.RaiseError("log field %q: %s", name, err)
+	}
+	if extra, ok := r.http().Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.Any(name, v))
+	}
+	return 0
+}
+
+// reqSetHeader is req:set_header(name, value or list). nil removes it.
+func reqSetHeader(L *lua.LState) int {
+	r, name := of(L, "req"), L.CheckString(2)
+	headersSet(r, L, name, L.Get(3))
+	return 0
+}
+
+// reqAddHeader is req:add_header(name, value or list).
+func reqAddHeader(L *lua.LState) int {
+	r, name := of(L, "req"), L.CheckString(2)
+	values := checkedValues(L, name, L.CheckAny(3))
+	if name = textproto.CanonicalMIMEHeaderKey(name); name == hostHeader {
+		L.RaiseError("the header Host has one value; set it")
+	}
+	header := r.http().Header
+	header[name] = append(header[name][:len(header[name]):len(header[name])], values...)
+	return 0
+}
+
+// reqRemoveHeader is req:remove_header(name).
+func reqRemoveHeader(L *lua.LState) int {
+	r, name := of(L, "req"), L.CheckString(2)
+	setHeader(r, L, name, checkedValues(L, name, lua.LNil))
+	return 0
+}
+
+// reqSetPath is req:set_path(decoded).
+func reqSetPath(L *lua.LState) int {
+	r, path := of(L, "req"), L.CheckString(2)
+	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
+		L.RaiseError("path %q: expected one that begins with / and has no NUL", path)
+	}
+	r.setURL(func(u *url.URL) { u.Path, u.RawPath = path, "" })
+	return 0
+}
+
+// reqSetURI is req:set_uri(raw): a path and perhaps a query, both encoded.
+func reqSetURI(L *lua.LState) int {
+	r, uri := of(L, "req"), L.CheckString(2)
+	u, err := url.ParseRequestURI(uri)
+	if err != nil || !strings.HasPrefix(uri, "/") || strings.ContainsAny(uri, " #") {
+		L.RaiseError("URI %q: expected an encoded path that begins with /, and perhaps a query", uri)
+	}
+	if strings.HasPrefix(uri, "//") { // would be read as a host
+		path, query, _ := strings.Cut(uri, "?")
+		decoded, err := url.PathUnescape(path)
+		if err != nil {
+			L.RaiseError("URI %q: %s", uri, err)
+		}
+		u = &url.URL{Path: decoded, RawPath: path, RawQuery: query}
+	}
+	r.setURL(func(to *url.URL) { to.Path, to.RawPath, to.RawQuery = u.Path, u.RawPath, u.RawQuery })
+	return 0
+}
+
+// reqSetQuery is req:set_query(name, value or list). nil removes it.
+func reqSetQuery(L *lua.LState) int {
+	r, name := of(L, "req"), L.CheckString(2)
+	values, err := scalars(L.Get(3))
+	if err != nil {
+		L.RaiseError("query %q: %s", name, err)
+	}
+	q := r.http().URL.Query()
+	if delete(q, name); len(values) > 0 {
+		q[name] = values
+	}
+	r.setURL(func(u *url.URL) { u.RawQuery = q.Encode() })
+	return 0
+}
+
+// reqSetRawQuery is req:set_raw_query(encoded).
+func reqSetRawQuery(L *lua.LState) int {
+	r, query := of(L, "req"), L.CheckString(2)
+	if strings.ContainsFunc(query, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' }) {
+		L.RaiseError("query %q: expected an encoded one, without blanks, #, control characters and what is not ASCII", query)
+	}
+	r.setURL(func(u *url.URL) { u.RawQuery = query })
+	return 0
+}
+
+// setURL changes the URL of the request, and what depends on it.
+func (r *Request) setURL(change func(*url.URL)) {
+	hr := r.http()
+	change(hr.URL)
+	hr.RequestURI = hr.URL.RequestURI()
+	r.query = nil
+}
+
+// reqSetMethod is req:set_method(method).
+func reqSetMethod(L *lua.LState) int {
+	r, method := of(L, "req"), L.CheckString(2)
+	if err := chiproxy.CheckMethod(method); err != nil {
+		L.RaiseError("%s", err)
+	}
+	r.http().Method = method
+	return 0
+}

@@ -1,0 +1,174 @@
+// Package request is what scripts see of a request: req, its headers, params, query and cookies, and res.
+//
+// All values are thin: a field is read from the request when a script asks for it, so that a decision costs what it
+// looks at and no more.
+package request
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// Request is one request as the functions of one tenant see it. It ends with the tenant's part in the request, and a
+// script that kept it gets an error from then on.
+type Request struct {
+	ex   *chiproxy.Exchange
+	body int64 // the largest body to buffer, in bytes
+
+	query  url.Values // parsed when first asked for, and dropped when it changes
+	store  *lua.LTable
+	out    *chiproxy.ResponseHooks // of the function that runs, once it asks for them
+	runs   Runner
+	guard  bool
+	status int
+	live   http.Header // of the response, while on_headers runs
+	sent   bool        // something was written by res
+	over   bool
+
+	strings [boxed]lua.LString // written once each, since scripts may keep them
+	used    int
+
+	// The userdata are parts of the request, so that one allocation makes them all.
+	req, res, params, headers, queries, cookies, outHeaders lua.LUserData
+}
+
+// New returns the view of a request. Bodies of more than the given number of bytes are not buffered.
+func New(ex *chiproxy.Exchange, runs Runner, body int64) *Request {
+	r := &Request{ex: ex, runs: runs, body: body}
+	for _, part := range []struct {
+		data *lua.LUserData
+		meta *lua.LTable
+	}{
+		{&r.req, reqType},
+		{&r.res, resType},
+		{&r.params, paramsType},
+		{&r.headers, headersType},
+		{&r.queries, queryType},
+		{&r.cookies, cookiesType},
+		{&r.outHeaders, outHeadersType},
+	} {
+		part.data.Value = r
+		part.data.Metatable = part.meta
+	}
+	return r
+}
+
+// Req returns the value that scripts know as req.
+func (r *Request) Req() lua.LValue { return &r.req }
+
+// Res returns the value that scripts know as res.
+func (r *Request) Res() lua.LValue { return &r.res }
+
+// Sent says whether the script has written a response, or a part of one.
+func (r *Request) Sent() bool { return r.sent }
+
+// Runner runs functions of the script after the one that runs now.
+type Runner interface {
+	// Later keeps the state of the script for a function that runs when the response leaves, and returns a function
+	// that calls it with its arguments and returns its first result.
+	Later(fn *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error)
+	// Done has a function called when the request is over.
+	Done(fn *lua.LFunction)
+}
+
+// Enter notes that a function begins. A guard may change nothing but req.ctx. It returns what Leave needs.
+func (r *Request) Enter(guard bool) (outer *chiproxy.ResponseHooks) {
+	outer = r.out
+	r.out, r.guard = nil, guard
+	return outer
+}
+
+// Leave notes that the function has ended, and returns the response hooks that it has set; nil for none.
+func (r *Request) Leave(outer *chiproxy.ResponseHooks) *chiproxy.ResponseHooks {
+	own := r.out
+	r.out, r.guard = outer, false
+	return own
+}
+
+// End makes every further use of the request an error, but that of req.ctx.
+func (r *Request) End() { r.ex = nil }
+
+// Forget makes the use of req.ctx an error, too.
+func (r *Request) Forget() { r.over = true }
+
+// of returns the request behind the first argument of a Go function. It raises an error if the argument is something
+// else, or if the request is over.
+func of(L *lua.LState, name string) *Request {
+	if data, ok := L.Get(1).(*lua.LUserData); ok {
+		if r, ok := data.Value.(*Request); ok {
+			if r.ex == nil {
+				L.RaiseError("%s is used after its request has ended; it must not be kept", name)
+			}
+			return r
+		}
+	}
+	L.RaiseError("%s:method(…) is called without %s; write a colon, not a dot", name, name)
+	return nil
+}
+
+// r is the Caddy request as it is now.
+func (r *Request) http() *http.Request { return r.ex.R }
+
+// changing raises an error where a function may only look.
+func (r *Request) changing(L *lua.LState, what string) {
+	if r.guard {
+		L.RaiseError("%s is used in a guard, which can change nothing but req.ctx", what)
+	}
+}
+
+// values returns the parsed query.
+func (r *Request) values() url.Values {
+	if r.query == nil {
+		r.query = r.http().URL.Query()
+	}
+	return r.query
+}
+
+// text is a string as a Lua value. The empty string needs no allocation.
+func text(s string) lua.LValue { return lua.LString(s) }
+
+// list returns values as a Lua list.
+func list(L *lua.LState, values []string) *lua.LTable {
+	t := L.CreateTable(len(values), 0)
+	for _, v := range values {
+		t.Append(text(v))
+	}
+	return t
+}
+
+// scalar returns a Lua string, number or boolean as text.
+func scalar(v lua.LValue) (string, error) {
+	switch v := v.(type) {
+	case lua.LString:
+		return string(v), nil
+	case lua.LNumber, lua.LBool:
+		return v.String(), nil
+	}
+	return "", fmt.Errorf("a %s is not a text; allowed are strings, numbers and booleans", v.Type())
+}
+
+// scalars returns what scalar does, for one value or a list of them. nil stands for none.
+func scalars(v lua.LValue) ([]string, error) {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		if v == lua.LNil {
+			return nil, nil
+		}
+		s, err := scalar(v)
+		return []string{s}, err
+	}
+	values := make([]string, 0, t.Len())
+	for i := 1; i <= t.Len(); i++ {
+		s, err := scalar(t.RawGetInt(i))
+		if err != nil {
+			return nil, fmt.Errorf("value %d: %w", i, err)
+		}
+		values = append(values, s)
+	}
+	return values, nil
+}

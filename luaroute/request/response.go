@@ -1,0 +1,279 @@
+package request
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// resMethods are the methods of res.
+var resMethods = changing("res", map[string]lua.LGFunction{
+	"write":      resWrite,
+	"flush":      resFlush,
+	"json":       resJSON,
+	"redirect":   resRedirect,
+	"cookie":     resCookie,
+	"on_headers": resOnHeaders,
+	"on_body":    resOnBody,
+	"on_done":    resOnDone,
+})
+
+// resField returns a field of res, or nil if there is none of that name.
+func resField(r *Request, _ *lua.LState, name string) lua.LValue {
+	switch name {
+	case "status":
+		return lua.LNumber(r.answerStatus())
+	case "headers":
+		return &r.outHeaders
+	}
+	return nil
+}
+
+// setResField assigns a field of res. It returns false if there is none of that name.
+func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
+	if name != "status" {
+		return false
+	}
+	r.unsent(L, "res.status")
+	r.status = CheckStatus(L, v)
+	return true
+}
+
+// answerStatus is the status that res:write sends.
+func (r *Request) answerStatus() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}
+
+// CheckStatus returns a Lua value as the status of a response, or raises an error.
+func CheckStatus(L *lua.LState, v lua.LValue) int {
+	n, ok := v.(lua.LNumber)
+	status := int(n)
+	if !ok || lua.LNumber(status) != n || status < 200 || status > 999 {
+		L.RaiseError("status %s: expected a whole number from 200 to 999", v.String())
+	}
+	return status
+}
+
+// hooks returns the response hooks of the function that runs.
+func (r *Request) hooks() *chiproxy.ResponseHooks {
+	if r.out == nil {
+		r.out = r.ex.ResponseHooks()
+	}
+	return r.out
+}
+
+// outHeadersGet returns what a script has assigned, or else what is there so far.
+func outHeadersGet(r *Request, name string) lua.LValue {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	if r.live != nil {
+		return r.first(r.live[name])
+	}
+	if r.out != nil {
+		if values, ok := r.out.Changes.Set[name]; ok {
+			return r.first(values)
+		}
+		if slices.Contains(r.out.Changes.Remove, name) {
+			return lua.LNil
+		}
+	}
+	return r.first(r.ex.W.Header()[name])
+}
+
+// outHeadersSet notes a header for the response: a value, a list of them, or nil for none.
+func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
+	r.unsent(L, "res.headers")
+	values := checkedValues(L, name, value)
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	if r.live != nil {
+		if delete(r.live, name); len(values) > 0 {
+			r.live[name] = values
+		}
+		return
+	}
+	changes := &r.hooks().Changes
+	delete(changes.Add, name)
+	changes.Remove = slices.DeleteFunc(changes.Remove, func(other string) bool { return other == name })
+	if len(values) == 0 {
+		delete(changes.Set, name)
+		changes.Remove = append(changes.Remove, name)
+		return
+	}
+	changes.Set[name] = values
+}
+
+func outHeadersAll(r *Request, yield func(name, value string)) {
+	header := r.live
+	if header == nil {
+		header = r.ex.W.Header().Clone()
+		if r.out != nil {
+			for _, name := range r.out.Changes.Remove {
+				delete(header, name)
+			}
+			maps.Copy(header, r.out.Changes.Set)
+		}
+	}
+	for name, values := range header {
+		if len(values) > 0 {
+			yield(name, values[0])
+		}
+	}
+}
+
+// unsent raises an error if the header has left.
+func (r *Request) unsent(L *lua.LState, what string) {
+	if r.live == nil && (r.sent || r.ex.Wrote()) {
+		L.RaiseError("%s is used after the response has begun", what)
+	}
+}
+
+// begin sends the header with a status, unless it has left.
+func (r *Request) begin(contentType string, status int) {
+	if r.sent || r.ex.Wrote() {
+		return
+	}
+	r.sent = true
+	header := r.ex.W.Header()
+	if _, ok := header["Content-Type"]; !ok && contentType != "" { // what a script has assigned replaces it
+		header["Content-Type"] = []string{contentType}
+	}
+	r.ex.W.WriteHeader(status)
+}
+
+// send writes a piece of the body.
+func (r *Request) send(L *lua.LState, contentType, body string) {
+	if r.live != nil {
+		L.RaiseError("a body is written in on_headers, where the response is that of the action")
+	}
+	if !r.sent && r.ex.Wrote() {
+		L.RaiseError("a body is written after next() has answered")
+	}
+	r.begin(contentType, r.answerStatus())
+	if body == "" {
+		return
+	}
+	if _, err := io.WriteString(r.ex.W, body); err != nil {
+		vm.Throw(L, err)
+	}
+}
+
+// resWrite is res:write(text).
+func resWrite(L *lua.LState) int {
+	r, body := of(L, "res"), L.CheckString(2)
+	r.send(L, "text/plain; charset=utf-8", body)
+	return 0
+}
+
+// resFlush is res:flush(): what was written goes to the client now.
+func resFlush(L *lua.LState) int {
+	r := of(L, "res")
+	r.begin("", r.answerStatus())
+	if err := http.NewResponseController(r.ex.W).Flush(); err != nil {
+		vm.Throw(L, err)
+	}
+	return 0
+}
+
+// resJSON is res:json(value).
+func resJSON(L *lua.LState) int {
+	r := of(L, "res")
+	r.unsent(L, "res:json")
+	body, err := luajson.Encode(L.CheckAny(2))
+	if err != nil {
+		vm.Throw(L, err)
+	}
+	r.send(L, "application/json", string(body))
+	return 0
+}
+
+// resRedirect is res:redirect(location, [status]).
+func resRedirect(L *lua.LState) int {
+	r := of(L, "res")
+	r.unsent(L, "res:redirect")
+	redirect := chiproxy.Redirect{Location: L.CheckString(2), Status: L.OptInt(3, http.StatusFound)}
+	if err := redirect.Check(); err != nil {
+		L.RaiseError("%s", err)
+	}
+	r.sent = true
+	if _, err := redirect.Do(r.ex); err != nil {
+		vm.Throw(L, err)
+	}
+	return 0
+}
+
+// resCookie is res:cookie{name=, value=, path=, domain=, max_age=, expires=, secure=, http_only=, same_site=}. max_age is
+// in seconds, expires a time in seconds since 1970; same_site is lax, strict or none.
+func resCookie(L *lua.LState) int {
+	r, fields := of(L, "res"), L.CheckTable(2)
+	r.unsent(L, "res:cookie")
+	cookie := &http.Cookie{}
+	fields.ForEach(func(k, v lua.LValue) {
+		if !setCookieField(cookie, k.String(), v) {
+			L.RaiseError("cookie: %s = %s; expected texts for name, value, path, domain and same_site (lax, strict or none), "+
+				"numbers for max_age and expires, true or false for secure and http_only", k.String(), v.String())
+		}
+	})
+	if err := cookie.Valid(); err != nil {
+		L.RaiseError("cookie: %s", strings.TrimPrefix(err.Error(), "http: "))
+	}
+	if r.live != nil {
+		r.live.Add("Set-Cookie", cookie.String())
+		return 0
+	}
+	changes := &r.hooks().Changes
+	changes.Add["Set-Cookie"] = append(changes.Add["Set-Cookie"], cookie.String())
+	return 0
+}
+
+func setCookieField(c *http.Cookie, name string, v lua.LValue) bool {
+	s, isText := v.(lua.LString)
+	n, isNumber := v.(lua.LNumber)
+	b, isBool := v.(lua.LBool)
+	switch name {
+	case "name":
+		c.Name = string(s)
+		return isText
+	case "value":
+		c.Value = string(s)
+		return isText
+	case "path":
+		c.Path = string(s)
+		return isText
+	case "domain":
+		c.Domain = string(s)
+		return isText
+	case "same_site":
+		mode, ok := map[string]http.SameSite{
+			"lax": http.SameSiteLaxMode, "strict": http.SameSiteStrictMode, "none": http.SameSiteNoneMode,
+		}[strings.ToLower(string(s))]
+		c.SameSite = mode
+		return ok
+	case "max_age":
+		if c.MaxAge = int(n); n <= 0 { // of net/http, where 0 means that there is none
+			c.MaxAge = -1
+		}
+		return isNumber
+	case "expires":
+		c.Expires = time.Unix(int64(n), 0)
+		return isNumber
+	case "secure":
+		c.Secure = bool(b)
+		return isBool
+	case "http_only":
+		c.HttpOnly = bool(b)
+		return isBool
+	}
+	return false
+}

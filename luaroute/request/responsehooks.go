@@ -1,0 +1,55 @@
+package request
+
+import (
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// resOnHeaders is res:on_headers(function(res) … end): it is called just before the header leaves, and may change the
+// status and the headers.
+func resOnHeaders(L *lua.LState) int {
+	r, fn := of(L, "res"), L.CheckFunction(2)
+	r.unsent(L, "res:on_headers")
+	call, hooks := r.runs.Later(fn), r.hooks()
+	hooks.OnHeader(func(status int) (int, error) {
+		was := r.status
+		r.status, r.live = status, hooks.Header()
+		_, err := call(r.Res())
+		status = r.status
+		r.status, r.live = was, nil
+		return status, err
+	})
+	return 0
+}
+
+// resOnBody is res:on_body(function(chunk, last) return chunk end): it is called with each piece of the body.
+func resOnBody(L *lua.LState) int {
+	r, fn := of(L, "res"), L.CheckFunction(2)
+	r.unsent(L, "res:on_body")
+	call := r.runs.Later(fn)
+	r.hooks().OnBody(func(piece []byte, last bool) ([]byte, error) {
+		v, err := call(lua.LString(piece), lua.LBool(last))
+		if err != nil {
+			return nil, err
+		}
+		switch v := v.(type) {
+		case lua.LString:
+			return []byte(v), nil
+		case lua.LNumber:
+			return []byte(v.String()), nil
+		case *lua.LNilType:
+			return nil, nil
+		}
+		return nil, fmt.Errorf("the function of res:on_body returned a %s; expected a text, or nil to send nothing", v.Type())
+	})
+	return 0
+}
+
+// resOnDone is res:on_done(function(info) … end): it is called when all is out. It must not use req and res any more, but
+// for req.ctx.
+func resOnDone(L *lua.LState) int {
+	r, fn := of(L, "res"), L.CheckFunction(2)
+	r.runs.Done(fn)
+	return 0
+}

@@ -1,0 +1,119 @@
+package request
+
+import (
+	"net/http"
+	"net/textproto"
+
+	lua "github.com/yuin/gopher-lua"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// hostHeader is the one header that net/http keeps elsewhere.
+const hostHeader = "Host"
+
+func paramsGet(r *Request, name string) lua.LValue {
+	if v, ok := r.ex.Param(name); ok {
+		return r.text(v)
+	}
+	return lua.LNil
+}
+
+func paramsAll(r *Request, yield func(name, value string)) {
+	for name, value := range r.ex.Params() {
+		yield(name, value)
+	}
+}
+
+func headersGet(r *Request, name string) lua.LValue {
+	return r.first(headerValues(r.http(), name))
+}
+
+// headerValues returns the values of a request header.
+func headerValues(r *http.Request, name string) []string {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	if name == hostHeader && r.Host != "" {
+		return []string{r.Host}
+	}
+	return r.Header[name]
+}
+
+func headersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
+	setHeader(r, L, name, checkedValues(L, name, value))
+}
+
+// setHeader replaces the values of a request header; without values it is removed.
+func setHeader(r *Request, L *lua.LState, name string, values []string) {
+	hr := r.http()
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	switch {
+	case name == hostHeader && len(values) == 1 && !httpguts.ValidHostHeader(values[0]):
+		L.RaiseError("the header Host is %q; expected a host, and perhaps a port", values[0])
+	case name == hostHeader && len(values) == 1:
+		hr.Host = values[0]
+	case name == hostHeader:
+		L.RaiseError("the header Host needs one value, found %d", len(values))
+	case len(values) == 0:
+		delete(hr.Header, name)
+	default:
+		hr.Header[name] = values
+	}
+}
+
+// checkedValues returns the values of a header, or raises an error if it must not be sent.
+func checkedValues(L *lua.LState, name string, value lua.LValue) []string {
+	values, err := scalars(value)
+	if err == nil && len(values) == 0 {
+		err = chiproxy.CheckHeader(name, "")
+	}
+	for _, v := range values {
+		if err == nil {
+			err = chiproxy.CheckHeader(name, v)
+		}
+	}
+	if err != nil {
+		L.RaiseError("header %q: %s", name, err)
+	}
+	return values
+}
+
+func headersAll(r *Request, yield func(name, value string)) {
+	hr := r.http()
+	if hr.Host != "" {
+		yield(hostHeader, hr.Host)
+	}
+	for name, values := range hr.Header {
+		if len(values) > 0 {
+			yield(name, values[0])
+		}
+	}
+}
+
+func queryGet(r *Request, name string) lua.LValue { return r.first(r.values()[name]) }
+
+func queryAll(r *Request, yield func(name, value string)) {
+	for name, values := range r.values() {
+		if len(values) > 0 {
+			yield(name, values[0])
+		}
+	}
+}
+
+func cookiesGet(r *Request, name string) lua.LValue {
+	cookie, err := r.http().Cookie(name)
+	if err != nil {
+		return lua.LNil
+	}
+	return r.text(cookie.Value)
+}
+
+func cookiesAll(r *Request, yield func(name, value string)) {
+	seen := map[string]bool{}
+	for _, cookie := range r.http().Cookies() {
+		if !seen[cookie.Name] {
+			seen[cookie.Name] = true
+			yield(cookie.Name, cookie.Value)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+// Package simulate asks a table about requests that nobody has sent.
+package simulate
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+)
+
+// defaultHost is the host of a request that names none.
+const defaultHost = "localhost"
+
+// Check compares what scripts expect of a table with what it does. The error names the script and line of the first
+// expectation that is not met.
+func Check(table *chiproxy.Table, expectations []declare.Expectation) error {
+	for _, e := range expectations {
+		r, err := newRequest(e.Request)
+		if err != nil {
+			return e.Origin.Errorf("expect: %w", err)
+		}
+		d := table.Rehearse(r)
+		if wrong := differences(e.Outcome, d); len(wrong) > 0 {
+			return e.Origin.Errorf("expect: %s %s: %s%s", r.Method, e.Request.Path, strings.Join(wrong, ", "), because(d))
+		}
+	}
+	return nil
+}
+
+// newRequest makes the request that a script describes.
+func newRequest(d declare.Request) (*http.Request, error) {
+	method := d.Method
+	if method == "" {
+		method = http.MethodGet
+	}
+	if err := chiproxy.CheckMethod(method); err != nil {
+		return nil, err
+	}
+	u, err := url.ParseRequestURI(d.Path)
+	if err != nil {
+		return nil, fmt.Errorf("path %q: %w", d.Path, err)
+	}
+	r, err := http.NewRequest(method, "http://"+defaultHost+"/", strings.NewReader(d.Body))
+	if err != nil {
+		return nil, err
+	}
+	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
+	r.RequestURI, r.Host, r.RemoteAddr = d.Path, d.Host, d.RemoteAddr
+	if r.Host == "" {
+		r.Host = defaultHost
+	}
+	if r.RemoteAddr == "" {
+		r.RemoteAddr = "127.0.0.1:0"
+	} else if !strings.Contains(r.RemoteAddr, ":") {
+		r.RemoteAddr += ":0"
+	}
+	if d.Headers != nil {
+		r.Header = d.Headers.Clone()
+	}
+	if host := r.Header.Get("Host"); host != "" && d.Host == "" {
+		r.Host = host
+		r.Header.Del("Host")
+	}
+	return r, nil
+}
+
+// differences says where a decision is not the outcome that was expected.
+func differences(want declare.Outcome, got chiproxy.Decision) []string {
+	var wrong []string
+	text := func(name string, want *string, got string) {
+		if want != nil && *want != got {
+			wrong = append(wrong, fmt.Sprintf("%s is %s, expected %s", name, quoted(got), quoted(*want)))
+		}
+	}
+	text("tenant", want.Tenant, got.Tenant)
+	text("route", want.Route, got.Route)
+	text("pattern", want.Pattern, got.Pattern)
+	text("pool", want.Pool, got.Pool)
+	if want.Status != 0 && want.Status != got.Status {
+		wrong = append(wrong, fmt.Sprintf("status is %s, expected %d", statusOf(got), want.Status))
+	}
+	if want.Next != nil && *want.Next != got.Next {
+		wrong = append(wrong, fmt.Sprintf("next is %v, expected %v", got.Next, *want.Next))
+	}
+	for _, name := range slices.Sorted(maps.Keys(want.Params)) {
+		value, ok := got.Params[name]
+		switch {
+		case !ok:
+			wrong = append(wrong, fmt.Sprintf("there is no param %s, expected %q", name, want.Params[name]))
+		case value != want.Params[name]:
+			wrong = append(wrong, fmt.Sprintf("param %s is %q, expected %q", name, value, want.Params[name]))
+		}
+	}
+	return wrong
+}
+
+func quoted(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+func statusOf(d chiproxy.Decision) string {
+	if d.Status == 0 {
+		return "the upstream's"
+	}
+	return fmt.Sprint(d.Status)
+}
+
+// because adds what the request came to, where that helps to see why.
+func because(d chiproxy.Decision) string {
+	switch {
+	case d.Err != nil:
+		return fmt.Sprintf(" (it ended with: %s)", d.Err)
+	case d.Origin.Line != 0:
+		return fmt.Sprintf(" (the route at %s took it)", d.Origin)
+	case d.Next:
+		return " (no route took it)"
+	}
+	return ""
+}

@@ -1,0 +1,236 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+func init() {
+	caddy.RegisterModule(File{})
+}
+
+// maxFile is the largest script or data file that is read, in bytes.
+const maxFile = 16 << 20
+
+// File is scripts in files. Modules are looked for beside the script that requires them, beside the scripts of the
+// source, and in the folders of `path`: `require("auth.tokens")` finds `auth/tokens.lua` or
+// `auth/tokens/init.lua`.
+type File struct {
+	// Files, or globs of them; those of a glob are sorted by name. Relative names start at the working directory. A
+	// name or glob that finds nothing is an error.
+	Files []string `json:"scripts,omitempty"`
+
+	// More folders to find modules in.
+	Path []string `json:"path,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (File) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "luaroute.sources.file",
+		New: func() caddy.Module { return new(File) },
+	}
+}
+
+// Validate refuses a source without files.
+func (s *File) Validate() error {
+	if len(s.Files) == 0 {
+		return errors.New(`a file source needs "scripts": names or globs of files`)
+	}
+	return nil
+}
+
+// Scripts reads the files.
+func (s *File) Scripts(context.Context) ([]Script, error) {
+	var all []Script
+	for _, pattern := range s.Files {
+		names, err := expand(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			code, err := read(name)
+			if err != nil {
+				return nil, fmt.Errorf("script %s: %w", name, err)
+			}
+			all = append(all, Script{Name: name, Code: code})
+		}
+	}
+	return all, nil
+}
+
+// expand returns the files a name or glob stands for.
+func expand(pattern string) ([]string, error) {
+	if _, err := os.Stat(pattern); err == nil || !strings.ContainsAny(pattern, `*?[`) {
+		return []string{pattern}, nil
+	}
+	names, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("script %q is not a glob: %w", pattern, err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("script %q: no file matches", pattern)
+	}
+	slices.Sort(names) // filepath.Glob sorts folder by folder
+	return names, nil
+}
+
+// Module reads a module's file.
+func (s *File) Module(_ context.Context, from, name string) (*Script, error) {
+	relative := filepath.FromSlash(modulePath(name))
+	for _, folder := range s.folders(from) {
+		for _, file := range []string{relative + ".lua", filepath.Join(relative, "init.lua")} {
+			file = filepath.Join(folder, file)
+			code, err := read(file)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return nil, fmt.Errorf("module %s: %w", file, err)
+			}
+			return &Script{Name: file, Code: code}, nil
+		}
+	}
+	return nil, nil
+}
+
+// Data reads a file beside a script.
+func (s *File) Data(_ context.Context, from, name string) ([]byte, error) {
+	if !s.holds(from) {
+		return nil, nil
+	}
+	name = filepath.Join(filepath.Dir(from), filepath.FromSlash(name))
+	data, err := read(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("file %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// folders returns where the modules of a script may be, the nearest first.
+func (s *File) folders(from string) []string {
+	folders := s.own()
+	if near := filepath.Dir(from); s.holds(from) {
+		folders = slices.Insert(folders, 0, near)
+	}
+	return folders
+}
+
+// own returns the folders of the scripts, and those of Path.
+func (s *File) own() []string {
+	var folders []string
+	add := func(folder string) {
+		if !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
+		}
+	}
+	for _, pattern := range s.Files {
+		names, err := expand(pattern)
+		if err != nil {
+			continue // Scripts reports it
+		}
+		for _, name := range names {
+			add(filepath.Dir(name))
+		}
+	}
+	for _, folder := range s.Path {
+		add(filepath.Clean(folder))
+	}
+	return folders
+}
+
+// holds says whether a script is in or below one of the folders. The scripts of other sources are nowhere: their names are no
+// paths, and there is nothing beside them.
+func (s *File) holds(script string) bool {
+	return slices.ContainsFunc(s.own(), func(folder string) bool {
+		relative, err := filepath.Rel(folder, filepath.Dir(script))
+		return err == nil && filepath.IsLocal(relative)
+	})
+}
+
+// read reads a file of scripts, which must be a regular one of moderate size.
+func read(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if info.IsDir() {
+		return nil, errors.New("it is a folder; for the scripts in it, write " + filepath.Join(name, "*.lua"))
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
+		return nil, errors.New("it is not a regular file")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer f.Close()
+	code, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if len(code) > maxFile {
+		return nil, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	return code, nil
+}
+
+// reason drops the name from an error of a file, because the caller says it.
+func reason(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
+
+// UnmarshalCaddyfile reads the source:
+//
+//	source file [<file or glob>...] {
+//		script <file or glob>...
+//		path   <folder>...
+//	}
+func (s *File) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next()
+	s.Files = append(s.Files, d.RemainingArgs()...)
+	for d.NextBlock(0) {
+		var list *[]string
+		switch d.Val() {
+		case "script":
+			list = &s.Files
+		case "path":
+			list = &s.Path
+		default:
+			return d.Errf("unknown subdirective %q of source file: expected script or path", d.Val())
+		}
+		args := d.RemainingArgs()
+		if len(args) == 0 {
+			return d.ArgErr()
+		}
+		*list = append(*list, args...)
+	}
+	if len(s.Files) == 0 {
+		return d.Err("source file needs a script: a file or a glob")
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ DataSource            = (*File)(nil)
+	_ caddy.Validator       = (*File)(nil)
+	_ caddyfile.Unmarshaler = (*File)(nil)
+)

@@ -1,0 +1,229 @@
+package vm
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+const (
+	// maxChunk is the size of the largest text that load and loadstring compile, in bytes.
+	maxChunk = 64 << 10
+	// maxResults is how many values unpack and string.byte may return.
+	maxResults = 8000
+)
+
+// baseLibrary is the part of the base library that gopher-lua has otherwise, or not well enough.
+var baseLibrary = map[string]lua.LGFunction{
+	"error":        baseError,
+	"ipairs":       baseIpairs,
+	"load":         baseLoad,
+	"loadstring":   baseLoadString,
+	"next":         baseNext,
+	"pairs":        basePairs,
+	"pcall":        basePCall,
+	"print":        basePrint,
+	"rawget":       baseRawGet,
+	"rawset":       baseRawSet,
+	"require":      baseRequire,
+	"setmetatable": baseSetMetatable,
+	"tonumber":     baseToNumber,
+	"unpack":       baseUnpack,
+	"xpcall":       baseXPCall,
+}
+
+// basePrint logs its arguments, separated by tabs.
+func basePrint(L *lua.LState) int {
+	words := make([]string, L.GetTop())
+	for i := range words {
+		words[i] = L.ToStringMeta(L.Get(i + 1)).String()
+	}
+	if s := Of(L); s != nil {
+		s.Logger().Info(strings.Join(words, "\t"), zap.String("script", Where(L)))
+	}
+	return 0
+}
+
+// baseError is error. The error may be any value; a text gets the place of the function at the level.
+func baseError(L *lua.LState) int {
+	object, level := L.Get(1), optInt(L, 2, 1)
+	if lua.LVCanConvToString(object) && level > 0 {
+		if where := L.Where(level); strings.HasSuffix(where, ":") && !strings.HasPrefix(where, "[G]") {
+			object = lua.LString(where + " " + object.String())
+		}
+	}
+	L.Error(object, 0)
+	return 0
+}
+
+var (
+	nextFunction   = GoFunc(baseNext)
+	ipairsFunction = GoFunc(ipairsNext)
+)
+
+func baseNext(L *lua.LState) int {
+	table := unsealed(L, L.CheckTable(1))
+	key, value := table.Next(L.Get(2))
+	for key == lua.LString(script.GlobalsName) || key == lua.LString(script.ConcatName) {
+		key, value = table.Next(key)
+	}
+	L.Push(key)
+	if key == lua.LNil {
+		return 1
+	}
+	L.Push(value)
+	return 2
+}
+
+// basePairs is pairs. Userdata that read like tables, such as req.headers, bring a __pairs.
+func basePairs(L *lua.LState) int {
+	if data, ok := L.Get(1).(*lua.LUserData); ok {
+		if fn, ok := L.GetMetaField(data, "__pairs").(*lua.LFunction); ok {
+			L.Push(fn)
+			L.Push(data)
+			L.Call(1, 3)
+			return 3
+		}
+	}
+	table := L.CheckTable(1)
+	L.Push(nextFunction)
+	L.Push(table)
+	L.Push(lua.LNil)
+	return 3
+}
+
+func baseIpairs(L *lua.LState) int {
+	table := L.CheckTable(1)
+	L.Push(ipairsFunction)
+	L.Push(table)
+	L.Push(lua.LNumber(0))
+	return 3
+}
+
+func ipairsNext(L *lua.LState) int {
+	i := L.CheckInt(2) + 1
+	value := L.CheckTable(1).RawGetInt(i)
+	if value == lua.LNil {
+		return 0
+	}
+	L.Push(lua.LNumber(i))
+	L.Push(value)
+	return 2
+}
+
+func baseRawGet(L *lua.LState) int {
+	table := L.CheckTable(1)
+	if sealed, _ := sealOf(table); sealed != nil && sealed.name == globals {
+		L.Push(L.GetTable(table, L.CheckAny(2))) // a global may not be copied yet
+		return 1
+	}
+	L.Push(unsealed(L, table).RawGet(L.CheckAny(2)))
+	return 1
+}
+
+func baseRawSet(L *lua.LState) int {
+	table, key, value := L.CheckTable(1), L.CheckAny(2), L.CheckAny(3)
+	L.SetTop(1)
+	if sealed, _ := sealOf(table); sealed != nil {
+		assign(L, table, key, value)
+		return 1
+	}
+	L.RawSet(table, key, value)
+	return 1
+}
+
+// baseSetMetatable is setmetatable for tables only: the metatable of strings belongs to all scripts of a state.
+func baseSetMetatable(L *lua.LState) int {
+	table := L.CheckTable(1)
+	L.CheckTypes(2, lua.LTNil, lua.LTTable)
+	if own, ok := table.Metatable.(*lua.LTable); ok && own.RawGetString("__metatable") != lua.LNil {
+		L.RaiseError("cannot change a protected metatable")
+	}
+	table.Metatable = L.Get(2)
+	L.SetTop(1)
+	return 1
+}
+
+func baseToNumber(L *lua.LState) int {
+	base := L.OptInt(2, 10)
+	if base < 2 || base > 36 {
+		L.ArgError(2, "base out of range")
+	}
+	switch v := L.CheckAny(1).(type) {
+	case lua.LNumber:
+		if base == 10 {
+			L.Push(v)
+			return 1
+		}
+		L.Push(parseNumber(v.String(), base))
+	case lua.LString:
+		L.Push(parseNumber(string(v), base))
+	default:
+		L.Push(lua.LNil)
+	}
+	return 1
+}
+
+func baseUnpack(L *lua.LState) int {
+	table := L.CheckTable(1)
+	from, to := L.OptInt(2, 1), L.OptInt(3, table.Len())
+	if from > to {
+		return 0
+	}
+	if uint(to)-uint(from) >= maxResults {
+		L.RaiseError("too many results to unpack; allowed are %d", maxResults)
+	}
+	for i := from; ; i++ { // to may be the largest integer
+		L.Push(table.RawGetInt(i))
+		if i == to {
+			break
+		}
+	}
+	return to - from + 1
+}
+
+func baseLoadString(L *lua.LState) int {
+	return compileChunk(L, L.CheckString(1), L.OptString(2, "=(loadstring)"))
+}
+
+// baseLoad is load: it takes a function that returns the pieces of a text.
+func baseLoad(L *lua.LState) int {
+	reader := L.CheckFunction(1)
+	name := L.OptString(2, "=(load)")
+	var text strings.Builder
+	for text.Len() <= maxChunk {
+		L.Push(reader)
+		L.Call(0, 1)
+		piece := L.Get(-1)
+		L.Pop(1)
+		if piece == lua.LNil || piece == lua.LString("") {
+			break
+		}
+		if !lua.LVCanConvToString(piece) {
+			L.RaiseError("the reader of load must return a string, not a %s value", piece.Type())
+		}
+		text.WriteString(piece.String())
+	}
+	return compileChunk(L, text.String(), name)
+}
+
+// compileChunk leaves a function, or nil and an error.
+func compileChunk(L *lua.LState, text, name string) int {
+	if len(text) > maxChunk {
+		L.Push(lua.LNil)
+		L.Push(lua.LString("the text is too large to load; allowed are 64 KiB"))
+		return 2
+	}
+	Spend(L, len(text)) // some 50 ns for each byte
+	program, err := script.Compile(strings.TrimLeft(name, "=@"), []byte(text))
+	if err != nil {
+		L.Push(lua.LNil)
+		L.Push(lua.LString(err.Error()))
+		return 2
+	}
+	L.Push(L.NewFunctionFromProto(program.Proto))
+	return 1
+}

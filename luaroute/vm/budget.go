@@ -1,0 +1,143 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// ErrBudget says that a script used up what it was given.
+var ErrBudget = errors.New("the budget of the script is used up")
+
+const (
+	// quantum is the number of steps between two looks at the clock. A step is one instruction, some 50 ns.
+	quantum = 1000
+	// slowest is the most time that one step counts for. A machine that is busy with other things makes steps longer;
+	// the script is not to blame for that, and a call of few steps can never end by the clock.
+	slowest = time.Microsecond
+	// maxThreads is how many coroutines one request or load may make.
+	maxThreads = 1000
+	// maxResumes is how deep coroutines may resume one another. Each level takes a piece of the Go stack.
+	maxResumes = 100
+)
+
+// Budget counts what a state uses. It is the context of all its Lua threads: gopher-lua asks Done before every
+// instruction, and that is where the budget counts. It is for the goroutine that runs the state only;
+// Go code that waits uses the context that State.Wait hands it.
+type Budget struct {
+	state  *State
+	parent context.Context
+	limits Limits
+
+	left    int           // steps until the next look at the clock
+	size    int           // what left was at the last look
+	spent   time.Duration // of limits.CPU
+	waited  time.Duration // of limits.Wall
+	looked  time.Time     // the last look of the call that runs; zero before its first
+	ended   error         // why nothing may run any more
+	threads int
+	resumes int
+}
+
+var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
+
+// arm starts a new budget.
+func (b *Budget) arm(parent context.Context, limits Limits) {
+	*b = Budget{state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, ended: b.ended}
+}
+
+// Done counts one step. It returns a closed channel when the budget has ended, and else nil, which never is ready.
+func (b *Budget) Done() <-chan struct{} {
+	if b.left--; b.left >= 0 {
+		return nil
+	}
+	return b.look()
+}
+
+// look takes the time, and asks whether anybody still waits for the result.
+func (b *Budget) look() <-chan struct{} {
+	if L := b.state.L.G.CurrentThread; L != nil {
+		forgetTailCalls(L)
+	}
+	if b.ended == nil {
+		b.count()
+	}
+	if b.ended == nil && b.spent >= b.limits.CPU {
+		b.end(fmt.Errorf("%w: it ran for more than %v", ErrBudget, b.limits.CPU))
+	}
+	if b.ended == nil && b.parent.Err() != nil {
+		b.end(context.Cause(b.parent))
+	}
+	if b.ended != nil {
+		b.left = 0
+		return ended
+	}
+	return nil
+}
+
+// count adds the time since the last look.
+func (b *Budget) count() {
+	now := time.Now()
+	if !b.looked.IsZero() {
+		b.spent += min(now.Sub(b.looked), time.Duration(b.size-b.left)*slowest)
+	}
+	b.looked, b.left, b.size = now, quantum, quantum
+}
+
+// pause forgets the time of the last look, because the call ends here.
+func (b *Budget) pause() {
+	if b.looked.IsZero() {
+		return
+	}
+	left := b.left
+	b.count()
+	b.looked, b.left, b.size = time.Time{}, left, left
+}
+
+// end says that nothing may run any more, for good: the state is broken. The first reason counts.
+func (b *Budget) end(why error) {
+	if b.ended == nil {
+		b.ended = why
+	}
+	b.left = 0
+}
+
+// Err returns why the budget has ended, or nil.
+func (b *Budget) Err() error { return b.ended }
+
+// Value returns the value of the context that the state was armed with.
+func (b *Budget) Value(key any) any { return b.parent.Value(key) }
+
+// Deadline returns no deadline: time counts only while Lua runs.
+func (b *Budget) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Spend counts the work of a Go function as steps: some 50 ns each, or 64 bytes copied. It does not return if the budget
+// ends with that.
+func Spend(L *lua.LState, steps int) {
+	b, ok := L.Context().(*Budget)
+	if !ok {
+		return
+	}
+	if b.left -= steps; b.left < 0 && b.look() != nil {
+		L.RaiseError("%s", b.ended.Error())
+	}
+}
+
+// Wait runs a function that waits. The context is done when the time for waiting is over, or when nobody waits
+// for the request any more; then the budget ends.
+func (s *State) Wait(wait func(ctx context.Context) error) error {
+	b := &s.budget
+	over := fmt.Errorf("%w: it waited for more than %v", ErrBudget, b.limits.Wall)
+	ctx, cancel := context.WithTimeoutCause(b.parent, b.limits.Wall-b.waited, over)
+	defer cancel()
+	start := time.Now()
+	err := wait(ctx)
+	b.waited += time.Since(start)
+	if ctx.Err() != nil {
+		b.end(context.Cause(ctx))
+	}
+	return err
+}

@@ -1,0 +1,79 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+// globals is the name that scripts have for the table of globals.
+const globals = "_G"
+
+// Ref is a function that a builder keeps. It is good for all states of the builder's image. The zero Ref is no function.
+type Ref int32
+
+// Builder is the state in which scripts run once.
+type Builder struct {
+	state  *State
+	kept   []*lua.LFunction
+	refs   map[*lua.LFunction]Ref
+	shared map[lua.LValue]bool
+	strs   *lua.LTable // the metatable of strings
+}
+
+// NewBuilder returns a builder whose state has the standard libraries and the globals of the options.
+func NewBuilder(o Options) *Builder {
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	b := &Builder{refs: map[*lua.LFunction]Ref{}, shared: map[lua.LValue]bool{}}
+	b.state = newState(&o)
+	b.state.builder = b
+	b.state.modules.loaded = map[string]lua.LValue{}
+	b.state.Arm(o.Load.or(DefaultLoadLimits), context.Background())
+	b.openStandard()
+	for name, value := range o.Globals {
+		b.state.env.RawSetString(name, value)
+	}
+	return b
+}
+
+// State returns the state that loads. Arm it to end a load with a context.
+func (b *Builder) State() *State { return b.state }
+
+// Run runs a program. A panic of Go code in it becomes an error: a load must not take the process down.
+func (b *Builder) Run(p *script.Program) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = &script.Error{Script: p.Name, Message: fmt.Sprintf("panic: %v", r), Trace: b.state.trace()}
+		}
+	}()
+	return b.state.Call(b.state.L.NewFunctionFromProto(p.Proto), 0)
+}
+
+// Keep notes a function that requests will call.
+func (b *Builder) Keep(fn *lua.LFunction) Ref {
+	if ref, ok := b.refs[fn]; ok {
+		return ref
+	}
+	b.kept = append(b.kept, fn)
+	ref := Ref(len(b.kept))
+	b.refs[fn] = ref
+	return ref
+}
+
+// Share says that a value never changes and that all states may use it as it is, such as the metatable of a type of
+// userdata. It must reach nothing but Go functions and values that are shared too.
+func (b *Builder) Share(v lua.LValue) { b.shared[v] = true }
+
+// trace returns where Go code panicked.
+func (s *State) trace() string {
+	if p, ok := s.budget.ended.(*panicError); ok {
+		return string(p.stack)
+	}
+	return ""
+}

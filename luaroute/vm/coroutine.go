@@ -1,0 +1,120 @@
+package vm
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// coroutineLibrary is gopher-lua's coroutine library with the budget handed on to every coroutine. Left alone, a
+// coroutine would get a context of its own, and a goroutine with it.
+var coroutineLibrary = map[string]lua.LGFunction{
+	"create":  coroutineCreate,
+	"resume":  coroutineResume,
+	"running": native[lua.CoroutineLibName]["running"],
+	"status":  native[lua.CoroutineLibName]["status"],
+	"wrap":    coroutineWrap,
+	"yield":   coroutineYield,
+}
+
+func coroutineCreate(L *lua.LState) int {
+	L.CheckFunction(1)
+	return newThread(L, native[lua.CoroutineLibName]["create"], func(v lua.LValue) *lua.LState {
+		return v.(*lua.LState)
+	})
+}
+
+func coroutineWrap(L *lua.LState) int {
+	L.CheckFunction(1)
+	newThread(L, native[lua.CoroutineLibName]["wrap"], threadOfWrap)
+	wrap := L.Get(-1).(*lua.LFunction)
+	wrap.GFunction = wrappedResume
+	return 1
+}
+
+// threadOfWrap returns the coroutine in a function that coroutine.wrap made.
+func threadOfWrap(v lua.LValue) *lua.LState {
+	return v.(*lua.LFunction).Upvalues[0].Value().(*lua.LState)
+}
+
+// newThread makes a coroutine and gives it the budget of this thread.
+func newThread(L *lua.LState, create lua.LGFunction, thread func(lua.LValue) *lua.LState) int {
+	b := L.Context().(*Budget)
+	if b.threads++; b.threads > maxThreads {
+		L.RaiseError("too many coroutines; allowed are %d for one request or load", maxThreads)
+	}
+	Spend(L, 100) // a coroutine has registers and frames of its own
+	L.RemoveContext()
+	n := create(L)
+	L.SetContext(b)
+	thread(L.Get(-1)).SetContext(b)
+	return n
+}
+
+func coroutineResume(L *lua.LState) int {
+	L.CheckThread(1)
+	leave := enter(L)
+	n := native[lua.CoroutineLibName]["resume"](L)
+	leave()
+	rethrow(L, nil)
+	return n
+}
+
+var (
+	nativeWrapped = wrappedBy(native[lua.CoroutineLibName]["wrap"])
+	wrappedResume = protect(resumeWrapped)
+)
+
+// wrappedBy returns the Go function behind the functions that coroutine.wrap returns.
+func wrappedBy(wrap lua.LGFunction) lua.LGFunction {
+	L := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	L.Push(L.NewFunction(wrap))
+	L.Push(L.NewFunction(func(*lua.LState) int { return 0 }))
+	L.Call(1, 1)
+	return L.Get(-1).(*lua.LFunction).GFunction
+}
+
+// resumeWrapped resumes the coroutine of a wrap. After an error gopher-lua leaves that coroutine as the running one, so
+// that the next resume of any coroutine would be refused; that is put right here.
+func resumeWrapped(L *lua.LState) int {
+	thread, ok := L.Get(lua.UpvalueIndex(1)).(*lua.LState)
+	if !ok {
+		L.RaiseError("not a coroutine")
+	}
+	leave := enter(L)
+	fails := !thread.Dead && L.G.CurrentThread != thread // else it is only refused
+	defer func() {
+		leave()
+		if fails {
+			thread.Parent, thread.Dead = nil, true
+			L.G.CurrentThread = L
+		}
+	}()
+	n := nativeWrapped(L)
+	fails = false
+	return n
+}
+
+// enter counts how deep coroutines resume one another.
+func enter(L *lua.LState) (leave func()) {
+	b := L.Context().(*Budget)
+	if b.resumes >= maxResumes {
+		L.RaiseError("coroutines resume one another too deeply; allowed are %d levels", maxResumes)
+	}
+	b.resumes++
+	return func() { b.resumes-- }
+}
+
+// coroutineYield refuses to yield out of a Go function, such as pcall or the callback of gsub: gopher-lua would go on
+// after it as if the coroutine had returned.
+func coroutineYield(L *lua.LState) int {
+	for level := 1; ; level++ {
+		at, ok := L.GetStack(level)
+		if !ok {
+			break
+		}
+		if fn, err := L.GetInfo("f", at, lua.LNil); err == nil && fn.(*lua.LFunction).IsG {
+			L.RaiseError("attempt to yield across a call of a Go function, such as pcall")
+		}
+	}
+	return -1
+}

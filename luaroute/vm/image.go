@@ -1,0 +1,125 @@
+package vm
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Image is what a builder left: the world that states are copied from. It is never changed and may be used by any number
+// of goroutines.
+type Image struct {
+	builder *Builder
+	// Metatables of tables in a copy that fetch from the builder what is read for the first time.
+	env, registry *lua.LTable
+}
+
+func newImage(b *Builder) *Image {
+	i := &Image{builder: b}
+	if sealed, _ := sealOf(b.strs.RawGetString("__index")); !sealed.private {
+		b.shared[b.strs] = true
+	}
+	i.env = i.fetching(b.state.env)
+	i.registry = i.fetching(b.state.L.G.Registry)
+	return i
+}
+
+// Empty says that no function was kept, so that no state is ever needed.
+func (i *Image) Empty() bool { return len(i.builder.kept) == 0 }
+
+// NewState returns a state with a copy of the image, in which nothing is copied yet. It is armed with the default limits.
+func (i *Image) NewState() *State {
+	b := i.builder
+	s := newState(b.state.options)
+	s.copier = copier{
+		image:  i,
+		values: make(map[lua.LValue]lua.LValue, 16),
+		cells:  make(map[*lua.Upvalue]*lua.Upvalue, 8),
+	}
+	s.copier.values[b.state.env] = s.env
+	s.env.Metatable = i.env
+	s.L.G.Registry.Metatable = i.registry
+	if strs, err := s.copier.copy(b.strs); err == nil {
+		s.L.SetMetatable(lua.LString(""), strs)
+	}
+	s.Arm(DefaultLimits, context.Background())
+	return s
+}
+
+// shared says that a value of the builder is used by all states as it is.
+func (i *Image) shared(v lua.LValue) bool {
+	if i.builder.shared[v] {
+		return true
+	}
+	switch v := v.(type) {
+	case *lua.LUserData:
+		_, ok := v.Value.(Immutable)
+		return ok
+	case *lua.LFunction:
+		return v.IsG && len(v.Upvalues) == 0
+	case *lua.LTable:
+		sealed, _ := sealOf(v)
+		return sealed != nil && !sealed.private
+	}
+	return false
+}
+
+// fetching returns a metatable for the copy of a table whose fields are copied one by one.
+func (i *Image) fetching(from *lua.LTable) *lua.LTable {
+	meta := newTable(0, 1)
+	meta.RawSetString("__index", GoFunc(func(L *lua.LState) int {
+		v, err := Of(L).fetch(from, L.CheckTable(1), L.Get(2))
+		if err != nil {
+			L.RaiseError("%q: %s", L.Get(2).String(), err)
+		}
+		L.Push(v)
+		return 1
+	}))
+	return meta
+}
+
+// fetch copies one field of a table of the builder.
+func (s *State) fetch(from, to *lua.LTable, key lua.LValue) (lua.LValue, error) {
+	v := from.RawGet(key)
+	if v == lua.LNil {
+		return v, nil
+	}
+	v, err := s.copier.copy(v)
+	if err != nil {
+		return lua.LNil, err
+	}
+	to.RawSet(key, v)
+	return v, nil
+}
+
+// completeGlobals copies all globals, for a script that wants to list them.
+func (s *State) completeGlobals() {
+	if s.Loading() {
+		return
+	}
+	from := s.copier.image.builder.state.env
+	for k, _ := from.Next(lua.LNil); k != lua.LNil; k, _ = from.Next(k) {
+		if s.env.RawGet(k) == lua.LNil {
+			_, _ = s.fetch(from, s.env, k) // one that can not be copied is not listed
+		}
+	}
+}
+
+// Func returns a kept function in this state, or nil for the zero Ref. It is copied when it is first asked for.
+func (s *State) Func(r Ref) *lua.LFunction {
+	if r == 0 {
+		return nil
+	}
+	if s.Loading() {
+		return s.builder.kept[r-1]
+	}
+	fn := s.copier.image.builder.kept[r-1]
+	if v, ok := s.copier.values[fn]; ok {
+		return v.(*lua.LFunction)
+	}
+	v, err := s.copier.copy(fn)
+	if err != nil {
+		panic(err) // Freeze has checked everything that the function reaches
+	}
+	return v.(*lua.LFunction)
+}

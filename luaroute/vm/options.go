@@ -1,0 +1,74 @@
+package vm
+
+import (
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+// Options is what a builder and the states copied from it have in common.
+type Options struct {
+	// Logger gets what scripts print. Default: nothing is logged.
+	Logger *zap.Logger
+	// Libraries are found by require under their names.
+	Libraries map[string]Library
+	// Modules finds the Lua modules that require loads. Default: there are none.
+	Modules ModuleSource
+	// Globals are set before the first script runs. Go functions in them must be stateless, as all Go functions: they
+	// find their state with Of.
+	Globals map[string]lua.LValue
+	// ScratchGlobals lets requests assign globals. They are forgotten when the state goes back to its pool. Default: such an
+	// assignment is an error.
+	ScratchGlobals bool
+	// Load limits the run of the scripts. Default: DefaultLoadLimits.
+	Load Limits
+}
+
+// Library is a library for scripts. Caddy modules in the namespace luaroute.libs implement it.
+type Library interface {
+	// Open returns what require returns: as a rule a new table of Go functions. They are shared by all states and
+	// must keep nothing between calls; Of gives them the state that calls. A table is sealed: scripts read it, but
+	// can not write it.
+	Open(L *lua.LState) lua.LValue
+}
+
+// LibraryFunc is a function that is a Library.
+type LibraryFunc func(L *lua.LState) lua.LValue
+
+// Open calls f.
+func (f LibraryFunc) Open(L *lua.LState) lua.LValue { return f(L) }
+
+// ModuleSource finds Lua modules.
+type ModuleSource interface {
+	// Module returns the module that the script named from calls name. No program and no error says that there is
+	// none.
+	Module(from, name string) (*script.Program, error)
+}
+
+// Limits is what one request, or one load, may use of a state.
+type Limits struct {
+	// CPU is the time that Lua may run.
+	CPU time.Duration
+	// Wall is the time that library calls may wait.
+	Wall time.Duration
+}
+
+// The limits where none are given.
+var (
+	DefaultLimits     = Limits{CPU: 100 * time.Millisecond, Wall: 30 * time.Second}
+	DefaultLoadLimits = Limits{CPU: 10 * time.Second, Wall: 30 * time.Second}
+)
+
+// or returns the limits with those that are missing taken from another.
+func (l Limits) or(other Limits) Limits {
+	if l.CPU <= 0 {
+		l.CPU = other.CPU
+	}
+	if l.Wall <= 0 {
+		l.Wall = other.Wall
+	}
+	return l
+}

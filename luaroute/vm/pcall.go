@@ -1,0 +1,115 @@
+package vm
+
+import (
+	"errors"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// pcall is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
+// protected call included, so that closures lose the locals they share with a running function (gopher-lua
+// 448). Here the chain of frames is cut at the caller while the call runs.
+func pcall(L *lua.LState, nargs, nret int) error {
+	frame := runningFrame(L)
+	if frame == nil {
+		return checked(L, L.PCall(nargs, nret, nil))
+	}
+	parent := parentOf(frame)
+	outer := *parent
+	*parent = nil
+	err := L.PCall(nargs, nret, nil)
+	*parent = outer
+	return checked(L, err)
+}
+
+// checked marks the state as broken if the error is a panic in the middle of gopher-lua.
+func checked(L *lua.LState, err error) error {
+	if err == nil {
+		return nil
+	}
+	s := Of(L)
+	api, ok := err.(*lua.ApiError)
+	if !ok || api.Type != lua.ApiErrorPanic || s == nil || s.budget.ended != nil {
+		return err
+	}
+	if api.Object == lua.LString(overflow) {
+		s.overflowed()
+	} else {
+		s.budget.end(err)
+	}
+	return err
+}
+
+// basePCall is pcall.
+func basePCall(L *lua.LState) int {
+	L.CheckAny(1)
+	return protectedCall(L, L.GetTop()-1, nil)
+}
+
+// baseXPCall is xpcall. The handler runs after the stack is unwound: there is no debug library that could tell.
+func baseXPCall(L *lua.LState) int {
+	L.CheckAny(1)
+	handler := L.CheckFunction(2)
+	L.SetTop(1)
+	return protectedCall(L, 0, handler)
+}
+
+// protectedCall calls what is first on the stack and leaves true and its results, or false and the error.
+func protectedCall(L *lua.LState, nargs int, handler *lua.LFunction) int {
+	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call").Type() != lua.LTFunction {
+		return failed(L, lua.LString("attempt to call a "+fn.Type().String()+" value"), handler)
+	}
+	fn, _ := L.Get(1).(*lua.LFunction)
+	err := pcall(L, nargs, lua.MultRet)
+	rethrow(L, err)
+	if err != nil {
+		object := errorObject(err)
+		if text, ok := object.(lua.LString); ok && fn != nil && fn.IsG { // the place of its caller, which is Go, is empty
+			object = lua.LString(strings.TrimPrefix(string(text), " "))
+		}
+		return failed(L, object, handler)
+	}
+	L.Insert(lua.LTrue, 1)
+	return L.GetTop()
+}
+
+// failed leaves false and an error, which goes through the handler if there is one.
+func failed(L *lua.LState, object lua.LValue, handler *lua.LFunction) int {
+	L.SetTop(0)
+	if handler == nil {
+		L.Push(lua.LFalse)
+		L.Push(object)
+		return 2
+	}
+	L.Push(handler)
+	L.Push(object)
+	err := pcall(L, 1, lua.MultRet)
+	rethrow(L, err)
+	if err != nil {
+		L.SetTop(0)
+		L.Push(errorObject(err))
+	}
+	L.Insert(lua.LFalse, 1)
+	return L.GetTop()
+}
+
+// rethrow goes on unwinding if the state has ended: no script can catch that.
+func rethrow(L *lua.LState, err error) {
+	s := Of(L)
+	if s == nil || s.budget.ended == nil {
+		return
+	}
+	if err != nil {
+		panic(err)
+	}
+	L.RaiseError("%s", s.budget.ended.Error())
+}
+
+func errorObject(err error) lua.LValue {
+	var api *lua.ApiError
+	if errors.As(err, &api) && api.Object != nil {
+		return api.Object
+	}
+	return lua.LString(err.Error())
+}

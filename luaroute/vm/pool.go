@@ -1,0 +1,203 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrBusy says that all states were in use for as long as a request may wait.
+var ErrBusy = errors.New("all states are busy")
+
+// ErrClosed says that a pool was closed.
+var ErrClosed = errors.New("the pool of states is closed")
+
+// idleFor is how long a state may be idle before it is let go.
+const idleFor = time.Minute
+
+// Pool keeps the states of an image for requests. It makes them on demand, hands out the one that was used last,
+// because its memory is warm, and lets go those that are idle.
+type Pool struct {
+	image *Image
+	max   int
+	queue time.Duration
+
+	mu      sync.Mutex
+	idle    []idleState // oldest first
+	size    int         // states in use and idle
+	waiting []chan *State
+	closed  bool
+	timer   *time.Timer // runs while states are idle
+}
+
+type idleState struct {
+	state *State
+	since time.Time
+}
+
+// Stats is what a pool holds.
+type Stats struct {
+	// Size is the number of states, in use or not.
+	Size int
+	// Idle is the number of those that are not in use.
+	Idle int
+	// Waiting is the number of requests that wait for one.
+	Waiting int
+}
+
+// NewPool returns a pool of at most max states. A request waits for one for at most queue.
+func NewPool(img *Image, max int, queue time.Duration) *Pool {
+	return &Pool{image: img, max: max, queue: queue}
+}
+
+// Get returns a state for one request. The caller gives it back with Put or Discard. At the limit it waits; the error then
+// is ErrBusy, or that of the context.
+func (p *Pool) Get(ctx context.Context) (*State, error) {
+	p.mu.Lock()
+	switch {
+	case p.closed:
+		p.mu.Unlock()
+		return nil, ErrClosed
+	case len(p.idle) > 0:
+		last := len(p.idle) - 1
+		s := p.idle[last].state
+		p.idle[last] = idleState{}
+		p.idle = p.idle[:last]
+		p.mu.Unlock()
+		return s, nil
+	case p.size < p.max:
+		p.size++
+		p.mu.Unlock()
+		return p.image.NewState(), nil
+	}
+	turn := make(chan *State, 1)
+	p.waiting = append(p.waiting, turn)
+	p.mu.Unlock()
+	return p.wait(ctx, turn)
+}
+
+// wait waits for a turn. A nil state says that the caller may make one.
+func (p *Pool) wait(ctx context.Context, turn chan *State) (*State, error) {
+	timer := time.NewTimer(p.queue)
+	defer timer.Stop()
+	err := ErrBusy
+	select {
+	case s, ok := <-turn:
+		return p.take(s, ok)
+	case <-timer.C:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
+	if p.leave(turn) {
+		return nil, err
+	}
+	s, ok := <-turn // its turn came at the same moment
+	return p.take(s, ok)
+}
+
+func (p *Pool) take(s *State, ok bool) (*State, error) {
+	switch {
+	case !ok:
+		return nil, ErrClosed
+	case s == nil:
+		return p.image.NewState(), nil
+	}
+	return s, nil
+}
+
+// leave takes a turn out of the queue. It returns false if it is not there any more.
+func (p *Pool) leave(turn chan *State) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, other := range p.waiting {
+		if other == turn {
+			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// Put gives a state back. One that is broken is let go.
+func (p *Pool) Put(s *State) {
+	if s.Broken() {
+		p.Discard(s)
+		return
+	}
+	s.rest()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		p.size--
+		return
+	}
+	if p.next(s) {
+		return
+	}
+	p.idle = append(p.idle, idleState{s, time.Now()})
+	if p.timer == nil {
+		p.timer = time.AfterFunc(idleFor, p.trim)
+	}
+}
+
+// Discard lets a state go instead of giving it back.
+func (p *Pool) Discard(*State) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || !p.next(nil) {
+		p.size--
+	}
+}
+
+// next hands a state, or the right to make one, to the request that waits longest.
+func (p *Pool) next(s *State) bool {
+	if len(p.waiting) == 0 {
+		return false
+	}
+	p.waiting[0] <- s
+	p.waiting = p.waiting[1:]
+	return true
+}
+
+// trim lets go what is idle for too long.
+func (p *Pool) trim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for n < len(p.idle) && time.Since(p.idle[n].since) >= idleFor {
+		n++
+	}
+	p.size -= n
+	p.idle = append([]idleState(nil), p.idle[n:]...)
+	p.timer = nil
+	if len(p.idle) > 0 && !p.closed {
+		p.timer = time.AfterFunc(idleFor-time.Since(p.idle[0].since), p.trim)
+	}
+}
+
+// Close lets all states go, those in use when they come back. Requests that wait get ErrClosed.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.size -= len(p.idle)
+	p.idle = nil
+	for _, turn := range p.waiting {
+		close(turn)
+	}
+	p.waiting = nil
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}
+
+// Stats returns what the pool holds.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{Size: p.size, Idle: len(p.idle), Waiting: len(p.waiting)}
+}

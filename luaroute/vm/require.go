@@ -1,0 +1,119 @@
+package vm
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// modules is what require knows in one state.
+type modules struct {
+	loaded  map[string]lua.LValue
+	loading []string // the chain of modules that are being loaded
+}
+
+// baseRequire is require. While requests run it opens libraries, but no Lua modules: those would need time, and read
+// files, in the middle of a request.
+func baseRequire(L *lua.LState) int {
+	name := L.CheckString(1)
+	s := Of(L)
+	if v, ok := s.loadedModule(L, name); ok {
+		L.Push(v)
+		return 1
+	}
+	if lib, ok := s.options.Libraries[name]; ok {
+		L.Push(s.keepModule(name, openLibrary(L, name, lib)))
+		return 1
+	}
+	L.Push(s.keepModule(name, s.loadModule(L, name)))
+	return 1
+}
+
+// loadedModule returns a module that this state, or its builder, has loaded.
+func (s *State) loadedModule(L *lua.LState, name string) (lua.LValue, bool) {
+	if v, ok := s.modules.loaded[name]; ok {
+		return v, true
+	}
+	if s.Loading() {
+		return nil, false
+	}
+	v, ok := s.copier.image.builder.state.modules.loaded[name]
+	if !ok {
+		return nil, false
+	}
+	v, err := s.copier.copy(v)
+	if err != nil {
+		L.RaiseError("module %q: %s", name, err)
+	}
+	return s.keepModule(name, v), true
+}
+
+func (s *State) keepModule(name string, v lua.LValue) lua.LValue {
+	if s.modules.loaded == nil {
+		s.modules.loaded = map[string]lua.LValue{}
+	}
+	s.modules.loaded[name] = v
+	return v
+}
+
+// openLibrary opens a library and seals its table.
+func openLibrary(L *lua.LState, name string, lib Library) lua.LValue {
+	v := lib.Open(L)
+	if table, ok := v.(*lua.LTable); ok {
+		return sealLibrary(L, name, table)
+	}
+	return v
+}
+
+// loadModule runs a Lua module.
+func (s *State) loadModule(L *lua.LState, name string) lua.LValue {
+	if !s.Loading() {
+		L.RaiseError("module %q was not loaded: require it while the script loads, outside of functions that serve requests", name)
+	}
+	if slices.Contains(s.modules.loading, name) {
+		L.RaiseError("modules require one another: %s", strings.Join(append(s.modules.loading, name), " -> "))
+	}
+	fn := s.findModule(L, name)
+	depth := len(s.modules.loading)
+	s.modules.loading = append(s.modules.loading, name)
+	defer func() { s.modules.loading = s.modules.loading[:depth] }()
+	L.Push(fn)
+	L.Push(lua.LString(name))
+	L.Call(1, 1)
+	v := L.Get(-1)
+	L.Pop(1)
+	if v == lua.LNil {
+		return lua.LTrue
+	}
+	return v
+}
+
+// findModule compiles a Lua module.
+func (s *State) findModule(L *lua.LState, name string) *lua.LFunction {
+	if s.options.Modules != nil {
+		program, err := s.options.Modules.Module(scriptOf(L), name)
+		if err != nil {
+			Throw(L, err)
+		}
+		if program != nil {
+			return L.NewFunctionFromProto(program.Proto)
+		}
+	}
+	libs := strings.Join(slices.Sorted(maps.Keys(s.options.Libraries)), ", ")
+	if libs == "" {
+		libs = "none"
+	}
+	L.RaiseError("module %q is not found; libraries are: %s", name, libs)
+	return nil
+}
+
+// scriptOf returns the name of the script that called the running Go function.
+func scriptOf(L *lua.LState) string {
+	where := Where(L)
+	if i := strings.LastIndexByte(where, ':'); i >= 0 {
+		return where[:i]
+	}
+	return where
+}

@@ -1,0 +1,76 @@
+package vm
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+// native holds the functions of gopher-lua's own libraries that are as good as they should be, by library and name.
+var native = func() map[string]map[string]lua.LGFunction {
+	L := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	all := map[string]map[string]lua.LGFunction{}
+	for name, open := range map[string]lua.LGFunction{
+		globals: lua.OpenBase, lua.MathLibName: lua.OpenMath, lua.CoroutineLibName: lua.OpenCoroutine,
+	} {
+		L.Push(L.NewFunction(open))
+		L.Call(0, 1)
+		all[name] = map[string]lua.LGFunction{}
+		L.Get(-1).(*lua.LTable).ForEach(func(k, v lua.LValue) {
+			if fn, ok := v.(*lua.LFunction); ok {
+				all[name][k.String()] = fn.GFunction
+			}
+		})
+		L.Pop(1)
+	}
+	return all
+}()
+
+// openStandard opens the standard libraries: of Lua 5.1's those that can not reach out of the state.
+func (b *Builder) openStandard() {
+	env := b.state.env
+	for name, fn := range baseLibrary {
+		env.RawSetString(name, GoFunc(fn))
+	}
+	for _, name := range []string{"assert", "getmetatable", "rawequal", "select", "tostring", "type"} {
+		env.RawSetString(name, GoFunc(native[globals][name]))
+	}
+	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
+
+	for name, functions := range map[string]map[string]lua.LGFunction{
+		"string": stringLibrary, "table": tableLibrary, "math": mathLibrary(), "coroutine": coroutineLibrary, "os": osLibrary,
+	} {
+		table := newTable(0, len(functions)+2)
+		for name, fn := range functions {
+			table.RawSetString(name, &lua.LFunction{IsG: true, GFunction: fn})
+		}
+		switch name {
+		case "math":
+			mathConstants(table)
+		case "string":
+			table.RawSetString("gfind", table.RawGetString("gmatch"))
+		}
+		view := sealLibrary(b.state.L, name, table)
+		env.RawSetString(name, view)
+		b.state.modules.loaded[name] = view
+		if name == "string" {
+			b.openStringMethods(view)
+		}
+	}
+
+	all := newSeal(globals, env)
+	all.private = true
+	env.RawSetString(globals, all.view)
+	env.RawSetString(script.GlobalsName, all.view)
+	env.RawSetString(script.ConcatName, &lua.LFunction{IsG: true, GFunction: concat})
+	b.state.modules.loaded[globals] = all.view
+}
+
+// openStringMethods makes s:upper() and the like work.
+func (b *Builder) openStringMethods(view *lua.LTable) {
+	b.strs = newTable(0, 2)
+	b.strs.RawSetString("__index", view)
+	b.strs.RawSetString("__metatable", lua.LFalse)
+	b.state.L.SetMetatable(lua.LString(""), b.strs)
+}

@@ -1,0 +1,179 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+// stateOptions keep a state small: most requests need a few frames and registers, and growing them is cheap.
+var stateOptions = lua.Options{
+	SkipOpenLibs:        true,
+	RegistrySize:        256,
+	RegistryMaxSize:     1 << 16,
+	RegistryGrowStep:    1024,
+	CallStackSize:       1000,
+	MinimizeStackMemory: true,
+}
+
+// State is one Lua state of ours: that of a builder, or a copy that serves requests. One goroutine uses it at a time.
+type State struct {
+	// L is its main thread.
+	L *lua.LState
+	// Slot is for the room above: the load, or what it keeps with the state from request to request.
+	Slot any
+
+	budget   Budget
+	options  *Options
+	builder  *Builder // while scripts load, else nil
+	copier   copier   // of a copy
+	modules  modules
+	env      *lua.LTable  // the globals
+	scratch  []lua.LValue // the globals that the request assigned
+	depth    int          // of Call in itself
+	panicked any          // what Go code called by Lua panicked with
+	thrown   error        // the last error that Throw raised
+}
+
+// rest forgets the request that the state served.
+func (s *State) rest() {
+	s.thrown = nil
+	for _, name := range s.scratch {
+		s.env.RawSet(name, lua.LNil) // the next read copies it from the image again
+	}
+	s.scratch = s.scratch[:0]
+	s.L.SetTop(0)
+	s.Arm(DefaultLimits, context.Background())
+}
+
+func newState(options *Options) *State {
+	s := &State{L: lua.NewState(stateOptions), options: options}
+	s.budget.state = s
+	s.env = s.L.G.Global
+	s.L.SetContext(&s.budget)
+	return s
+}
+
+// Of returns the state that a Lua thread belongs to, or nil if it is none of ours.
+func Of(L *lua.LState) *State {
+	if b, ok := L.Context().(*Budget); ok {
+		return b.state
+	}
+	return nil
+}
+
+// Loading says whether scripts are being loaded, so that they may declare things.
+func (s *State) Loading() bool { return s.builder != nil }
+
+// Logger returns the logger of the scripts.
+func (s *State) Logger() *zap.Logger { return s.options.Logger }
+
+// Context returns the context that the state was armed with. Unlike that of the Lua threads it may be used by other
+// goroutines.
+func (s *State) Context() context.Context { return s.budget.parent }
+
+// Arm gives the state a new budget, for one request or load. It ends early with the context. Limits that
+// are zero are those of DefaultLimits.
+func (s *State) Arm(limits Limits, ctx context.Context) {
+	s.budget.arm(ctx, limits.or(DefaultLimits))
+}
+
+// Broken says that the state can not be used again, because a budget ended or Go code panicked in the middle of Lua.
+func (s *State) Broken() bool { return s.budget.ended != nil }
+
+// Call calls a Lua function and leaves nret results on the stack of L; the caller pops them. The error is a *script.Error,
+// and errors.Is finds ErrBudget in it when a budget ended. If Go code that Lua called panicked, Call panics with
+// the same value.
+func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
+	top := s.L.GetTop()
+	s.L.Push(fn)
+	for _, arg := range args {
+		s.L.Push(arg)
+	}
+	s.depth++
+	err := pcall(s.L, len(args), nret)
+	if s.depth--; s.depth == 0 {
+		s.budget.pause()
+	}
+	if err == nil && s.budget.ended == nil {
+		return nil
+	}
+	s.L.SetTop(top)
+	return s.failure(err)
+}
+
+// failure turns what a call failed with into an error that keeps its meaning.
+func (s *State) failure(err error) error {
+	if s.panicked != nil {
+		panic(s.panicked)
+	}
+	failed := script.AsError(err)
+	if ended := s.budget.ended; ended != nil {
+		if failed == nil { // a pcall was the last thing that ran
+			failed = &script.Error{}
+		}
+		failed.Message, failed.Err = ended.Error(), ended
+		return failed
+	}
+	if failed.Err == nil && s.thrown != nil && failed.Message == messageOf(s.thrown) {
+		failed.Err = s.thrown
+	}
+	s.thrown = nil
+	return failed
+}
+
+// abort records that Go code panicked. Nothing runs in the state any more, so that no pcall can hide it.
+func (s *State) abort(value any) {
+	if s.panicked != nil {
+		return
+	}
+	s.panicked = value
+	s.budget.end(&panicError{value, debug.Stack()})
+}
+
+// panicError is a Go panic in a script.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return "Go code panicked" }
+
+// Throw raises a Go error as an error of Lua. The error that State.Call returns unwraps to it, unless the script catches
+// it. If it is a *script.Error, its place is kept; else it gets that of the caller.
+func Throw(L *lua.LState, err error) {
+	s := Of(L)
+	if s != nil {
+		s.thrown = err
+		if s.budget.ended != nil {
+			L.RaiseError("%s", s.budget.ended.Error())
+		}
+	}
+	var own *script.Error
+	if errors.As(err, &own) && own.Line != 0 {
+		L.Error(lua.LString(own.Error()), 0)
+	}
+	L.RaiseError("%s", err.Error())
+}
+
+func messageOf(err error) string {
+	var own *script.Error
+	if errors.As(err, &own) {
+		return own.Message
+	}
+	return err.Error()
+}
+
+// Where returns script:line of the Lua code that called the running Go function.
+func Where(L *lua.LState) string {
+	where := L.Where(1)
+	if where == "" || where[len(where)-1] != ':' {
+		return where
+	}
+	return where[:len(where)-1]
+}

@@ -1,0 +1,184 @@
+package vm
+
+import (
+	"sort"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// tableLibrary is the table library of Lua 5.1.
+var tableLibrary = map[string]lua.LGFunction{
+	"concat":   tableConcat,
+	"foreach":  tableForeach,
+	"foreachi": tableForeachi,
+	"getn":     tableGetn,
+	"insert":   tableInsert,
+	"maxn":     tableMaxn,
+	"remove":   tableRemove,
+	"sort":     tableSort,
+}
+
+// checkList returns a table that a script may change.
+func checkList(L *lua.LState) *lua.LTable { return writable(L, L.CheckTable(1)) }
+
+func tableGetn(L *lua.LState) int {
+	L.Push(lua.LNumber(L.CheckTable(1).Len()))
+	return 1
+}
+
+// tableMaxn returns the largest positive number that is a key.
+func tableMaxn(L *lua.LState) int {
+	table := unsealed(L, L.CheckTable(1))
+	largest := lua.LNumber(table.MaxN())
+	Spend(L, table.Len()/8)
+	for k, _ := table.Next(largest); k != lua.LNil; k, _ = table.Next(k) {
+		if n, ok := k.(lua.LNumber); ok && n > largest {
+			largest = n
+		}
+	}
+	L.Push(largest)
+	return 1
+}
+
+func tableConcat(L *lua.LState) int {
+	table, sep := L.CheckTable(1), L.OptString(2, "")
+	from, to := optInt(L, 3, 1), optInt(L, 4, table.Len())
+	var out strings.Builder
+	for i := from; i <= to; i++ {
+		v := table.RawGetInt(i)
+		if !lua.LVCanConvToString(v) {
+			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type(), i)
+		}
+		if i > from {
+			out.WriteString(sep)
+		}
+		out.WriteString(v.String())
+		if out.Len() > maxString {
+			charge(L, out.Len())
+		}
+		Spend(L, 1)
+		if i == to {
+			break // to may be the largest integer
+		}
+	}
+	charge(L, out.Len())
+	L.Push(lua.LString(out.String()))
+	return 1
+}
+
+func tableInsert(L *lua.LState) int {
+	table := checkList(L)
+	size := table.Len()
+	switch L.GetTop() {
+	case 2:
+		table.RawSetInt(size+1, L.Get(2))
+	case 3:
+		pos := checkInt(L, 2)
+		if pos < 1 || pos > size+1 {
+			L.RawSet(table, lua.LNumber(pos), L.Get(3)) // Lua 5.1 takes any position; only those inside shift
+			return 0
+		}
+		Spend(L, (size-pos)/16)
+		for i := size; i >= pos; i-- {
+			table.RawSetInt(i+1, table.RawGetInt(i))
+		}
+		table.RawSetInt(pos, L.Get(3))
+	default:
+		L.RaiseError("wrong number of arguments to 'insert'")
+	}
+	return 0
+}
+
+func tableRemove(L *lua.LState) int {
+	table := checkList(L)
+	size := table.Len()
+	pos := optInt(L, 2, size)
+	if pos < 1 || pos > size {
+		return 0
+	}
+	Spend(L, (size-pos)/16)
+	L.Push(table.RawGetInt(pos))
+	for i := pos; i < size; i++ {
+		table.RawSetInt(i, table.RawGetInt(i+1))
+	}
+	table.RawSetInt(size, lua.LNil)
+	return 1
+}
+
+// sorter sorts values with Lua's < or a function.
+type sorter struct {
+	L      *lua.LState
+	less   *lua.LFunction
+	values []lua.LValue
+}
+
+func (s *sorter) Len() int { return len(s.values) }
+
+func (s *sorter) Swap(i, j int) { s.values[i], s.values[j] = s.values[j], s.values[i] }
+
+func (s *sorter) Less(i, j int) bool {
+	Spend(s.L, 1)
+	if s.less == nil {
+		return s.L.LessThan(s.values[i], s.values[j])
+	}
+	s.L.Push(s.less)
+	s.L.Push(s.values[i])
+	s.L.Push(s.values[j])
+	s.L.Call(2, 1)
+	less := lua.LVAsBool(s.L.Get(-1))
+	s.L.Pop(1)
+	return less
+}
+
+// tableSort sorts a copy and writes it back, so an error in the middle leaves the table as it was.
+func tableSort(L *lua.LState) int {
+	table := checkList(L)
+	s := sorter{L: L, values: make([]lua.LValue, table.Len())}
+	if L.Get(2) != lua.LNil {
+		s.less = L.CheckFunction(2)
+	}
+	Spend(L, len(s.values)/8)
+	for i := range s.values {
+		s.values[i] = table.RawGetInt(i + 1)
+	}
+	sort.Sort(&s)
+	for i, v := range s.values {
+		table.RawSetInt(i+1, v)
+	}
+	return 0
+}
+
+func tableForeach(L *lua.LState) int {
+	table, fn := unsealed(L, L.CheckTable(1)), L.CheckFunction(2)
+	for k, v := table.Next(lua.LNil); k != lua.LNil; k, v = table.Next(k) {
+		if visit(L, fn, k, v) {
+			return 1
+		}
+	}
+	return 0
+}
+
+func tableForeachi(L *lua.LState) int {
+	table, fn := L.CheckTable(1), L.CheckFunction(2)
+	for i := 1; i <= table.Len(); i++ {
+		if visit(L, fn, lua.LNumber(i), table.RawGetInt(i)) {
+			return 1
+		}
+	}
+	return 0
+}
+
+// visit calls a function. A result that is not nil ends the loop, and is left on the stack.
+func visit(L *lua.LState, fn *lua.LFunction, k, v lua.LValue) bool {
+	Spend(L, 1)
+	L.Push(fn)
+	L.Push(k)
+	L.Push(v)
+	L.Call(2, 1)
+	if L.Get(-1) != lua.LNil {
+		return true
+	}
+	L.Pop(1)
+	return false
+}
