@@ -15,4 +15,6 @@ import (
 	_ "github.com/luaroute/caddy-luaroute/caddyfile"
 	// The Caddy modules.
 	_ "github.com/luaroute/caddy-luaroute/luaroute"
+	// The commands.
+	_ "github.com/luaroute/caddy-luaroute/luaroute/cli"
 )

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // allowed is how many allocations a request may cost more than with Caddy's reverse_proxy.
@@ -42,4 +44,21 @@ func allocations(t *testing.T, v variant) int {
 			t.Fatalf("%s: status %d, expected that of the origin", v.name, w.status)
 		}
 	}))
+}
+
+func TestADecisionInLuaAllocatesAtMostTwice(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	for _, d := range decisions {
+		t.Run(d.name, func(t *testing.T) {
+			asked := func(in func(decision, testing.TB, bool) caddyhttp.MiddlewareHandler) int {
+				ask := asker(t, in(d, t, false), "http://bench.example"+path)
+				return int(testing.AllocsPerRun(1000, func() { ask() }))
+			}
+			inGo, inLua := asked(decision.inTable), asked(decision.lua)
+			t.Logf("%d allocations in Go, %d in Lua", inGo, inLua)
+			if inLua > inGo+2 {
+				t.Errorf("%d allocations in Lua and %d in Go; two more are allowed", inLua, inGo)
+			}
+		})
+	}
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // BenchmarkForward asks every variant through Caddy's real reverse_proxy, whose transport answers at once.
@@ -30,8 +32,10 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-func benchAsk(b *testing.B, v variant, path string) {
-	ask := asker(b, provision(b, v), "http://bench.example"+path)
+func benchAsk(b *testing.B, v variant, path string) { benchAsking(b, provision(b, v), path) }
+
+func benchAsking(b *testing.B, h caddyhttp.MiddlewareHandler, path string) {
+	ask := asker(b, h, "http://bench.example"+path)
 	if w := ask(); w.status >= 300 {
 		b.Fatalf("status %d, expected an answer", w.status)
 	}

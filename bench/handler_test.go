@@ -60,15 +60,7 @@ func withNothing(v variant) variant {
 // provision returns the handler of a variant, as Caddy would make it. Its pool has the canned transport.
 func provision(tb testing.TB, v variant) caddyhttp.MiddlewareHandler {
 	tb.Helper()
-	base, err := caddy.ProvisionContext(&caddy.Config{
-		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: new(bool)}},
-		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "ERROR"}}}},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(base)
-	tb.Cleanup(cancel)
+	ctx := caddyContext(tb)
 	config := v.handler(merged(forwardTo("origin.example:80"), object{"transport": object{"protocol": "bench_canned"}}))
 	name := config["handler"].(string)
 	delete(config, "handler")

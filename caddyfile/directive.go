@@ -23,7 +23,12 @@
 //			use_pool <name>
 //		}
 //		limits {
-//			body <size>
+//			cpu    <duration>
+//			wall   <duration>
+//			memory <size>
+//			body   <size>
+//			vms    <n>
+//			queue  <duration>
 //		}
 //		on_error closed|open|decline|pool <name>
 //		method_mismatch 405|decline

@@ -1,6 +1,7 @@
 package caddyfile
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
@@ -24,11 +25,19 @@ func limits(to **luaroute.Limits) reader {
 			return h.Errf("limits: expected a block, found %q", h.Val())
 		}
 		l := new(luaroute.Limits)
-		if err := readBlock(h, []subdirective{{"body", once, size(&l.Body)}}); err != nil {
+		allowed := []subdirective{
+			{"cpu", once, duration(&l.CPU)},
+			{"wall", once, duration(&l.Wall)},
+			{"memory", once, size(&l.Memory)},
+			{"body", once, size(&l.Body)},
+			{"vms", once, count(&l.VMs)},
+			{"queue", once, duration(&l.Queue)},
+		}
+		if err := readBlock(h, allowed); err != nil {
 			return err
 		}
 		if *l == (luaroute.Limits{}) {
-			return atHead(h).Err("limits: expected a block with body and a size, found nothing")
+			return atHead(h).Errf("limits: expected a block with %s, found nothing", names(allowed))
 		}
 		*to = l
 		return nil
@@ -51,6 +60,37 @@ func size(to *luaroute.Size) reader {
 			return h.Errf("%s: expected at least one byte, found %q", name, value)
 		}
 		*to = n
+		return nil
+	}
+}
+
+// duration reads a duration. Zero is refused: in JSON it stands for the default.
+func duration(to *caddy.Duration) reader {
+	return func(h httpcaddyfile.Helper) error {
+		name := h.Val()
+		value, err := argument(h)
+		if err != nil {
+			return err
+		}
+		d, err := caddy.ParseDuration(value)
+		if err != nil || d <= 0 {
+			return h.Errf("%s: expected a duration above 0 such as 100ms, found %q", name, value)
+		}
+		*to = caddy.Duration(d)
+		return nil
+	}
+}
+
+// count reads a whole number above 0, which stands for the default in JSON.
+func count(to *int) reader {
+	return func(h httpcaddyfile.Helper) error {
+		name := h.Val()
+		if err := number(to)(h); err != nil {
+			return err
+		}
+		if *to < 1 {
+			return h.Errf("%s: expected a whole number above 0, found \"%d\"", name, *to)
+		}
 		return nil
 	}
 }

@@ -27,6 +27,8 @@ type Exchange struct {
 	// chosen is the route that is being tried; nil while a layer's guards are asked and while a scope answers.
 	chosen *candidate
 	err    error
+	// layer is the innermost layer around the response.
+	layer *ResponseHooks
 	// done are told how the request ended.
 	done []func(Outcome)
 	// rehearsal is what is only said and not done; nil when the request is served.

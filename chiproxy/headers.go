@@ -1,9 +1,12 @@
 package chiproxy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
@@ -20,15 +23,60 @@ type HeaderOps struct {
 	Remove []string
 }
 
-// CheckHeader reports a header name that is no token, and a value with CR, LF, NUL or another control character.
-func CheckHeader(name, value string) error {
+// CheckHeaderName reports a header name that is no token.
+func CheckHeaderName(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
-		return fmt.Errorf("%q is not a header name; a name is a token such as X-Request-Id", name)
-	}
-	if !httpguts.ValidHeaderFieldValue(value) {
-		return fmt.Errorf("header %s: the value %q has a control character; only tabs are allowed", name, value)
+		return fmt.Errorf("%s is not a header name; a name is a token such as X-Request-Id", Quote(name))
 	}
 	return nil
+}
+
+// CheckHeader reports a header name that is no token, values with CR, LF, NUL or another control character, and what would
+// contradict the body: any Transfer-Encoding, and a Content-Length that is not one whole number. Values may have any
+// length, and bytes beyond ASCII are taken as they are.
+func CheckHeader(name string, values ...string) error {
+	if err := CheckHeaderName(name); err != nil {
+		return err
+	}
+	for _, value := range values {
+		if !httpguts.ValidHeaderFieldValue(value) {
+			return fmt.Errorf("header %s: the value %s has a control character; only tabs are allowed", shorten(name), Quote(value))
+		}
+	}
+	if len(values) == 0 {
+		return nil
+	}
+	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Transfer-Encoding":
+		return errors.New("header Transfer-Encoding: it follows from the body and can not be set")
+	case "Content-Length":
+		if _, err := strconv.ParseUint(values[0], 10, 63); err != nil || len(values) > 1 {
+			return fmt.Errorf("header Content-Length: found %s; expected one whole number", Quote(strings.Join(values, ", ")))
+		}
+	}
+	return nil
+}
+
+// CheckHost reports values of a Host header that are not one host, perhaps with a port.
+func CheckHost(values ...string) error {
+	if len(values) != 1 {
+		return fmt.Errorf("the header Host needs one value, found %d", len(values))
+	}
+	if values[0] == "" || !httpguts.ValidHostHeader(values[0]) {
+		return fmt.Errorf("the header Host is %s; expected a host, and perhaps a port", Quote(values[0]))
+	}
+	return nil
+}
+
+// Quote quotes a text for an error, shortened if it is long.
+func Quote(s string) string { return strconv.Quote(shorten(s)) }
+
+func shorten(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
 }
 
 // CheckMethod reports what cannot be a method.
@@ -36,43 +84,70 @@ func CheckMethod(method string) error { return checkMethods([]string{method}) }
 
 func checkHeaders(h http.Header) error {
 	for name, values := range h {
-		if err := CheckHeader(name, ""); err != nil {
+		if err := CheckHeader(name, values...); err != nil {
 			return err
-		}
-		for _, value := range values {
-			if err := CheckHeader(name, value); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// Check reports names and values that CheckHeader refuses.
+// Check reports names and values that CheckHeader refuses, and a Content-Length beside another.
 func (o *HeaderOps) Check() error {
 	if o == nil {
 		return nil
 	}
 	for _, name := range o.Remove {
-		if err := CheckHeader(name, ""); err != nil {
+		if err := CheckHeaderName(name); err != nil {
 			return err
 		}
 	}
 	if err := checkHeaders(o.Set); err != nil {
 		return err
 	}
+	if hasHeader(o.Add, "Content-Length") {
+		return errors.New("header Content-Length: there is one; set it")
+	}
 	return checkHeaders(o.Add)
+}
+
+// checkHost reports changes of the header of a request that would leave it without one good Host.
+func (o *HeaderOps) checkHost() error {
+	if o == nil {
+		return nil
+	}
+	for name, values := range o.Set {
+		if textproto.CanonicalMIMEHeaderKey(name) == "Host" {
+			if err := CheckHost(values...); err != nil {
+				return err
+			}
+		}
+	}
+	if hasHeader(o.Add, "Host") || slices.ContainsFunc(o.Remove, func(name string) bool { return strings.EqualFold(name, "Host") }) {
+		return errors.New("the header Host has one value; set it")
+	}
+	return nil
 }
 
 // apply changes h.
 func (o *HeaderOps) apply(h http.Header) {
 	for _, name := range o.Remove {
-		h.Del(name)
+		RemoveHeader(h, name)
 	}
 	setHeaders(h, o.Set)
 	for name, values := range o.Add {
 		key := textproto.CanonicalMIMEHeaderKey(name)
 		h[key] = append(h[key], values...)
+	}
+}
+
+// RemoveHeader takes a field out of a header. Where net/http would write a value of its own, such as a Content-Type that it
+// guesses from the body, nothing is written either.
+func RemoveHeader(h http.Header, name string) {
+	switch name = textproto.CanonicalMIMEHeaderKey(name); name {
+	case "Content-Type", "Date":
+		h[name] = nil
+	default:
+		delete(h, name)
 	}
 }
 

@@ -19,18 +19,32 @@ type ResponseHooks struct {
 
 	ex    *Exchange
 	outer http.ResponseWriter
-	was   http.Header // the header before anything inside ran, for those who answer a failure
-	wrote bool
-	body  bool // whether there is a body for onBody
-	err   error
+	// around is the next layer further out.
+	around *ResponseHooks
+	was    http.Header // the header before anything inside ran, for those who answer a failure
+	wrote  bool
+	body   bool // whether there is a body for onBody
+	bare   bool // whether a function has chosen a status without a body, for a response that has one
+	err    error
 }
 
 // ResponseHooks puts a new layer around the response of what is inside. The caller runs that with Around.
 func (ex *Exchange) ResponseHooks() *ResponseHooks {
 	ex.record()
-	h := &ResponseHooks{ex: ex, outer: ex.W, Changes: HeaderOps{Set: http.Header{}, Add: http.Header{}}}
-	ex.W = &layerWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, h}
+	h := &ResponseHooks{ex: ex, outer: ex.W, around: ex.layer, Changes: HeaderOps{Set: http.Header{}, Add: http.Header{}}}
+	ex.W, ex.layer = &layerWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, h}, h
 	return h
+}
+
+// ResponseErr returns the error of a response hook that has failed, until its layer ends. What is inside can not write
+// any more, and those who tried may have aborted.
+func (ex *Exchange) ResponseErr() error {
+	for h := ex.layer; h != nil; h = h.around {
+		if h.err != nil {
+			return h.err
+		}
+	}
+	return nil
 }
 
 // OnHeader adds a function that is called just before the header leaves, with the status, and returns the status to
@@ -63,7 +77,7 @@ func (h *ResponseHooks) Err() error { return h.err }
 // Around runs what is inside, and ends the layer with it: the last piece of the body goes out.
 func (h *ResponseHooks) Around(inside func() (Verdict, error)) (v Verdict, err error) {
 	defer func() {
-		h.ex.W = h.outer
+		h.ex.W, h.ex.layer = h.outer, h.around
 		if h.err == nil {
 			return
 		}
@@ -113,10 +127,14 @@ func (h *ResponseHooks) send(status int) {
 	header := h.outer.Header()
 	h.Changes.apply(header)
 	if status >= 200 { // at 101 the connection belongs to another protocol from here on
+		was := status
 		for _, fn := range h.onHeader {
 			if status, h.err = fn(status); h.err != nil {
 				return
 			}
+		}
+		if h.bare = status != was && !hasBody("", status); h.bare {
+			delete(header, "Content-Length")
 		}
 		if len(h.onBody) > 0 {
 			h.body = hasBody(h.ex.R.Method, status)
@@ -174,6 +192,8 @@ func (w *layerWriter) Write(p []byte) (int, error) {
 	switch {
 	case h.err != nil:
 		return 0, h.err
+	case h.bare:
+		return len(p), nil
 	case !h.body:
 		return h.outer.Write(p)
 	}
@@ -190,7 +210,7 @@ func (w *layerWriter) Write(p []byte) (int, error) {
 // ReadFrom sends a whole reader. Without functions for the body it keeps the server's sendfile.
 func (w *layerWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.leave()
-	if w.hooks.err == nil && !w.hooks.body {
+	if w.hooks.err == nil && !w.hooks.body && !w.hooks.bare {
 		return w.ResponseWriterWrapper.ReadFrom(r)
 	}
 	return io.Copy(struct{ io.Writer }{w}, r)

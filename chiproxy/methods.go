@@ -46,7 +46,7 @@ func routeMethod(r *http.Request) string {
 func checkMethods(methods []string) error {
 	for _, m := range methods {
 		if !isToken(m) {
-			return fmt.Errorf("%q is not a method; a method is a token such as GET", m)
+			return fmt.Errorf("%s is not a method; a method is a token such as GET", Quote(m))
 		}
 		if up := strings.ToUpper(m); up != m && (up == http.MethodConnect || slices.Contains(standardMethods, up)) {
 			return fmt.Errorf("method %q: methods are case-sensitive, write %s", m, up)

@@ -49,7 +49,9 @@ func (p Proxy) Check() error {
 	case p.Path != "" && p.StripPrefix != "":
 		return errors.New("proxy: path and strip_prefix exclude each other")
 	case p.Path != "" && p.Path[0] != '/':
-		return fmt.Errorf("proxy: path %q: expected a slash at its beginning", p.Path)
+		return fmt.Errorf("proxy: path %s: expected a slash at its beginning", Quote(p.Path))
+	case strings.IndexByte(p.Path, 0) >= 0:
+		return fmt.Errorf("proxy: path %s: expected one without NUL", Quote(p.Path))
 	case p.StripPrefix != "" && p.StripPrefix[0] != '/':
 		return fmt.Errorf("proxy: strip_prefix %q: expected a slash at its beginning", p.StripPrefix)
 	}
@@ -64,6 +66,9 @@ func (p Proxy) Check() error {
 		}
 	}
 	if err := p.Headers.Check(); err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
+	if err := p.Headers.checkHost(); err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
 	if err := p.ResponseHeaders.Check(); err != nil {

@@ -125,7 +125,7 @@ func cutPrefix(path, prefix string, encoded bool) (string, bool) {
 func checkQuery(raw string) error {
 	for i := range len(raw) {
 		if raw[i] <= ' ' || raw[i] >= 0x7f || raw[i] == '#' {
-			return fmt.Errorf("query %q: expected an encoded query, without %q", raw, raw[i])
+			return fmt.Errorf("query %s: expected an encoded query, without %q", Quote(raw), raw[i])
 		}
 	}
 	return nil

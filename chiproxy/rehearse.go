@@ -3,6 +3,7 @@ package chiproxy
 import (
 	"errors"
 	"maps"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -43,6 +44,9 @@ func (t *Table) Rehearse(r *http.Request) Decision {
 	})
 	ex.table, ex.W, ex.Next, ex.rehearsal = t, w, next, &d
 	ex.R = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil { // there is no server that trusts proxies
+		caddyhttp.SetVar(ex.R.Context(), caddyhttp.ClientIPVarKey, ip)
+	}
 	defer ex.end()
 	d.Err = ex.serve()
 	if failed, ok := errors.AsType[caddyhttp.HandlerError](d.Err); ok {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/dustin/go-humanize"
 )
 
 // Scripting is the part of the configuration that an instance and a tenant have in common.
@@ -28,7 +27,7 @@ type Scripting struct {
 	// accepted too.
 	HandlersRaw Named `json:"handlers,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
-	// What one request may use.
+	// What the scripts may use. A tenant inherits from its instance what it does not set.
 	Limits *Limits `json:"limits,omitempty"`
 
 	// What to do when a script fails on a request: `"closed"` (the default) answers 500, or 503 with
@@ -63,41 +62,6 @@ type Tenant struct {
 	UsePool string `json:"use_pool,omitempty"`
 
 	Scripting
-}
-
-// Limits is what the scripts of one tenant may use.
-type Limits struct {
-	// The largest body that `req:body()` and its kin read into memory, in bytes or as text such as `"1MiB"`.
-	// A request with a larger one is answered with 413. Default: 1MiB.
-	Body Size `json:"body,omitempty"`
-}
-
-// Size is a number of bytes. In JSON it is a number, or text such as `"64MiB"` or `"10MB"`.
-type Size int64
-
-// UnmarshalJSON reads a number of bytes or a text with a unit.
-func (s *Size) UnmarshalJSON(b []byte) error {
-	var n int64
-	if err := json.Unmarshal(b, &n); err == nil && n >= 0 {
-		*s = Size(n)
-		return nil
-	}
-	var text string
-	if err := json.Unmarshal(b, &text); err != nil {
-		return fmt.Errorf(`%s is not a size: expected a number of bytes, or text such as "1MiB"`, b)
-	}
-	size, err := ParseSize(text)
-	*s = size
-	return err
-}
-
-// ParseSize reads a size such as 1MiB, 10MB or 4096.
-func ParseSize(text string) (Size, error) {
-	n, err := humanize.ParseBytes(text)
-	if err != nil || n > 1<<62 {
-		return 0, fmt.Errorf("%q is not a size: expected a number of bytes, or text such as 1MiB", text)
-	}
-	return Size(n), nil
 }
 
 // OnError is what to do when a script fails on a request.

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -46,10 +47,20 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 				{Name: "a", Hosts: []string{"a.example"}}, {Name: "b"}, {Name: "c"},
 			}},
 		},
-		"a size is a number of bytes":       {`{"limits": {"body": 4096}}`, withBody(4096)},
-		"a size is a text with a unit":      {`{"limits": {"body": "64KiB"}}`, withBody(64 << 10)},
-		"decimal units are decimal":         {`{"limits": {"body": "10MB"}}`, withBody(10_000_000)},
-		"a size in text needs no unit":      {`{"limits": {"body": "4096"}}`, withBody(4096)},
+		"a size is a number of bytes":  {`{"limits": {"body": 4096}}`, withBody(4096)},
+		"a size is a text with a unit": {`{"limits": {"body": "64KiB"}}`, withBody(64 << 10)},
+		"decimal units are decimal":    {`{"limits": {"body": "10MB"}}`, withBody(10_000_000)},
+		"a size in text needs no unit": {`{"limits": {"body": "4096"}}`, withBody(4096)},
+		"durations are texts": {
+			`{"limits": {"cpu": "250ms", "wall": "1m", "queue": "1d"}}`,
+			withLimits(luaroute.Limits{CPU: duration(250 * time.Millisecond), Wall: duration(time.Minute), Queue: duration(24 * time.Hour)}),
+		},
+		"durations are numbers of nanoseconds": {
+			`{"limits": {"cpu": 50000000}}`, withLimits(luaroute.Limits{CPU: duration(50 * time.Millisecond)}),
+		},
+		"memory is a size and vms a number": {
+			`{"limits": {"memory": "16MiB", "vms": 12}}`, withLimits(luaroute.Limits{Memory: 16 << 20, VMs: 12}),
+		},
 		"on_error is a mode":                {`{"on_error": "open"}`, withOnError("open", "")},
 		"on_error is an object with a pool": {`{"on_error": {"pool": "spare"}}`, withOnError("pool", "spare")},
 	}
@@ -94,6 +105,8 @@ func TestBadJSONIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 		"a size of no digits":                  {`{"limits": {"body": ""}}`, `"" is not a size`},
 		"a size beyond 62 bits":                {`{"limits": {"body": "8EiB"}}`, `"8EiB" is not a size`},
 		"a size that is a list":                {`{"limits": {"body": []}}`, `[] is not a size`},
+		"a duration without a unit":            {`{"limits": {"cpu": "100"}}`, `missing unit in duration`},
+		"a number of VMs in text":              {`{"limits": {"vms": "12"}}`, `cannot unmarshal string`},
 		"another on_error":                     {`{"on_error": "ignore"}`, `on_error "ignore": expected closed, open, decline, or pool and its name`},
 		"on_error pool as text":                {`{"on_error": "pool"}`, `on_error pool: the name of the pool is missing`},
 		"on_error with an empty pool":          {`{"on_error": {"pool": ""}}`, `on_error pool: the name of the pool is missing`},
@@ -117,7 +130,9 @@ func TestBadJSONIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 
 func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 	t.Parallel()
-	body := withBody(1 << 20)
+	limits := luaroute.Limits{
+		CPU: duration(time.Second), Wall: duration(time.Minute), Memory: 1 << 20, Body: 1 << 20, VMs: 3, Queue: duration(time.Second),
+	}
 	want := luaroute.Handler{
 		Name: "edge",
 		Scripting: luaroute.Scripting{
@@ -125,7 +140,7 @@ func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 			SourcesRaw:  []json.RawMessage{raw(`{"source":"inline"}`)},
 			Pools:       luaroute.Named{"users": raw(`{"upstreams":[{"dial":"10.0.0.1:80"}]}`)},
 			HandlersRaw: luaroute.Named{"hello": raw(`{"handler":"static_response"}`)},
-			Limits:      body.Limits,
+			Limits:      &limits,
 			OnError:     &luaroute.OnError{Mode: luaroute.OnErrorPool, Pool: "users"},
 		},
 		Tenants: luaroute.Tenants{{
@@ -152,8 +167,14 @@ func withPools(pools luaroute.Named) luaroute.Handler {
 }
 
 func withBody(size luaroute.Size) luaroute.Handler {
-	return luaroute.Handler{Scripting: luaroute.Scripting{Limits: &luaroute.Limits{Body: size}}}
+	return withLimits(luaroute.Limits{Body: size})
 }
+
+func withLimits(limits luaroute.Limits) luaroute.Handler {
+	return luaroute.Handler{Scripting: luaroute.Scripting{Limits: &limits}}
+}
+
+func duration(d time.Duration) caddy.Duration { return caddy.Duration(d) }
 
 func withOnError(mode, pool string) luaroute.Handler {
 	return luaroute.Handler{Scripting: luaroute.Scripting{OnError: &luaroute.OnError{Mode: mode, Pool: pool}}}

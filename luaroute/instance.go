@@ -17,6 +17,7 @@ type instance struct {
 	name   string
 	config []byte // what it was made of
 	logger *zap.Logger
+	loader *loader
 	table  atomic.Pointer[chiproxy.Table]
 }
 
@@ -30,7 +31,7 @@ func newInstance(ctx caddy.Context, h *Handler, pools *chiproxy.Pools, config []
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{name: h.Name, config: config, logger: l.logger}
+	i := &instance{name: h.Name, config: config, logger: l.logger, loader: l}
 	i.table.Store(table)
 	return i, nil
 }

@@ -7,8 +7,12 @@ import (
 
 	// The libraries that every script can require.
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/base64"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/log"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/re"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/time"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/url"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/uuid"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )

@@ -22,13 +22,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// The limits where the configuration has none.
-const (
-	defaultBody  = 1 << 20
-	defaultVMs   = 1000
-	defaultQueue = time.Second
-)
-
 // loader makes tables of the configuration of one instance.
 type loader struct {
 	ctx       caddy.Context
@@ -38,6 +31,7 @@ type loader struct {
 	libraries map[string]vm.Library
 	root      scripting
 	tenants   []configTenant
+	ran       []source.Set // what the last load has run, one of each tenant with scripts
 }
 
 // scripting is the runtime side of Scripting.
@@ -64,7 +58,7 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 	if l.libraries, err = libraries(ctx); err != nil {
 		return nil, err
 	}
-	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.Limits{Body: defaultBody, VMs: defaultVMs, Queue: defaultQueue}); err != nil {
+	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.DefaultLimits); err != nil {
 		return nil, err
 	}
 	if len(l.root.sources) == 0 && len(h.Tenants) == 0 {
@@ -85,10 +79,12 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 
 // newScripting loads the modules of a part of the configuration. Limits that it does not set are those given.
 func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limits) (scripting, error) {
-	s := scripting{handlers: map[string]caddyhttp.MiddlewareHandler{}, limits: limits}
-	if c.Limits != nil && c.Limits.Body > 0 {
-		s.limits.Body = int64(c.Limits.Body)
+	s := scripting{handlers: map[string]caddyhttp.MiddlewareHandler{}}
+	own, err := c.Limits.hook()
+	if err != nil {
+		return s, err
 	}
+	s.limits = own.Or(limits)
 	if len(c.Scripts) > 0 {
 		s.sources = source.Set{&source.File{Files: c.Scripts}}
 	}
@@ -133,7 +129,9 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 			stop()
 		}
 	}()
+	l.ran = nil
 	run := func(tenant string, s scripting) (*declare.Result, error) {
+		l.ran = append(l.ran, s.sources)
 		result, err := declare.Run(ctx, declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
 			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
@@ -194,6 +192,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 // inner is what the scripts of a tenant run with that a script has declared.
 func (l *loader) inner(t declare.Tenant) scripting {
 	s := l.root
+	s.limits = t.Limits.Or(s.limits)
 	s.sources = source.Set{&source.File{Files: beside(t.Origin.Script, t.Scripts)}}
 	return s
 }

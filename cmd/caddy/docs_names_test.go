@@ -106,6 +106,7 @@ const asking = `
 	fails("response", function() route:get("/", none) end)
 	fails("guard", function() route:get("/", { when = none }, "p") end)
 	fails("tenant", function() route:tenant("t", none, function() end) end)
+	fails("tenant limits", function() route:tenant("t", { script = "t.lua", limits = none }) end)
 	fails("expect request", function() route:expect(none, {}) end)
 	fails("expect outcome", function() route:expect({ path = "/" }, none) end)
 	local function names(kind, library)

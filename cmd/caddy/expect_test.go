@@ -26,6 +26,10 @@ route:tenant("acme", { hosts = { "acme.example" }, pool = "b" })
 route:tenant("strict", { path_prefix = "/strict" }, function(r) r:post("/x", "a") end)
 `
 
+// address is a route for two addresses of the client. It stands on the line of what is expected of it.
+const address = `route:get("/address", { when = route.matcher("client_ip", { ranges = { "192.0.2.7", "2001:db8::7" } }) }, "a") ` +
+	`route:get("/address", "b") `
+
 func TestATableThatIsNotAsItsScriptExpectsIsNotPublished(t *testing.T) {
 	c := e2e.New(t)
 	config := func(expectation string) []byte {
@@ -53,6 +57,10 @@ func TestATableThatIsNotAsItsScriptExpectsIsNotPublished(t *testing.T) {
 		{"a method", `route:expect({ method = "POST", path = "/strict/x" }, { tenant = "strict", pool = "a" })`, ""},
 		{"a param with another value", `route:expect({ path = "/users/7" }, { params = { id = "8" } })`, `param id is "7", expected "8"`},
 		{"a param that is not there", `route:expect({ path = "/users/7" }, { params = { name = "8" } })`, `there is no param name, expected "8"`},
+		{"an address of the client", address + `route:expect({ path = "/address", remote_addr = "192.0.2.7" }, { pool = "a" })`, ""},
+		{"an address of version 6", address + `route:expect({ path = "/address", remote_addr = "2001:db8::7" }, { pool = "a" })`, ""},
+		{"an address with a port", address + `route:expect({ path = "/address", remote_addr = "[2001:db8::7]:80" }, { pool = "a" })`, ""},
+		{"another address", address + `route:expect({ path = "/address", remote_addr = "192.0.2.8" }, { pool = "a" })`, `pool is "b", expected "a"`},
 		{"an unknown key of the outcome", `route:expect({ path = "/" }, { upstream = "a" })`, `unknown key "upstream"; allowed are pool, status, tenant, route, pattern, params, next`},
 		{"an empty outcome", `route:expect({ path = "/" }, {})`, `the outcome of expect is empty`},
 		{"a path without a slash", `route:expect({ path = "x" }, { status = 404 })`, `path "x": expected one that begins with /`},

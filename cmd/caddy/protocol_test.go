@@ -30,9 +30,15 @@ const streamRoutes = `
 	  assert(answered and req.ctx ~= nil, "the wrapper goes on after the stream")
 	end):any("/wrapped", "app")
 	route:with(route.handler("headers", { response = { set = { ["X-Module"] = { "yes" } } } })):any("/module", "app")
+	local function hooked(req, res) res:on_headers(function(res) res.headers["X-Hooked"] = tostring(res.status) end) end
+	local function filtered(req, res) res:on_body(function(piece) return piece end) end
+	local function around(req, res, next) filtered(req, res); assert(pcall(next)) end
+	route:with(hooked):any("/hooked", "app")
+	route:with(filtered):any("/filtered", "app")
+	route:with(around, filtered, hooked, around):any("/deep", function(req, res) filtered(req, res); return "app" end)
 `
 
-var streamPaths = []string{"/data", "/decided", "/middleware", "/wrapped", "/module"}
+var streamPaths = []string{"/data", "/decided", "/middleware", "/wrapped", "/module", "/hooked", "/filtered", "/deep"}
 
 // localCerts are the options for certificates that no one else knows.
 const localCerts = "local_certs\nskip_install_trust"
@@ -159,7 +165,24 @@ func TestAWebSocketPassesThroughAPool(t *testing.T) {
 
 func TestTheFirstEventArrivesBeforeTheOriginEnds(t *testing.T) {
 	c := e2e.New(t)
-	proceed := make(chan struct{})
+	proceed := events(c)
+	c.Route(streamRoutes)
+	readEvents(t, c, "http://127.0.0.1:$port", "HTTP/1.1", proceed)
+}
+
+func TestTheFirstEventArrivesOverHTTP2(t *testing.T) {
+	c := e2e.New(t)
+	proceed := events(c)
+	c.File("main.lua", streamRoutes)
+	c.Options = localCerts
+	c.Start("https://localhost {\nluaroute {\nscript $dir/main.lua\n}\n}")
+	trustLocalCA(t, c)
+	readEvents(t, c, "https://localhost:$tls", "HTTP/2.0", proceed)
+}
+
+// events starts an origin that sends its last event when it gets leave to proceed.
+func events(c *e2e.Caddy) (proceed chan struct{}) {
+	proceed = make(chan struct{})
 	c.Serve("app", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		fmt.Fprint(w, "data: first\n\n")
@@ -170,15 +193,21 @@ func TestTheFirstEventArrivesBeforeTheOriginEnds(t *testing.T) {
 		}
 		fmt.Fprint(w, "data: last\n\n")
 	})
-	c.Route(streamRoutes)
+	return proceed
+}
 
+// readEvents reads the events on all ways.
+func readEvents(t *testing.T, c *e2e.Caddy, site, proto string, proceed chan<- struct{}) {
 	for _, path := range streamPaths {
 		t.Run(path, func(t *testing.T) {
-			res, err := c.Open(http.MethodGet, path, nil)
+			res, err := c.Open(http.MethodGet, site+path, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
+			if res.Proto != proto {
+				t.Errorf("the response came over %s", res.Proto)
+			}
 			for name, where := range map[string]string{"X-Wrapped": "/wrapped", "X-Module": "/module"} {
 				if got := res.Header.Get(name) != ""; got != (path == where) {
 					t.Errorf("header %s is there: %t", name, got)

@@ -14,6 +14,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
 
 // constants are the actions without arguments.
@@ -118,12 +119,13 @@ func respond(L *lua.LState) int {
 
 // redirect is route.redirect(location, status).
 func redirect(L *lua.LState) int {
-	return pushAction(L, chiproxy.Redirect{Location: L.CheckString(1), Status: L.OptInt(2, http.StatusFound)})
+	return pushAction(L, chiproxy.Redirect{Location: L.CheckString(1), Status: request.OptStatus(L, 2, http.StatusFound)})
 }
 
 // raise is route.error(status, message).
 func raise(L *lua.LState) int {
-	return pushAction(L, chiproxy.Raise{Status: L.CheckInt(1), Message: L.OptString(2, "")})
+	L.CheckNumber(1)
+	return pushAction(L, chiproxy.Raise{Status: request.OptStatus(L, 1, 0), Message: L.OptString(2, "")})
 }
 
 // handlerAction is route.handler(name), of the configuration, and route.handler(module, config). Only the first works while a

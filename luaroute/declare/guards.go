@@ -76,7 +76,7 @@ func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 				L.RaiseError("a guard: %s: %s", in.name, err)
 			}
 			if in.source == chiproxy.InHeader {
-				check(L, chiproxy.CheckHeader(c.Name, ""))
+				check(L, chiproxy.CheckHeaderName(c.Name))
 			}
 			g.Conditions = append(g.Conditions, c)
 			g.Origin.Text = fmt.Sprintf("%s %s", in.name, c.Name)

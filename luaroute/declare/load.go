@@ -74,6 +74,8 @@ type Tenant struct {
 	chiproxy.Tenant
 	// Scripts are files or globs of the tenant's own. With them the tenant is isolated.
 	Scripts []string
+	// Limits are those that the tenant does not take from outside.
+	Limits hook.Limits
 }
 
 // load is one run of scripts.
@@ -157,7 +159,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
-		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts})
+		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})
 	}
 	for _, s := range scripts {
 		r.Scripts = append(r.Scripts, s.Name)

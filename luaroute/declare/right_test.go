@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // describe writes what an action, guard or middleware says of itself.
@@ -246,7 +249,9 @@ route:tenant("acme", { hosts = { "acme.example" }, path_prefix = "/acme", strip_
   r:pool("own", "10.0.0.2:80")
   r:group(function(g) g:pool("deep", "10.0.0.3:80") g:get("/x", "deep") end)
 end)
-route:tenant("alone", { script = { "alone.lua", "more/*.lua" } })`)
+route:tenant("alone", { script = { "alone.lua", "more/*.lua" }, limits = {
+  cpu = "20ms", wall = 1.5, memory = "16MiB", body = 4096, vms = 7, queue = "1m" } })
+route:tenant("plain", { script = "plain.lua", limits = { cpu = 0.25 } })`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,6 +277,16 @@ route:tenant("alone", { script = { "alone.lua", "more/*.lua" } })`)
 	}
 	if !slices.Equal(result.Tenants[1].Scripts, []string{"alone.lua", "more/*.lua"}) {
 		t.Errorf("the scripts are %v", result.Tenants[1].Scripts)
+	}
+	limits := hook.Limits{
+		Limits: vm.Limits{CPU: 20 * time.Millisecond, Wall: 1500 * time.Millisecond, Memory: 16 << 20},
+		Body:   4096, VMs: 7, Queue: time.Minute,
+	}
+	if got := result.Tenants[1].Limits; got != limits {
+		t.Errorf("the limits are %+v, want %+v", got, limits)
+	}
+	if got, want := result.Tenants[2].Limits, (hook.Limits{Limits: vm.Limits{CPU: 250 * time.Millisecond}}); got != want {
+		t.Errorf("the limits are %+v, want %+v", got, want)
 	}
 }
 

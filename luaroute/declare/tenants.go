@@ -4,12 +4,14 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
 
 // tenant is a tenant that a script declares.
 type tenant struct {
 	spec    chiproxy.Tenant
 	scripts []string
+	limits  hook.Limits // of its own VMs
 	router  *router
 }
 
@@ -23,7 +25,7 @@ func declareTenant(r *router, L *lua.LState) int {
 		L.RaiseError("the name of the tenant is missing; the default tenant is what stands outside of all tenants")
 	}
 	o := fields(L, "tenant "+name, L.CheckTable(2),
-		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "on_error")
+		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "limits", "on_error")
 	t := &tenant{
 		spec: chiproxy.Tenant{
 			Name:        name,
@@ -37,6 +39,7 @@ func declareTenant(r *router, L *lua.LState) int {
 			Origin:      here(L, "tenant", name),
 		},
 		scripts: o.texts("script"),
+		limits:  o.limits("limits"),
 	}
 	if v := o.table.RawGetString("on_error"); v != lua.LNil {
 		t.spec.OnError = errorPolicy(L, v)
@@ -45,6 +48,8 @@ func declareTenant(r *router, L *lua.LState) int {
 	switch {
 	case fn != nil && len(t.scripts) > 0:
 		L.RaiseError("tenant %q has both a script and a function; a script of its own isolates it, a function shares this script's state", name)
+	case len(t.scripts) == 0 && t.limits != (hook.Limits{}):
+		L.RaiseError("tenant %q has limits but no script; limits are for a script of its own, what stands here runs under those of this script", name)
 	case fn == nil && len(t.scripts) == 0 && t.spec.UsePool == "":
 		L.RaiseError("tenant %q has no routes; expected a function, a script, or a pool for everything", name)
 	}

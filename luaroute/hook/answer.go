@@ -9,6 +9,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
 
 // Action is an action as scripts hold it: a userdata that never changes.
@@ -146,9 +147,8 @@ func HeaderOf(v lua.LValue) (http.Header, error) {
 		key := textproto.CanonicalMIMEHeaderKey(string(name))
 		values := []lua.LValue{v}
 		if list, ok := v.(*lua.LTable); ok {
-			values = values[:0]
-			for i := 1; i <= list.Len(); i++ {
-				values = append(values, list.RawGetInt(i))
+			if values, ok = request.Items(list); !ok {
+				failed = fmt.Errorf("header %q: a table is not a list; allowed are a text, and a list of them", key)
 			}
 		}
 		for _, v := range values {
@@ -164,10 +164,8 @@ func HeaderOf(v lua.LValue) (http.Header, error) {
 		return nil, failed
 	}
 	for name, values := range header {
-		for _, value := range values {
-			if err := chiproxy.CheckHeader(name, value); err != nil {
-				return nil, err
-			}
+		if err := chiproxy.CheckHeader(name, values...); err != nil {
+			return nil, err
 		}
 	}
 	return header, nil

@@ -11,6 +11,7 @@ import (
 // Later keeps the virtual machine for a function that is called when the response leaves.
 func (s *session) Later(fn *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error) {
 	s.pins++
+	s.later = append(s.later, fn)
 	origin := originOf(fn)
 	return func(args ...lua.LValue) (lua.LValue, error) {
 		if err := s.state.Call(fn, 1, args...); err != nil {

@@ -58,6 +58,9 @@ func TestTheVirtualMachineIsGivenBackBeforeForwarding(t *testing.T) {
 		{"by a handler's proxy", "route:get('/slow', function() return route.proxy('slow', { path = '/y' }) end)", "200 fast"},
 		{"by a guard", "route:get('/slow', { when = function() return true end }, 'slow')", "200 fast"},
 		{"by middleware", "route:use(function() end) route:get('/slow', 'slow')", "200 fast"},
+		{"by a wrapper that answers itself", "route:with(function(req, res, next) return 'slow' end):get('/slow', { status = 204 })", "200 fast"},
+		{"where req.ctx has plain data", "route:get('/slow', function(req) req.ctx.a = { 1 } return 'slow' end)", "200 fast"},
+		{"not where req.ctx has a function", "route:get('/slow', function(req) req.ctx.a = print return 'slow' end)", "503"},
 		{"not by a wrapper", "route:with(function(req, res, next) next() end):get('/slow', 'slow')", "503"},
 		{"not where a response hook waits", "route:get('/slow', function(req, res) res:on_headers(function() end) return 'slow' end)", "503"},
 	} {

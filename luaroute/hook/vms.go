@@ -21,18 +21,8 @@ import (
 type VMs struct {
 	limits Limits
 	logger *zap.Logger
+	quiet  quiet
 	pool   *vm.Pool
-}
-
-// Limits is what one request may use.
-type Limits struct {
-	vm.Limits
-	// Body is the largest body that is buffered, in bytes.
-	Body int64
-	// VMs is the largest number of virtual machines.
-	VMs int
-	// Queue is how long a request waits for one of them.
-	Queue time.Duration
 }
 
 // NewVMs returns virtual machines that are yet to be started.
@@ -50,6 +40,9 @@ func (v *VMs) Stop() {
 	}
 }
 
+// Stats returns how many virtual machines there are. They must have been started.
+func (v *VMs) Stats() vm.Stats { return v.pool.Stats() }
+
 // session is the virtual machine that one tenant's part of a request has, and what its functions see of the request. It
 // stays with the virtual machine.
 type session struct {
@@ -59,12 +52,19 @@ type session struct {
 	request *request.Request
 	pins    int                       // functions that go on after what they wait for
 	done    []func(*lua.LState) error // what runs when the request is over
+	later   []*lua.LFunction          // what is still to be called, and which only Go holds
+	insides []*inside                 // what the wrappers that run wrap; those further in come later
+	depth   int                       // how many wrappers run
 }
 
 // enter returns the session of a request, and begins it with the first function that is called.
 func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
-	if s, ok := ex.Hold.(*session); ok {
-		return s, nil
+	var kept *lua.LTable
+	switch hold := ex.Hold.(type) {
+	case *session:
+		return hold, nil
+	case *parked:
+		kept = hold.ctx
 	}
 	ctx := ex.R.Context()
 	state, err := v.pool.Get(ctx)
@@ -76,7 +76,10 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		s = &session{vms: v, state: state}
 		state.Slot = s
 	}
-	s.ex, s.request, s.pins = ex, request.New(ex, s, v.limits.Body), 0
+	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, v.limits.Body), 0, 0
+	if kept != nil {
+		s.request.Restore(kept)
+	}
 	state.Arm(v.limits.Limits, ctx)
 	ex.Hold = s
 	return s, nil
@@ -90,13 +93,32 @@ func (v *VMs) refused(ctx context.Context, err error) error {
 	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy)}
 }
 
-// Yield gives the virtual machine back before the request waits for an upstream, unless a function goes on after that.
+// Yield gives the virtual machine back before the request waits for an upstream, unless a function goes on after that or
+// req.ctx has what cannot leave the virtual machine.
 func (s *session) Yield() {
-	if s.pins == 0 {
-		s.ex.Hold = nil
-		s.Release()
+	if s.pins > 0 {
+		return
 	}
+	ctx, ok := s.request.Keep()
+	if !ok {
+		return
+	}
+	s.ex.Hold = nil
+	if ctx != nil {
+		s.ex.Hold = &parked{ctx}
+	}
+	s.Release()
 }
+
+// parked is what a request keeps of a session without its virtual machine: the functions that are called after an upstream
+// has failed see the req.ctx of those before.
+type parked struct{ ctx *lua.LTable }
+
+// Yield has nothing to give back.
+func (*parked) Yield() {}
+
+// Release has nothing to end.
+func (*parked) Release() {}
 
 // Release gives the virtual machine back, after what runs when the request is over.
 func (s *session) Release() {
@@ -111,8 +133,21 @@ func (s *session) Release() {
 
 // rest gives the virtual machine back.
 func (s *session) rest() {
+	s.request.Forget()
 	s.request = nil
+	clear(s.later)
+	s.later = s.later[:0]
 	s.vms.pool.Put(s.state)
+}
+
+// Keeps visits what the session holds of its virtual machine's values.
+func (s *session) Keeps(visit func(lua.LValue)) {
+	for _, fn := range s.later {
+		visit(fn)
+	}
+	if s.request != nil {
+		s.request.Keeps(visit)
+	}
 }
 
 // failed turns the error of a call into one that says what is to happen: a HookError is left to the policy, any other
@@ -129,10 +164,11 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 	var own *script.Error
 	trace := ""
 	if errors.As(err, &own) {
+		shortenError(own)
 		trace = own.Trace
 		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
 	}
-	s.vms.logger.Error("script failed", zap.Error(err), zap.Stringer("function", origin), zap.String("trace", trace))
+	s.vms.quiet.failure(s.vms.logger, time.Now(), err, origin, trace)
 	return hook
 }
 
@@ -144,4 +180,6 @@ func gone(err error) error { return caddyhttp.Error(statusClientClosed, err) }
 // Interface guards
 var (
 	_ chiproxy.Holder = (*session)(nil)
+	_ vm.Keeper       = (*session)(nil)
+	_ chiproxy.Holder = (*parked)(nil)
 )

@@ -3,7 +3,9 @@ package hook
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -17,44 +19,59 @@ func (v *VMs) Wrapper(ref vm.Ref, origin chiproxy.Origin) chiproxy.Middleware {
 
 type wrapper struct{ function }
 
-// Handle calls the function. It keeps its virtual machine while what is inside runs.
-func (w *wrapper) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (v chiproxy.Verdict, err error) {
+// Handle calls the function, and does what it returned.
+func (w *wrapper) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
 	s, err := w.vms.enter(ex)
 	if err != nil {
 		return chiproxy.Done, err
 	}
+	var out outcome
+	own := w.ask(s, next, &out)
+	if own == nil {
+		return out.settle(ex)
+	}
+	return own.Around(func() (chiproxy.Verdict, error) { return out.settle(ex) })
+}
+
+// outcome is what came of a wrapper: an action that is yet to be done, or what it wraps has done.
+type outcome struct {
+	action  chiproxy.Action
+	verdict chiproxy.Verdict
+	err     error
+}
+
+func (o *outcome) settle(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
+	if o.action != nil {
+		return o.action.Do(ex)
+	}
+	return o.verdict, o.err
+}
+
+// ask calls the function, and returns the response hooks that it has set. It keeps the virtual machine while what is inside
+// runs, but not for the answer of the function itself.
+func (w *wrapper) ask(s *session, next func() (chiproxy.Verdict, error), out *outcome) (own *chiproxy.ResponseHooks) {
 	outer := s.request.Enter(false)
+	in := s.wrap(next)
 	s.pins++
 	defer func() {
 		s.pins--
-		own := s.request.Leave(outer)
-		if own == nil {
-			return
-		}
-		var panicked any
-		if own.Err() != nil { // what is inside could not write, and may have aborted
-			panicked = recover()
-		}
-		v, err = own.Around(func() (chiproxy.Verdict, error) {
-			if panicked != nil {
-				panic(panicked)
-			}
-			return v, err
-		})
+		s.unwrap(in)
+		own = s.request.Leave(outer)
 	}()
-	in := &inside{next: next}
-	defer func() { in.over = true }()
-	return w.run(s, in)
+	w.run(s, in, out)
+	return nil
 }
 
-func (w *wrapper) run(s *session, in *inside) (chiproxy.Verdict, error) {
-	r, err := w.call(s, vm.Function(s.state.L, in.call))
+func (w *wrapper) run(s *session, in *inside, out *outcome) {
+	r, err := w.call(s, in.fn)
 	if err != nil {
 		var from *insideError
 		if errors.As(err, &from) {
-			return chiproxy.Done, from.err
+			out.err = from.err
+			return
 		}
-		return chiproxy.Done, s.failed(err, w.origin)
+		out.err = s.failed(err, w.origin)
+		return
 	}
 	action, err := w.answer(s, r)
 	switch {
@@ -62,24 +79,47 @@ func (w *wrapper) run(s *session, in *inside) (chiproxy.Verdict, error) {
 	case action != nil && in.called && (in.verdict == chiproxy.Done && in.err == nil || s.ex.Wrote()):
 		err = w.origin.Errorf("the middleware answers, but next() has answered already")
 	case action != nil:
-		return action.Do(s.ex)
-	case s.request.Sent():
-		return chiproxy.Done, nil
+		out.action = action
+		return
+	case s.request.Sent() && !in.broken:
+		return
 	case in.called:
-		return in.verdict, in.err // an error, too, is passed on where the script has caught it and answers nothing
+		out.verdict, out.err = in.verdict, in.err // an error, too, is passed on where the script has caught it and answers nothing
+		return
 	default:
 		err = w.origin.Errorf("the middleware did not call next and answered nothing; to stop here, return an answer")
 	}
-	return chiproxy.Done, s.failed(err, w.origin)
+	out.err = s.failed(err, w.origin)
 }
 
-// inside is what a wrapper wraps.
+// inside is what a wrapper wraps. It stays with the session, for the next wrapper at the same depth.
 type inside struct {
+	s       *session
+	fn      *lua.LFunction // next, as the script calls it
 	next    func() (chiproxy.Verdict, error)
 	called  bool
-	over    bool // the wrapper has ended, and perhaps the request
+	broken  bool // a response has begun in there that can not be finished
 	verdict chiproxy.Verdict
 	err     error
+}
+
+// wrap returns the inside of a wrapper that begins.
+func (s *session) wrap(next func() (chiproxy.Verdict, error)) *inside {
+	if s.depth == len(s.insides) {
+		in := new(inside)
+		in.fn = vm.Function(s.state.L, in.call)
+		s.insides = append(s.insides, in)
+	}
+	in := s.insides[s.depth]
+	s.depth++
+	*in = inside{s: s, fn: in.fn, next: next}
+	return in
+}
+
+// unwrap ends the inside of a wrapper.
+func (s *session) unwrap(in *inside) {
+	s.depth--
+	in.next, in.err = nil, nil
 }
 
 // insideError is an error of what is inside, on its way through the wrapper.
@@ -91,17 +131,34 @@ func (e *insideError) Error() string { return e.err.Error() }
 // call is next(): it returns true if something answered, false if all declined.
 func (in *inside) call(L *lua.LState) int {
 	switch {
-	case in.over:
+	case in.next == nil:
 		L.RaiseError("next is used after its middleware has ended; it must not be kept")
 	case in.called:
 		L.RaiseError("next was called before; it can be called once")
 	}
 	in.called = true
-	in.verdict, in.err = in.next()
+	in.verdict, in.err = in.run()
 	if in.err != nil {
+		in.broken = in.s.ex.Wrote()
 		// On a line of its own: places at the beginning of a message are taken for those of the error itself.
 		vm.Throw(L, fmt.Errorf("next has failed:\n%w", &insideError{in.err}))
 	}
 	L.Push(lua.LBool(in.verdict == chiproxy.Done))
 	return 1
+}
+
+// run does what is inside. Those who can not write because a response hook has failed abort; here that is an error, since a
+// panic would be the end of the virtual machine.
+func (in *inside) run() (v chiproxy.Verdict, err error) {
+	defer func() {
+		failed := in.s.ex.ResponseErr()
+		if failed == nil {
+			return
+		}
+		if aborted := recover(); aborted != nil && aborted != http.ErrAbortHandler {
+			panic(aborted)
+		}
+		v, err = chiproxy.Done, caddyhttp.Error(http.StatusInternalServerError, failed) // the layer of the hook knows better
+	}()
+	return in.next()
 }

@@ -92,11 +92,11 @@ func TestNoSetterTakesAHeaderThatBreaksTheMessage(t *testing.T) {
 	for _, in := range injections {
 		value := func(call, name string) {
 			t.Helper()
-			refused(t, call, fmt.Sprintf("header %q: header %s: the value %s has a control character; only tabs are allowed", name, name, in.quoted))
+			refused(t, call, fmt.Sprintf("header %s: the value %s has a control character; only tabs are allowed", name, in.quoted))
 		}
 		name := func(call string) {
 			t.Helper()
-			refused(t, call, fmt.Sprintf("header %s: %s is not a header name; a name is a token such as X-Request-Id", in.quoted, in.quoted))
+			refused(t, call, in.quoted+" is not a header name; a name is a token such as X-Request-Id")
 		}
 		t.Run(in.name, func(t *testing.T) {
 			t.Parallel()
@@ -131,10 +131,10 @@ func TestAChangeThatMakesNoRequestIsRefused(t *testing.T) {
 	const uri = ": expected an encoded path that begins with /, and perhaps a query"
 	const query = ": expected an encoded one, without blanks, #, control characters and what is not ASCII"
 	for _, row := range []struct{ call, want string }{
-		{"req:set_header('', 'b')", `header "": "" is not a header name; a name is a token such as X-Request-Id`},
-		{"req:set_header('X A', 'b')", `header "X A": "X A" is not a header name; a name is a token such as X-Request-Id`},
-		{"req:set_header('X:A', 'b')", `header "X:A": "X:A" is not a header name; a name is a token such as X-Request-Id`},
-		{"req:set_header('é', 'b')", `header "é": "é" is not a header name; a name is a token such as X-Request-Id`},
+		{"req:set_header('', 'b')", `"" is not a header name; a name is a token such as X-Request-Id`},
+		{"req:set_header('X A', 'b')", `"X A" is not a header name; a name is a token such as X-Request-Id`},
+		{"req:set_header('X:A', 'b')", `"X:A" is not a header name; a name is a token such as X-Request-Id`},
+		{"req:set_header('é', 'b')", `"é" is not a header name; a name is a token such as X-Request-Id`},
 		{"req:set_header('X-A', print)", `header "X-A": a function is not a text; allowed are strings, numbers and booleans`},
 		{"req:set_header('X-A', { 'b', {} })", `header "X-A": value 2: a table is not a text; allowed are strings, numbers and booleans`},
 		{"req:remove_header('Host')", "the header Host needs one value, found 0"},

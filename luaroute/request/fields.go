@@ -68,14 +68,6 @@ func reqField(r *Request, L *lua.LState, name string) lua.LValue {
 	return nil
 }
 
-// context returns req.ctx.
-func (r *Request) context(L *lua.LState) *lua.LTable {
-	if r.store == nil {
-		r.store = L.NewTable()
-	}
-	return r.store
-}
-
 // expand replaces Caddy's placeholders.
 func (r *Request) expand(s string) string {
 	replacer, ok := r.http().Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)

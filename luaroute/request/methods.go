@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // reqMethods are the methods of req.
@@ -118,10 +119,11 @@ func reqSetHeader(L *lua.LState) int {
 func reqAddHeader(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)
 	values := checkedValues(L, name, L.CheckAny(3))
-	if name = textproto.CanonicalMIMEHeaderKey(name); name == hostHeader {
-		L.RaiseError("the header Host has one value; set it")
+	if name = textproto.CanonicalMIMEHeaderKey(name); name == hostHeader || name == "Content-Length" {
+		L.RaiseError("the header %s has one value; set it", name)
 	}
 	header := r.http().Header
+	vm.Spend(L, len(header[name])/8) // they are copied
 	header[name] = append(header[name][:len(header[name]):len(header[name])], values...)
 	return 0
 }
@@ -137,7 +139,7 @@ func reqRemoveHeader(L *lua.LState) int {
 func reqSetPath(L *lua.LState) int {
 	r, path := of(L, "req"), L.CheckString(2)
 	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
-		L.RaiseError("path %q: expected one that begins with / and has no NUL", path)
+		L.RaiseError("path %s: expected one that begins with / and has no NUL", chiproxy.Quote(path))
 	}
 	r.setURL(func(u *url.URL) { u.Path, u.RawPath = path, "" })
 	return 0
@@ -146,20 +148,18 @@ func reqSetPath(L *lua.LState) int {
 // reqSetURI is req:set_uri(raw): a path and perhaps a query, both encoded.
 func reqSetURI(L *lua.LState) int {
 	r, uri := of(L, "req"), L.CheckString(2)
-	u, err := url.ParseRequestURI(uri)
-	if err != nil || !strings.HasPrefix(uri, "/") || strings.ContainsAny(uri, " #") {
-		L.RaiseError("URI %q: expected an encoded path that begins with /, and perhaps a query", uri)
+	path, query, _ := strings.Cut(uri, "?")
+	decoded, err := url.PathUnescape(path)
+	if err != nil || !strings.HasPrefix(uri, "/") || !encoded(uri) {
+		L.RaiseError("URI %s: expected an encoded path that begins with /, and perhaps a query", chiproxy.Quote(uri))
 	}
-	if strings.HasPrefix(uri, "//") { // would be read as a host
-		path, query, _ := strings.Cut(uri, "?")
-		decoded, err := url.PathUnescape(path)
-		if err != nil {
-			L.RaiseError("URI %q: %s", uri, err)
-		}
-		u = &url.URL{Path: decoded, RawPath: path, RawQuery: query}
-	}
-	r.setURL(func(to *url.URL) { to.Path, to.RawPath, to.RawQuery = u.Path, u.RawPath, u.RawQuery })
+	r.setURL(func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
 	return 0
+}
+
+// encoded says whether a text can stand in a URI: without blanks, #, control characters and what is not ASCII.
+func encoded(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' })
 }
 
 // reqSetQuery is req:set_query(name, value or list). nil removes it.
@@ -167,23 +167,44 @@ func reqSetQuery(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)
 	values, err := scalars(L.Get(3))
 	if err != nil {
-		L.RaiseError("query %q: %s", name, err)
+		L.RaiseError("query %s: %s", chiproxy.Quote(name), err)
 	}
-	q := r.http().URL.Query()
-	if delete(q, name); len(values) > 0 {
-		q[name] = values
-	}
-	r.setURL(func(u *url.URL) { u.RawQuery = q.Encode() })
+	vm.Spend(L, len(r.http().URL.RawQuery)/4) // all of it is written anew
+	r.setURL(func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
 	return 0
+}
+
+// withQuery returns an encoded query with other values of a name, where its first one stood or at the end. All else stays as
+// the client has written it.
+func withQuery(raw, name string, values []string) string {
+	parts := make([]string, 0, 8)
+	put := func() {
+		for _, v := range values {
+			parts = append(parts, url.QueryEscape(name)+"="+url.QueryEscape(v))
+		}
+		values = nil
+	}
+	if raw != "" {
+		for part := range strings.SplitSeq(raw, "&") {
+			key, _, _ := strings.Cut(part, "=")
+			if key, err := url.QueryUnescape(key); err == nil && key == name && part != "" {
+				put()
+			} else {
+				parts = append(parts, part)
+			}
+		}
+	}
+	put()
+	return strings.Join(parts, "&")
 }
 
 // reqSetRawQuery is req:set_raw_query(encoded).
 func reqSetRawQuery(L *lua.LState) int {
 	r, query := of(L, "req"), L.CheckString(2)
-	if strings.ContainsFunc(query, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' }) {
-		L.RaiseError("query %q: expected an encoded one, without blanks, #, control characters and what is not ASCII", query)
+	if !encoded(query) {
+		L.RaiseError("query %s: expected an encoded one, without blanks, #, control characters and what is not ASCII", chiproxy.Quote(query))
 	}
-	r.setURL(func(u *url.URL) { u.RawQuery = query })
+	r.setURL(func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
 	return 0
 }
 
@@ -192,7 +213,6 @@ func (r *Request) setURL(change func(*url.URL)) {
 	hr := r.http()
 	change(hr.URL)
 	hr.RequestURI = hr.URL.RequestURI()
-	r.query = nil
 }
 
 // reqSetMethod is req:set_method(method).

@@ -5,6 +5,7 @@
 package request
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,15 +21,17 @@ type Request struct {
 	ex   *chiproxy.Exchange
 	body int64 // the largest body to buffer, in bytes
 
-	query  url.Values // parsed when first asked for, and dropped when it changes
-	store  *lua.LTable
-	out    *chiproxy.ResponseHooks // of the function that runs, once it asks for them
-	runs   Runner
-	guard  bool
-	status int
-	live   http.Header // of the response, while on_headers runs
-	sent   bool        // something was written by res
-	over   bool
+	query    url.Values // parsed when first asked for
+	rawQuery string     // what query was parsed from
+	store    *lua.LTable
+	out      *chiproxy.ResponseHooks // of the function that runs, once it asks for them
+	runs     Runner
+	guard    bool
+	status   int
+	statusOf *chiproxy.Route // for which it was set
+	live     http.Header     // of the response, while on_headers runs
+	sent     bool            // something was written by res
+	over     bool
 
 	strings [boxed]lua.LString // written once each, since scripts may keep them
 	used    int
@@ -40,21 +43,13 @@ type Request struct {
 // New returns the view of a request. Bodies of more than the given number of bytes are not buffered.
 func New(ex *chiproxy.Exchange, runs Runner, body int64) *Request {
 	r := &Request{ex: ex, runs: runs, body: body}
-	for _, part := range []struct {
-		data *lua.LUserData
-		meta *lua.LTable
-	}{
-		{&r.req, reqType},
-		{&r.res, resType},
-		{&r.params, paramsType},
-		{&r.headers, headersType},
-		{&r.queries, queryType},
-		{&r.cookies, cookiesType},
-		{&r.outHeaders, outHeadersType},
-	} {
-		part.data.Value = r
-		part.data.Metatable = part.meta
-	}
+	r.req.Value, r.req.Metatable = r, reqType
+	r.res.Value, r.res.Metatable = r, resType
+	r.params.Value, r.params.Metatable = r, paramsType
+	r.headers.Value, r.headers.Metatable = r, headersType
+	r.queries.Value, r.queries.Metatable = r, queryType
+	r.cookies.Value, r.cookies.Metatable = r, cookiesType
+	r.outHeaders.Value, r.outHeaders.Metatable = r, outHeadersType
 	return r
 }
 
@@ -93,8 +88,19 @@ func (r *Request) Leave(outer *chiproxy.ResponseHooks) *chiproxy.ResponseHooks {
 // End makes every further use of the request an error, but that of req.ctx.
 func (r *Request) End() { r.ex = nil }
 
-// Forget makes the use of req.ctx an error, too.
-func (r *Request) Forget() { r.over = true }
+// Forget makes the use of req.ctx an error, too. A script that has kept a text of the request keeps all of this in memory, so
+// there must not be much in it.
+func (r *Request) Forget() {
+	r.over = true
+	r.store, r.out, r.query, r.live, r.runs = nil, nil, nil, nil, nil
+}
+
+// Keeps visits the values that the request holds for its state.
+func (r *Request) Keeps(visit func(lua.LValue)) {
+	if r.store != nil {
+		visit(r.store)
+	}
+}
 
 // of returns the request behind the first argument of a Go function. It raises an error if the argument is something
 // else, or if the request is over.
@@ -123,8 +129,8 @@ func (r *Request) changing(L *lua.LState, what string) {
 
 // values returns the parsed query.
 func (r *Request) values() url.Values {
-	if r.query == nil {
-		r.query = r.http().URL.Query()
+	if raw := r.http().URL.RawQuery; r.query == nil || r.rawQuery != raw {
+		r.query, r.rawQuery = r.http().URL.Query(), raw
 	}
 	return r.query
 }
@@ -162,13 +168,28 @@ func scalars(v lua.LValue) ([]string, error) {
 		s, err := scalar(v)
 		return []string{s}, err
 	}
-	values := make([]string, 0, t.Len())
-	for i := 1; i <= t.Len(); i++ {
-		s, err := scalar(t.RawGetInt(i))
+	items, ok := Items(t)
+	if !ok {
+		return nil, errors.New("a table is not a list; allowed are a text, and a list of them")
+	}
+	values := make([]string, 0, len(items))
+	for i, v := range items {
+		s, err := scalar(v)
 		if err != nil {
-			return nil, fmt.Errorf("value %d: %w", i, err)
+			return nil, fmt.Errorf("value %d: %w", i+1, err)
 		}
 		values = append(values, s)
 	}
 	return values, nil
+}
+
+// Items returns the values of a list. It returns false for a table that has other keys, too.
+func Items(t *lua.LTable) ([]lua.LValue, bool) {
+	keys := 0
+	t.ForEach(func(_, _ lua.LValue) { keys++ })
+	items := make([]lua.LValue, t.Len())
+	for i := range items {
+		items[i] = t.RawGetInt(i + 1)
+	}
+	return items, keys == len(items)
 }

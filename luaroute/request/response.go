@@ -3,6 +3,7 @@ package request
 import (
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -46,12 +47,15 @@ func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
 	}
 	r.unsent(L, "res.status")
 	r.status = CheckStatus(L, v)
+	if r.live == nil {
+		r.statusOf = r.ex.Route()
+	}
 	return true
 }
 
-// answerStatus is the status that res:write sends.
+// answerStatus is the status that res:write sends. One that was set for a route that has declined is not that of the next.
 func (r *Request) answerStatus() int {
-	if r.status == 0 {
+	if r.status == 0 || r.live == nil && r.statusOf != r.ex.Route() {
 		return http.StatusOK
 	}
 	return r.status
@@ -63,6 +67,17 @@ func CheckStatus(L *lua.LState, v lua.LValue) int {
 	status := int(n)
 	if !ok || lua.LNumber(status) != n || status < 200 || status > 999 {
 		L.RaiseError("status %s: expected a whole number from 200 to 999", v.String())
+	}
+	return status
+}
+
+// OptStatus returns an argument as a status of any kind, or what it is by default. It raises an error for what is no whole
+// number.
+func OptStatus(L *lua.LState, arg, otherwise int) int {
+	n := L.OptNumber(arg, lua.LNumber(otherwise))
+	status := int(n)
+	if lua.LNumber(status) != n {
+		L.RaiseError("status %s: expected a whole number", n.String())
 	}
 	return status
 }
@@ -98,7 +113,7 @@ func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 	values := checkedValues(L, name, value)
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	if r.live != nil {
-		if delete(r.live, name); len(values) > 0 {
+		if chiproxy.RemoveHeader(r.live, name); len(values) > 0 {
 			r.live[name] = values
 		}
 		return
@@ -152,13 +167,21 @@ func (r *Request) begin(contentType string, status int) {
 	r.ex.W.WriteHeader(status)
 }
 
-// send writes a piece of the body.
-func (r *Request) send(L *lua.LState, contentType, body string) {
+// answering raises an error in on_headers, where the response is that of the action.
+func (r *Request) answering(L *lua.LState, what string) {
 	if r.live != nil {
-		L.RaiseError("a body is written in on_headers, where the response is that of the action")
+		L.RaiseError("%s is used in on_headers, where the response is that of the action", what)
 	}
+}
+
+// send writes a piece of the body.
+func (r *Request) send(L *lua.LState, what, contentType, body string) {
+	r.answering(L, what)
 	if !r.sent && r.ex.Wrote() {
 		L.RaiseError("a body is written after next() has answered")
+	}
+	if status := r.answerStatus(); body != "" && (status == http.StatusNoContent || status == http.StatusNotModified) {
+		L.RaiseError("%s: status %d has no body", what, status)
 	}
 	r.begin(contentType, r.answerStatus())
 	if body == "" {
@@ -172,13 +195,14 @@ func (r *Request) send(L *lua.LState, contentType, body string) {
 // resWrite is res:write(text).
 func resWrite(L *lua.LState) int {
 	r, body := of(L, "res"), L.CheckString(2)
-	r.send(L, "text/plain; charset=utf-8", body)
+	r.send(L, "res:write", "text/plain; charset=utf-8", body)
 	return 0
 }
 
 // resFlush is res:flush(): what was written goes to the client now.
 func resFlush(L *lua.LState) int {
 	r := of(L, "res")
+	r.answering(L, "res:flush")
 	r.begin("", r.answerStatus())
 	if err := http.NewResponseController(r.ex.W).Flush(); err != nil {
 		vm.Throw(L, err)
@@ -194,7 +218,7 @@ func resJSON(L *lua.LState) int {
 	if err != nil {
 		vm.Throw(L, err)
 	}
-	r.send(L, "application/json", string(body))
+	r.send(L, "res:json", "application/json", string(body))
 	return 0
 }
 
@@ -202,7 +226,8 @@ func resJSON(L *lua.LState) int {
 func resRedirect(L *lua.LState) int {
 	r := of(L, "res")
 	r.unsent(L, "res:redirect")
-	redirect := chiproxy.Redirect{Location: L.CheckString(2), Status: L.OptInt(3, http.StatusFound)}
+	r.answering(L, "res:redirect")
+	redirect := chiproxy.Redirect{Location: L.CheckString(2), Status: OptStatus(L, 3, http.StatusFound)}
 	if err := redirect.Check(); err != nil {
 		L.RaiseError("%s", err)
 	}
@@ -222,7 +247,7 @@ func resCookie(L *lua.LState) int {
 	fields.ForEach(func(k, v lua.LValue) {
 		if !setCookieField(cookie, k.String(), v) {
 			L.RaiseError("cookie: %s = %s; expected texts for name, value, path, domain and same_site (lax, strict or none), "+
-				"numbers for max_age and expires, true or false for secure and http_only", k.String(), v.String())
+				"whole numbers for max_age and expires, true or false for secure and http_only", k.String(), shown(v))
 		}
 	})
 	if err := cookie.Valid(); err != nil {
@@ -235,6 +260,19 @@ func resCookie(L *lua.LState) int {
 	changes := &r.hooks().Changes
 	changes.Add["Set-Cookie"] = append(changes.Add["Set-Cookie"], cookie.String())
 	return 0
+}
+
+// shown is a value in an error.
+func shown(v lua.LValue) string {
+	if s, ok := v.(lua.LString); ok {
+		return chiproxy.Quote(string(s))
+	}
+	return v.String()
+}
+
+// isWhole says whether a number of seconds can be written without a fraction, and exactly.
+func isWhole(n lua.LNumber) bool {
+	return n == lua.LNumber(math.Trunc(float64(n))) && math.Abs(float64(n)) < 1<<53
 }
 
 func setCookieField(c *http.Cookie, name string, v lua.LValue) bool {
@@ -264,10 +302,10 @@ func setCookieField(c *http.Cookie, name string, v lua.LValue) bool {
 		if c.MaxAge = int(n); n <= 0 { // of net/http, where 0 means that there is none
 			c.MaxAge = -1
 		}
-		return isNumber
+		return isNumber && isWhole(n)
 	case "expires":
 		c.Expires = time.Unix(int64(n), 0)
-		return isNumber
+		return isNumber && isWhole(n) && c.Expires.UTC().Year() <= 9999 // more digits are no date of HTTP
 	case "secure":
 		c.Secure = bool(b)
 		return isBool

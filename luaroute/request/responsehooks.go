@@ -4,20 +4,27 @@ import (
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
+
+// hookSize is what Go keeps for a function that is called later, in bytes.
+const hookSize = 512
 
 // resOnHeaders is res:on_headers(function(res) … end): it is called just before the header leaves, and may change the
 // status and the headers.
 func resOnHeaders(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	r.unsent(L, "res:on_headers")
+	vm.Charge(L, hookSize)
+	r.answering(L, "res:on_headers")
 	call, hooks := r.runs.Later(fn), r.hooks()
 	hooks.OnHeader(func(status int) (int, error) {
-		was := r.status
-		r.status, r.live = status, hooks.Header()
+		was, out := r.status, r.out
+		r.status, r.live, r.out = status, hooks.Header(), hooks // an on_body of the function belongs to this response
 		_, err := call(r.Res())
 		status = r.status
-		r.status, r.live = was, nil
+		r.status, r.live, r.out = was, nil, out
 		return status, err
 	})
 	return 0
@@ -27,6 +34,7 @@ func resOnHeaders(L *lua.LState) int {
 func resOnBody(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	r.unsent(L, "res:on_body")
+	vm.Charge(L, hookSize)
 	call := r.runs.Later(fn)
 	r.hooks().OnBody(func(piece []byte, last bool) ([]byte, error) {
 		v, err := call(lua.LString(piece), lua.LBool(last))
@@ -50,6 +58,7 @@ func resOnBody(L *lua.LState) int {
 // for req.ctx.
 func resOnDone(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
+	vm.Charge(L, hookSize)
 	r.runs.Done(fn)
 	return 0
 }

@@ -5,7 +5,6 @@ import (
 	"net/textproto"
 
 	lua "github.com/yuin/gopher-lua"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
@@ -48,12 +47,11 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 	hr := r.http()
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	switch {
-	case name == hostHeader && len(values) == 1 && !httpguts.ValidHostHeader(values[0]):
-		L.RaiseError("the header Host is %q; expected a host, and perhaps a port", values[0])
-	case name == hostHeader && len(values) == 1:
-		hr.Host = values[0]
 	case name == hostHeader:
-		L.RaiseError("the header Host needs one value, found %d", len(values))
+		if err := chiproxy.CheckHost(values...); err != nil {
+			L.RaiseError("%s", err)
+		}
+		hr.Host = values[0]
 	case len(values) == 0:
 		delete(hr.Header, name)
 	default:
@@ -64,16 +62,11 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 // checkedValues returns the values of a header, or raises an error if it must not be sent.
 func checkedValues(L *lua.LState, name string, value lua.LValue) []string {
 	values, err := scalars(value)
-	if err == nil && len(values) == 0 {
-		err = chiproxy.CheckHeader(name, "")
-	}
-	for _, v := range values {
-		if err == nil {
-			err = chiproxy.CheckHeader(name, v)
-		}
-	}
 	if err != nil {
-		L.RaiseError("header %q: %s", name, err)
+		L.RaiseError("header %s: %s", chiproxy.Quote(name), err)
+	}
+	if err := chiproxy.CheckHeader(name, values...); err != nil {
+		L.RaiseError("%s", err)
 	}
 	return values
 }

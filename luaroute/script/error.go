@@ -57,7 +57,7 @@ func AsError(err error) *Error {
 	e := &Error{Trace: api.StackTrace}
 	switch v := api.Object.(type) {
 	case lua.LString, lua.LNumber:
-		e.Script, e.Line, e.Message = split(v.String(), api.StackTrace)
+		e.Script, e.Line, e.Message = split(cut(v.String()), api.StackTrace)
 	case *lua.LUserData:
 		if cause, ok := v.Value.(error); ok {
 			e.Err, e.Message = cause, cause.Error()
@@ -75,11 +75,22 @@ func AsError(err error) *Error {
 	return e
 }
 
+// maxMessage is the size of the longest message of an error, in bytes.
+const maxMessage = 64 << 10
+
+// cut returns the beginning of a long text.
+func cut(text string) string {
+	if len(text) <= maxMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessage], "") + "…"
+}
+
 // tableMessage describes a table used as an error: by its message if it has one.
 func tableMessage(t *lua.LTable) string {
 	for _, key := range []string{"message", "msg", "error"} {
 		if s, ok := t.RawGetString(key).(lua.LString); ok {
-			return string(s)
+			return cut(string(s))
 		}
 	}
 	return "an error object that is a table"

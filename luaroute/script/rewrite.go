@@ -24,6 +24,9 @@ const (
 // them, so without a limit a hostile text could exhaust the stack of the process.
 const maxNesting = 1000
 
+// maxName is the length of the longest name, in bytes.
+const maxName = 1000
+
 // rewrite walks over a chunk once and returns it with these changes:
 //
 //   - `x = v` and `function x() end`, where x is a global, assign a field of GlobalsName. So the environment itself can be
@@ -31,7 +34,7 @@ const maxNesting = 1000
 //   - `a .. b .. c` calls ConcatName, because the instruction of gopher-lua has no limit: thirty doublings of a string
 //     would take all memory within microseconds.
 //   - `x = a and b`, where x is a local, goes through a new local (gopher-lua 490: x may keep its old value when a is
-//     false).
+//     false). So does `x, y = y, x`: gopher-lua assigns x before it reads it for y.
 //   - `a:b()`, where a is a local, is `a.b(a)`: see keepNames.
 //   - A branch or loop whose condition is a constant false is dropped (gopher-lua 540: with one in it, a function may
 //     return nothing, run for ever or panic).
@@ -182,21 +185,32 @@ func (w *rewriter) target(e expr) expr {
 	})
 }
 
-// throughLocals evaluates the right side into new locals if a variable would get the value of a logical operator.
+// throughLocals evaluates the right side into new locals if a variable would get its value too early, or not at all. Fields
+// are assigned before variables, which their objects and keys may be read from.
 func throughLocals(s *ast.AssignStmt) stmt {
 	isLogical := func(e expr) bool { _, ok := e.(*ast.LogicalOpExpr); return ok }
 	isName := func(e expr) bool { _, ok := e.(*ast.IdentExpr); return ok }
-	if !slices.ContainsFunc(s.Rhs, isLogical) || !slices.ContainsFunc(s.Lhs, isName) {
+	if len(s.Lhs) == 1 && !slices.ContainsFunc(s.Rhs, isLogical) || !slices.ContainsFunc(s.Lhs, isName) {
 		return s
 	}
 	values := at(s, &ast.LocalAssignStmt{Exprs: s.Rhs})
-	assign := at(s, &ast.AssignStmt{Lhs: s.Lhs})
-	for i := range s.Lhs {
+	fields := at(s, &ast.AssignStmt{})
+	block := []stmt{values}
+	for i, target := range s.Lhs {
 		name := fmt.Sprintf("(value %d)", i+1)
 		values.Names = append(values.Names, name)
-		assign.Rhs = append(assign.Rhs, at(s, &ast.IdentExpr{Value: name}))
+		value := at(s, &ast.IdentExpr{Value: name})
+		if isName(target) {
+			block = append(block, at(s, &ast.AssignStmt{Lhs: []expr{target}, Rhs: []expr{value}}))
+			continue
+		}
+		fields.Lhs, fields.Rhs = append(fields.Lhs, target), append(fields.Rhs, value)
 	}
-	return at(s, &ast.DoBlockStmt{Stmts: []stmt{values, assign}})
+	slices.Reverse(block[1:]) // as in Lua, where the first of two equal variables counts
+	if len(fields.Lhs) > 0 {
+		block = slices.Insert(block, 1, stmt(fields))
+	}
+	return at(s, &ast.DoBlockStmt{Stmts: block})
 }
 
 func (w *rewriter) function(f *ast.FunctionExpr, names ...string) {
@@ -226,6 +240,8 @@ func (w *rewriter) expr(e expr) expr {
 	w.enter(e)
 	defer w.leave()
 	switch e := e.(type) {
+	case *ast.IdentExpr:
+		checkName(e, e.Value)
 	case *ast.AttrGetExpr:
 		e.Object, e.Key = w.expr(e.Object), w.expr(e.Key)
 	case *ast.TableExpr:
@@ -233,6 +249,7 @@ func (w *rewriter) expr(e expr) expr {
 			f.Key, f.Value = w.expr(f.Key), w.expr(f.Value)
 		}
 	case *ast.FuncCallExpr:
+		checkName(e, e.Method)
 		e.Func, e.Receiver = w.expr(e.Func), w.expr(e.Receiver)
 		w.exprs(e.Args)
 		w.methodCall(e)
@@ -254,6 +271,13 @@ func (w *rewriter) expr(e expr) expr {
 		w.function(e)
 	}
 	return e
+}
+
+// checkName refuses the name of a global or method that is so long that looking for it takes longer than an instruction may.
+func checkName(at ast.PositionHolder, name string) {
+	if len(name) > maxName {
+		panic(&placeError{at.Line(), fmt.Sprintf("a name has %d bytes; allowed are %d", len(name), maxName)})
+	}
 }
 
 // concat turns a chain of `..` into one call.

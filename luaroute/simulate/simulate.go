@@ -4,7 +4,9 @@ package simulate
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -56,8 +58,8 @@ func newRequest(d declare.Request) (*http.Request, error) {
 	}
 	if r.RemoteAddr == "" {
 		r.RemoteAddr = "127.0.0.1:0"
-	} else if !strings.Contains(r.RemoteAddr, ":") {
-		r.RemoteAddr += ":0"
+	} else if _, err := netip.ParseAddr(r.RemoteAddr); err == nil {
+		r.RemoteAddr = net.JoinHostPort(r.RemoteAddr, "0")
 	}
 	if d.Headers != nil {
 		r.Header = d.Headers.Clone()

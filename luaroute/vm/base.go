@@ -29,8 +29,10 @@ var baseLibrary = map[string]lua.LGFunction{
 	"rawget":       baseRawGet,
 	"rawset":       baseRawSet,
 	"require":      baseRequire,
+	"select":       baseSelect,
 	"setmetatable": baseSetMetatable,
 	"tonumber":     baseToNumber,
+	"tostring":     baseToString,
 	"unpack":       baseUnpack,
 	"xpcall":       baseXPCall,
 }
@@ -39,10 +41,11 @@ var baseLibrary = map[string]lua.LGFunction{
 func basePrint(L *lua.LState) int {
 	words := make([]string, L.GetTop())
 	for i := range words {
-		words[i] = L.ToStringMeta(L.Get(i + 1)).String()
+		words[i] = textOf(L, L.Get(i+1))
 	}
-	if s := Of(L); s != nil {
-		s.Logger().Info(strings.Join(words, "\t"), zap.String("script", Where(L)))
+	text := strings.Join(words, "\t")
+	if s := Of(L); s != nil && s.MayLog(L, len(text)) {
+		s.Logger().Info(text, zap.String("script", Where(L)))
 	}
 	return 0
 }
@@ -50,9 +53,9 @@ func basePrint(L *lua.LState) int {
 // baseError is error. The error may be any value; a text gets the place of the function at the level.
 func baseError(L *lua.LState) int {
 	object, level := L.Get(1), optInt(L, 2, 1)
-	if lua.LVCanConvToString(object) && level > 0 {
+	if text, ok := stringOf(object); ok && level > 0 {
 		if where := L.Where(level); strings.HasSuffix(where, ":") && !strings.HasPrefix(where, "[G]") {
-			object = lua.LString(where + " " + object.String())
+			object = lua.LString(where + " " + text)
 		}
 	}
 	L.Error(object, 0)
@@ -66,9 +69,9 @@ var (
 
 func baseNext(L *lua.LState) int {
 	table := unsealed(L, L.CheckTable(1))
-	key, value := table.Next(L.Get(2))
+	key, value := nextOf(L, table, L.Get(2))
 	for key == lua.LString(script.GlobalsName) || key == lua.LString(script.ConcatName) {
-		key, value = table.Next(key)
+		key, value = nextOf(L, table, key)
 	}
 	L.Push(key)
 	if key == lua.LNil {
@@ -131,6 +134,10 @@ func baseRawSet(L *lua.LState) int {
 		assign(L, table, key, value)
 		return 1
 	}
+	if n, ok := key.(lua.LNumber); ok {
+		Spend(L, placesWork(L, table, n))
+	}
+	Spend(L, keyWork(key))
 	L.RawSet(table, key, value)
 	return 1
 }
@@ -148,7 +155,7 @@ func baseSetMetatable(L *lua.LState) int {
 }
 
 func baseToNumber(L *lua.LState) int {
-	base := L.OptInt(2, 10)
+	base := optInt(L, 2, 10)
 	if base < 2 || base > 36 {
 		L.ArgError(2, "base out of range")
 	}
@@ -158,7 +165,8 @@ func baseToNumber(L *lua.LState) int {
 			L.Push(v)
 			return 1
 		}
-		L.Push(parseNumber(v.String(), base))
+		s, _ := stringOf(v)
+		L.Push(parseNumber(s, base))
 	case lua.LString:
 		L.Push(parseNumber(string(v), base))
 	default:
@@ -167,17 +175,44 @@ func baseToNumber(L *lua.LState) int {
 	return 1
 }
 
+// baseToString is tostring. What __tostring returns may be any value.
+func baseToString(L *lua.LState) int {
+	if s, ok := stringOf(L.CheckAny(1)); ok {
+		L.Push(lua.LString(s))
+	} else {
+		L.Push(L.ToStringMeta(L.Get(1)))
+	}
+	return 1
+}
+
+func baseSelect(L *lua.LState) int {
+	count := L.GetTop() - 1
+	if L.Get(1) == lua.LString("#") {
+		L.Push(lua.LNumber(count))
+		return 1
+	}
+	first := checkInt(L, 1)
+	if first < 0 {
+		first += count + 1
+	}
+	if first < 1 {
+		L.ArgError(1, "index out of range")
+	}
+	return max(0, count-first+1)
+}
+
 func baseUnpack(L *lua.LState) int {
 	table := L.CheckTable(1)
-	from, to := L.OptInt(2, 1), L.OptInt(3, table.Len())
+	from, to := optInt(L, 2, 1), optInt(L, 3, length(L, table))
 	if from > to {
 		return 0
 	}
 	if uint(to)-uint(from) >= maxResults {
 		L.RaiseError("too many results to unpack; allowed are %d", maxResults)
 	}
+	Spend(L, (to-from)/8)
 	for i := from; ; i++ { // to may be the largest integer
-		L.Push(table.RawGetInt(i))
+		L.Push(item(table, i))
 		if i == to {
 			break
 		}
@@ -218,6 +253,8 @@ func compileChunk(L *lua.LState, text, name string) int {
 		return 2
 	}
 	Spend(L, len(text)) // some 50 ns for each byte
+	Charge(L, len(text)*madeByText)
+	Of(L).compiled += int64(len(text))
 	program, err := script.Compile(strings.TrimLeft(name, "=@"), []byte(text))
 	if err != nil {
 		L.Push(lua.LNil)

@@ -34,19 +34,29 @@ type Budget struct {
 
 	left    int           // steps until the next look at the clock
 	size    int           // what left was at the last look
+	slow    int           // how many times as long as usual a step may take
 	spent   time.Duration // of limits.CPU
 	waited  time.Duration // of limits.Wall
 	looked  time.Time     // the last look of the call that runs; zero before its first
 	ended   error         // why nothing may run any more
 	threads int
+	logged  int // bytes, see MayLog
 	resumes int
+
+	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and
+	// what Go functions hold that call back into Lua. The first three outlive a request.
+	live, made, guessed int64
+	held                int64
 }
 
 var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // arm starts a new budget.
 func (b *Budget) arm(parent context.Context, limits Limits) {
-	*b = Budget{state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, ended: b.ended}
+	*b = Budget{
+		state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, slow: 1, ended: b.ended,
+		live: b.live, made: b.made, guessed: b.guessed,
+	}
 }
 
 // Done counts one step. It returns a closed channel when the budget has ended, and else nil, which never is ready.
@@ -54,6 +64,12 @@ func (b *Budget) Done() <-chan struct{} {
 	if b.left--; b.left >= 0 {
 		return nil
 	}
+	return b.pass()
+}
+
+// pass is look between two instructions, where all that the script holds can be seen.
+func (b *Budget) pass() <-chan struct{} {
+	b.measure()
 	return b.look()
 }
 
@@ -82,9 +98,15 @@ func (b *Budget) look() <-chan struct{} {
 func (b *Budget) count() {
 	now := time.Now()
 	if !b.looked.IsZero() {
-		b.spent += min(now.Sub(b.looked), time.Duration(b.size-b.left)*slowest)
+		b.guessed += int64(now.Sub(b.looked)) * madeEach
+		b.spent += min(now.Sub(b.looked), time.Duration(b.size-b.left)*slowest*time.Duration(b.slow))
 	}
-	b.looked, b.left, b.size = now, quantum, quantum
+	b.slow = b.state.slowness()
+	steps := max(quantum/b.slow, 1)
+	if b.made+b.guessed > b.room() {
+		steps = 0 // the next instruction measures
+	}
+	b.looked, b.left, b.size = now, steps, steps
 }
 
 // pause forgets the time of the last look, because the call ends here.
@@ -135,7 +157,11 @@ func (s *State) Wait(wait func(ctx context.Context) error) error {
 	defer cancel()
 	start := time.Now()
 	err := wait(ctx)
-	b.waited += time.Since(start)
+	waited := time.Since(start)
+	b.waited += waited
+	if !b.looked.IsZero() {
+		b.looked = b.looked.Add(waited) // it is not time that Lua ran
+	}
 	if ctx.Err() != nil {
 		b.end(context.Cause(ctx))
 	}

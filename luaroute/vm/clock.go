@@ -22,6 +22,9 @@ var started = time.Now()
 // maxTime is the largest time that os.date takes: that of the year 9999 in seconds since 1970.
 const maxTime = 253402300799
 
+// maxDateFormat is the length of the longest format of os.date, in bytes.
+const maxDateFormat = 4096
+
 func osClock(L *lua.LState) int {
 	L.Push(lua.LNumber(time.Since(started).Seconds()))
 	return 1
@@ -83,7 +86,11 @@ func osDate(L *lua.LState) int {
 		L.Push(dateTable(at))
 		return 1
 	}
+	if len(format) > maxDateFormat {
+		L.ArgError(1, "the format is too long")
+	}
 	charge(L, len(format)*16)
+	Spend(L, len(format)*2)
 	L.Push(lua.LString(formatTime(format, at)))
 	return 1
 }
@@ -102,8 +109,9 @@ func dateTable(at time.Time) *lua.LTable {
 
 // layouts are the directives of strftime that Go's layouts know.
 var layouts = map[byte]string{
-	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'H': "15", 'I': "03",
-	'm': "01", 'M': "04", 'p': "PM", 'S': "05", 'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST",
+	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'D': "01/02/06", 'e': "_2",
+	'F': "2006-01-02", 'h': "Jan", 'H': "15", 'I': "03", 'm': "01", 'M': "04", 'p': "PM", 'r': "03:04:05 PM", 'R': "15:04", 'S': "05",
+	'T': "15:04:05", 'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006", 'z': "-0700", 'Z': "MST",
 }
 
 // formatTime is strftime.
@@ -117,6 +125,8 @@ func formatTime(format string, at time.Time) string {
 		i++
 		c := format[i]
 		switch layout, ok := layouts[c]; {
+		case c == 'Z' && at.Location() == time.UTC:
+			out.WriteString("GMT") // as C calls it
 		case ok:
 			out.WriteString(at.Format(layout))
 		case c == 'j':

@@ -22,7 +22,12 @@ func concat(L *lua.LState) int {
 	charge(L, size)
 	out := make([]byte, 0, size)
 	for i := 1; i <= n; i++ {
-		out = append(out, L.Get(i).String()...)
+		switch v := L.Get(i).(type) {
+		case lua.LString:
+			out = append(out, v...)
+		case lua.LNumber:
+			out = appendNumber(out, float64(v))
+		}
 	}
 	L.Push(lua.LString(out))
 	return 1
@@ -33,13 +38,16 @@ func concatMeta(L *lua.LState, n int) lua.LValue {
 	right := L.Get(n)
 	for i := n - 1; i >= 1; i-- {
 		left := L.Get(i)
-		if lua.LVCanConvToString(left) && lua.LVCanConvToString(right) {
-			joined := left.String() + right.String()
-			charge(L, len(joined))
-			right = lua.LString(joined)
+		first, ok1 := stringOf(left)
+		second, ok2 := stringOf(right)
+		if ok1 && ok2 {
+			charge(L, len(first)+len(second))
+			right = lua.LString(first + second)
 			continue
 		}
+		hold(L, len(second))
 		right = callConcat(L, left, right)
+		release(L, len(second))
 	}
 	return right
 }

@@ -44,8 +44,8 @@ func newThread(L *lua.LState, create lua.LGFunction, thread func(lua.LValue) *lu
 	Spend(L, 100) // a coroutine has registers and frames of its own
 	L.RemoveContext()
 	n := create(L)
-	L.SetContext(b)
-	thread(L.Get(-1)).SetContext(b)
+	b.attach(L)
+	b.attach(thread(L.Get(-1)))
 	return n
 }
 

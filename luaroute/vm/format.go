@@ -3,6 +3,7 @@ package vm
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -10,7 +11,7 @@ import (
 
 // stringFormat is string.format with the directives of Lua 5.1, and no others: those of Go would show its insides.
 func stringFormat(L *lua.LState) int {
-	format := L.CheckString(1)
+	format := checkString(L, 1)
 	var out strings.Builder
 	arg := 1
 	for i := 0; i < len(format); {
@@ -35,8 +36,10 @@ func stringFormat(L *lua.LState) int {
 			L.ArgError(arg, "no value")
 		}
 		out.WriteString(formatOne(L, spec, verb, arg))
-		charge(L, out.Len())
+		checkSize(L, out.Len())
+		Spend(L, 1)
 	}
+	charge(L, out.Len())
 	L.Push(lua.LString(out.String()))
 	return 1
 }
@@ -86,17 +89,21 @@ func formatOne(L *lua.LState, d directive, verb byte, arg int) string {
 	case 'c':
 		return d.pad(string([]byte{byte(toInteger(checkNumber(L, arg)))}))
 	case 'd', 'i':
-		return fmt.Sprintf(d.spec('d', "-+ 0"), toInteger(checkNumber(L, arg)))
+		n := toInteger(checkNumber(L, arg))
+		if n < 0 {
+			return d.digits("-", strconv.FormatUint(-uint64(n), 10))
+		}
+		return d.digits(d.sign(), strconv.FormatInt(n, 10))
 	case 'u':
-		return fmt.Sprintf(d.spec('d', "-0"), unsigned(checkNumber(L, arg)))
+		return d.digits("", strconv.FormatUint(unsigned(checkNumber(L, arg)), 10))
 	case 'o', 'x', 'X':
-		return fmt.Sprintf(d.spec(verb, "-#0"), unsigned(checkNumber(L, arg)))
+		return d.based(verb, unsigned(checkNumber(L, arg)))
 	case 'e', 'E', 'f', 'g', 'G':
 		return d.float(verb, checkNumber(L, arg))
 	case 'q':
-		return quote(L.CheckString(arg))
+		return quote(checkString(L, arg))
 	case 's':
-		s := L.ToStringMeta(L.Get(arg)).String()
+		s := textOf(L, L.Get(arg))
 		if d.precision >= 0 && d.precision < len(s) {
 			s = s[:d.precision]
 		}
@@ -114,33 +121,64 @@ func unsigned(f float64) uint64 {
 	return uint64(toInteger(f))
 }
 
-// spec returns the directive for Go, with the flags that mean the same there.
-func (d directive) spec(verb byte, flags string) string {
-	var out strings.Builder
-	out.WriteByte('%')
-	for _, f := range []byte(flags) {
-		zero := f == '0' && (d.precision >= 0 && verb != 'e' && verb != 'E' && verb != 'f' && verb != 'g' && verb != 'G' ||
-			strings.Contains(d.flags, "-"))
-		if strings.IndexByte(d.flags, f) >= 0 && !zero {
-			out.WriteByte(f)
+func (d directive) has(flag string) bool { return strings.Contains(d.flags, flag) }
+
+// sign is what stands before a number that is not negative.
+func (d directive) sign() string {
+	switch {
+	case d.has("+"):
+		return "+"
+	case d.has(" "):
+		return " "
+	}
+	return ""
+}
+
+// based formats in octal or hexadecimal, with # as C would read the number.
+func (d directive) based(verb byte, n uint64) string {
+	switch {
+	case verb == 'o':
+		digits := strconv.FormatUint(n, 8)
+		switch {
+		case d.has("#") && n != 0 && d.precision <= len(digits):
+			return d.digits("0", digits)
+		case d.has("#") && d.precision == 0:
+			d.precision = 1
 		}
+		return d.digits("", digits)
+	case !d.has("#") || n == 0:
+		return d.digits("", hexDigits(verb, n))
 	}
-	if d.width >= 0 {
-		fmt.Fprint(&out, d.width)
+	return d.digits("0"+string(rune(verb)), hexDigits(verb, n))
+}
+
+func hexDigits(verb byte, n uint64) string {
+	if verb == 'X' {
+		return strings.ToUpper(strconv.FormatUint(n, 16))
 	}
-	if d.precision >= 0 {
-		fmt.Fprintf(&out, ".%d", d.precision)
+	return strconv.FormatUint(n, 16)
+}
+
+// digits fills the digits of an integer up, to the precision or else to the width. A precision of 0 writes nothing for 0.
+func (d directive) digits(prefix, digits string) string {
+	least := d.precision
+	if least < 0 && d.has("0") && !d.has("-") {
+		least = d.width - len(prefix)
 	}
-	out.WriteByte(verb)
-	return out.String()
+	if d.precision == 0 && digits == "0" {
+		digits = ""
+	}
+	return d.pad(prefix + strings.Repeat("0", max(0, least-len(digits))) + digits)
 }
 
 // float formats as C does, where the precision is 6 by default and the infinite is called inf.
 func (d directive) float(verb byte, f float64) string {
 	if math.IsInf(f, 0) || math.IsNaN(f) {
-		name := strings.TrimPrefix(strings.ToLower(fmt.Sprint(f)), "+")
-		if f > 0 && strings.Contains(d.flags, "+") {
-			name = "+" + name
+		name := string(appendNumber(nil, math.Abs(f)))
+		if f < 0 {
+			name = "-" + name
+		} else {
+			name = d.sign() + name
 		}
 		if verb < 'a' {
 			name = strings.ToUpper(name)
@@ -150,7 +188,13 @@ func (d directive) float(verb byte, f float64) string {
 	if d.precision < 0 {
 		d.precision = 6
 	}
-	return fmt.Sprintf(d.spec(verb, "-+ #0"), f)
+	spec := []byte{'%'}
+	for _, flag := range []byte("-+ #0") {
+		if d.has(string(flag)) && (flag != '0' || !d.has("-")) {
+			spec = append(spec, flag)
+		}
+	}
+	return fmt.Sprintf(string(spec)+"*.*"+string(verb), max(d.width, 0), d.precision, f)
 }
 
 // pad fills up with spaces. It counts bytes, as Lua does.
@@ -159,7 +203,7 @@ func (d directive) pad(s string) string {
 	switch {
 	case missing <= 0:
 		return s
-	case strings.Contains(d.flags, "-"):
+	case d.has("-"):
 		return s + strings.Repeat(" ", missing)
 	}
 	return strings.Repeat(" ", missing) + s

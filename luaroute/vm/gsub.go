@@ -9,41 +9,36 @@ import (
 
 // stringGsub is string.gsub.
 func stringGsub(L *lua.LState) int {
-	s, pat := L.CheckString(1), L.CheckString(2)
+	s, pat := checkString(L, 1), checkString(L, 2)
 	L.CheckTypes(3, lua.LTNumber, lua.LTString, lua.LTTable, lua.LTFunction)
 	replacement := L.Get(3)
 	limit := optInt(L, 4, math.MaxInt)
-	m := matcher{L: L, src: s}
-	var anchored bool
-	m.pat, anchored = strings.CutPrefix(pat, "^")
+	m := matcher{L: L, src: s, pat: pat}
+	anchored := m.anchor()
 
 	var out strings.Builder
-	count, at := 0, 0
-	for count < limit {
-		m.level = 0
-		end := m.match(at, 0)
-		if end != noMatch {
-			count++
-			m.replace(&out, replacement, at, end)
+	count, copied := 0, 0
+	for at := 0; count < limit; {
+		start, end := m.search(at, anchored)
+		if end == noMatch {
+			break
 		}
-		switch {
-		case end != noMatch && end > at:
-			at = end
-		case at < len(s):
-			out.WriteByte(s[at])
-			at++
-		default:
-			at++
-		}
-		if at > len(s) || anchored {
+		count++
+		out.WriteString(s[copied:start])
+		m.replace(&out, replacement, start, end)
+		copied = end
+		at = max(end, start+1)
+		if anchored {
 			break
 		}
 	}
-	if at < len(s) {
-		out.WriteString(s[at:])
+	m.count()
+	if count > 0 {
+		out.WriteString(s[copied:])
+		charge(L, out.Len())
+		s = out.String()
 	}
-	charge(L, out.Len())
-	L.Push(lua.LString(out.String()))
+	L.Push(lua.LString(s))
 	L.Push(lua.LNumber(count))
 	return 2
 }
@@ -53,11 +48,15 @@ func (m *matcher) replace(out *strings.Builder, replacement lua.LValue, start, e
 	before := out.Len()
 	switch r := replacement.(type) {
 	case lua.LString, lua.LNumber:
-		m.template(out, r.String(), start, end)
+		text, _ := stringOf(r)
+		m.template(out, text, start, end)
 	default:
-		out.WriteString(m.substitute(r, start, end))
+		hold(m.L, before)
+		text := m.substitute(r, start, end)
+		release(m.L, before)
+		out.WriteString(text)
 	}
-	charge(m.L, out.Len())
+	checkSize(m.L, out.Len())
 	Spend(m.L, 1+(out.Len()-before)/64)
 }
 
@@ -81,6 +80,7 @@ func (m *matcher) template(out *strings.Builder, text string, start, end int) {
 		default:
 			out.WriteString(m.value(int(c - '1')).String())
 		}
+		checkSize(m.L, out.Len())
 	}
 }
 
@@ -94,17 +94,18 @@ func (m *matcher) substitute(r lua.LValue, start, end int) string {
 		v = L.Get(-1)
 		L.Pop(1)
 	} else {
-		key := lua.LValue(lua.LString(m.src[start:end]))
+		key := lua.LValue(lua.LString(Part(m.src, start, end)))
 		if m.level > 0 {
 			key = m.value(0)
 		}
 		v = L.GetTable(r, key)
 	}
-	switch {
-	case lua.LVIsFalse(v):
+	if lua.LVIsFalse(v) {
 		return m.src[start:end]
-	case !lua.LVCanConvToString(v):
+	}
+	text, ok := stringOf(v)
+	if !ok {
 		L.RaiseError("invalid replacement value (a %s)", v.Type())
 	}
-	return v.String()
+	return text
 }

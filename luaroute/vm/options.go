@@ -54,12 +54,15 @@ type Limits struct {
 	CPU time.Duration
 	// Wall is the time that library calls may wait.
 	Wall time.Duration
+	// Memory is what one state may hold, in bytes: its variables, from request to request, and what the running one has
+	// made of them. It is exact for strings and approximate for the rest.
+	Memory int64
 }
 
 // The limits where none are given.
 var (
-	DefaultLimits     = Limits{CPU: 100 * time.Millisecond, Wall: 30 * time.Second}
-	DefaultLoadLimits = Limits{CPU: 10 * time.Second, Wall: 30 * time.Second}
+	DefaultLimits     = Limits{CPU: 100 * time.Millisecond, Wall: 30 * time.Second, Memory: 64 << 20}
+	DefaultLoadLimits = Limits{CPU: 5 * time.Second, Wall: 30 * time.Second, Memory: 512 << 20}
 )
 
 // or returns the limits with those that are missing taken from another.
@@ -69,6 +72,9 @@ func (l Limits) or(other Limits) Limits {
 	}
 	if l.Wall <= 0 {
 		l.Wall = other.Wall
+	}
+	if l.Memory <= 0 {
+		l.Memory = other.Memory
 	}
 	return l
 }

@@ -11,7 +11,7 @@ const (
 	maxCaptures = 32
 	// maxPatternDepth is how many items of a pattern may wait for one another. Each takes a piece of the Go stack.
 	maxPatternDepth = 200
-	// patternBatch is how many steps of matching are counted at a time.
+	// patternBatch is how many steps of matching are counted at a time. A step is some 10 ns.
 	patternBatch = 1000
 
 	captureOpen     = -1
@@ -35,17 +35,71 @@ type capture struct{ start, length int }
 
 func (m *matcher) step() {
 	if m.steps++; m.steps >= patternBatch {
-		m.steps = 0
-		Spend(m.L, patternBatch/4) // a step of matching is some 10 ns
+		m.count()
 	}
+}
+
+// count counts the steps since the last time.
+func (m *matcher) count() {
+	if n := m.steps / 4; n > 0 {
+		m.steps = 0
+		Spend(m.L, n)
+	}
+}
+
+// anchor takes the ^ off a pattern, and says whether there was one.
+func (m *matcher) anchor() (anchored bool) {
+	m.pat, anchored = strings.CutPrefix(m.pat, "^")
+	return anchored
+}
+
+// search returns the first match that begins at a place or behind it; the end is noMatch if there is none.
+func (m *matcher) search(at int, anchored bool) (start, end int) {
+	first, literal := m.literal()
+	for ; at <= len(m.src); at++ {
+		if literal && !anchored {
+			skipped := strings.IndexByte(m.src[at:], first)
+			if skipped < 0 {
+				m.steps += (len(m.src) - at) / 16
+				break
+			}
+			m.steps += skipped / 16
+			at += skipped
+		}
+		m.level = 0
+		if end := m.match(at, 0); end != noMatch {
+			return at, end
+		}
+		if anchored {
+			break
+		}
+	}
+	return 0, noMatch
+}
+
+// literal returns the character that every match begins with, if the pattern begins with one.
+func (m *matcher) literal() (c byte, ok bool) {
+	if m.pat == "" || strings.IndexByte("()[.%$", m.pat[0]) >= 0 {
+		return 0, false
+	}
+	if len(m.pat) > 1 && strings.IndexByte("*?-", m.pat[1]) >= 0 {
+		return 0, false
+	}
+	return m.pat[0], true
 }
 
 // match matches the pattern from p on with the text from s on. It returns the end of the match.
 func (m *matcher) match(s, p int) int {
 	if m.depth++; m.depth > maxPatternDepth {
-		m.L.RaiseError("pattern too complex")
+		m.L.RaiseError("pattern too complex: more than %d items wait for one another", maxPatternDepth)
 	}
-	defer func() { m.depth-- }()
+	end := m.items(s, p)
+	m.depth--
+	return end
+}
+
+// items matches one item after the other.
+func (m *matcher) items(s, p int) int {
 	for p < len(m.pat) {
 		m.step()
 		switch m.pat[p] {
@@ -179,6 +233,9 @@ func (m *matcher) back(s int, digit byte) int {
 	if digit == '0' || i >= m.level || m.captures[i].length == captureOpen {
 		m.L.RaiseError("invalid capture index")
 	}
+	if m.captures[i].length == capturePosition {
+		return noMatch // a position is no text
+	}
 	text := m.text(i)
 	m.steps += len(text) / 8
 	if strings.HasPrefix(m.src[s:], text) {
@@ -236,7 +293,7 @@ func (m *matcher) frontier(s, p int) (end int, ok bool) {
 
 // classEnd returns the end of the single-character item that begins at p.
 func (m *matcher) classEnd(p int) int {
-	c := m.pat[p]
+	c, start := m.pat[p], p
 	p++
 	switch c {
 	case '%':
@@ -257,6 +314,7 @@ func (m *matcher) classEnd(p int) int {
 			}
 			p++
 		}
+		m.steps += (p - start) / 8
 		return p + 1
 	}
 	return p
@@ -278,6 +336,7 @@ func (m *matcher) single(s, p, end int) bool {
 
 // inSet says whether a character is in the set from the [ at p to the ] at end.
 func (m *matcher) inSet(c byte, p, end int) bool {
+	m.steps += (end - p) / 8
 	p++
 	wanted := true
 	if p < end && m.pat[p] == '^' {
@@ -286,8 +345,8 @@ func (m *matcher) inSet(c byte, p, end int) bool {
 	}
 	for ; p < end; p++ {
 		switch {
-		case m.pat[p] == '%' && p+1 < end:
-			p++
+		case m.pat[p] == '%':
+			p++ // to the ] at the end even, after a range such as a-%
 			if inClass(c, m.pat[p]) {
 				return wanted
 			}

@@ -11,6 +11,9 @@ import (
 // protected call included, so that closures lose the locals they share with a running function (gopher-lua
 // 448). Here the chain of frames is cut at the caller while the call runs.
 func pcall(L *lua.LState, nargs, nret int) error {
+	if b, ok := L.Context().(*Budget); ok {
+		defer func(held int64) { b.held = held }(b.held) // an error has left its functions
+	}
 	frame := runningFrame(L)
 	if frame == nil {
 		return checked(L, L.PCall(nargs, nret, nil))
@@ -20,6 +23,9 @@ func pcall(L *lua.LState, nargs, nret int) error {
 	*parent = nil
 	err := L.PCall(nargs, nret, nil)
 	*parent = outer
+	if err != nil {
+		traced(L)
+	}
 	return checked(L, err)
 }
 

@@ -119,13 +119,15 @@ func (p *Pool) leave(turn chan *State) bool {
 	return false
 }
 
-// Put gives a state back. One that is broken is let go.
+// Put gives a state back. One that is broken, or whose variables have grown too large, is let go.
 func (p *Pool) Put(s *State) {
-	if s.Broken() {
+	if !s.Broken() {
+		s.rest()
+	}
+	if s.Broken() || s.grown() {
 		p.Discard(s)
 		return
 	}
-	s.rest()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {

@@ -33,7 +33,7 @@ func (b *Builder) openStandard() {
 	for name, fn := range baseLibrary {
 		env.RawSetString(name, GoFunc(fn))
 	}
-	for _, name := range []string{"assert", "getmetatable", "rawequal", "select", "tostring", "type"} {
+	for _, name := range []string{"assert", "getmetatable", "rawequal", "type"} {
 		env.RawSetString(name, GoFunc(native[globals][name]))
 	}
 	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
@@ -69,7 +69,10 @@ func (b *Builder) openStandard() {
 
 // openStringMethods makes s:upper() and the like work.
 func (b *Builder) openStringMethods(view *lua.LTable) {
-	b.strs = newTable(0, 2)
+	b.strs = newTable(0, 2+len(arithmetic))
+	for event, fn := range arithmetic {
+		b.strs.RawSetString(event, fn)
+	}
 	b.strs.RawSetString("__index", view)
 	b.strs.RawSetString("__metatable", lua.LFalse)
 	b.state.L.SetMetatable(lua.LString(""), b.strs)

@@ -36,6 +36,7 @@ type State struct {
 	env      *lua.LTable  // the globals
 	scratch  []lua.LValue // the globals that the request assigned
 	depth    int          // of Call in itself
+	compiled int64        // bytes of text that load and loadstring have compiled
 	panicked any          // what Go code called by Lua panicked with
 	thrown   error        // the last error that Throw raised
 }
@@ -48,14 +49,14 @@ func (s *State) rest() {
 	}
 	s.scratch = s.scratch[:0]
 	s.L.SetTop(0)
-	s.Arm(DefaultLimits, context.Background())
+	s.Arm(s.budget.limits, context.Background())
 }
 
 func newState(options *Options) *State {
 	s := &State{L: lua.NewState(stateOptions), options: options}
 	s.budget.state = s
 	s.env = s.L.G.Global
-	s.L.SetContext(&s.budget)
+	s.budget.attach(s.L)
 	return s
 }
 

@@ -27,14 +27,28 @@ var stringLibrary = map[string]lua.LGFunction{
 	"upper":   stringUpper,
 }
 
-// charge counts a string that is read or made.
+// charge counts a string that is made.
 func charge(L *lua.LState, size int) {
-	if size > maxString {
-		L.RaiseError("the string is too large: %d bytes; allowed are %d", size, maxString)
-	}
+	checkSize(L, size)
+	Charge(L, valueSize+size)
 	if size >= 64 {
 		Spend(L, size/64)
 	}
+}
+
+func checkSize(L *lua.LState, size int) {
+	if size > maxString {
+		L.RaiseError("the string is too large: %d bytes; allowed are %d", size, maxString)
+	}
+}
+
+// Part returns a part of a string. A small part of a large string gets its own memory: a script that keeps it must not keep
+// the whole.
+func Part(s string, from, to int) string {
+	if to-from < len(s)/2 {
+		return strings.Clone(s[from:to])
+	}
+	return s[from:to]
 }
 
 // between turns a range as Lua has it, from 1 and with negative numbers for the end, into one of Go.
@@ -55,7 +69,7 @@ func between(from, to, length int) (int, int) {
 }
 
 func stringByte(L *lua.LState) int {
-	s := L.CheckString(1)
+	s := checkString(L, 1)
 	first := optInt(L, 2, 1)
 	from, to := between(first, optInt(L, 3, first), len(s))
 	if to-from > maxResults {
@@ -81,14 +95,15 @@ func stringChar(L *lua.LState) int {
 }
 
 func stringLen(L *lua.LState) int {
-	L.Push(lua.LNumber(len(L.CheckString(1))))
+	L.Push(lua.LNumber(len(checkString(L, 1))))
 	return 1
 }
 
 func stringSub(L *lua.LState) int {
-	s := L.CheckString(1)
+	s := checkString(L, 1)
 	from, to := between(checkInt(L, 2), optInt(L, 3, -1), len(s))
-	L.Push(lua.LString(s[from:to]))
+	charge(L, to-from)
+	L.Push(lua.LString(Part(s, from, to)))
 	return 1
 }
 
@@ -98,7 +113,7 @@ func stringUpper(L *lua.LState) int { return mapBytes(L, 'a', 'z') }
 
 // mapBytes changes the case of the letters between two.
 func mapBytes(L *lua.LState, first, last byte) int {
-	s := L.CheckString(1)
+	s := checkString(L, 1)
 	charge(L, len(s))
 	out := []byte(s)
 	for i, c := range out {
@@ -111,7 +126,7 @@ func mapBytes(L *lua.LState, first, last byte) int {
 }
 
 func stringReverse(L *lua.LState) int {
-	s := L.CheckString(1)
+	s := checkString(L, 1)
 	charge(L, len(s))
 	out := make([]byte, len(s))
 	for i := range out {
@@ -122,7 +137,7 @@ func stringReverse(L *lua.LState) int {
 }
 
 func stringRep(L *lua.LState) int {
-	s, n := L.CheckString(1), checkInt(L, 2)
+	s, n := checkString(L, 1), checkInt(L, 2)
 	if n <= 0 || s == "" {
 		L.Push(lua.LString(""))
 		return 1
@@ -139,14 +154,15 @@ func stringRep(L *lua.LState) int {
 const special = "^$*+?.([%-"
 
 func findOrMatch(L *lua.LState, find bool) int {
-	s, pat := L.CheckString(1), L.CheckString(2)
+	s, pat := checkString(L, 1), checkString(L, 2)
 	init := optInt(L, 3, 1)
 	if init < 0 {
 		init = max(len(s)+init+1, 1)
 	}
 	init = min(max(init-1, 0), len(s)) // Lua 5.1 looks at the end if it begins behind that
+	Spend(L, len(pat)/64)
 	if find && (lua.LVAsBool(L.Get(4)) || !strings.ContainsAny(pat, special)) {
-		charge(L, len(s)-init)
+		Spend(L, (len(s)-init)/64)
 		at := strings.Index(s[init:], pat)
 		if at < 0 {
 			L.Push(lua.LNil)
@@ -156,31 +172,25 @@ func findOrMatch(L *lua.LState, find bool) int {
 		L.Push(lua.LNumber(init + at + len(pat)))
 		return 2
 	}
-	m := matcher{L: L, src: s}
-	var anchored bool
-	m.pat, anchored = strings.CutPrefix(pat, "^")
-	for at := init; at <= len(s); at++ {
-		m.level = 0
-		if end := m.match(at, 0); end != noMatch {
-			if !find {
-				return m.pushAll(at, end)
-			}
-			L.Push(lua.LNumber(at + 1))
-			L.Push(lua.LNumber(end))
-			return 2 + m.pushCaptures()
-		}
-		if anchored {
-			break
-		}
+	m := matcher{L: L, src: s, pat: pat}
+	start, end := m.search(init, m.anchor())
+	m.count()
+	switch {
+	case end == noMatch:
+		L.Push(lua.LNil)
+		return 1
+	case !find:
+		return m.pushAll(start, end)
 	}
-	L.Push(lua.LNil)
-	return 1
+	L.Push(lua.LNumber(start + 1))
+	L.Push(lua.LNumber(end))
+	return 2 + m.pushCaptures()
 }
 
 // pushAll pushes the captures, or the whole match if there are none.
 func (m *matcher) pushAll(start, end int) int {
 	if m.level == 0 {
-		m.L.Push(lua.LString(m.src[start:end]))
+		m.L.Push(lua.LString(Part(m.src, start, end)))
 		return 1
 	}
 	return m.pushCaptures()
@@ -201,33 +211,27 @@ func (m *matcher) value(i int) lua.LValue {
 	case captureOpen:
 		m.L.RaiseError("unfinished capture")
 	}
-	return lua.LString(m.text(i))
+	c := m.captures[i]
+	return lua.LString(Part(m.src, c.start, c.start+c.length))
 }
 
 var gmatchNext = protect(nextGmatch)
 
 // stringGmatch returns an iterator. What it keeps is in upvalues, not in Go, so that a copy of it has its own.
 func stringGmatch(L *lua.LState) int {
-	s, pat := L.CheckString(1), L.CheckString(2)
+	s, pat := checkString(L, 1), checkString(L, 2)
 	L.Push(L.NewClosure(gmatchNext, lua.LString(s), lua.LString(pat), lua.LNumber(0)))
 	return 1
 }
 
 func nextGmatch(L *lua.LState) int {
 	m := matcher{L: L, src: L.Get(lua.UpvalueIndex(1)).String(), pat: L.Get(lua.UpvalueIndex(2)).String()}
-	for at := int(L.Get(lua.UpvalueIndex(3)).(lua.LNumber)); at <= len(m.src); at++ {
-		m.level = 0
-		end := m.match(at, 0)
-		if end == noMatch {
-			continue
-		}
-		next := end
-		if end == at {
-			next++
-		}
-		L.Replace(lua.UpvalueIndex(3), lua.LNumber(next))
-		return m.pushAll(at, end)
+	start, end := m.search(int(L.Get(lua.UpvalueIndex(3)).(lua.LNumber)), false)
+	m.count()
+	if end == noMatch {
+		L.Replace(lua.UpvalueIndex(3), lua.LNumber(len(m.src)+1))
+		return 0
 	}
-	L.Replace(lua.UpvalueIndex(3), lua.LNumber(len(m.src)+1))
-	return 0
+	L.Replace(lua.UpvalueIndex(3), lua.LNumber(max(end, start+1)))
+	return m.pushAll(start, end)
 }

@@ -22,8 +22,16 @@ var tableLibrary = map[string]lua.LGFunction{
 // checkList returns a table that a script may change.
 func checkList(L *lua.LState) *lua.LTable { return writable(L, L.CheckTable(1)) }
 
+// item returns what is at a place of a table, which may be outside of its list.
+func item(table *lua.LTable, i int) lua.LValue {
+	if i >= 1 && i < maxArrayIndex {
+		return table.RawGetInt(i)
+	}
+	return table.RawGet(lua.LNumber(i))
+}
+
 func tableGetn(L *lua.LState) int {
-	L.Push(lua.LNumber(L.CheckTable(1).Len()))
+	L.Push(lua.LNumber(length(L, L.CheckTable(1))))
 	return 1
 }
 
@@ -31,8 +39,12 @@ func tableGetn(L *lua.LState) int {
 func tableMaxn(L *lua.LState) int {
 	table := unsealed(L, L.CheckTable(1))
 	largest := lua.LNumber(table.MaxN())
-	Spend(L, table.Len()/8)
-	for k, _ := table.Next(largest); k != lua.LNil; k, _ = table.Next(k) {
+	Spend(L, length(L, table)/8+len(keysOf(table))/8)
+	start := lua.LValue(lua.LNil)
+	if largest > 0 {
+		start = largest // behind the array
+	}
+	for k, _ := table.Next(start); k != lua.LNil; k, _ = table.Next(k) {
 		if n, ok := k.(lua.LNumber); ok && n > largest {
 			largest = n
 		}
@@ -42,20 +54,21 @@ func tableMaxn(L *lua.LState) int {
 }
 
 func tableConcat(L *lua.LState) int {
-	table, sep := L.CheckTable(1), L.OptString(2, "")
-	from, to := optInt(L, 3, 1), optInt(L, 4, table.Len())
+	table, sep := L.CheckTable(1), optString(L, 2, "")
+	from, to := optInt(L, 3, 1), optInt(L, 4, length(L, table))
 	var out strings.Builder
 	for i := from; i <= to; i++ {
-		v := table.RawGetInt(i)
-		if !lua.LVCanConvToString(v) {
+		v := item(table, i)
+		text, ok := stringOf(v)
+		if !ok {
 			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type(), i)
 		}
 		if i > from {
 			out.WriteString(sep)
 		}
-		out.WriteString(v.String())
+		out.WriteString(text)
 		if out.Len() > maxString {
-			charge(L, out.Len())
+			checkSize(L, out.Len())
 		}
 		Spend(L, 1)
 		if i == to {
@@ -69,20 +82,19 @@ func tableConcat(L *lua.LState) int {
 
 func tableInsert(L *lua.LState) int {
 	table := checkList(L)
-	size := table.Len()
+	size := length(L, table)
 	switch L.GetTop() {
 	case 2:
 		table.RawSetInt(size+1, L.Get(2))
 	case 3:
-		pos := checkInt(L, 2)
-		if pos < 1 || pos > size+1 {
-			L.RawSet(table, lua.LNumber(pos), L.Get(3)) // Lua 5.1 takes any position; only those inside shift
-			return 0
-		}
-		Spend(L, (size-pos)/16)
+		pos := checkInt(L, 2) // Lua 5.1 takes any
 		for i := size; i >= pos; i-- {
-			table.RawSetInt(i+1, table.RawGetInt(i))
+			if i%16 == 0 {
+				Spend(L, 1)
+			}
+			table.RawSetInt(i+1, item(table, i))
 		}
+		Spend(L, placesWork(L, table, lua.LNumber(pos)))
 		table.RawSetInt(pos, L.Get(3))
 	default:
 		L.RaiseError("wrong number of arguments to 'insert'")
@@ -92,7 +104,7 @@ func tableInsert(L *lua.LState) int {
 
 func tableRemove(L *lua.LState) int {
 	table := checkList(L)
-	size := table.Len()
+	size := length(L, table)
 	pos := optInt(L, 2, size)
 	if pos < 1 || pos > size {
 		return 0
@@ -120,6 +132,9 @@ func (s *sorter) Swap(i, j int) { s.values[i], s.values[j] = s.values[j], s.valu
 func (s *sorter) Less(i, j int) bool {
 	Spend(s.L, 1)
 	if s.less == nil {
+		if text, ok := s.values[i].(lua.LString); ok && len(text) >= longKey {
+			Spend(s.L, textWork(string(text), s.values[j]))
+		}
 		return s.L.LessThan(s.values[i], s.values[j])
 	}
 	s.L.Push(s.less)
@@ -134,7 +149,7 @@ func (s *sorter) Less(i, j int) bool {
 // tableSort sorts a copy and writes it back, so an error in the middle leaves the table as it was.
 func tableSort(L *lua.LState) int {
 	table := checkList(L)
-	s := sorter{L: L, values: make([]lua.LValue, table.Len())}
+	s := sorter{L: L, values: make([]lua.LValue, length(L, table))}
 	if L.Get(2) != lua.LNil {
 		s.less = L.CheckFunction(2)
 	}
@@ -142,7 +157,9 @@ func tableSort(L *lua.LState) int {
 	for i := range s.values {
 		s.values[i] = table.RawGetInt(i + 1)
 	}
+	hold(L, len(s.values)*valueSize)
 	sort.Sort(&s)
+	release(L, len(s.values)*valueSize)
 	for i, v := range s.values {
 		table.RawSetInt(i+1, v)
 	}
@@ -161,7 +178,7 @@ func tableForeach(L *lua.LState) int {
 
 func tableForeachi(L *lua.LState) int {
 	table, fn := L.CheckTable(1), L.CheckFunction(2)
-	for i := 1; i <= table.Len(); i++ {
+	for i := 1; i <= length(L, table); i++ {
 		if visit(L, fn, lua.LNumber(i), table.RawGetInt(i)) {
 			return 1
 		}

@@ -88,6 +88,8 @@ type Setup struct {
 	Pools map[string]string
 	// Limits are those of requests. Default: as in the handler.
 	Limits hook.Limits
+	// Libraries are found by require, besides those that most tests need.
+	Libraries map[string]vm.Library
 	// LoadLimits are those of a load. Default: as in the handler.
 	LoadLimits vm.Limits
 	// Sources replace the script.
@@ -111,9 +113,11 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 	if sources == nil {
 		sources = source.Set{&source.Inline{Name: "main.lua", Code: code, Modules: s.Modules}}
 	}
+	libraries := map[string]vm.Library{"json": luajson.Library{}, "log": lualog.Library{}}
+	maps.Copy(libraries, s.Libraries)
 	return declare.Options{
 		Sources: sources, Env: s.Env, Limits: s.Limits, Load: s.LoadLimits, Logger: logger,
-		Libraries: map[string]vm.Library{"json": luajson.Library{}, "log": lualog.Library{}},
+		Libraries: libraries,
 		Modules:   modules{Context(t), s.Handlers},
 	}
 }
@@ -152,13 +156,14 @@ func (s Setup) Run(t testing.TB, code string) (*declare.Result, error) {
 // Load loads a script into a table.
 func (s Setup) Load(t testing.TB, code string) (*chiproxy.Table, error) {
 	t.Helper()
-	return s.load(t, code, zap.NewNop())
+	table, _, err := s.load(t, code, zap.NewNop())
+	return table, err
 }
 
-func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Table, error) {
+func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Table, *hook.VMs, error) {
 	result, err := declare.Run(context.Background(), s.options(t, code, logger))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	spec := chiproxy.Spec{Default: chiproxy.Tenant{Root: result.Root, Pools: result.Pools}, OnError: s.OnError, Release: result.VMs.Stop}
 	for _, tenant := range result.Tenants {
@@ -170,10 +175,10 @@ func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Ta
 	table, err := chiproxy.Build(spec, s.pools(t))
 	if err != nil {
 		result.VMs.Stop()
-		return nil, err
+		return nil, nil, err
 	}
 	t.Cleanup(table.Retire)
-	return table, nil
+	return table, result.VMs, nil
 }
 
 func (s Setup) pools(t testing.TB) *chiproxy.Pools {
@@ -185,7 +190,9 @@ func (s Setup) pools(t testing.TB) *chiproxy.Pools {
 // Site is a script that serves on 127.0.0.1.
 type Site struct {
 	URL string
-	// Logs is what the scripts and their hooks have logged.
+	// VMs are those of the script.
+	VMs *hook.VMs
+	// Logs is what the scripts and their hooks have logged, and the server of panics.
 	Logs *observer.ObservedLogs
 	// Errors gets what the table returned, request by request.
 	Errors chan error
@@ -196,12 +203,12 @@ type Site struct {
 func (s Setup) Serve(t testing.TB, code string) *Site {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
-	table, err := s.load(t, code, zap.New(core))
+	table, vms, err := s.load(t, code, zap.New(core))
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := &Site{Logs: logs, Errors: make(chan error, 100)}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	site := &Site{VMs: vms, Logs: logs, Errors: make(chan error, 100)}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := table.Serve(w, Prepared(w, r), caddyhttp.HandlerFunc(next))
 		if err != nil {
 			status := http.StatusInternalServerError
@@ -209,15 +216,20 @@ func (s Setup) Serve(t testing.TB, code string) *Site {
 			if errors.As(err, &own) && own.StatusCode != 0 {
 				status = own.StatusCode
 			}
-			if !errors.Is(err, chiproxy.ErrHeaderSent) {
-				w.WriteHeader(status)
-			}
 			select {
 			case site.Errors <- err:
 			default:
 			}
+			switch {
+			case !errors.Is(err, chiproxy.ErrHeaderSent):
+				w.WriteHeader(status)
+			case !errors.Is(err, chiproxy.ErrBodySent):
+				panic(http.ErrAbortHandler)
+			}
 		}
 	}))
+	server.Config.ErrorLog = zap.NewStdLog(zap.New(core))
+	server.Start()
 	t.Cleanup(server.Close)
 	site.URL = server.URL
 	return site
@@ -301,7 +313,12 @@ func (s *Site) Try(line, body string, fields ...string) (Answer, error) {
 			r.Header.Add(name, value)
 		}
 	}
-	resp, err := Client.Do(r)
+	return Send(Client, r)
+}
+
+// Send sends a request and reads the response.
+func Send(client *http.Client, r *http.Request) (Answer, error) {
+	resp, err := client.Do(r)
 	if err != nil {
 		return Answer{}, err
 	}

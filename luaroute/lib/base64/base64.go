@@ -47,8 +47,10 @@ func (Library) Open(L *lua.LState) lua.LValue {
 func encoder(enc *base64.Encoding) lua.LGFunction {
 	return func(L *lua.LState) int {
 		s := L.CheckString(1)
-		vm.Spend(L, 1+len(s)/bytesPerStep)
-		L.Push(lua.LString(enc.EncodeToString([]byte(s))))
+		vm.Charge(L, enc.EncodedLen(len(s)))
+		text := enc.EncodeToString([]byte(s))
+		vm.Spend(L, 1+len(s)/bytesPerStep) // behind the work, whose time it counts
+		L.Push(lua.LString(text))
 		return 1
 	}
 }
@@ -57,8 +59,10 @@ func encoder(enc *base64.Encoding) lua.LGFunction {
 func decoder(decode func(string) ([]byte, error)) lua.LGFunction {
 	return func(L *lua.LState) int {
 		s := L.CheckString(1)
-		vm.Spend(L, 1+len(s)/bytesPerStep)
+		vm.Charge(L, len(s))
 		b, err := decode(s)
+		vm.Spend(L, 1+len(s)/bytesPerStep)
+		vm.Charge(L, len(s)*2)
 		if err != nil {
 			L.Push(lua.LNil)
 			L.Push(lua.LString(err.Error()))

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/base64"
+	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -43,4 +44,17 @@ func TestBase64(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAScriptCanNotWorkBeyondItsBudgetWithBase64(t *testing.T) {
+	t.Parallel()
+	libtest.World{Name: "base64", Library: base64.Library{}}.EndWithTheBudget(t, map[string]string{
+		"encoding little":         `while true do base64.encode("") end`,
+		"encoding much":           `local s = ("x"):rep(2 ^ 22) while true do base64.encode(s) end`,
+		"encoding much for URLs":  `local s = ("x"):rep(2 ^ 22) while true do pcall(base64.encode_url, s) end`,
+		"decoding much":           `local s = ("YWJj"):rep(2 ^ 20) while true do base64.decode(s) end`,
+		"decoding what is wrong":  `local s = ("YWJj"):rep(2 ^ 20) .. "!" while true do base64.decode(s) end`,
+		"decoding with pcall":     `local s = ("YWJj"):rep(2 ^ 20) while true do pcall(base64.decode_url, s) end`,
+		"decoding many new lines": `local s = ("\n"):rep(2 ^ 22) while true do base64.decode(s) end`,
+	})
 }

@@ -31,6 +31,13 @@ func Decode(L *lua.LState, text string) (lua.LValue, error) {
 	return v, nil
 }
 
+// What a value and the tables take in memory, in bytes.
+const (
+	valueSize  = 48
+	listSize   = 160
+	objectSize = 800
+)
+
 // parser reads a text from the byte at.
 type parser struct {
 	L    *lua.LState
@@ -65,6 +72,7 @@ func (p *parser) unexpected(wanted string) error {
 
 func (p *parser) value(depth int) (lua.LValue, error) {
 	vm.Spend(p.L, 2)
+	vm.Charge(p.L, valueSize)
 	switch c := p.next(); {
 	case c == '"':
 		s, err := p.string()
@@ -96,6 +104,7 @@ var words = []struct {
 
 // list reads what follows a [.
 func (p *parser) list(depth int) (lua.LValue, error) {
+	vm.Charge(p.L, listSize)
 	if p.next() == ']' {
 		p.at++
 		return markArray(p.L.CreateTable(0, 0)), nil
@@ -121,6 +130,7 @@ func (p *parser) list(depth int) (lua.LValue, error) {
 
 // object reads what follows a {.
 func (p *parser) object(depth int) (lua.LValue, error) {
+	vm.Charge(p.L, objectSize)
 	t := p.L.CreateTable(0, 4)
 	if p.next() == '}' {
 		p.at++

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 const (
@@ -68,13 +70,25 @@ func Encode(v lua.LValue) ([]byte, error) {
 // writer writes a value.
 type writer struct {
 	text         []byte
-	values, keys int // how many were written, and looked at
+	values, keys int         // how many were written, and looked at
+	spent        int         // of steps
+	L            *lua.LState // whose budget counts, or nil
 }
 
 // steps is what the work counts as.
 func (w *writer) steps() int { return w.values + w.keys + len(w.text)/64 }
 
+// spend counts the work since it was called last.
+func (w *writer) spend() {
+	done := w.steps()
+	vm.Spend(w.L, done-w.spent)
+	w.spent = done
+}
+
 func (w *writer) value(v lua.LValue, depth int) error {
+	if w.L != nil && w.values%1000 == 0 {
+		w.spend()
+	}
 	if w.values++; w.values > maxValues { // tables that share tables may be small and yet a very long text
 		return fmt.Errorf("json: more than %d values", maxValues)
 	}

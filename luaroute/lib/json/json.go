@@ -41,9 +41,10 @@ func (Library) Open(L *lua.LState) lua.LValue {
 
 // encode is json.encode(value).
 func encode(L *lua.LState) int {
-	w := &writer{}
+	w := &writer{L: L}
 	err := w.value(L.CheckAny(1), 0)
-	vm.Spend(L, w.steps())
+	w.spend()
+	vm.Charge(L, len(w.text))
 	if err != nil {
 		return failure(L, err)
 	}

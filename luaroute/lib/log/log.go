@@ -6,7 +6,7 @@
 //	log.error(message, fields)
 //
 // They write to Caddy's log, with the script and line that called. fields is a table of names and values, and may be
-// left out.
+// left out. For one request a script logs at most 256 KiB, where a line counts for at least 256 bytes.
 package log
 
 import (
@@ -51,28 +51,37 @@ func at(level zapcore.Level) lua.LGFunction {
 		if entry == nil {
 			return 0
 		}
-		fields := []zap.Field{zap.String("script", vm.Where(L))}
+		fields, size := []zap.Field{zap.String("script", vm.Where(L))}, len(message)
 		if values != nil {
-			values.ForEach(func(k, v lua.LValue) { fields = append(fields, field(k.String(), v)) })
+			values.ForEach(func(k, v lua.LValue) {
+				if size > vm.MaxLogged {
+					return // it will not be logged, so it need not be looked at
+				}
+				field, length := field(k.String(), v)
+				fields, size = append(fields, field), size+length
+			})
 		}
-		entry.Write(fields...)
+		if vm.Of(L).MayLog(L, size) {
+			entry.Write(fields...)
+		}
 		return 0
 	}
 }
 
-// field returns a field of the log.
-func field(name string, v lua.LValue) zap.Field {
+// field returns a field of the log, and how many bytes it takes there, roughly.
+func field(name string, v lua.LValue) (zap.Field, int) {
+	const number = 8
 	switch v := v.(type) {
 	case lua.LBool:
-		return zap.Bool(name, bool(v))
+		return zap.Bool(name, bool(v)), len(name) + number
 	case lua.LNumber:
-		return zap.Float64(name, float64(v))
+		return zap.Float64(name, float64(v)), len(name) + number
 	case *lua.LTable:
 		if text, err := luajson.Encode(v); err == nil {
-			return zap.Reflect(name, json.RawMessage(text))
+			return zap.Reflect(name, json.RawMessage(text)), len(name) + len(text)
 		}
 	}
-	return zap.String(name, v.String())
+	return zap.String(name, v.String()), len(name) + len(v.String())
 }
 
 // Interface guards

@@ -84,6 +84,38 @@ func TestALevelThatIsOffWritesNothing(t *testing.T) {
 	}
 }
 
+func TestAScriptThatLogsTooMuchIsToldSoOnce(t *testing.T) {
+	t.Parallel()
+	const told = "the script logs too much for one request; the rest is left out"
+	for _, row := range []struct {
+		name, code string
+		most       int
+	}{
+		{"many lines", "for i = 1, 5000 do log.info('m') end", vm.MaxLogged / 256},
+		{"many lines that are printed", "for i = 1, 5000 do print('m') end", vm.MaxLogged / 256},
+		{"long lines", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do log.info(long) end", 2},
+		{"long lines that are printed", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do print(long) end", 2},
+		{"long fields", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do log.info('m', { long = long }) end", 2},
+		{"many fields", "local t = {} for i = 1, 30000 do t[i] = i end log.info('m', t) log.info('m', { t })", 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			entries, err := run(t, zap.InfoLevel, row.code)
+			if err != nil || len(entries) != row.most+1 {
+				t.Fatalf("got %d lines, %v; want %d and a warning", len(entries), err, row.most)
+			}
+			for i, e := range entries {
+				if (e.Message == told) != (i == row.most) {
+					t.Errorf("line %d is %.100q", i, e.Message)
+				}
+			}
+			if place := entries[row.most].ContextMap()["script"]; place != "main.lua:2" {
+				t.Errorf("the warning is about %v", place)
+			}
+		})
+	}
+}
+
 func TestAWrongCallRaisesAtEveryLevel(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ code, want string }{

@@ -3,6 +3,7 @@ package uuid_test
 import (
 	"testing"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/uuid"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -42,4 +43,14 @@ func TestUUID(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAScriptCanNotWorkBeyondItsBudgetWithUUIDs(t *testing.T) {
+	t.Parallel()
+	libtest.World{Name: "uuid", Library: uuid.Library{}}.EndWithTheBudget(t, map[string]string{
+		"random ones":             `while true do uuid.v4() end`,
+		"those with the time":     `while true do pcall(uuid.v7) end`,
+		"reading":                 `while true do uuid.parse("0190a8c4-7e1d-7abc-8def-0123456789ab") end`,
+		"reading what is not one": `local s = ("x"):rep(2 ^ 22) while true do uuid.parse(s) end`,
+	})
 }

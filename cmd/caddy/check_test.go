@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+)
+
+// written writes files, and returns their folder. In them $dir is that folder.
+func written(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "$dir", dir)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// doubtful is a site whose scripts load and have something of everything that is a mistake, most likely.
+var doubtful = map[string]string{
+	"Caddyfile": `http://:8080 {
+	luaroute {
+		script $dir/main.lua
+		pool used 127.0.0.1:1
+		pool spare 127.0.0.1:1
+		pool forgotten 127.0.0.1:1
+		on_error pool spare
+	}
+}
+`,
+	"main.lua": `local route, counter = require("luaroute"), require("counter")
+local json = require("json")
+greeting = "hello"
+route:use(counter.count)
+route:get("/", function(req) last = req.path return "used" end)
+route:tenant("acme", { hosts = "acme.example", script = "acme.lua" })
+`,
+	"counter.lua": `local hits = 0
+return { count = function(req) hits = hits + 1 end }
+`,
+	"acme.lua": `local route = require("luaroute")
+route:pool("own", "127.0.0.1:1")
+route:get("/", { body = "acme" })
+`,
+}
+
+func TestCheckReportsLikelyMistakesWithTheirPlace(t *testing.T) {
+	t.Parallel()
+	dir := written(t, doubtful)
+	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"))
+	want := strings.ReplaceAll(`$dir/acme.lua:2: warning: pool "own" is declared, and nothing names it
+$dir/counter.lua:2: warning: "hits" is changed while a request runs, but each virtual machine has its own; use req.ctx, or say that it is a cache by its name
+$dir/main.lua:3: warning: global "greeting" is assigned; write local greeting, unless another script of the tenant reads it
+$dir/main.lua:5: warning: global "last" is assigned while a request runs, which is an error then; write local last, or use req.ctx
+pools.forgotten: warning: pool "forgotten" is declared, and nothing names it
+`, "$dir", dir)
+	if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, "findings: 5") {
+		t.Errorf("exit code %d and\n%s\nwant 1 and\n%s", code, out, want)
+	}
+}
+
+func TestCheckReportsJSON(t *testing.T) {
+	t.Parallel()
+	dir := written(t, doubtful)
+	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"), "--name", "main", "--format", "json")
+	start := strings.Index(out, "\n[") // after what Caddy logs
+	end := strings.Index(out, "\n]")
+	if code != 1 || start < 0 || end < start {
+		t.Fatalf("exit code %d and %s", code, out)
+	}
+	var found []map[string]any
+	if err := json.Unmarshal([]byte(out[start:end+2]), &found); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"severity": "warning", "instance": "main", "script": filepath.Join(dir, "acme.lua"), "line": 2.0,
+		"message": `pool "own" is declared, and nothing names it`,
+	}
+	if len(found) != 5 || !reflect.DeepEqual(found[0], want) {
+		t.Errorf("got %v", found)
+	}
+}
+
+func TestCheckFindsNothingInTheQuickstart(t *testing.T) {
+	t.Parallel()
+	out, code := caddyCommand(t, "luaroute", "check", "--config", "testdata/quickstart/Caddyfile")
+	if code != 0 || !strings.Contains(out, "no findings\n") {
+		t.Errorf("exit code %d and %s", code, out)
+	}
+}
+
+func TestCheckReportsTheErrorOfALoad(t *testing.T) {
+	t.Parallel()
+	dir := written(t, map[string]string{
+		"Caddyfile": "http://:8080 {\n\tluaroute {\n\t\tscript $dir/main.lua\n\t}\n}\n",
+		"main.lua":  "local route = require('luaroute')\nroute:get('/', 'nowhere')",
+		"none.json": `{"apps": {"http": {}}}`,
+	})
+	for config, want := range map[string]string{
+		"Caddyfile":    dir + `/main.lua:2: error: no pool "nowhere"`,
+		"none.json":    "error: the configuration has no luaroute handler",
+		"missing.json": "missing.json: no such file",
+	} {
+		if out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, config)); code != 1 || !strings.Contains(out, want) {
+			t.Errorf("%s: exit code %d and\n%s\nwant 1 and %s", config, code, out, want)
+		}
+	}
+}
+
+func TestCheckUsedWronglySaysWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	const quickstart = "testdata/quickstart/Caddyfile"
+	for args, want := range map[string]string{
+		"chek":                                  `there is no command \"chek\"`,
+		"check more":                            `check takes no arguments, found \"more\"`,
+		"check --nowhere":                       "unknown flag: --nowhere",
+		"check --format yaml":                   `--format \"yaml\": expected text or json`,
+		"check --adapter caddyfile":             "--adapter is for the file that --config names, which is missing",
+		"check --address x --config y":          "--address takes the configuration of a running Caddy",
+		"check --name x --config " + quickstart: `--name \"x\": expected main`,
+	} {
+		if out, code := caddyCommand(t, append([]string{"luaroute"}, strings.Fields(args)...)...); code != 2 || !strings.Contains(out, want) {
+			t.Errorf("%s: exit code %d and\n%s\nwant 2 and %s", args, code, out, want)
+		}
+	}
+	if out, code := caddyCommand(t, "luaroute"); code != 0 || !strings.Contains(out, "check") {
+		t.Errorf("exit code %d and no help: %s", code, out)
+	}
+}
+
+func TestCheckAsksARunningCaddyForItsConfiguration(t *testing.T) {
+	c := e2e.New(t)
+	c.Route(`require("luaroute"):get("/", function() hits = 1 return 204 end)`)
+	out, code := caddyCommand(t, "luaroute", "check", "--address", c.Expand("$admin"))
+	if want := c.Expand(`$dir/main.lua:1: warning: global "hits" is assigned`); code != 1 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d and\n%s\nwant 1 and %s", code, out, want)
+	}
+	if out, code := caddyCommand(t, "luaroute", "check", "--address", "127.0.0.1:"+e2e.FreePort(t)); code != 1 {
+		t.Errorf("nobody listens: exit code %d and %s", code, out)
+	}
+}

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/lint"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+)
+
+// checkCommand is `caddy luaroute check`.
+func checkCommand() *cobra.Command {
+	f := new(flags)
+	cmd := &cobra.Command{
+		Use:   "check [--config <path> [--adapter <name>] | --address <address>] [--name <instance>] [--format text|json]",
+		Short: "Loads the scripts of a configuration and reports errors and likely mistakes",
+		Long: `Loads the configuration as caddy validate does, without starting it, so that every error of a script is found. Then looks at
+the text of the scripts for what loads and still is a mistake, most likely: globals, tables that requests write to although each
+virtual machine has its own, and pools that nothing names.`,
+		Args: noArgs,
+	}
+	f.add(cmd)
+	cmd.RunE = run(func(cmd *cobra.Command) (int, error) { return check(f, cmd.OutOrStdout()) })
+	return cmd
+}
+
+// finding is one line of the report.
+type finding struct {
+	Severity string `json:"severity"` // error or warning
+	Instance string `json:"instance,omitempty"`
+	Script   string `json:"script,omitempty"` // or the place in the configuration
+	Line     int    `json:"line,omitempty"`
+	Message  string `json:"message"`
+}
+
+// String writes script:line: severity: message.
+func (f finding) String() string {
+	place := ""
+	if f.Script != "" {
+		place = f.Script + ": "
+	}
+	if f.Line > 0 {
+		place = fmt.Sprintf("%s:%d: ", f.Script, f.Line)
+	}
+	return place + f.Severity + ": " + f.Message
+}
+
+// check prints what it finds.
+func check(f *flags, out io.Writer) (int, error) {
+	if err := f.check(); err != nil {
+		return exitWrongUse, err
+	}
+	config, err := f.json()
+	if err != nil {
+		return exitFindings, err
+	}
+	instances, err := provision(config)
+	found := []finding{}
+	if err != nil {
+		found = append(found, failure(err))
+	}
+	if err == nil {
+		if instances, err = f.only(instances); err != nil {
+			return exitWrongUse, err
+		}
+	}
+	for _, in := range instances {
+		warnings, err := warningsOf(in)
+		if err != nil {
+			return exitFindings, err
+		}
+		found = append(found, warnings...)
+	}
+	if err := report(out, f.format, found); err != nil {
+		return exitFindings, err
+	}
+	if len(found) > 0 {
+		return exitFindings, fmt.Errorf("findings: %d", len(found))
+	}
+	return exitGood, nil
+}
+
+// report prints findings.
+func report(out io.Writer, format string, found []finding) error {
+	if format == formatJSON {
+		enc := json.NewEncoder(out)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		return enc.Encode(found)
+	}
+	if len(found) == 0 {
+		_, err := fmt.Fprintln(out, "no findings")
+		return err
+	}
+	for _, f := range found {
+		if _, err := fmt.Fprintln(out, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handlerError is what Caddy writes before an error of our handler, a wrapper for each module around it.
+const handlerError = "provision http.handlers.luaroute: "
+
+// place is the place of an error.
+var place = regexp.MustCompile(`^([^\s:]+):(\d+): `)
+
+// failure makes a finding of the error of a load.
+func failure(err error) finding {
+	text := err.Error()
+	if i := strings.LastIndex(text, handlerError); i >= 0 {
+		text = text[i+len(handlerError):]
+	}
+	f := finding{Severity: "error", Message: text}
+	if m := place.FindStringSubmatch(text); m != nil {
+		f.Script, f.Message = m[1], text[len(m[0]):]
+		f.Line, _ = strconv.Atoi(m[2])
+	}
+	return f
+}
+
+// warningsOf looks at the scripts of an instance, and at the modules that they require.
+func warningsOf(in luaroute.Inspection) ([]finding, error) {
+	scripts := new(lint.Scripts)
+	scripts.Names(in.NamedPools...)
+	for _, pool := range in.Pools {
+		scripts.Pool(pool.Name, pool.Origin.Script)
+	}
+	seen := map[string]bool{}
+	for _, set := range in.Sources {
+		all, err := set.Scripts(context.Background())
+		if err != nil {
+			return nil, err
+		}
+		for len(all) > 0 {
+			next := all[0]
+			all = all[1:]
+			if seen[next.Name+"\x00"+string(next.Code)] {
+				continue
+			}
+			seen[next.Name+"\x00"+string(next.Code)] = true
+			modules, err := add(scripts, set, next)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, modules...)
+		}
+	}
+	var found []finding
+	for _, w := range scripts.Warnings() {
+		found = append(found, finding{Severity: "warning", Instance: in.Name, Script: w.Script, Line: w.Line, Message: w.Message})
+	}
+	return found, nil
+}
+
+// add looks at a script, and returns its modules. Those that the sources do not have are libraries.
+func add(scripts *lint.Scripts, set source.Set, s source.Script) ([]source.Script, error) {
+	names, err := scripts.Add(s.Name, s.Code)
+	if err != nil {
+		return nil, err
+	}
+	var modules []source.Script
+	for _, name := range names {
+		module, err := set.Module(context.Background(), s.Name, name)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("module %s", name), err)
+		}
+		if module != nil {
+			modules = append(modules, *module)
+		}
+	}
+	return modules, nil
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+)
+
+// flags are what all subcommands take.
+type flags struct {
+	config, adapter string // where the configuration is
+	address         string // or the admin API that has it
+	name            string // of the instance, empty for all
+	format          string
+}
+
+// Formats of what is printed.
+const (
+	formatText = "text"
+	formatJSON = "json"
+)
+
+// add adds the flags to a command.
+func (f *flags) add(cmd *cobra.Command) {
+	set := cmd.Flags()
+	set.StringVarP(&f.config, "config", "c", "", "Configuration file. Default: the Caddyfile in the current folder")
+	set.StringVarP(&f.adapter, "adapter", "a", "", "Name of the config adapter to apply")
+	set.StringVar(&f.address, "address", "", "Address of the admin API of a running Caddy, instead of a configuration file")
+	set.StringVar(&f.name, "name", "", "Name of one instance. Default: all")
+	set.StringVar(&f.format, "format", formatText, "text or json")
+}
+
+// check returns what is wrong with the use of the flags.
+func (f *flags) check() error {
+	switch {
+	case f.format != formatText && f.format != formatJSON:
+		return fmt.Errorf("--format %q: expected text or json", f.format)
+	case f.address != "" && f.config+f.adapter != "":
+		return errors.New("--address takes the configuration of a running Caddy; expected no --config and no --adapter")
+	case f.adapter != "" && f.config == "":
+		return errors.New("--adapter is for the file that --config names, which is missing")
+	}
+	return nil
+}
+
+// json returns the configuration.
+func (f *flags) json() ([]byte, error) {
+	if f.address != "" {
+		return f.running()
+	}
+	config, file, _, err := caddycmd.LoadConfig(f.config, f.adapter)
+	if err == nil && file == "" {
+		err = errors.New("there is no Caddyfile in the current folder; name a configuration with --config")
+	}
+	return config, err
+}
+
+// running returns the configuration of a running Caddy.
+func (f *flags) running() ([]byte, error) {
+	resp, err := caddycmd.AdminAPIRequest(f.address, http.MethodGet, "/config/", nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// provision loads a configuration as `caddy validate` does: whole, but nothing in it starts. What it holds is given back when the
+// process ends, as Caddy has no other way.
+func provision(config []byte) ([]luaroute.Inspection, error) {
+	var c *caddy.Config
+	if err := caddy.StrictUnmarshalJSON(caddy.RemoveMetaFields(config), &c); err != nil {
+		return nil, fmt.Errorf("decoding the configuration: %w", err)
+	}
+	ctx, err := caddy.ProvisionContext(c)
+	if err != nil {
+		return nil, err
+	}
+	app, err := ctx.AppIfConfigured("luaroute")
+	if err != nil {
+		return nil, errors.New("the configuration has no luaroute handler")
+	}
+	return app.(*luaroute.App).Inspect(), nil
+}
+
+// only returns the instance that the flags name, or all.
+func (f *flags) only(all []luaroute.Inspection) ([]luaroute.Inspection, error) {
+	if f.name == "" {
+		return all, nil
+	}
+	var names []string
+	for _, in := range all {
+		if in.Name == f.name {
+			return []luaroute.Inspection{in}, nil
+		}
+		names = append(names, in.Name)
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("--name %q: expected %s", f.name, strings.Join(names, ", "))
+}

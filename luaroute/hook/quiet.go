@@ -1,0 +1,85 @@
+package hook
+
+import (
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+// A script that fails on each request must not fill the disk: within one second the log of a tenant has so many lines about
+// failures.
+const (
+	linesOfMessage = 10
+	linesOfTenant  = 100
+	// maxMessage is how much of a message is kept, in bytes: a script may raise a text of any size.
+	maxMessage = 4 << 10
+)
+
+// quiet writes the failures of functions to a log, but not too many of them. What is left out is counted by the next line
+// that is not.
+type quiet struct {
+	mu         sync.Mutex
+	since      time.Time // the second that is counted
+	lines      int
+	said       map[saying]int // lines of that second
+	suppressed int            // since the last line
+}
+
+// saying is what is the same line of the log.
+type saying struct {
+	function chiproxy.Origin
+	message  string
+}
+
+// failure logs the error of a function.
+func (q *quiet) failure(logger *zap.Logger, now time.Time, err error, function chiproxy.Origin, trace string) {
+	message := err.Error()
+	suppressed, ok := q.allow(saying{function, message}, now)
+	if !ok {
+		return
+	}
+	fields := []zap.Field{zap.String("error", message), zap.Stringer("function", function), zap.String("trace", trace)}
+	if suppressed > 0 {
+		fields = append(fields, zap.Int("suppressed", suppressed))
+	}
+	logger.Error("script failed", fields...)
+}
+
+// allow says whether a line may be written, and how many before it were not.
+func (q *quiet) allow(s saying, now time.Time) (suppressed int, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.said == nil || now.Sub(q.since) >= time.Second {
+		q.since, q.lines, q.said = now, 0, map[saying]int{}
+	}
+	if q.lines == linesOfTenant || q.said[s] == linesOfMessage {
+		q.suppressed++
+		return 0, false
+	}
+	q.lines++
+	q.said[s]++
+	suppressed, q.suppressed = q.suppressed, 0
+	return suppressed, true
+}
+
+// shortenError bounds what an error of a script takes in logs, ours and Caddy's.
+func shortenError(e *script.Error) {
+	e.Message, e.Trace = clip(e.Message), clip(e.Trace)
+}
+
+// clip returns the beginning of a long text.
+func clip(s string) string {
+	if len(s) <= maxMessage {
+		return s
+	}
+	end := maxMessage
+	for end > maxMessage-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}

@@ -1,0 +1,72 @@
+package hook
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+func TestAMessageIsLoggedTenTimesASecondAndTheNextLineCountsTheRest(t *testing.T) {
+	t.Parallel()
+	var q quiet
+	now := time.Unix(1_000, 0)
+	function := chiproxy.Origin{Script: "main.lua", Line: 3}
+	allowed := 0
+	for range 1_000 {
+		if suppressed, ok := q.allow(saying{function, "broken"}, now); ok {
+			if allowed++; suppressed != 0 {
+				t.Fatalf("line %d counts %d before it", allowed, suppressed)
+			}
+		}
+	}
+	if allowed != linesOfMessage {
+		t.Errorf("%d lines were allowed", allowed)
+	}
+	if suppressed, ok := q.allow(saying{function, "broken otherwise"}, now); !ok || suppressed != 990 {
+		t.Errorf("another message: %v, %d before it", ok, suppressed)
+	}
+	if _, ok := q.allow(saying{chiproxy.Origin{Script: "main.lua", Line: 9}, "broken"}, now); !ok {
+		t.Error("the message of another function is not allowed")
+	}
+	if _, ok := q.allow(saying{function, "broken"}, now.Add(time.Second-1)); ok {
+		t.Error("the line is allowed in the same second")
+	}
+	if suppressed, ok := q.allow(saying{function, "broken"}, now.Add(time.Second)); !ok || suppressed != 1 {
+		t.Errorf("a second later: %v, %d before it", ok, suppressed)
+	}
+}
+
+func TestMessagesThatAllDifferAreLimitedTogether(t *testing.T) {
+	t.Parallel()
+	var q quiet
+	now := time.Unix(1_000, 0)
+	for second := range 3 {
+		allowed := 0
+		for i := range 10_000 {
+			if _, ok := q.allow(saying{message: fmt.Sprint(second, i)}, now.Add(time.Duration(second)*time.Second)); ok {
+				allowed++
+			}
+		}
+		if allowed != linesOfTenant || len(q.said) > linesOfTenant {
+			t.Errorf("second %d: %d lines were allowed, %d are remembered", second, allowed, len(q.said))
+		}
+	}
+}
+
+func TestALongMessageIsCutBetweenItsCharacters(t *testing.T) {
+	t.Parallel()
+	e := &script.Error{Message: strings.Repeat("ü", maxMessage), Trace: "short"}
+	shortenError(e)
+	if want := strings.Repeat("ü", maxMessage/2) + "…"; e.Message != want || e.Trace != "short" {
+		t.Errorf("%d bytes are left, and the trace %q", len(e.Message), e.Trace)
+	}
+	e = &script.Error{Message: "a" + strings.Repeat("ü", maxMessage)}
+	shortenError(e)
+	if want := "a" + strings.Repeat("ü", maxMessage/2-1) + "…"; e.Message != want {
+		t.Errorf("%d bytes are left", len(e.Message))
+	}
+}

@@ -1,0 +1,150 @@
+// Package crypto is the library `crypto` for scripts:
+//
+//	crypto.hash(algorithm, text, encoding)       the digest of a text
+//	crypto.hmac(algorithm, key, text, encoding)  the HMAC of a text
+//	crypto.equal(a, b)                           whether two texts are the same, in a time that does not tell where they differ
+//	crypto.random(n, encoding)                   n random bytes, 1 to 1024
+//
+// Algorithms are md5, sha1, sha256, sha384 and sha512; md5 and sha1 are for old protocols, not for new ones. The encoding
+// may be left out: hex (the default, lower case), base64, base64url (URL-safe and without padding) or raw (the bytes). Any
+// other name raises.
+package crypto
+
+import (
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+const (
+	// bytesPerStep is the work of one step of a budget.
+	bytesPerStep = 16
+	// callSteps is what a call costs of a budget, whatever its text.
+	callSteps = 10
+	// chunk is how much is hashed between two looks at the budget.
+	chunk = 64 << 10
+	// maxRandom is how many random bytes one call returns.
+	maxRandom = 1024
+)
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.crypto", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"hash":   digest,
+		"hmac":   authenticate,
+		"equal":  equal,
+		"random": random,
+	})
+}
+
+// algorithms are the hash functions by name.
+var algorithms = map[string]func() hash.Hash{
+	"md5": md5.New, "sha1": sha1.New, "sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New,
+}
+
+// encodings are the forms of bytes by name.
+var encodings = map[string]func([]byte) string{
+	"hex":       hex.EncodeToString,
+	"base64":    base64.StdEncoding.EncodeToString,
+	"base64url": base64.RawURLEncoding.EncodeToString,
+	"raw":       func(b []byte) string { return string(b) },
+}
+
+// digest is crypto.hash(algorithm, text, encoding).
+func digest(L *lua.LState) int {
+	h := named(L, 1, "algorithm", algorithms)()
+	return finish(L, h, L.CheckString(2), encoding(L, 3))
+}
+
+// authenticate is crypto.hmac(algorithm, key, text, encoding).
+func authenticate(L *lua.LState) int {
+	algorithm, key := named(L, 1, "algorithm", algorithms), L.CheckString(2)
+	text, encode := L.CheckString(3), encoding(L, 4)
+	h := hmac.New(algorithm, []byte(key))
+	vm.Spend(L, len(key)/bytesPerStep)
+	return finish(L, h, text, encode)
+}
+
+// finish hashes a text and pushes the digest. A long text is hashed in pieces, so that the budget can end in between.
+func finish(L *lua.LState, h hash.Hash, text string, encode func([]byte) string) int {
+	for len(text) > 0 {
+		n := min(len(text), chunk)
+		h.Write([]byte(text[:n]))
+		text = text[n:]
+		vm.Spend(L, n/bytesPerStep)
+	}
+	vm.Spend(L, callSteps)
+	L.Push(lua.LString(encode(h.Sum(nil))))
+	return 1
+}
+
+// equal is crypto.equal(a, b).
+func equal(L *lua.LState) int {
+	a, b := L.CheckString(1), L.CheckString(2)
+	same := subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
+	vm.Spend(L, 1+(len(a)+len(b))/bytesPerStep)
+	L.Push(lua.LBool(same))
+	return 1
+}
+
+// random is crypto.random(n, encoding).
+func random(L *lua.LState) int {
+	n, encode := L.CheckNumber(1), encoding(L, 2)
+	if n != n || n < 1 || n > maxRandom || n != lua.LNumber(int(n)) {
+		L.ArgError(1, fmt.Sprintf("found %v; allowed are whole numbers from 1 to %d", n, maxRandom))
+	}
+	b := make([]byte, int(n))
+	_, _ = rand.Read(b) // it never fails
+	vm.Spend(L, callSteps+len(b)/bytesPerStep)
+	L.Push(lua.LString(encode(b)))
+	return 1
+}
+
+// encoding returns the encoding that an argument names.
+func encoding(L *lua.LState, n int) func([]byte) string {
+	if L.Get(n) == lua.LNil {
+		return hex.EncodeToString
+	}
+	return named(L, n, "encoding", encodings)
+}
+
+// named returns what an argument names.
+func named[T any](L *lua.LState, n int, kind string, all map[string]T) T {
+	name := L.CheckString(n)
+	v, ok := all[name]
+	if !ok {
+		L.ArgError(n, fmt.Sprintf("no %s %q; allowed are %s", kind, name, strings.Join(slices.Sorted(maps.Keys(all)), ", ")))
+	}
+	return v
+}
+
+// Interface guards
+var _ vm.Library = Library{}

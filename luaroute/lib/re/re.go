@@ -1,0 +1,76 @@
+// Package re is the library `re` for scripts: regular expressions as RE2 has them, whose search takes a time in proportion to
+// the text, whatever the pattern. Their syntax is https://github.com/google/re2/wiki/Syntax, and they match the
+// characters of UTF-8.
+//
+//	re.match(text, pattern, init)      the groups of the first match, or the whole match if there are none; nil if nothing matches
+//	re.find(text, pattern, init)       where the first match begins and ends, and its groups; or nil
+//	re.captures(text, pattern, init)   a table of the first match: [0] is all of it, [1] … and names are its groups; or nil
+//	re.gmatch(text, pattern)           an iterator over what re.match gives of every match
+//	re.gsub(text, pattern, repl, n)    the text with its matches, or the first n, replaced; and how many there were
+//	re.split(text, pattern, n)         a list of the pieces between matches, n at most
+//	re.escape(text)                    the pattern that matches exactly this text
+//	re.compile(pattern)                an object with these functions as methods, without the pattern: r:match(text, init)
+//
+// A group that took no part in a match is false. init is where the search begins, as in string.match: what is before it is
+// not looked at, so ^ matches there. repl is a text, in which $1, ${1} and ${name} stand for groups, $0 for the whole match and
+// $$ for a dollar; a table, which is asked for the first group or the whole match; or a function, which gets what
+// re.match gives. nil and false of them keep the match as it is.
+//
+// A malformed pattern raises, and so does one of more than 2 KiB, of more than 100 groups, or of more than 2 MiB
+// in memory, such as one with large repetitions. Texts that gsub and escape make have at most 16 MiB. Patterns are kept compiled,
+// so compile is for tidy scripts, not for fast ones.
+package re
+
+import (
+	"regexp"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.re", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table. Its functions share a cache of compiled patterns; scripts that opened the library apart
+// can not push one another's patterns out.
+func (Library) Open(L *lua.LState) lua.LValue {
+	patterns := new(cache)
+	functions := map[string]lua.LGFunction{
+		"escape":  escape,
+		"compile": func(L *lua.LState) int { return compileObject(L, patterns) },
+	}
+	for name, op := range operations {
+		functions[name] = func(L *lua.LState) int {
+			text := L.CheckString(1)
+			return op(L, pattern{patterns, L.CheckString(2)}, text)
+		}
+	}
+	return L.SetFuncs(L.NewTable(), functions)
+}
+
+// escape is re.escape(text).
+func escape(L *lua.LState) int {
+	s := L.CheckString(1)
+	vm.Charge(L, len(s))
+	if len(s) <= maxText {
+		s = regexp.QuoteMeta(s)
+	}
+	vm.Spend(L, 1+len(s)/bytesPerStep)
+	tooLarge(L, len(s))
+	L.Push(lua.LString(s))
+	return 1
+}
+
+// Interface guards
+var _ vm.Library = Library{}

@@ -1,0 +1,164 @@
+// Package time is the library `time` for scripts. Times are numbers: seconds since 1970, with a fraction to the microsecond.
+//
+//	time.now()                       the time
+//	time.sleep(seconds)              waits; 0 or more
+//	time.format(time, layout, zone)  the text of a time, or nil and an error if there is no such zone
+//	time.parse(text, layout, zone)   the time of a text, or nil and an error
+//
+// A layout is "rfc3339" (2026-05-04T10:00:00Z), "http" or "rfc1123" (Mon, 04 May 2026 10:00:00 GMT), or a text with
+// directives:
+//
+//	%Y %m %d      year of four digits, month, day        %H %M %S %f  hour, minute, second, microseconds
+//	%y %e %j      year of two digits, day with a blank   %I %p        hour of twelve, AM or PM
+//	              for a zero, day of the year            %s           seconds since 1970
+//	%b %B %a %A   names of months and weekdays           %z %Z        +0200, UTC
+//	%F %T %R      %Y-%m-%d, %H:%M:%S, %H:%M              %%           a per cent sign
+//
+// A zone is "UTC" (the default), "local", an offset such as "+02:00" or a name such as "Europe/Berlin". parse needs it where
+// the text has none. What a text leaves out is taken from 1970-01-01 00:00:00.
+//
+// sleep holds up its own request only, works wherever Lua runs, and counts as waiting, not as running. It ends early
+// with the limit for waiting, or when the client goes; then the request ends.
+package time
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+const (
+	// sleepSteps and textSteps are what a call costs of a budget.
+	sleepSteps = 50
+	textSteps  = 20
+	// bytesPerStep is the work of one step of a budget.
+	bytesPerStep = 1
+	// earliest and latest are the first second of the year 1 and the last one of the year 9999.
+	earliest, latest = -62135596800, 253402300799
+)
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.time", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"now":    now,
+		"sleep":  sleep,
+		"format": format,
+		"parse":  parse,
+	})
+}
+
+// now is time.now().
+func now(L *lua.LState) int {
+	L.Push(seconds(time.Now()))
+	return 1
+}
+
+// seconds returns a time as scripts have it.
+func seconds(t time.Time) lua.LNumber { return lua.LNumber(t.UnixMicro()) / 1e6 }
+
+// sleep is time.sleep(seconds).
+func sleep(L *lua.LState) int {
+	n := float64(L.CheckNumber(1))
+	if n != n || n < 0 || math.IsInf(n, 1) {
+		L.ArgError(1, fmt.Sprintf("found %v; allowed are seconds from 0 on", n))
+	}
+	duration := time.Duration(math.MaxInt64)
+	if n < duration.Seconds() {
+		duration = time.Duration(n * float64(time.Second))
+	}
+	vm.Spend(L, sleepSteps)
+	err := vm.Of(L).Wait(func(ctx context.Context) error {
+		timer := time.NewTimer(duration)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
+	if err != nil {
+		vm.Throw(L, err)
+	}
+	return 0
+}
+
+// format is time.format(time, layout, zone).
+func format(L *lua.LState) int {
+	n, layout := float64(L.CheckNumber(1)), checkLayout(L)
+	if !(n >= earliest && n <= latest) {
+		L.ArgError(1, fmt.Sprintf("found %v; allowed are the years 1 to 9999", n))
+	}
+	zone, err := location(L, 3)
+	if err != nil {
+		return failure(L, err)
+	}
+	whole := math.Floor(n)
+	at := time.Unix(int64(whole), int64(math.Round((n-whole)*1e6))*1000)
+	text := layout.format(at.In(zone))
+	vm.Spend(L, textSteps+len(text)/bytesPerStep)
+	L.Push(lua.LString(text))
+	return 1
+}
+
+// parse is time.parse(text, layout, zone).
+func parse(L *lua.LState) int {
+	text, layout := L.CheckString(1), checkLayout(L)
+	if len(text) > maxText {
+		return failure(L, fmt.Errorf("time: the text has %d bytes; allowed are %d", len(text), maxText))
+	}
+	zone, err := location(L, 3)
+	if err != nil {
+		return failure(L, err)
+	}
+	at, err := layout.parse(text, zone)
+	vm.Spend(L, textSteps+len(text)/bytesPerStep)
+	if err != nil {
+		return failure(L, err)
+	}
+	if n := at.Unix(); n < earliest || n > latest {
+		return failure(L, fmt.Errorf("time: found %s; allowed are the years 1 to 9999", short(text)))
+	}
+	L.Push(seconds(at))
+	return 1
+}
+
+// checkLayout returns the layout that the second argument is.
+func checkLayout(L *lua.LState) layout {
+	l, err := layoutOf(L.CheckString(2))
+	if err != nil {
+		L.ArgError(2, err.Error())
+	}
+	if l.gmt && L.Get(3) != lua.LNil {
+		L.ArgError(3, fmt.Sprintf("the layout %q is always in GMT", L.CheckString(2)))
+	}
+	return l
+}
+
+// failure pushes nil and an error.
+func failure(L *lua.LState, err error) int {
+	L.Push(lua.LNil)
+	L.Push(lua.LString(err.Error()))
+	return 2
+}
+
+// Interface guards
+var _ vm.Library = Library{}

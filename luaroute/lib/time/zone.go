@@ -1,0 +1,69 @@
+package time
+
+import (
+	"fmt"
+	"sync"
+	"time"
+	_ "time/tzdata" // so that names of zones are known in every container
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+const (
+	// zoneSteps is what reading the data of a zone costs of a budget.
+	zoneSteps = 4000
+	// maxZones is how many zones are kept. There are some 600; where files have names in any case there are more.
+	maxZones = 1000
+)
+
+// zones are the time zones that were asked for, by name. Reading one takes much longer than using it.
+var zones = struct {
+	sync.RWMutex
+	all map[string]*time.Location
+}{all: map[string]*time.Location{}}
+
+// location returns the time zone that an argument names.
+func location(L *lua.LState, n int) (*time.Location, error) {
+	if L.Get(n) == lua.LNil {
+		return time.UTC, nil
+	}
+	name := L.CheckString(n)
+	if name == "local" {
+		return time.Local, nil
+	}
+	if offset, rest, ok := scanOffset(name); ok && rest == "" {
+		return time.FixedZone(name, offset), nil
+	}
+	zones.RLock()
+	zone := zones.all[name]
+	zones.RUnlock()
+	if zone != nil {
+		return zone, nil
+	}
+	zone, err := load(name)
+	vm.Spend(L, zoneSteps)
+	return zone, err
+}
+
+// load reads the data of a zone.
+func load(name string) (*time.Location, error) {
+	if name == "" || name == "Local" || len(name) > 64 { // the first two mean something else in Go
+		return nil, unknownZone(name)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, unknownZone(name)
+	}
+	zones.Lock()
+	defer zones.Unlock()
+	if len(zones.all) < maxZones {
+		zones.all[name] = zone
+	}
+	return zone, nil
+}
+
+func unknownZone(name string) error {
+	return fmt.Errorf(`time: no zone %s; allowed are "UTC", "local", "+hh:mm" and names such as "Europe/Berlin"`, short(name))
+}

@@ -1,0 +1,158 @@
+package url
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// parse is url.parse(text).
+func parse(L *lua.LState) int {
+	u, err := read(L, L.CheckString(1))
+	if err != nil {
+		return failure(L, err)
+	}
+	t := L.CreateTable(0, 8)
+	set := func(name, value string, there bool) {
+		if there {
+			t.RawSetString(name, lua.LString(value))
+		}
+	}
+	password, guarded := u.User.Password()
+	set("scheme", u.Scheme, u.Scheme != "")
+	set("opaque", u.Opaque, u.Opaque != "")
+	set("user", u.User.Username(), u.User != nil)
+	set("password", password, guarded)
+	set("host", u.Hostname(), u.Host != "")
+	set("path", u.Path, true)
+	set("raw_path", u.RawPath, u.RawPath != "" && u.RawPath == u.EscapedPath()) // else it is not an encoding of the path
+	set("query", u.RawQuery, u.RawQuery != "" || u.ForceQuery)
+	set("fragment", u.Fragment, u.Fragment != "")
+	if n, _ := port(u.Port()); n >= 0 {
+		t.RawSetString("port", lua.LNumber(n))
+	}
+	L.Push(t)
+	return 1
+}
+
+// port returns the number of a port, or -1 for none.
+func port(text string) (int, error) {
+	if text == "" {
+		return -1, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("url: the port is %q; allowed are 0 to 65535", text)
+	}
+	return int(n), nil
+}
+
+// parts are the names that url.build takes.
+var parts = []string{"scheme", "opaque", "user", "password", "host", "port", "path", "raw_path", "query", "fragment"}
+
+// build is url.build(parts).
+func build(L *lua.LState) int {
+	t := L.CheckTable(1)
+	given := map[string]string{}
+	t.ForEach(func(k, v lua.LValue) {
+		name := k.String()
+		switch {
+		case !slices.Contains(parts, name):
+			L.ArgError(1, fmt.Sprintf("a URL has no part %q; allowed are %s", name, strings.Join(slices.Sorted(slices.Values(parts)), ", ")))
+		case name == "query" && v.Type() == lua.LTTable:
+			given[name] = encodeQuery(L, v.(*lua.LTable))
+		case v.Type() == lua.LTString || name == "port" && v.Type() == lua.LTNumber:
+			given[name] = v.String()
+		default:
+			L.ArgError(1, fmt.Sprintf("%s is a %s; expected a text", name, v.Type()))
+		}
+	})
+	size := 0
+	for v := range maps.Values(given) {
+		size += len(v)
+	}
+	if size > maxURL {
+		return failure(L, fmt.Errorf("url: the parts have %d bytes; allowed are %d", size, maxURL))
+	}
+	text, err := join(given)
+	vm.Spend(L, size/bytesPerStep)
+	if err != nil {
+		return failure(L, err)
+	}
+	return success(L, text)
+}
+
+// join returns the URL of some parts. It must read as the same parts again: a path that begins with // would become a
+// host otherwise, and a query with # a fragment.
+func join(given map[string]string) (string, error) {
+	u := &url.URL{
+		Scheme: strings.ToLower(given["scheme"]), Opaque: given["opaque"], Host: given["host"],
+		RawQuery: given["query"], Fragment: given["fragment"],
+	}
+	_, u.ForceQuery = given["query"]
+	if strings.Contains(u.Host, ":") {
+		u.Host = "[" + u.Host + "]"
+	}
+	if text, ok := given["port"]; ok {
+		_, hosted := given["host"]
+		if n, err := port(text); err != nil || n < 0 || !hosted {
+			return "", fmt.Errorf("url: the port is %q; allowed are 0 to 65535, with a host", text)
+		}
+		u.Host += ":" + text
+	}
+	user, named := given["user"]
+	password, guarded := given["password"]
+	switch {
+	case guarded:
+		u.User = url.UserPassword(user, password)
+	case named:
+		u.User = url.User(user)
+	}
+	if err := setPath(u, given); err != nil {
+		return "", err
+	}
+	text := u.String()
+	again, err := url.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("url: the parts make no URL: %w", err)
+	}
+	if !same(u, again) || strings.Contains(text, " ") {
+		return "", fmt.Errorf("url: the parts make %q, which does not read as these parts", text)
+	}
+	return text, nil
+}
+
+// setPath sets the path of a URL, in the encoding that was given for it.
+func setPath(u *url.URL, given map[string]string) error {
+	path, plain := given["path"]
+	u.Path = path
+	raw, ok := given["raw_path"]
+	if !ok {
+		return nil
+	}
+	decoded, err := url.PathUnescape(raw)
+	if err != nil {
+		return fmt.Errorf("url: raw_path: %w", err)
+	}
+	if plain && decoded != path {
+		return fmt.Errorf("url: raw_path is %q, which is not the path %q", raw, path)
+	}
+	u.Path, u.RawPath = decoded, raw
+	if u.EscapedPath() != raw {
+		return fmt.Errorf("url: raw_path is %q; encoded it is %q", raw, u.EscapedPath())
+	}
+	return nil
+}
+
+// same says whether two URLs have the same parts.
+func same(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Opaque == b.Opaque && a.User.String() == b.User.String() && a.Host == b.Host &&
+		a.Path == b.Path && a.EscapedPath() == b.EscapedPath() && a.RawQuery == b.RawQuery && a.Fragment == b.Fragment
+}

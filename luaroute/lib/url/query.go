@@ -1,0 +1,91 @@
+package url
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// pairSize is what a name and its value take in memory, the texts aside, in bytes.
+const pairSize = 128
+
+// parseQuery is url.parse_query(text).
+func parseQuery(L *lua.LState) int {
+	s := checked(L)
+	values, err := url.ParseQuery(s)
+	vm.Spend(L, callSteps+len(s)/bytesPerStep)
+	if err != nil {
+		return failure(L, fmt.Errorf("url: %w", err))
+	}
+	t := L.CreateTable(0, len(values))
+	vm.Charge(L, pairSize*len(values))
+	for name, all := range values {
+		if len(all) == 1 {
+			t.RawSetString(name, lua.LString(all[0]))
+			continue
+		}
+		list := L.CreateTable(len(all), 0)
+		for _, v := range all {
+			list.Append(lua.LString(v))
+		}
+		t.RawSetString(name, list)
+	}
+	L.Push(t)
+	return 1
+}
+
+// buildQuery is url.build_query(table).
+func buildQuery(L *lua.LState) int {
+	return success(L, encodeQuery(L, L.CheckTable(1)))
+}
+
+// encodeQuery returns the query of a table of names and values, or lists of values.
+func encodeQuery(L *lua.LState, t *lua.LTable) string {
+	var names []string
+	t.ForEach(func(k, v lua.LValue) {
+		vm.Spend(L, 1)
+		name, ok := k.(lua.LString)
+		if !ok {
+			L.ArgError(1, fmt.Sprintf("a name of the query is a %s; expected a text", k.Type()))
+		}
+		names = append(names, string(name))
+	})
+	slices.Sort(names)
+	vm.Spend(L, 4*len(names))
+	var out strings.Builder
+	for _, name := range names {
+		switch v := t.RawGetString(name).(type) {
+		case *lua.LTable:
+			for i := 1; i <= v.Len(); i++ {
+				writePair(L, &out, name, v.RawGetInt(i))
+			}
+		default:
+			writePair(L, &out, name, v)
+		}
+	}
+	return out.String()
+}
+
+// writePair writes a name and a value.
+func writePair(L *lua.LState, out *strings.Builder, name string, v lua.LValue) {
+	switch v.Type() {
+	case lua.LTString, lua.LTNumber, lua.LTBool:
+	default:
+		L.ArgError(1, fmt.Sprintf("the value of %q in the query is a %s; expected a text, a number, a boolean or a list of them", name, v.Type()))
+	}
+	if out.Len() > 0 {
+		out.WriteByte('&')
+	}
+	before, text := out.Len(), v.String()
+	tooLarge(L, before+len(name)+len(text))
+	out.WriteString(url.QueryEscape(name))
+	out.WriteByte('=')
+	out.WriteString(url.QueryEscape(text))
+	vm.Spend(L, 2+(out.Len()-before)/bytesPerStep)
+	tooLarge(L, out.Len())
+}

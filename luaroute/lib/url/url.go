@@ -1,0 +1,179 @@
+// Package url is the library `url` for scripts:
+//
+//	url.parse(text)         the parts of a URL as a table, or nil and an error
+//	url.build(parts)        the URL of such a table, or nil and an error
+//	url.resolve(base, ref)  the URL that a reference means on a page, or nil and an error
+//	url.escape(text)        the text with all but letters, digits and -_.~ as %XX
+//	url.unescape(text)      the text with %XX decoded, or nil and an error; a + stays
+//	url.escape_path(text)   the same as escape for a whole path, whose slashes stay
+//	url.parse_query(text)   a query as a table of names and values, or nil and an error; several values are a list
+//	url.build_query(table)  the query of such a table, sorted by name
+//
+// The parts are scheme, user, password, host (without port, and an IPv6 address without brackets), port (a number), path
+// (decoded), raw_path (where its encoding is not the usual one), query (encoded), fragment, and opaque for
+// URLs such as mailto:ann@example.com. Only path is always there. build takes query as a table too.
+//
+// A URL has at most 64 KiB, other texts 16 MiB. Wrong types and unknown parts raise.
+package url
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+const (
+	// bytesPerStep is the work of one step of a budget.
+	bytesPerStep = 8
+	// callSteps is what a call costs of a budget, whatever its text.
+	callSteps = 10
+	// maxURL is the size of the largest URL, in bytes.
+	maxURL = 64 << 10
+	// maxText is the size of the largest text that is read or made, in bytes.
+	maxText = 16 << 20
+)
+
+func init() {
+	caddy.RegisterModule(Library{})
+}
+
+// Library is the library.
+type Library struct{}
+
+// CaddyModule returns the Caddy module information.
+func (Library) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.libs.url", New: func() caddy.Module { return new(Library) }}
+}
+
+// Open returns the library's table.
+func (Library) Open(L *lua.LState) lua.LValue {
+	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
+		"parse":       parse,
+		"build":       build,
+		"resolve":     resolve,
+		"escape":      escape,
+		"unescape":    unescape,
+		"escape_path": escapePath,
+		"parse_query": parseQuery,
+		"build_query": buildQuery,
+	})
+}
+
+// read parses a URL.
+func read(L *lua.LState, text string) (*url.URL, error) {
+	if len(text) > maxURL {
+		return nil, fmt.Errorf("url: it has %d bytes; allowed are %d", len(text), maxURL)
+	}
+	vm.Charge(L, len(text))
+	u, err := url.Parse(text)
+	vm.Spend(L, callSteps+len(text)/bytesPerStep)
+	if err != nil {
+		return nil, fmt.Errorf("url: %w", err)
+	}
+	if strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' { // which Go lets pass for schemes other than http
+		return nil, fmt.Errorf("url: the host is %q; an IPv6 address stands in brackets", u.Host)
+	}
+	if _, err := port(u.Port()); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// resolve is url.resolve(base, ref).
+func resolve(L *lua.LState) int {
+	base, err := read(L, L.CheckString(1))
+	if err != nil {
+		return failure(L, err)
+	}
+	ref, err := read(L, L.CheckString(2))
+	if err != nil {
+		return failure(L, err)
+	}
+	return success(L, base.ResolveReference(ref).String())
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// unreserved are the bytes that are never escaped, those of RFC 3986.
+const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~"
+
+var kept = func() (kept [256]bool) {
+	for _, c := range []byte(unreserved) {
+		kept[c] = true
+	}
+	return kept
+}()
+
+// escape is url.escape(text).
+func escape(L *lua.LState) int {
+	s := checked(L)
+	size := len(s)
+	for i := range len(s) {
+		if !kept[s[i]] {
+			size += 2
+		}
+	}
+	tooLarge(L, size)
+	out := make([]byte, 0, size)
+	for i := range len(s) {
+		if c := s[i]; kept[c] {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return success(L, string(out))
+}
+
+// unescape is url.unescape(text).
+func unescape(L *lua.LState) int {
+	s, err := url.PathUnescape(checked(L))
+	if err != nil {
+		return failure(L, fmt.Errorf("url: %w", err))
+	}
+	return success(L, s)
+}
+
+// escapePath is url.escape_path(text).
+func escapePath(L *lua.LState) int {
+	return success(L, (&url.URL{Path: checked(L)}).EscapedPath())
+}
+
+// checked returns the text that is the first argument.
+func checked(L *lua.LState) string {
+	s := L.CheckString(1)
+	tooLarge(L, len(s))
+	vm.Charge(L, len(s))
+	return s
+}
+
+// tooLarge raises if a text has too many bytes.
+func tooLarge(L *lua.LState, size int) {
+	if size > maxText {
+		L.RaiseError("the string is too large; allowed are %d bytes", maxText)
+	}
+}
+
+// success pushes a text that was made.
+func success(L *lua.LState, s string) int {
+	vm.Spend(L, callSteps+len(s)/bytesPerStep)
+	tooLarge(L, len(s))
+	vm.Charge(L, len(s))
+	L.Push(lua.LString(s))
+	return 1
+}
+
+// failure pushes nil and an error.
+func failure(L *lua.LState, err error) int {
+	L.Push(lua.LNil)
+	L.Push(lua.LString(err.Error()))
+	return 2
+}
+
+// Interface guards
+var _ vm.Library = Library{}

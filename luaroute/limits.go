@@ -1,0 +1,89 @@
+package luaroute
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/dustin/go-humanize"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// Limits is what the scripts of one tenant may use. A request that asks for more is treated as `on_error` says, by default
+// with 503. Zero, or leaving a limit out, stands for its default; a tenant's defaults are the limits of its instance.
+type Limits struct {
+	// How long Lua may run for one request, all its functions together: text such as `"100ms"`, or a number of
+	// nanoseconds. Waiting does not count. Default: 100ms.
+	CPU caddy.Duration `json:"cpu,omitempty"`
+
+	// How long the library calls of one request may wait, all together. What the upstream and the body of the client
+	// take does not count. Default: 30s.
+	Wall caddy.Duration `json:"wall,omitempty"`
+
+	// The memory that one virtual machine may hold, in bytes or as text such as `"64MiB"`. Default: 64MiB.
+	Memory Size `json:"memory,omitempty"`
+
+	// The largest body that `req:body()` and its kin read into memory, in bytes or as text such as `"1MiB"`.
+	// A request with a larger one is answered with 413. Default: 1MiB.
+	Body Size `json:"body,omitempty"`
+
+	// The largest number of virtual machines. They are made when requests need them, and idle ones are let go.
+	// Default: 1000.
+	VMs int `json:"vms,omitempty"`
+
+	// How long a request waits for a virtual machine while all are in use. Default: 1s.
+	Queue caddy.Duration `json:"queue,omitempty"`
+}
+
+// hook returns the limits in the form of the hooks. No limits at all are good.
+func (l *Limits) hook() (hook.Limits, error) {
+	if l == nil {
+		return hook.Limits{}, nil
+	}
+	for _, d := range []struct {
+		name  string
+		value caddy.Duration
+	}{{"cpu", l.CPU}, {"wall", l.Wall}, {"queue", l.Queue}} {
+		if d.value < 0 {
+			return hook.Limits{}, fmt.Errorf("limits: %s is %s; expected a positive duration", d.name, time.Duration(d.value))
+		}
+	}
+	if l.VMs < 0 {
+		return hook.Limits{}, fmt.Errorf("limits: vms is %d; expected a positive number", l.VMs)
+	}
+	return hook.Limits{
+		Limits: vm.Limits{CPU: time.Duration(l.CPU), Wall: time.Duration(l.Wall), Memory: int64(l.Memory)},
+		Body:   int64(l.Body), VMs: l.VMs, Queue: time.Duration(l.Queue),
+	}, nil
+}
+
+// Size is a number of bytes. In JSON it is a number, or text such as `"64MiB"` or `"10MB"`.
+type Size int64
+
+// UnmarshalJSON reads a number of bytes or a text with a unit.
+func (s *Size) UnmarshalJSON(b []byte) error {
+	var n int64
+	if err := json.Unmarshal(b, &n); err == nil && n >= 0 {
+		*s = Size(n)
+		return nil
+	}
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return fmt.Errorf(`%s is not a size: expected a number of bytes, or text such as "1MiB"`, b)
+	}
+	size, err := ParseSize(text)
+	*s = size
+	return err
+}
+
+// ParseSize reads a size such as 1MiB, 10MB or 4096.
+func ParseSize(text string) (Size, error) {
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > 1<<62 {
+		return 0, fmt.Errorf("%q is not a size: expected a number of bytes, or text such as 1MiB", text)
+	}
+	return Size(n), nil
+}

@@ -1,0 +1,112 @@
+// Package lint looks at the text of scripts for what loads and still is a mistake, most likely: globals by accident, module
+// tables that requests write to, and pools that nothing names. It runs nothing and guesses where it must, so what it finds
+// are warnings.
+package lint
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/yuin/gopher-lua/ast"
+	"github.com/yuin/gopher-lua/parse"
+)
+
+// Warning is something that a script should perhaps not do.
+type Warning struct {
+	// Script is the name of the script.
+	Script string
+	// Line counts from 1.
+	Line int
+	// Message says what was found, and what to write instead.
+	Message string
+}
+
+// Scripts looks at scripts that work together: those of one instance, with their modules.
+type Scripts struct {
+	warnings []Warning
+	pools    []Warning       // where pools are declared; the message is the name
+	named    map[string]bool // texts that may name pools
+	pieces   []string        // parts of texts that are put together
+}
+
+// Add looks at a script, and returns the modules that it requires by constant names.
+func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
+	if bytes.HasPrefix(code, []byte("#")) {
+		code = append([]byte("--"), code...) // a first line for the shell
+	}
+	chunk, err := parse.Parse(bytes.NewReader(code), name)
+	if err != nil {
+		return nil, err
+	}
+	if s.named == nil {
+		s.named = map[string]bool{}
+	}
+	handlers := map[string]bool{}
+	quiet := &Scripts{named: map[string]bool{}}
+	(&walker{out: quiet, script: name, handlers: handlers}).chunk(chunk) // finds the names of functions that requests call
+	w := &walker{out: s, script: name, handlers: handlers}
+	w.chunk(chunk)
+	return w.modules, nil
+}
+
+// Names notes names of pools that stand elsewhere, such as in the configuration.
+func (s *Scripts) Names(pools ...string) {
+	if s.named == nil {
+		s.named = map[string]bool{}
+	}
+	for _, name := range pools {
+		s.named[name] = true
+	}
+}
+
+// Pool notes a pool that is declared elsewhere. The place is for the warning.
+func (s *Scripts) Pool(name, place string) {
+	s.pools = append(s.pools, Warning{Script: place, Message: name})
+}
+
+// Warnings returns what was found, by script and line.
+func (s *Scripts) Warnings() []Warning {
+	all := slices.Clone(s.warnings)
+	for _, pool := range s.pools {
+		if !s.isNamed(pool.Message) {
+			pool.Message = fmt.Sprintf("pool %q is declared, and nothing names it", pool.Message)
+			all = append(all, pool)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Warning) int {
+		return cmp.Or(strings.Compare(a.Script, b.Script), cmp.Compare(a.Line, b.Line))
+	})
+	return slices.Compact(all)
+}
+
+// isNamed says whether a pool may be named somewhere: by a text, or by one that is put together.
+func (s *Scripts) isNamed(pool string) bool {
+	return s.named[pool] || slices.ContainsFunc(s.pieces, func(piece string) bool {
+		return strings.HasPrefix(pool, piece) || strings.HasSuffix(pool, piece)
+	})
+}
+
+// text notes a text of a script.
+func (s *Scripts) text(value string) {
+	s.named[value] = true
+	if before, after, ok := strings.Cut(value, "%"); ok { // a format
+		s.piece(before)
+		s.piece(strings.TrimLeft(after, "0123456789.-sdq"))
+	}
+}
+
+func (s *Scripts) piece(value string) {
+	if value != "" {
+		s.pieces = append(s.pieces, value)
+	}
+}
+
+// pieceOf notes the texts among the operands of a concatenation.
+func (s *Scripts) pieceOf(e ast.Expr) {
+	if text, ok := e.(*ast.StringExpr); ok {
+		s.piece(text.Value)
+	}
+}

@@ -1,0 +1,199 @@
+package request_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
+)
+
+func TestAHeaderCannotContradictTheBody(t *testing.T) {
+	t.Parallel()
+	const te = "header Transfer-Encoding: it follows from the body and can not be set"
+	length := func(found string) string {
+		return "header Content-Length: found " + found + "; expected one whole number"
+	}
+	for _, row := range []struct{ call, want string }{
+		{"res.headers['Transfer-Encoding'] = 'gzip'", te},
+		{"res.headers['transfer-encoding'] = 'chunked'", te},
+		{"res.headers['Transfer-Encoding'] = ''", te},
+		{"res.headers['Transfer-Encoding'] = { 'gzip', 'chunked' }", te},
+		{"req:set_header('Transfer-Encoding', 'chunked')", te},
+		{"req:add_header('Transfer-Encoding', 'chunked')", te},
+		{"req.headers['Transfer-Encoding'] = 'identity'", te},
+		{"route.respond(200, 'b', { ['TRANSFER-ENCODING'] = 'chunked' })", te},
+		{"route.proxy('p', { headers = { add = { ['Transfer-Encoding'] = 'chunked' } } })", te},
+		{"route.proxy('p', { response_headers = { set = { ['Transfer-Encoding'] = 'gzip' } } })", te},
+		{"res.headers['Content-Length'] = 'many'", length(`"many"`)},
+		{"res.headers['Content-Length'] = ''", length(`""`)},
+		{"res.headers['Content-Length'] = -1", length(`"-1"`)},
+		{"res.headers['Content-Length'] = '+5'", length(`"+5"`)},
+		{"res.headers['Content-Length'] = ' 5'", length(`" 5"`)},
+		{"res.headers['Content-Length'] = '5, 5'", length(`"5, 5"`)},
+		{"res.headers['Content-Length'] = '0x5'", length(`"0x5"`)},
+		{"res.headers['Content-Length'] = '99999999999999999999'", length(`"99999999999999999999"`)},
+		{"res.headers['Content-Length'] = { 5, 5 }", length(`"5, 5"`)},
+		{"req:set_header('Content-Length', 'x')", length(`"x"`)},
+		{"req:add_header('Content-Length', 5)", "the header Content-Length has one value; set it"},
+		{"route.respond(200, 'b', { ['Content-Length'] = { 1, 2 } })", length(`"1, 2"`)},
+		{"route.proxy('p', { response_headers = { set = { ['Content-Length'] = { 1, 2 } } } })", length(`"1, 2"`)},
+		{"route.proxy('p', { response_headers = { add = { ['Content-Length'] = 1 } } })", "proxy: header Content-Length: there is one; set it"},
+		{"route.proxy('p', { headers = { set = { Host = 'a b' } } })", `proxy: the header Host is "a b"; expected a host, and perhaps a port`},
+		{"route.proxy('p', { headers = { set = { host = '' } } })", `proxy: the header Host is ""; expected a host, and perhaps a port`},
+		{"route.proxy('p', { headers = { set = { Host = { 'a', 'b' } } } })", "proxy: the header Host needs one value, found 2"},
+		{"route.proxy('p', { headers = { add = { Host = 'a' } } })", "proxy: the header Host has one value; set it"},
+		{"route.proxy('p', { headers = { remove = 'host' } })", "proxy: the header Host has one value; set it"},
+		{"req:set_header('Host', '')", `the header Host is ""; expected a host, and perhaps a port`},
+		{"req.headers.host = nil", "the header Host needs one value, found 0"},
+	} {
+		t.Run(row.call, func(t *testing.T) {
+			t.Parallel()
+			refused(t, row.call, row.want)
+		})
+	}
+}
+
+func TestTheClientReadsTheseBytes(t *testing.T) {
+	t.Parallel()
+	const text, end = "Content-Type: text/plain; charset=utf-8\r\n", "Connection: close\r\n\r\n"
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for _, row := range []struct{ name, method, body, want string }{
+		{"the length that it is", "GET", "res.headers['Content-Length'] = 5 return 200, 'hello'", ok + "Content-Length: 5\r\n" + text + end + "hello"},
+		{"a length for what is streamed", "GET", "res.headers['Content-Length'] = 2 res:write('a') res:flush() res:write('b')", ok + "Content-Length: 2\r\n" + text + end + "ab"},
+		{"no length of ours, so net/http counts", "GET", "res.headers['Content-Length'] = nil return 200, 'hello'", ok + text + "Content-Length: 5\r\n" + end + "hello"},
+		{"a length for HEAD", "HEAD", "return 200, nil, { ['Content-Length'] = 1000 }", ok + "Content-Length: 1000\r\n" + end},
+		{"HEAD has the header of GET", "HEAD", "return 200, 'hello'", ok + "Content-Length: 5\r\n" + text + end},
+		{"HEAD of what is written", "HEAD", "res:write('hello')", ok + text + "Content-Length: 5\r\n" + end},
+		{"no type, and none that is guessed", "GET", "res.headers['Content-Type'] = nil return 200, '<html>'", ok + "Content-Length: 6\r\n" + end + "<html>"},
+		{"no type in on_headers", "GET", "res:on_headers(function(res) res.headers['content-type'] = nil end) return 200, '<html>'", ok + "Content-Length: 6\r\n" + end + "<html>"},
+		{"no type of a proxy", "GET", "return route.proxy('p', { response_headers = { remove = { 'Content-Type', 'X-A', 'Via' } } })", ok + "Content-Length: 2\r\n" + end + "up"},
+		{"an empty type", "GET", "res.headers['Content-Type'] = '' return 200, '<html>'", ok + "Content-Length: 6\r\nContent-Type: \r\n" + end + "<html>"},
+		{"a date of its own", "GET", "res.headers.Server = 's' return 204", "HTTP/1.1 204 No Content\r\nServer: s\r\n" + end},
+		{"names in their usual form, in order", "GET", "res.headers['x-bE-a'] = 'v' res.headers.ETAG = '\"e\"' return 204", "HTTP/1.1 204 No Content\r\nEtag: \"e\"\r\nX-Be-A: v\r\n" + end},
+		{"several values, each on its line", "GET", "res.headers.X = { 'a, b', 'c', 1.5, false } return 204", "HTTP/1.1 204 No Content\r\nX: a, b\r\nX: c\r\nX: 1.5\r\nX: false\r\n" + end},
+		{"no blanks around a value", "GET", "res.headers.X = '  a\\tb  ' return 204", "HTTP/1.1 204 No Content\r\nX: a\tb\r\n" + end},
+		{"an empty value", "GET", "res.headers.X = '' return 204", "HTTP/1.1 204 No Content\r\nX: \r\n" + end},
+		{"bytes that are no UTF-8", "GET", "res.headers.X = 'a\\255\\128' return 204", "HTTP/1.1 204 No Content\r\nX: a\xff\x80\r\n" + end},
+		{
+			"cookies behind the Set-Cookie that was assigned", "GET", "res:cookie{ name = 'a', value = '1' } res.headers['Set-Cookie'] = 'b=2' res:cookie{ name = 'c', value = '3' } return 204",
+			"HTTP/1.1 204 No Content\r\nSet-Cookie: b=2\r\nSet-Cookie: c=3\r\n" + end,
+		},
+		{"204 without a body", "GET", "return 204", "HTTP/1.1 204 No Content\r\n" + end},
+		{"304 without a body", "GET", "return 304, nil, { ETag = '\"e\"' }", "HTTP/1.1 304 Not Modified\r\nEtag: \"e\"\r\n" + end},
+		{"204 with an empty piece", "GET", "res.status = 204 res.headers['Content-Type'] = nil res:write('')", "HTTP/1.1 204 No Content\r\n" + end},
+		{"204 that was not given a body may be something else", "GET", "res.status = 204 pcall(res.write, res, 'x') return 200, 'y'", ok + "Content-Length: 1\r\n" + text + end + "y"},
+		{"204 that has left takes no body", "GET", "res.status = 204 res:flush() pcall(res.write, res, 'x')", "HTTP/1.1 204 No Content\r\n" + end},
+		{"a status without a name", "GET", "return 799, 'x'", "HTTP/1.1 799 status code 799\r\nContent-Length: 1\r\n" + text + end + "x"},
+		{"205", "GET", "return 205", "HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n" + end},
+		{"on_headers makes it 204, and nothing is left of the body", "GET", "res:on_headers(function(res) res.status = 204 end) return 200, 'hello'", "HTTP/1.1 204 No Content\r\n" + text + end},
+		{"on_headers makes it 304 while it streams", "GET", "res:on_headers(function(res) res.status = 304 end) res:write('a') res:flush() res:write('b')", "HTTP/1.1 304 Not Modified\r\n" + end},
+		{"on_headers makes it 204 with on_body", "GET", "res:on_body(function() return 'more' end) res:on_headers(function(res) res.status = 204 end) return 200, 'a'", "HTTP/1.1 204 No Content\r\n" + text + end},
+		{"on_headers makes 200 of 204", "GET", "res:on_headers(function(res) res.status = 200 end) return 204", ok + "Content-Length: 0\r\n" + end},
+		{"on_headers makes a 404 of an upstream's answer", "GET", "res:on_headers(function(res) res.status = 404 res.headers['X-A'] = nil res.headers.Via = nil end) return 'p'", "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n" + text + end + "up"},
+		{"a redirect", "GET", "return route.redirect('/y')", "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /y\r\n" + end},
+		{"a redirect to a place with bytes beyond ASCII", "GET", "res:redirect('/é?\\255', 303)", "HTTP/1.1 303 See Other\r\nContent-Length: 0\r\nLocation: /%C3%A9?%FF\r\n" + end},
+		{"a redirect to another host, as it is", "GET", "res:redirect('//b.example/a b#c', 308)", "HTTP/1.1 308 Permanent Redirect\r\nContent-Length: 0\r\nLocation: //b.example/a b#c\r\n" + end},
+		{"a redirect of HEAD", "HEAD", "res:redirect('../y', 301)", "HTTP/1.1 301 Moved Permanently\r\nContent-Length: 0\r\nLocation: ../y\r\n" + end},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			site := tapped(t, newTap(t), row.body)
+			if got := site.Wire(t, luatest.Message(row.method, "/x")); got != row.want {
+				t.Errorf("got\n%q\nwant\n%q", got, row.want)
+			}
+			for len(site.Errors) > 0 {
+				t.Error(<-site.Errors)
+			}
+		})
+	}
+}
+
+// A length that is wrong is found when the body is there. What follows on the connection must not become part of the response, nor
+// the body part of the next one.
+func TestAWrongLengthEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ body, want string }{
+		"too short":              {"res.headers['Content-Length'] = 3 return 200, 'hello'", ""},
+		"too long":               {"res.headers['Content-Length'] = 9 return 200, 'hello'", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nhello"},
+		"too short, streamed":    {"res.headers['Content-Length'] = 3 res:write('abc') res:write('HTTP/1.1 200 OK')", ""},
+		"too short in on_header": {"res:on_headers(function(res) res.headers['Content-Length'] = 0 end) return 200, 'x'", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			site := luatest.Setup{}.Serve(t, "local route = require('luaroute') route:get('/x', function(req, res) "+row.body+" end)")
+			two := strings.Repeat("GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n", 2)
+			got := site.Wire(t, two)
+			if got != row.want {
+				t.Errorf("got\n%q\nwant\n%q", got, row.want)
+			}
+		})
+	}
+}
+
+func TestTheUpstreamReadsTheseBytes(t *testing.T) {
+	t.Parallel()
+	const end = "Via: 1.1 Caddy\r\nX-Forwarded-For: 127.0.0.1\r\nX-Forwarded-Host: a.example\r\nX-Forwarded-Proto: http\r\nAccept-Encoding: gzip\r\n\r\n"
+	const host = "Host: a.example\r\n"
+	for _, row := range []struct{ name, body, want string }{
+		{"nothing is changed", "return 'p'", "GET /x HTTP/1.1\r\n" + host + end},
+		{"the length follows from the body", "req:set_header('Content-Length', 100) return 'p'", "GET /x HTTP/1.1\r\n" + host + end},
+		{"the length of a new body", "req:set_method('PUT') req:set_header('Content-Length', 1) req:set_body('hello') return 'p'", "PUT /x HTTP/1.1\r\n" + host + "Content-Length: 5\r\n" + end},
+		{"what Connection names stays here", "req:set_header('Connection', 'X-Secret') req:set_header('X-Secret', 's') return 'p'", "GET /x HTTP/1.1\r\n" + host + end},
+		{"fields of the connection stay here", "for _, n in ipairs{ 'Keep-Alive', 'Proxy-Connection', 'Te', 'Trailer', 'Proxy-Authorization' } do req:set_header(n, 'x') end return 'p'", "GET /x HTTP/1.1\r\n" + host + end},
+		{"several values, each on its line", "req.headers['x-b'] = { 'a', 'b' } req:add_header('X-B', 'c') return 'p'", "GET /x HTTP/1.1\r\n" + host + "Via: 1.1 Caddy\r\nX-B: a\r\nX-B: b\r\nX-B: c\r\n" + end[len("Via: 1.1 Caddy\r\n"):]},
+		{"no type is nothing", "req.headers['Content-Type'] = nil return route.proxy('p', { headers = { remove = { 'Content-Type', 'Date' } } })", "GET /x HTTP/1.1\r\n" + host + end},
+		{"two slashes are a path", "req:set_path('//evil.example/x') return 'p'", "GET //evil.example/x HTTP/1.1\r\n" + host + end},
+		{"a path like a URL is a path", "req:set_path('/http://evil.example/') return 'p'", "GET /http://evil.example/ HTTP/1.1\r\n" + host + end},
+		{"a method of one's own", "req:set_method('PURGE') return 'p'", "PURGE /x HTTP/1.1\r\n" + host + end},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			p := newTap(t)
+			tapped(t, p, row.body).Wire(t, luatest.Message("GET", "/x"))
+			if got := p.forwarded(t); got != row.want {
+				t.Errorf("got\n%q\nwant\n%q", got, row.want)
+			}
+		})
+	}
+}
+
+func TestAMebibyteInAHeaderIsNoCauseToStop(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("v", 1<<20)
+	name := "X-N" + strings.Repeat("n", 1<<20-3)
+	p := newTap(t)
+	for _, body := range []string{
+		"req:set_header('X-Long', ('v'):rep(2 ^ 20)) res.headers['X-Long'] = ('v'):rep(2 ^ 20) return 'p'",
+		"local long = { ['X-Long'] = ('v'):rep(2 ^ 20) } return route.proxy('p', { headers = { set = long }, response_headers = { set = long } })",
+	} {
+		answer, forwarded := tapped(t, p, body).Wire(t, luatest.Message("GET", "/x")), p.forwarded(t)
+		if !strings.Contains(answer, "\r\nX-Long: "+long+"\r\n") || !strings.HasSuffix(answer, "\r\n\r\nup") {
+			t.Errorf("the client gets %d bytes: %.100q", len(answer), answer)
+		}
+		if !strings.Contains(forwarded, "\r\nX-Long: "+long+"\r\n") {
+			t.Errorf("the upstream gets %d bytes: %.100q", len(forwarded), forwarded)
+		}
+	}
+	answer := tapped(t, p, "res.headers['X-' .. ('n'):rep(2 ^ 20 - 2)] = 'v' return 204").Wire(t, luatest.Message("GET", "/x"))
+	if !strings.Contains(answer, "\r\n"+name+": v\r\n") {
+		t.Errorf("the client gets %d bytes: %.100q", len(answer), answer)
+	}
+}
+
+func TestAnErrorQuotesNoMebibyte(t *testing.T) {
+	t.Parallel()
+	for _, call := range []string{
+		"req:set_header('X-A', long)", "req:set_header(long, 'a')", "req:set_path(long)", "req:set_uri(long)", "req:set_raw_query(long)", "req:set_method(long)",
+		"req.headers.Host = ('a b'):rep(2 ^ 18)", "res.headers['X-A'] = long", "res:redirect(long)", "res:cookie{ name = 'a', value = 'b', same_site = long }",
+		"route.respond(200, '', { [long] = 'a' })", "route.proxy('p', { path = long })", "route.proxy('p', { query = long })", "req:set_query(long, print)",
+	} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			site := tapped(t, newTap(t), "local long = ('v'):rep(2 ^ 20) .. ' \\n' refuse(function() "+call+" end) return 204")
+			site.Wire(t, luatest.Message("GET", "/x"))
+			if got := logged(t, site); len(got) > 1000 || !strings.HasPrefix(got, "main.lua:4: ") {
+				t.Errorf("the error has %d bytes: %.200s", len(got), got)
+			}
+		})
+	}
+}

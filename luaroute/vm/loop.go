@@ -1,0 +1,68 @@
+package vm
+
+import (
+	"unsafe"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// gopher-lua asks the context of a thread before each instruction, through an interface and a select: an eighth of the time of
+// an ordinary script. And it has no place where an instruction could be counted for more than one. So states run in
+// a loop of ours, which is that of gopher-lua with the budget in it. Both need names that it does not export;
+// where a version of it lacks them, its own loop runs, and asks Budget.Done.
+
+// instructions are those of gopher-lua, by opcode.
+//
+//go:linkname instructions github.com/yuin/gopher-lua.jumpTable
+var instructions [lua.OP_NOP + 1]func(L *lua.LState, code uint32, base unsafe.Pointer) int
+
+// opcodeShift is where the opcode of an instruction begins.
+const opcodeShift = 26
+
+// loopFunc is a main loop: it runs the frame on top of a thread until base, or all, has returned.
+type loopFunc = func(L *lua.LState, base unsafe.Pointer)
+
+// theirLoop is gopher-lua's loop for threads with a context.
+var theirLoop = func() loopFunc {
+	L := lua.NewState(lua.Options{SkipOpenLibs: true})
+	defer L.Close()
+	L.SetContext(new(Budget))
+	if !layout.ok || instructions[lua.OP_NOP] == nil {
+		return nil
+	}
+	return *at[loopFunc](unsafe.Pointer(L), layout.loop)
+}()
+
+// attach makes a thread run on the budget.
+func (b *Budget) attach(L *lua.LState) {
+	L.SetContext(b)
+	if theirLoop != nil {
+		*at[loopFunc](unsafe.Pointer(L), layout.loop) = loop
+	}
+}
+
+func loop(L *lua.LState, base unsafe.Pointer) {
+	frame := frameOf(L)
+	b, ok := L.Context().(*Budget)
+	if f := *frame; !ok || f == nil || f.Fn.IsG {
+		theirLoop(L, base)
+		return
+	}
+	for {
+		f := *frame
+		code := f.Fn.Proto.Code[f.Pc]
+		f.Pc++
+		if b.left--; b.left < 0 && b.pass() != nil {
+			L.RaiseError("%s", b.ended.Error())
+		}
+		op := code >> opcodeShift
+		if weighed>>op&1 != 0 {
+			if steps := workOf(L, f, code); steps > 0 {
+				Spend(L, steps)
+			}
+		}
+		if instructions[op](L, code, base) == 1 {
+			return
+		}
+	}
+}

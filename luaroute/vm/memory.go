@@ -1,0 +1,137 @@
+package vm
+
+import (
+	"fmt"
+	"time"
+	"unsafe"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Memory is limited by what a state holds, not by what it makes: garbage is no fault. Nothing in Go tells how much
+// one state holds, so it is measured, by a walk over all that the state reaches, and only when enough was made since the
+// last walk that the limit may be passed. What strings and the results of libraries need is counted as they are
+// made. What instructions make can not be seen; while they run they are taken to make as much as Go can, madeEach. So a
+// script that holds little pays for a short walk every 30 ms of its run, and one that makes a lot is measured in time.
+//
+// A walk sees what the stack of Lua reaches. While a Go function runs, it may hold more, so the walk waits for the next
+// instruction; the function may make as much as the limit until then. What it holds while it calls back into Lua is
+// counted by hold.
+
+const (
+	// madeEach is how many bytes of memory a script may make in a nanosecond.
+	madeEach = 2
+	// madeByText is how many bytes a compiled text takes for each of its own.
+	madeByText = 32
+	// leastRoom is the part of the limit that is made between two walks even by a state that holds nearly all of it.
+	leastRoom = 16
+)
+
+// Keeper is what holds values of Lua for a state where that can not see them: its Slot, or the value of a userdata.
+type Keeper interface {
+	// Keeps calls visit with the values.
+	Keeps(visit func(lua.LValue))
+}
+
+// Charge counts memory that a Go function makes, in bytes, beyond what Spend says of its work. Functions whose results are
+// large call it before they make them. It does not return if the budget ends with that.
+func Charge(L *lua.LState, size int) {
+	if b, ok := L.Context().(*Budget); ok && b.make(int64(size)) {
+		L.RaiseError("%s", b.ended.Error())
+	}
+}
+
+// make counts memory, and says whether the budget has ended.
+func (b *Budget) make(size int64) bool {
+	if b.made += size; b.made+b.guessed <= b.room() {
+		return false
+	}
+	b.left = 0 // the next instruction looks, and measures
+	if b.made > b.room()+b.limits.Memory {
+		b.tooLarge()
+	}
+	return b.ended != nil
+}
+
+// room is how much may be made between two walks.
+func (b *Budget) room() int64 {
+	return max(b.limits.Memory-b.live, b.limits.Memory/leastRoom)
+}
+
+func (b *Budget) tooLarge() {
+	b.end(fmt.Errorf("%w: it used more than %s of memory", ErrBudget, sizeText(b.limits.Memory)))
+}
+
+func sizeText(n int64) string {
+	const mebi = 1 << 20
+	if n >= mebi && n%mebi == 0 {
+		return fmt.Sprintf("%d MiB", n/mebi)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// measure walks if the memory may have passed its limit.
+func (b *Budget) measure() {
+	if b.ended != nil || b.made+b.guessed <= b.room() {
+		return
+	}
+	start := time.Now()
+	b.weigh()
+	b.spent += time.Since(start)
+	if b.looked = time.Now(); b.live > b.limits.Memory {
+		b.tooLarge()
+	}
+}
+
+func (b *Budget) weigh() { b.live, b.made, b.guessed = b.state.measure(b.limits.Memory), 0, 0 }
+
+// grown says that a state whose request is over holds so much that the next one had better get a new state.
+func (s *State) grown() bool {
+	b := &s.budget
+	if b.made+b.guessed > b.room()/2 {
+		b.weigh()
+	}
+	return b.live > b.limits.Memory/4*3
+}
+
+// hold counts what a Go function holds while it calls back into Lua. The function calls release with the same size; an error
+// of Lua releases it, too.
+func hold(L *lua.LState, size int) {
+	if b, ok := L.Context().(*Budget); ok {
+		b.held += int64(size)
+	}
+}
+
+func release(L *lua.LState, size int) { hold(L, -size) }
+
+// measure returns how many bytes a state holds. It stops when they are more than a limit.
+func (s *State) measure(limit int64) int64 {
+	w := &scale{state: s, limit: limit, seen: map[unsafe.Pointer]struct{}{}, size: s.budget.held + s.compiled*madeByText}
+	w.visit(s.env)
+	w.visit(s.L.G.Registry)
+	w.visit(s.L)
+	for L := s.L.G.CurrentThread; L != nil; L = L.Parent {
+		w.visit(L)
+	}
+	for _, v := range s.modules.loaded {
+		w.visit(v)
+	}
+	if s.builder != nil {
+		for _, fn := range s.builder.kept {
+			w.visit(fn)
+		}
+	}
+	for _, v := range s.copier.values {
+		w.size += copySize
+		w.visit(v)
+	}
+	for _, cell := range s.copier.cells {
+		w.size += copySize
+		w.cell(cell)
+	}
+	if k, ok := s.Slot.(Keeper); ok {
+		k.Keeps(w.visit)
+	}
+	w.walk()
+	return w.size
+}

@@ -1,0 +1,64 @@
+-- What the expressions of the corpus use besides the standard libraries. Both sides run it: the real Lua and ours.
+
+find, match, gsub, gmatch = string.find, string.match, string.gsub, string.gmatch
+format, insert, concat = string.format, table.insert, table.concat
+
+-- name shows a value without its address.
+local function name(v)
+  local kind = type(v)
+  return (kind == "table" or kind == "function") and kind or tostring(v)
+end
+
+-- minus0 is -0. As a constant it can be mistaken for 0.
+minus0 = -tonumber("0")
+
+-- about leaves out the last digits of a number, which depend on the machine.
+function about(...)
+  local all = { ... }
+  for i = 1, select("#", ...) do all[i] = tonumber(format("%.10g", all[i])) or all[i] end
+  return unpack(all, 1, select("#", ...))
+end
+
+-- each joins what gmatch finds, up to a hundred times.
+function each(s, p)
+  local all, n = {}, 0
+  for a, b, c in gmatch(s, p) do
+    n = n + 1
+    all[n] = tostring(a) .. "," .. tostring(b) .. "," .. tostring(c)
+    if n == 100 then break end
+  end
+  return n, concat(all, ";")
+end
+
+-- members shows the bytes that a pattern matches, as ranges.
+function members(p)
+  local all, first = {}
+  for i = 0, 256 do
+    local is = i < 256 and find(string.char(i), p)
+    if is and not first then first = i end
+    if first and not is then
+      all[#all + 1] = first .. "-" .. i - 1
+      first = nil
+    end
+  end
+  return concat(all, " ")
+end
+
+-- after changes a list with a function of the table library, and shows what that returned and the places -3 to 9.
+function after(change, t, ...)
+  local results = { change(t, ...) }
+  local all = {}
+  for i = -3, 9 do all[#all + 1] = name(t[i]) end
+  return concat(all, ","), unpack(results)
+end
+
+-- Replacements for gsub.
+byName = { a = "x", b = "", ["1"] = 2, ab = "<%1>", [1] = "one", [3] = 3.5, no = false }
+anyName = setmetatable({}, { __index = function(_, k) return "[" .. k .. "]" end })
+badName = setmetatable({}, { __index = function() return {} end })
+function join(...) return select("#", ...) .. ":" .. name((...)) .. ":" .. name((select(2, ...))) end
+function swap(a, b) return (b or "") .. a end
+function none() end
+function some(a) if a ~= "a" then return a .. a end end
+function number(a) return #tostring(a) / 2 end
+function bad() return true end
