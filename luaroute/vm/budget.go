@@ -98,8 +98,9 @@ func (b *Budget) look() <-chan struct{} {
 func (b *Budget) count() {
 	now := time.Now()
 	if !b.looked.IsZero() {
-		b.guessed += int64(now.Sub(b.looked)) * madeEach
-		b.spent += min(now.Sub(b.looked), time.Duration(b.size-b.left)*slowest*time.Duration(b.slow))
+		took := min(now.Sub(b.looked), time.Duration(b.size-b.left)*slowest*time.Duration(b.slow))
+		b.spent += took
+		b.guessed += int64(took) * madeEach
 	}
 	b.slow = b.state.slowness()
 	steps := max(quantum/b.slow, 1)

@@ -63,7 +63,7 @@ func TestALoopEndsSoonAfterItsBudget(t *testing.T) {
 		}
 		fastest = min(fastest, time.Since(start))
 	}
-	if fastest < 20*time.Millisecond || fastest > 40*time.Millisecond && !raceEnabled {
+	if fastest < 20*time.Millisecond || fastest > 500*time.Millisecond {
 		t.Errorf("20ms took %v", fastest)
 	}
 }

@@ -1,8 +1,10 @@
 package vm
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
@@ -22,7 +24,10 @@ func TestWhatAScriptCanPileUpIsCapped(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := eval(t, test.body)
+			img, refs := freeze(t, "keep(function() "+test.body+" end)", Options{})
+			s := img.NewState()
+			s.Arm(Limits{CPU: time.Hour}, context.Background())
+			_, err := call(s, refs[0])
 			if err == nil {
 				t.Fatal("got no error")
 			}

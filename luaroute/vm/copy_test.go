@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -197,7 +198,7 @@ func TestAListOfAMillionElementsIsCopied(t *testing.T) {
 	img, refs := freeze(t, `
 		local list
 		for i = 1, 1000000 do list = { list } end
-		keep(function() local n = 0 local l = list while l and n < 10 do n, l = n + 1, l[1] end return n end)`, Options{})
+		keep(function() local n = 0 local l = list while l and n < 10 do n, l = n + 1, l[1] end return n end)`, Options{Load: Limits{CPU: time.Minute}})
 	if got, err := call(img.NewState(), refs[0]); err != nil || got != "10" {
 		t.Errorf("got %q, %v; want 10", got, err)
 	}

@@ -76,14 +76,19 @@ func (b *Budget) measure() {
 		return
 	}
 	start := time.Now()
-	b.weigh()
-	b.spent += time.Since(start)
+	objects := b.weigh()
+	b.spent += min(time.Since(start), time.Duration(objects)*slowest)
 	if b.looked = time.Now(); b.live > b.limits.Memory {
 		b.tooLarge()
 	}
 }
 
-func (b *Budget) weigh() { b.live, b.made, b.guessed = b.state.measure(b.limits.Memory), 0, 0 }
+// weigh measures, and returns how many objects were seen.
+func (b *Budget) weigh() (objects int) {
+	b.live, objects = b.state.measure(b.limits.Memory)
+	b.made, b.guessed = 0, 0
+	return objects
+}
 
 // grown says that a state whose request is over holds so much that the next one had better get a new state.
 func (s *State) grown() bool {
@@ -104,8 +109,8 @@ func hold(L *lua.LState, size int) {
 
 func release(L *lua.LState, size int) { hold(L, -size) }
 
-// measure returns how many bytes a state holds. It stops when they are more than a limit.
-func (s *State) measure(limit int64) int64 {
+// measure returns how many bytes a state holds, and in how many objects. It stops when they are more than a limit.
+func (s *State) measure(limit int64) (size int64, objects int) {
 	w := &scale{state: s, limit: limit, seen: map[unsafe.Pointer]struct{}{}, size: s.budget.held + s.compiled*madeByText}
 	w.visit(s.env)
 	w.visit(s.L.G.Registry)
@@ -133,5 +138,5 @@ func (s *State) measure(limit int64) int64 {
 		k.Keeps(w.visit)
 	}
 	w.walk()
-	return w.size
+	return w.size, len(w.seen)
 }
