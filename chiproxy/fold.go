@@ -23,28 +23,61 @@ type foldedEntry struct {
 	level int32
 }
 
-// foldedHit says whether a path in the form of caddyPath has a shape that the request's own path has not.
-func (m *mux) foldedHit(rctx *chi.Context, folded, own string) bool {
+// foldedHit says whether a path in the form of caddyPath has a shape that the request's own path has not. If the end
+// is given, a shape of the request's own path, only those count that are more specific than it.
+func (m *mux) foldedHit(rctx *chi.Context, folded, own string, end *entry) bool {
 	var known []*entry
+	var endTokens []token
 	for e := m.first(rctx, own); e != nil; e = m.after(rctx, own, e) {
 		known = append(known, e)
+		if e == end {
+			endTokens, _ = parsePattern(rctx.RoutePatterns[0]) // chi has it, so it is right
+		}
 	}
 	for e := m.first(rctx, folded); e != nil; e = m.after(rctx, folded, e) {
-		if !slices.Contains(known, e) && !matches(rctx.RoutePatterns[0], own) {
+		if p := rctx.RoutePatterns[0]; !slices.Contains(known, e) && beats(p, endTokens) && !matches(p, own) {
 			return true
 		}
 	}
-	return m.folded != nil && m.folded.hit(rctx, folded, own)
+	return m.folded != nil && m.folded.hit(rctx, folded, own, endTokens)
 }
 
-// hit says whether a path in the form of caddyPath has a shape here that the request's own path has not.
-func (f *foldedMux) hit(rctx *chi.Context, path, own string) bool {
+// beats says whether a pattern is more specific than the end of a search, both in the form of caddyPath and matching
+// one path. Of two that chi tells apart by what else there is, each beats the other.
+func beats(pattern string, end []token) bool {
+	tokens, err := parsePattern(pattern)
+	if end == nil || err != nil {
+		return true
+	}
+	for i, t := range tokens {
+		if i == len(end) {
+			return true
+		}
+		other := end[i]
+		if t.kind != other.kind {
+			return t.kind < other.kind
+		}
+		if t.kind == staticToken {
+			text, otherText := foldStatic(t.text), foldStatic(other.text)
+			if text != otherText {
+				return !strings.HasPrefix(otherText, text)
+			}
+		} else if t.tail != other.tail || t.kind == regexpToken && t.text != other.text {
+			return true
+		}
+	}
+	return false
+}
+
+// hit says whether a path in the form of caddyPath has a shape here that the request's own path has not, and that is
+// more specific than the end of the search.
+func (f *foldedMux) hit(rctx *chi.Context, path, own string, end []token) bool {
 	mux := f.all
 	for level := 0; ; level++ {
 		rctx.Reset()
 		if pattern := mux.Find(rctx, http.MethodGet, path); pattern != "" {
 			e := f.entries[pattern]
-			if !slices.ContainsFunc(e.of, func(p string) bool { return matches(p, own) }) {
+			if beats(pattern, end) && !slices.ContainsFunc(e.of, func(p string) bool { return matches(p, own) }) {
 				return true
 			}
 			level = max(level, int(e.level))
