@@ -39,14 +39,14 @@ type Exchange struct {
 	// what of that lies in the tenant.
 	asked, fullPath, path string
 	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
-	at    *layer
-	entry *entry
-	rctx           chi.Context
-	tenants        []ranked
-	gates          []gateVerdict
-	hits           []int32
-	search         search
-	chain          chain
+	at      *layer
+	entry   *entry
+	rctx    chi.Context
+	tenants []ranked
+	gates   []gateVerdict
+	hits    []int32
+	search  search
+	chain   chain
 	// next is step as a value, made once.
 	next     func() (Verdict, error)
 	recorder recorder
