@@ -12,18 +12,23 @@ var errSlips = errors.New("the path has no route as it is written, but would hav
 // compare paths: without case, and with an escaped slash for a slash. Were it handed on, it would pass by a guarded
 // prefix that the configuration behind takes it to be under.
 func (ex *Exchange) slips() bool {
-	q, differs := ex.slipSearch(&ex.rctx)
-	return differs && q.among(nil, nil, nil)
+	s := slipSearch{ex: ex, folded: caddyPath(ex.asked)}
+	if s.folded == ex.fullPath && !ex.table.folds {
+		return false
+	}
+	s.rctx = &ex.rctx
+	return s.run()
 }
 
 // slipsBy says the same of a request that a route is about to hand on: whether it has one before that route.
 func (ex *Exchange) slipsBy() bool {
-	q, differs := ex.slipSearch(nil)
-	if !differs {
+	s := slipSearch{ex: ex, folded: caddyPath(ex.asked)}
+	if s.folded == ex.fullPath && !ex.table.folds {
 		return false
 	}
-	q.rctx = chi.NewRouteContext() // the exchange's own holds the params
-	return q.among(ex.tenant, ex.at, ex.entry)
+	s.rctx = chi.NewRouteContext() // the exchange's own holds the params
+	s.tenant, s.layer, s.entry = ex.tenant, ex.at, ex.entry
+	return s.run()
 }
 
 // slipSearch looks for the routes that a request has in the form of caddyPath only.
@@ -31,78 +36,89 @@ type slipSearch struct {
 	ex     *Exchange
 	rctx   *chi.Context
 	folded string
+	// tenant, layer and entry are where the request is; nil where it has left all of them. If the folded path comes
+	// there too, the search is at its end.
+	tenant *tenant
+	layer  *layer
+	entry  *entry
+	// ended says that it is, beyond that the folded path has gone by: what comes then was not asked for the request.
+	ended, beyond bool
 }
 
-// slipSearch begins the search, unless it would find what the request was matched against already.
-func (ex *Exchange) slipSearch(rctx *chi.Context) (q slipSearch, differs bool) {
-	folded := caddyPath(ex.asked)
-	return slipSearch{ex, rctx, folded}, folded != ex.fullPath || ex.table.folds
-}
-
-// among says whether a tenant has more for the folded path than it had for the request's own. The search ends at a
-// tenant, and there at a layer and a shape, if they are given.
-func (q *slipSearch) among(end *tenant, at *layer, entry *entry) bool {
-	asked := q.ex.tenants
-	for _, c := range q.ex.table.folded.find(q.ex.host, q.folded, nil) {
-		rest, ok := below(q.folded, c.folded)
+// run says whether a tenant has more for the folded path than it had for the request's own.
+func (s *slipSearch) run() bool {
+	for _, c := range s.ex.table.folded.find(s.ex.host, s.folded, nil) {
+		rest, ok := below(s.folded, c.folded)
 		if !ok {
-			rest = q.folded
+			rest = s.folded
 		}
-		if c.tenant == end {
-			return q.upTo(end, rest, at, entry)
-		}
-		known := false
-		for _, a := range asked {
-			known = known || a.tenant == c.tenant
-			if !a.onward {
-				break
-			}
-		}
-		if q.in(c.tenant, rest, known) {
+		if s.in(c.tenant, rest, s.asked(c.tenant)) {
 			return true
+		}
+		if s.ended {
+			return false
 		}
 		if !c.onward {
 			break
 		}
 	}
-	base := q.ex.table.base
-	if base == end {
-		return q.upTo(base, q.folded, at, entry)
+	base := s.ex.table.base
+	return s.in(base, s.folded, s.tenant == nil || s.tenant == base)
+}
+
+// asked says whether the request's own path was looked up in a tenant that is none of the base.
+func (s *slipSearch) asked(t *tenant) bool {
+	for _, a := range s.ex.tenants {
+		if a.tenant == t {
+			return !s.beyond
+		}
+		if !a.onward {
+			break
+		}
 	}
-	return q.in(base, q.folded, end == nil)
+	return false
 }
 
 // in says whether a tenant has more for the folded path than it had for the request's own. known says that it
 // was asked for that.
-func (q *slipSearch) in(t *tenant, folded string, known bool) bool {
+func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 	own := ""
 	if known {
-		own, _ = below(q.ex.fullPath, t.prefix)
+		own, _ = below(s.ex.fullPath, t.prefix)
 	} else if t.rest != nil || t.base.place.notFound != nil {
 		return true
 	}
-	for c := t.layers.find(q.ex.host); ; {
+	for c := t.layers.find(s.ex.host); ; {
 		l := c.next()
 		if l == nil {
 			break
 		}
-		if l.hasHost(q.ex.host) && (l.mux.foldedHit(q.rctx, folded, own, nil) || !known && l.place.notFound != nil) {
+		if !l.hasHost(s.ex.host) {
+			continue
+		}
+		if own == "" && l.place.notFound != nil || s.inLayer(t, l, folded, own) {
 			return true
 		}
+		if s.ended {
+			return false
+		}
+		if s.beyond {
+			own = ""
+		}
 	}
-	return t.base.mux.foldedHit(q.rctx, folded, own, nil)
+	if own == "" && known && (t.rest != nil || t.base.place.notFound != nil) {
+		return true
+	}
+	return s.inLayer(t, t.base, folded, own)
 }
 
-// upTo is in for the tenant, layer and shape whose turn it is: what comes after them would not have been asked.
-func (q *slipSearch) upTo(t *tenant, folded string, at *layer, entry *entry) bool {
-	own, _ := below(q.ex.fullPath, t.prefix)
-	for c := t.layers.find(q.ex.host); ; {
-		l := c.next()
-		if l == nil || l == at {
-			return at.mux.foldedHit(q.rctx, folded, own, entry)
-		}
-		if l.hasHost(q.ex.host) && l.mux.foldedHit(q.rctx, folded, own, nil) {
-			return true
-		}
+// inLayer is in for one layer, up to where the request is.
+func (s *slipSearch) inLayer(t *tenant, l *layer, folded, own string) bool {
+	if t != s.tenant || l != s.layer {
+		hit, _ := l.mux.foldedHit(s.rctx, folded, own, nil)
+		return hit
 	}
+	hit, ended := l.mux.foldedHit(s.rctx, folded, own, s.entry)
+	s.ended, s.beyond = ended, !ended
+	return hit
 }

@@ -59,6 +59,10 @@ func TestARouteHandsNothingOnThatAnotherSpellingGuards(t *testing.T) {
 			only(in(Scope{Kind: Layer}, at("/admin/*", Raise{Status: 401})), in(Scope{Kind: Layer}, at("/*", Pass{}))),
 			expect{"/admin/x": "401", "/ADMIN/x": "404", "/x": "next"},
 		},
+		"by a layer that the other spelling does not come to": {
+			only(in(Scope{Kind: Layer}, at("/{page}", Pass{})), guarded),
+			expect{"/admin%2Fx": "404", "/page": "next", "/Page": "next", "/admin/x": "401"},
+		},
 		"by a tenant that is not asked for the other spelling": {
 			Spec{
 				Tenants: []Tenant{{Name: "t", PathPrefix: "/t", Root: root(at("/*", Pass{}))}},
