@@ -50,7 +50,7 @@ func (b *builder) table() *Table {
 	b.addPools(inner, s.Default.Pools)
 	b.checkNames()
 
-	t.base = b.tenant(&s.Default, inner, nil)
+	t.base = b.tenant(&s.Default, inner)
 	var listings []listing
 	for i := range s.Tenants {
 		spec := &s.Tenants[i]
@@ -60,9 +60,9 @@ func (b *builder) table() *Table {
 		}
 		pools := newPoolScope(outer)
 		b.addPools(pools, spec.Pools)
-		hosts := b.hosts(spec.Hosts, spec.Origin)
-		tn := b.tenant(spec, pools, hosts)
+		tn := b.tenant(spec, pools)
 		t.tenants = append(t.tenants, tn)
+		hosts := b.hosts(spec.Hosts, spec.Origin)
 		if len(hosts) == 0 {
 			hosts = []string{""}
 		}
@@ -146,8 +146,8 @@ func (b *builder) hosts(hosts []string, at Origin) []string {
 	return keys
 }
 
-// tenant makes a tenant and all its layers. The hosts are in the form of the index.
-func (b *builder) tenant(spec *Tenant, pools *poolScope, hosts []string) *tenant {
+// tenant makes a tenant and all its layers.
+func (b *builder) tenant(spec *Tenant, pools *poolScope) *tenant {
 	t := &tenant{
 		name: spec.Name, onward: spec.Fallthrough, strip: spec.StripPrefix,
 		pools: pools, spec: spec, policy: spec.OnError,
@@ -167,7 +167,7 @@ func (b *builder) tenant(spec *Tenant, pools *poolScope, hosts []string) *tenant
 			t.rest = stripping(t.rest, t.prefix)
 		}
 	}
-	newScopeWalk(b, pools).tenant(t, &spec.Root, hosts)
+	newScopeWalk(b, pools).tenant(t, &spec.Root)
 	return t
 }
 

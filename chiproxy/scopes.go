@@ -30,7 +30,7 @@ func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: ne
 func newScopeWalk(b *builder, pools *poolScope) *scopeWalk { return &scopeWalk{b: b, pools: pools} }
 
 // tenant walks the root scope of a tenant and sets the tenant's layers.
-func (w *scopeWalk) tenant(t *tenant, root *Scope, hosts []string) {
+func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 	w.policy = t.policy
 	if t.strip {
 		w.strip = t.prefix
@@ -39,7 +39,7 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope, hosts []string) {
 	base.place = w.place(nil, root)
 	w.answers(base.place, root)
 	w.items(root, base.place, base)
-	w.checkHosts(hosts, base)
+	w.checkHosts(t.spec.Hosts, base)
 	base.mux = base.draft.finish(w.b)
 	t.base = base.layer
 	layers := make([]*layer, len(w.layers))

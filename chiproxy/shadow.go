@@ -8,11 +8,20 @@ import (
 
 // checkHosts reports what is certain never to be reached because of the hosts of layers: layers for hosts that the tenant or
 // the layer around them has not, and routes of which a layer for the same hosts takes all requests before.
-func (w *scopeWalk) checkHosts(tenant []string, base *layerDraft) {
+func (w *scopeWalk) checkHosts(hosts []string, base *layerDraft) {
+	if len(w.layers) == 0 {
+		return
+	}
+	var tenant []string
+	for _, h := range hosts {
+		if key, err := hostKey(h); err == nil { // the others are reported with the tenant
+			tenant = append(tenant, key)
+		}
+	}
 	for _, l := range w.layers {
 		w.checkReach(tenant, l)
 	}
-	if len(w.layers) == 0 || w.b.failed() {
+	if w.b.failed() {
 		return
 	}
 	ordered := slices.Clone(w.layers)
