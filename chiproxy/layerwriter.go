@@ -1,8 +1,10 @@
 package chiproxy
 
 import (
+	"bufio"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -225,6 +227,15 @@ func (w *layerWriter) FlushError() error {
 	return http.NewResponseController(w.hooks.outer).Flush()
 }
 
+// Hijack takes the connection over. http.ResponseController calls it. Nothing of the response is ours from here on.
+func (w *layerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.hooks.outer).Hijack()
+	if err == nil {
+		w.hooks.wrote, w.hooks.body = true, false
+	}
+	return conn, rw, err
+}
+
 func (w *layerWriter) leave() {
 	if !w.hooks.wrote {
 		w.WriteHeader(http.StatusOK)
@@ -234,4 +245,5 @@ func (w *layerWriter) leave() {
 var (
 	_ http.ResponseWriter = (*layerWriter)(nil)
 	_ io.ReaderFrom       = (*layerWriter)(nil)
+	_ http.Hijacker       = (*layerWriter)(nil)
 )
