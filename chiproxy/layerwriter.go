@@ -83,7 +83,9 @@ func (h *ResponseHooks) Around(inside func() (Verdict, error)) (v Verdict, err e
 		if h.err == nil {
 			return
 		}
-		_ = recover() // those who could not write have aborted
+		if p := recover(); p != nil && p != http.ErrAbortHandler { // those who could not write have aborted
+			panic(p)
+		}
 		if !h.wrote {
 			header := h.outer.Header()
 			clear(header)
