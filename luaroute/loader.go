@@ -106,10 +106,10 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 			s.handlers[name] = mod.(caddyhttp.MiddlewareHandler)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+	for _, pool := range c.Pools {
 		s.pools = append(s.pools, chiproxy.PoolSpec{
-			Name: name, Config: c.Pools[name],
-			Origin: chiproxy.Origin{Script: path + "pools." + name, Kind: "pool", Text: name},
+			Name: pool.Name, Config: pool.Config,
+			Origin: chiproxy.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
 		})
 	}
 	return s, nil
