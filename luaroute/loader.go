@@ -152,7 +152,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 		if err != nil {
 			return nil, err
 		}
-		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
+		spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
 		expectations = result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
@@ -160,7 +160,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 				if err != nil {
 					return nil, err
 				}
-				t.Root, t.Pools = own.Root, append(t.Pools, own.Pools...)
+				t.Root, t.Rest, t.Pools = own.Root, own.Rest, append(t.Pools, own.Pools...)
 				expectations = append(expectations, own.Expectations...)
 			}
 			spec.Tenants = append(spec.Tenants, t.Tenant)
@@ -173,7 +173,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 			if err != nil {
 				return nil, err
 			}
-			tenant.Root, tenant.Pools = result.Root, append(tenant.Pools, result.Pools...)
+			tenant.Root, tenant.Rest, tenant.Pools = result.Root, result.Rest, append(tenant.Pools, result.Pools...)
 			expectations = append(expectations, result.Expectations...)
 		}
 		spec.Tenants = append(spec.Tenants, tenant)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -57,6 +58,8 @@ type Modules interface {
 type Result struct {
 	// Root holds the routes.
 	Root chiproxy.Scope
+	// Rest answers what no route takes, if the scripts have the function of the old contract; else it is nil.
+	Rest chiproxy.Action
 	// Pools are those of the tenant.
 	Pools []chiproxy.PoolSpec
 	// Tenants are those declared inside.
@@ -109,6 +112,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Logger:    o.Logger,
 		Load:      o.Load,
 		Libraries: l.libraries(),
+		Globals:   legacy.Globals(),
 		Modules:   modules{ctx, o.Sources},
 	})
 	l.builder.State().Slot = l
@@ -149,6 +153,10 @@ func (l *load) finish() error {
 }
 
 func (l *load) result(scripts []source.Script) (*Result, error) {
+	rest, err := l.rest()
+	if err != nil {
+		return nil, err
+	}
 	image, err := l.builder.Freeze()
 	if err != nil {
 		return nil, err
@@ -156,7 +164,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
+	r := &Result{Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})
