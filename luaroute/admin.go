@@ -34,6 +34,8 @@ type endpoint struct {
 // endpoints are those of one instance. Each group of them has a file of its own.
 var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
+	{http.MethodGet, "routes", serveRoutes},
+	{http.MethodGet, "pools", servePools},
 }
 
 // CaddyModule returns the Caddy module information.

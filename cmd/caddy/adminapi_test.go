@@ -137,3 +137,44 @@ func TestTheAdminAPISaysWhatThereIs(t *testing.T) {
 		t.Errorf("the text is %q", text)
 	}
 }
+
+func TestTheAdminAPIListsRoutesAndPools(t *testing.T) {
+	c := e2e.New(t)
+	c.Origin("app")
+	c.Route(`
+		local route = require("luaroute")
+		route:pool("app", { "$app" })
+		route:get("/users/{id}", { name = "user", meta = { team = "a" }, when = function(req) return true end }, "app")
+		route:with(function(req, res) end):any("/lua", function(req) return 204 end)
+		route:tenant("acme", { hosts = { "acme.example" }, path_prefix = "/acme", pool = "app" })`)
+	c.Get("/users/7").From("app")
+
+	var routes []map[string]any
+	if err := json.Unmarshal([]byte(c.Admin(http.MethodGet, "/luaroute/main/routes", "").Body), &routes); err != nil {
+		t.Fatal(err)
+	}
+	script := c.Expand("$dir/main.lua")
+	function := func(line string) map[string]any { return map[string]any{"kind": "function", "at": script + ":" + line} }
+	proxy := map[string]any{"kind": "proxy", "text": "app"}
+	want := []map[string]any{
+		{"tenant": "acme", "hosts": []any{"acme.example"}, "pattern": "/acme/*", "action": proxy, "at": script + ":6"},
+		{
+			"name": "user", "methods": []any{"GET"}, "pattern": "/users/{id}", "action": proxy, "at": script + ":4",
+			"guards": []any{function("4")}, "meta": map[string]any{"team": "a"},
+		},
+		{"pattern": "/lua", "middleware": []any{function("5")}, "action": function("5"), "at": script + ":5"},
+	}
+	if !reflect.DeepEqual(routes, want) {
+		t.Errorf("the routes are\n%v; want\n%v", routes, want)
+	}
+	text := c.Admin(http.MethodGet, "/luaroute/main/routes?format=text", "").Body
+	if lines := strings.Split(text, "\n"); len(lines) != 5 || strings.Join(strings.Fields(lines[1])[:8], " ") != "acme acme.example any /acme/* - - proxy app" {
+		t.Errorf("the text is\n%s", text)
+	}
+
+	c.Admin(http.MethodGet, "/luaroute/main/pools", "").Want(200, c.Expand(
+		`[{"name":"app","upstreams":[{"address":"$app","healthy":true,"requests":0,"fails":0}]}]`)+"\n")
+	if text := c.Admin(http.MethodGet, "/luaroute/main/pools?format=text", "").Body; !strings.Contains(text, c.Expand("\n-       app   $app  true     0         0\n")) {
+		t.Errorf("the text is\n%s", text)
+	}
+}
