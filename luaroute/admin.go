@@ -36,6 +36,9 @@ var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
+	{http.MethodGet, "health", serveHealth},
+	{http.MethodGet, "tenants", serveTenants},
+	{http.MethodPost, "route/{tenant}", serveDecision},
 }
 
 // CaddyModule returns the Caddy module information.

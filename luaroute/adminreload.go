@@ -2,6 +2,7 @@ package luaroute
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -10,6 +11,9 @@ import (
 
 // reloadInfo is what a reload has changed, in the admin API.
 type reloadInfo struct {
+	// Status and Count, the number of scripts as a text, are of the old contract.
+	Status  string      `json:"status"`
+	Count   string      `json:"count"`
 	Version int         `json:"version"`
 	Routes  changesInfo `json:"routes"`
 	Pools   changesInfo `json:"pools"`
@@ -42,8 +46,10 @@ func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
 	}
+	now := i.state()
 	return writeJSON(w, reloadInfo{
-		Version: i.state().version, Routes: newChangesInfo(difference.Routes),
+		Status: "scripts reloaded", Count: strconv.Itoa(len(now.scripts)),
+		Version: now.version, Routes: newChangesInfo(difference.Routes),
 		Pools: newChangesInfo(difference.Pools), Tenants: newChangesInfo(difference.Tenants),
 	})
 }
