@@ -61,10 +61,19 @@ func (w *writer) line(words ...string) {
 	}
 }
 
+// block writes a block, or only its head if there is nothing inside.
 func (w *writer) block(head string, inside func()) {
+	before := w.out.String()
 	w.line(head, "{")
+	empty := w.out.Len()
 	inside()
 	w.depth--
+	if w.out.Len() == empty {
+		w.out.Reset()
+		w.out.WriteString(before)
+		w.line(head)
+		return
+	}
 	w.line("}")
 }
 

@@ -68,27 +68,30 @@ func (w *writer) pools(t tenant) {
 		pools = []pool{w.failover(t, pools)}
 	}
 	for _, p := range pools {
-		w.block("pool "+w.token(p.line, p.name)+" "+strings.Join(p.upstreams, " "), func() {
-			if len(p.upstreams) > 1 {
-				w.line("lb_policy", "first")
-			}
-			if p.healthURI == "" {
-				if t.healthInterval > 0 {
-					w.drop(p.line, "service %q has no health, so it counts as healthy while it is asked", p.name)
-				}
-				return
-			}
-			w.line("health_uri", p.healthURI)
-			if p.healthUpstream != "" {
-				w.line("health_upstream", p.healthUpstream)
-			}
-			if t.healthInterval > 0 {
-				w.line("health_interval", t.healthInterval.String())
-			}
-		})
+		w.block("pool "+w.token(p.line, p.name)+" "+strings.Join(p.upstreams, " "), func() { w.options(p, t) })
 	}
 	if t.script == "" {
 		w.line("use_pool", w.token(t.line, pools[0].name))
+	}
+}
+
+// options writes what is in the block of a pool.
+func (w *writer) options(p pool, t tenant) {
+	if len(p.upstreams) > 1 {
+		w.line("lb_policy", "first")
+	}
+	if p.healthURI == "" {
+		if t.healthInterval > 0 {
+			w.drop(p.line, "service %q has no health, so nothing is checked and it counts as healthy", p.name)
+		}
+		return
+	}
+	w.line("health_uri", p.healthURI)
+	if p.healthUpstream != "" {
+		w.line("health_upstream", p.healthUpstream)
+	}
+	if t.healthInterval > 0 {
+		w.line("health_interval", t.healthInterval.String())
 	}
 }
 
