@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
@@ -192,6 +193,34 @@ func TestTheGlobalsOfTheOldFunctionAreThrownAway(t *testing.T) {
 			t.Errorf("the log says %s %d times; want %d", text, n, least)
 		}
 	}
+}
+
+func TestRequestsDoNotSeeTheGlobalsOfOneAnother(t *testing.T) {
+	c := e2e.New(t)
+	c.Route(`
+		function note(request) current = (current or "") .. request.headers["x-id"] end
+		function on_route_request(request, backends)
+		  note(request)
+		  for i = 1, 200 do sum = (sum or 0) + i end
+		  return { reject = true, reject_reason = current .. " " .. sum }
+		end`)
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for i := range 40 {
+				id := fmt.Sprintf("%d-%d", worker, i)
+				got, err := c.Try(http.MethodGet, "/", nil, "X-Id: "+id)
+				if want := id + " 20100"; err != nil || got.Body != want {
+					t.Errorf("got %q, %v; want %q", got.Body, err, want)
+				}
+				admin, err := c.Try(http.MethodPost, "http://$admin/luaroute/main/route/default", strings.NewReader(`{"headers": {"x-id": "`+id+`"}}`))
+				if want := `"reject_reason":"` + id + ` 20100"`; err != nil || !strings.Contains(admin.Body, want) {
+					t.Errorf("got %q, %v; want %q", admin.Body, err, want)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 func TestBackendsAreThePoolsOfTheTenant(t *testing.T) {
