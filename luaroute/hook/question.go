@@ -48,7 +48,7 @@ func (q *Question) AskAlone(ctx context.Context, args func(*lua.LState) []lua.LV
 	defer q.vms.pool.Put(state)
 	state.Arm(q.vms.limits.Limits, ctx)
 	if err := q.put(state, args(state.L), read); err != nil {
-		return q.vms.failed(err, q.origin)
+		return q.vms.report(err, q.origin)
 	}
 	return nil
 }
