@@ -55,6 +55,8 @@ func TestWhatTheOldFunctionReturnsDecides(t *testing.T) {
 		  ["/without-reason"] = { reject = true },
 		  ["/text"] = "two",
 		  ["/bad-header"] = { modified_headers = { ["X-A"] = "a\r\nB: c" } },
+		  ["/bad-host"] = { modified_headers = { Host = "" } },
+		  ["/bad-path"] = { modified_path = "/a\0" },
 		  ["/bad-type"] = { selected_backend = {} },
 		}
 		function on_route_request(request, backends)
@@ -79,14 +81,15 @@ func TestWhatTheOldFunctionReturnsDecides(t *testing.T) {
 	c.Get("/rejected").Want(403, "no")
 	c.Get("/without-reason").Want(403, "Forbidden")
 	c.Get("/nil").Want(403, "Script returned nil")
-	for _, path := range []string{"/text", "/bad-header", "/bad-type", "/error"} {
+	for _, path := range []string{"/text", "/bad-header", "/bad-host", "/bad-path", "/bad-type", "/error"} {
 		c.Get(path).Want(500, "")
 	}
 	if loop := c.Get("/loop"); loop.Status != 503 || loop.Header.Get("Retry-After") == "" {
 		t.Errorf("a loop is answered with %d, %v", loop.Status, loop.Header)
 	}
 	for _, text := range []string{
-		"old.lua:15: on_route_request returned a string; expected a table", "modified_headers: ", "selected_backend is a table; expected a text", "old.lua:17: broken",
+		"old.lua:17: on_route_request returned a string; expected a table", "modified_headers: ", "selected_backend is a table; expected a text", "old.lua:19: broken",
+		`old.lua:17: proxy: path`,
 	} {
 		if c.Logged(text) == 0 {
 			t.Errorf("the log does not say %q", text)

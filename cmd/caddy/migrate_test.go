@@ -64,6 +64,34 @@ tenants:
 	e2e.Until(t, "no service is healthy", func() bool { return c.Get("/api/a", "Host: shop.example").Status == http.StatusBadGateway })
 }
 
+func TestMigratedWordsMeanWhatTheyMeant(t *testing.T) {
+	t.Parallel()
+	dir := written(t, map[string]string{"old.yaml": `
+tenants:
+  - name: 'two "words" \ #1'
+    path_prefix: /a b
+    domains: ["*.Acme.example"]
+    services:
+      - {name: "<<s", url: "http://h/b%20c/$1", health: "up?x=1#"}
+`})
+	caddyfile := filepath.Join(dir, "Caddyfile")
+	if out, code := caddyCommand(t, "luaroute", "migrate", "--out", caddyfile, filepath.Join(dir, "old.yaml")); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	out, code := caddyCommand(t, "adapt", "--adapter", "caddyfile", "--config", caddyfile)
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
+	for _, want := range []string{
+		`"name":"two \"words\" \\ #1"`, `"path_prefix":"/a b"`, `"hosts":["*.acme.example"]`, `"use_pool":"\u003c\u003cs"`,
+		`"path_regexp":[{"find":"^","replace":"/b%20c/$$1"}]`, `"uri":"/up?x=1#"`, `"dial":"h:80"`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%s is not in %s", want, out)
+		}
+	}
+}
+
 func TestMigrateUsedWronglySaysWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	dir := written(t, map[string]string{"bad.yaml": "tenants:\n- name: a", "good.yaml": "tenants: [{name: a, services: [{name: s, url: 'http://h'}]}]", "there": ""})

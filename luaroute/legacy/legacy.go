@@ -68,7 +68,12 @@ func (d *Decision) action(backends []Backend) chiproxy.Action {
 	if chosen < 0 {
 		return chiproxy.Raise{Status: http.StatusBadGateway, Message: "no backend is healthy"}
 	}
-	proxy := chiproxy.Proxy{Pool: backends[chosen].Name, Path: d.ModifiedPath}
+	return d.proxy(backends[chosen].Name)
+}
+
+// proxy forwards to a pool, with what the function has modified.
+func (d *Decision) proxy(pool string) chiproxy.Proxy {
+	proxy := chiproxy.Proxy{Pool: pool, Path: d.ModifiedPath}
 	if len(d.ModifiedHeaders) > 0 {
 		proxy.Headers = &chiproxy.HeaderOps{Set: http.Header{}}
 		for name, value := range d.ModifiedHeaders {

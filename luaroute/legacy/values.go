@@ -133,7 +133,10 @@ func (d *Decision) read(v lua.LValue) error {
 		d.ModifiedPath = "/" + d.ModifiedPath
 	}
 	d.Reject = lua.LVAsBool(t.RawGetString("reject"))
-	return d.readHeaders(t.RawGetString("modified_headers"))
+	if err := d.readHeaders(t.RawGetString("modified_headers")); err != nil {
+		return err
+	}
+	return d.proxy("any").Check() // what can not be forwarded is an error of the script, too
 }
 
 func (d *Decision) readHeaders(v lua.LValue) error {

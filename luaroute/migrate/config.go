@@ -126,7 +126,7 @@ func (r *reader) tenant(node *yaml.Node) (tenant, error) {
 			t.name, err = text(key, node)
 		case "path_prefix":
 			t.prefix, err = text(key, node)
-			if t.prefix = strings.TrimRight(t.prefix, "/"); err == nil && t.prefix != "" && t.prefix[0] != '/' {
+			if t.prefix = strings.TrimRight(strings.TrimSuffix(t.prefix, "/*"), "/"); err == nil && t.prefix != "" && t.prefix[0] != '/' {
 				err = at(node.Line, "path_prefix %q: expected a path that begins with a slash", t.prefix)
 			}
 		case "domains":

@@ -23,7 +23,7 @@ func Caddyfile(in io.Reader, o Options) (caddyfile string, notes []string, err e
 	if o.Site == "" {
 		o.Site = "http://"
 	}
-	w := &writer{reader: r}
+	w := &writer{reader: r, claimed: map[string]string{}}
 	w.line(o.Site, "{")
 	w.block("luaroute", func() {
 		seen := map[string]bool{}
@@ -47,6 +47,8 @@ type writer struct {
 	out   strings.Builder
 	depth int
 	errs  []error
+	// claimed are the tenants by host and prefix.
+	claimed map[string]string
 }
 
 func (w *writer) fail(line int, format string, args ...any) {

@@ -9,12 +9,14 @@ import (
 
 // tenant writes a tenant.
 func (w *writer) tenant(t tenant, scripts bool) {
-	if len(t.services) == 0 {
+	if len(t.services) == 0 && (t.script == "" || !scripts) {
 		w.fail(t.line, "tenant %q has no services", t.name)
 		return
 	}
 	w.block("tenant "+w.token(t.line, t.name), func() {
-		if hosts := w.hosts(t.domains); len(hosts) > 0 {
+		hosts := w.hosts(t.domains)
+		w.claim(t, hosts)
+		if len(hosts) > 0 {
 			w.line(append([]string{"host"}, hosts...)...)
 		}
 		if t.prefix != "" {
@@ -32,11 +34,28 @@ func (w *writer) tenant(t tenant, scripts bool) {
 	})
 }
 
+// claim refuses two tenants for one host and prefix: the second would never be asked.
+func (w *writer) claim(t tenant, hosts []string) {
+	if len(hosts) == 0 {
+		hosts = []string{""}
+	}
+	for _, host := range hosts {
+		if other, taken := w.claimed[host+t.prefix]; taken {
+			w.fail(t.line, "tenant %q has the host %q and the prefix %q of tenant %q", t.name, host, t.prefix, other)
+		}
+		w.claimed[host+t.prefix] = t.name
+	}
+}
+
 // hosts returns the hosts of a tenant.
 func (w *writer) hosts(domains []value) []string {
 	var hosts []string
 	for _, domain := range domains {
 		host := strings.ToLower(domain.text)
+		if strings.ContainsAny(strings.TrimPrefix(host, "*"), "*/ ") {
+			w.fail(domain.line, "domain %q: expected a host such as shop.example, or *.shop.example", domain.text)
+			continue
+		}
 		if name, port, err := net.SplitHostPort(host); err == nil {
 			w.drop(domain.line, "the port of domain %q is dropped: tenants have names, ports belong to the site", domain.text)
 			host, _ = name, port
