@@ -126,7 +126,7 @@ func (e *example) write(name, text string) {
 var (
 	scriptName = regexp.MustCompile(`[\w/*.-]+\.lua`)
 	// ids are what the admin API takes off a configuration.
-	ids      = regexp.MustCompile(`"@id": "[^"]*",`)
+	ids = regexp.MustCompile(`"@id": "[^"]*",`)
 	// times are other ones whenever a document is read.
 	times    = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	poolName = regexp.MustCompile(`[:.]pool\("([\w-]+)"`)
