@@ -379,7 +379,8 @@ end`)
 	}
 	down.Store(true)
 	e2e.Until(t, "the health has one backend less", func() bool { return strings.Contains(health(), `"old":"1/2 healthy"`) })
-	if got := c.Admin(http.MethodPost, "/luaroute/main/reload", "").Body; !strings.HasPrefix(got, `{"status":"scripts reloaded","count":"2","version":2,`) {
+	c.File("old.lua", `function on_route_request() return { reject = true } end`)
+	if got := c.Admin(http.MethodPost, "/luaroute/main/reload", "").Body; !strings.Contains(got, `"changed_names":["any /old/* tenant old host old.example"]`) || !strings.HasPrefix(got, `{"status":"scripts reloaded","count":"2","version":2,`) {
 		t.Errorf("the reload is %s", got)
 	}
 }

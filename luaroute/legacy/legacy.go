@@ -26,6 +26,9 @@ func New(question *hook.Question) *Function { return &Function{question} }
 // Describe says where the function stands.
 func (f *Function) Describe() chiproxy.Origin { return f.question.Describe() }
 
+// Fingerprint tells functions apart by their code, for the difference that a reload makes.
+func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }
+
 // Do asks the function and does what it decides.
 func (f *Function) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	backends := backendsOf(ex.Backends())
@@ -84,6 +87,7 @@ func (d *Decision) proxy(pool string) chiproxy.Proxy {
 }
 
 var (
-	_ chiproxy.Action    = (*Function)(nil)
-	_ chiproxy.Describer = (*Function)(nil)
+	_ chiproxy.Action        = (*Function)(nil)
+	_ chiproxy.Describer     = (*Function)(nil)
+	_ chiproxy.Fingerprinter = (*Function)(nil)
 )
