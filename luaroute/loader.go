@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
@@ -31,7 +32,19 @@ type loader struct {
 	libraries map[string]vm.Library
 	root      scripting
 	tenants   []configTenant
-	ran       []source.Set // what the last load has run, one of each tenant with scripts
+	again     func() // asks for a reload
+}
+
+// loaded is what a load has made.
+type loaded struct {
+	table *chiproxy.Table
+	// sources are those that scripts ran from, one set for each tenant with scripts.
+	sources []source.Set
+	// scripts are the names of those that ran.
+	scripts []string
+	took    time.Duration
+	timers  []*hook.Timer
+	stop    context.CancelFunc // of the timers; nil before they start
 }
 
 // scripting is the runtime side of Scripting.
@@ -61,12 +74,18 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.DefaultLimits); err != nil {
 		return nil, err
 	}
+	if err := oneWriter(l.root.sources); err != nil {
+		return nil, err
+	}
 	if len(l.root.sources) == 0 && len(h.Tenants) == 0 {
 		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
 	}
 	for _, t := range h.Tenants {
 		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
 		if err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
+		}
+		if err := oneWriter(s.sources); err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
 		handlers := maps.Clone(l.root.handlers)
@@ -106,38 +125,46 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 			s.handlers[name] = mod.(caddyhttp.MiddlewareHandler)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+	for _, pool := range c.Pools {
 		s.pools = append(s.pools, chiproxy.PoolSpec{
-			Name: name, Config: c.Pools[name],
-			Origin: chiproxy.Origin{Script: path + "pools." + name, Kind: "pool", Text: name},
+			Name: pool.Name, Config: pool.Config,
+			Origin: chiproxy.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
 		})
 	}
 	return s, nil
 }
 
-// load runs all scripts and builds a table. If it fails nothing is left behind.
-func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
+// insideKey marks the contexts of modules that scripts load.
+type insideKey struct{}
+
+// load runs all scripts and builds a table. If it fails nothing is left behind. What it has looked at is in the trace, even then.
+func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
 	start := time.Now()
+	ctx = source.WithTrace(ctx, trace)
+	out := &loaded{}
+	life := l.pools.Modules().Open(insideKey{})
 	var vms []*hook.VMs
 	stop := func() {
 		for _, v := range vms {
 			v.Stop()
 		}
+		life.End()
 	}
 	defer func() {
 		if err != nil {
 			stop()
 		}
 	}()
-	l.ran = nil
 	run := func(tenant string, s scripting) (*declare.Result, error) {
-		l.ran = append(l.ran, s.sources)
+		out.sources = append(out.sources, s.sources)
 		result, err := declare.Run(ctx, declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
-			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
+			Limits: s.limits, Modules: modules{life, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)), Reload: l.again,
 		})
 		if err == nil {
 			vms = append(vms, result.VMs)
+			out.timers = append(out.timers, result.Timers...)
+			out.scripts = append(out.scripts, result.Scripts...)
 		}
 		return result, err
 	}
@@ -152,7 +179,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 		if err != nil {
 			return nil, err
 		}
-		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
+		spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
 		expectations = result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
@@ -160,7 +187,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 				if err != nil {
 					return nil, err
 				}
-				t.Root, t.Pools = own.Root, append(t.Pools, own.Pools...)
+				t.Root, t.Rest, t.Pools = own.Root, own.Rest, append(t.Pools, own.Pools...)
 				expectations = append(expectations, own.Expectations...)
 			}
 			spec.Tenants = append(spec.Tenants, t.Tenant)
@@ -173,20 +200,23 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 			if err != nil {
 				return nil, err
 			}
-			tenant.Root, tenant.Pools = result.Root, append(tenant.Pools, result.Pools...)
+			tenant.Root, tenant.Rest, tenant.Pools = result.Root, result.Rest, append(tenant.Pools, result.Pools...)
 			expectations = append(expectations, result.Expectations...)
 		}
 		spec.Tenants = append(spec.Tenants, tenant)
 	}
-	if table, err = chiproxy.Build(spec, l.pools); err != nil {
+	table, err := chiproxy.Build(spec, l.pools)
+	if err != nil {
 		return nil, err
 	}
-	if err := simulate.Check(table, expectations); err != nil {
-		table.Retire()
-		return nil, err
+	life.Settle()
+	if wrong := simulate.Check(table, expectations); wrong != nil {
+		table.Retire() // which stops all
+		stop = func() {}
+		return nil, wrong
 	}
-	l.logger.Info("routing table loaded", zap.Int("tenants", len(spec.Tenants)), zap.Duration("took", time.Since(start)))
-	return table, nil
+	out.table, out.took = table, time.Since(start)
+	return out, nil
 }
 
 // inner is what the scripts of a tenant run with that a script has declared.
@@ -242,7 +272,7 @@ func policy(o *OnError) chiproxy.ErrorPolicy {
 
 // modules loads Caddy modules for scripts.
 type modules struct {
-	ctx      caddy.Context
+	life     *lifetime.Life
 	handlers map[string]caddyhttp.MiddlewareHandler
 }
 
@@ -253,5 +283,5 @@ func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
 
 // Load loads a module.
 func (m modules) Load(id string, config json.RawMessage) (any, error) {
-	return m.ctx.LoadModuleByID(id, config)
+	return m.life.Load(id, config)
 }

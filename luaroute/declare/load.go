@@ -18,6 +18,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -42,7 +43,9 @@ type Options struct {
 	Load vm.Limits
 	// Modules loads what scripts name of Caddy.
 	Modules Modules
-	Logger  *zap.Logger
+	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
+	Reload func()
+	Logger *zap.Logger
 }
 
 // Modules loads Caddy modules for scripts.
@@ -57,12 +60,16 @@ type Modules interface {
 type Result struct {
 	// Root holds the routes.
 	Root chiproxy.Scope
+	// Rest answers what no route takes, if the scripts have the function of the old contract; else it is nil.
+	Rest chiproxy.Action
 	// Pools are those of the tenant.
 	Pools []chiproxy.PoolSpec
 	// Tenants are those declared inside.
 	Tenants []Tenant
 	// VMs run the functions of the scripts. The caller stops them.
 	VMs *hook.VMs
+	// Timers are to run while the table serves. The caller starts and stops them.
+	Timers []*hook.Timer
 	// Expectations are what the table must do before it may be published.
 	Expectations []Expectation
 	// Scripts are the names of the scripts that ran.
@@ -85,12 +92,14 @@ type load struct {
 	vms     *hook.VMs
 	root    *router
 	handler *lua.LFunction // route.handler
+	again   *lua.LFunction // route.reload
 	pools   []chiproxy.PoolSpec
 	tenants []*tenant
 	mounts  []*mount
 	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
 	items   int                        // routes and scopes, without those that mounts repeat
 	onLoad  []*lua.LFunction
+	timers  []*hook.Timer
 
 	expectations []Expectation
 	ctx          context.Context // of the load
@@ -103,12 +112,14 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, vms: hook.NewVMs(o.Limits, o.Logger)}
-	l.handler = vm.GoFunc(l.handlerAction)
+	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(vm.Options{
 		Logger:    o.Logger,
 		Load:      o.Load,
+		Context:   ctx,
 		Libraries: l.libraries(),
+		Globals:   legacy.Globals(),
 		Modules:   modules{ctx, o.Sources},
 	})
 	l.builder.State().Slot = l
@@ -149,6 +160,10 @@ func (l *load) finish() error {
 }
 
 func (l *load) result(scripts []source.Script) (*Result, error) {
+	rest, err := l.rest()
+	if err != nil {
+		return nil, err
+	}
 	image, err := l.builder.Freeze()
 	if err != nil {
 		return nil, err
@@ -156,7 +171,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
+	r := &Result{Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})
