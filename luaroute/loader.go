@@ -153,7 +153,7 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 			return nil, err
 		}
 		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
-		expectations = result.Expectations
+		spec.Certifier, expectations = result.Certifier, result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
 				own, err := run(t.Name, l.inner(t))

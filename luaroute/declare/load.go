@@ -65,6 +65,8 @@ type Result struct {
 	VMs *hook.VMs
 	// Expectations are what the table must do before it may be published.
 	Expectations []Expectation
+	// Certifier has a say in certificates; nil without route.certificate.
+	Certifier chiproxy.Certifier
 	// Scripts are the names of the scripts that ran.
 	Scripts []string
 }
@@ -93,6 +95,8 @@ type load struct {
 	onLoad  []*lua.LFunction
 
 	expectations []Expectation
+	certifier    chiproxy.Certifier
+	certifierAt  chiproxy.Origin
 	ctx          context.Context // of the load
 }
 
@@ -156,7 +160,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
+	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations, Certifier: l.certifier}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})

@@ -160,6 +160,11 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 	if s.ex != nil && s.ex.R.Context().Err() != nil {
 		return gone(err)
 	}
+	return s.vms.failed(err, origin)
+}
+
+// failed logs the error of a function and says where it came from.
+func (v *VMs) failed(err error, origin chiproxy.Origin) *chiproxy.HookError {
 	hook := &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin}
 	var own *script.Error
 	trace := ""
@@ -168,7 +173,7 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 		trace = own.Trace
 		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
 	}
-	s.vms.quiet.failure(s.vms.logger, time.Now(), err, origin, trace)
+	v.quiet.failure(v.logger, time.Now(), err, origin, trace)
 	return hook
 }
 
