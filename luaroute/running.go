@@ -53,3 +53,14 @@ func (r *registry) names() []string {
 	defer r.mu.RUnlock()
 	return slices.Sorted(maps.Keys(r.byName))
 }
+
+// all returns the instances, by name.
+func (r *registry) all() []*instance {
+	var all []*instance
+	for _, name := range r.names() {
+		if i := r.get(name); i != nil {
+			all = append(all, i)
+		}
+	}
+	return all
+}
