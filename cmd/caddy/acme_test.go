@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/tls"
+	"net/http"
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
@@ -70,7 +71,7 @@ func TestHostsGetTheirCertificatesOfAnAuthorityWhenTheyAreServed(t *testing.T) {
 
 	c.File("main.lua", script+`
 		route:tenant("globex", { hosts = { "globex.example" } }, function(r) r:get("/", { body = "globex" }) end)`)
-	c.Start(customerDomains)
+	c.Admin(http.MethodPost, "/luaroute/main/reload", "")
 	expect("globex.example", true)
 	expect("initech.example", false)
 }
