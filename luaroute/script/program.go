@@ -57,6 +57,7 @@ func compile(chunk []stmt, name string) (proto *lua.FunctionProto, err error) {
 	}()
 	if proto, err = lua.Compile(chunk, name); err == nil {
 		keepNames(proto)
+		trim(proto)
 	}
 	return proto, err
 }
