@@ -68,9 +68,15 @@ func (e *example) run() {
 			e.t.Error("a text block is the error of the block above, and there is none")
 		}
 		return
+	case "dockerfile":
+		e.dockerfile()
+		return
+	case "ini":
+		e.unit()
+		return
 	case "lua", "caddyfile", "json", "console":
 	default:
-		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, or sh for setting up", e.language)
+		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, dockerfile, ini, or sh for setting up", e.language)
 	}
 	if e.marked("grammar") {
 		return // compared with the directive by another test
@@ -86,12 +92,12 @@ func (e *example) run() {
 		e.outcome(e.script(e.text))
 	case "caddyfile":
 		e.scripts()
-		text := site(e.text)
-		if _, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil); err != nil {
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(site(e.text)), nil)
+		if err != nil {
 			e.outcome(err)
 			return
 		}
-		e.outcome(e.validate(e.c.Caddyfile(text)))
+		e.outcome(e.validate(e.json(string(config))))
 	case "json":
 		e.scripts()
 		e.outcome(e.validate(e.json(ids.ReplaceAllString(e.text, ""))))
