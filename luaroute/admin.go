@@ -35,6 +35,9 @@ var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
+	{http.MethodGet, "scripts/{script...}", serveGetScript},
+	{http.MethodPut, "scripts/{script...}", servePutScript},
+	{http.MethodDelete, "scripts/{script...}", serveDeleteScript},
 }
 
 // CaddyModule returns the Caddy module information.

@@ -42,7 +42,9 @@ type Options struct {
 	Load vm.Limits
 	// Modules loads what scripts name of Caddy.
 	Modules Modules
-	Logger  *zap.Logger
+	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
+	Reload func()
+	Logger *zap.Logger
 }
 
 // Modules loads Caddy modules for scripts.
@@ -63,6 +65,8 @@ type Result struct {
 	Tenants []Tenant
 	// VMs run the functions of the scripts. The caller stops them.
 	VMs *hook.VMs
+	// Timers are to run while the table serves. The caller starts and stops them.
+	Timers []*hook.Timer
 	// Expectations are what the table must do before it may be published.
 	Expectations []Expectation
 	// Certifier has a say in certificates; nil without route.certificate.
@@ -87,12 +91,14 @@ type load struct {
 	vms     *hook.VMs
 	root    *router
 	handler *lua.LFunction // route.handler
+	again   *lua.LFunction // route.reload
 	pools   []chiproxy.PoolSpec
 	tenants []*tenant
 	mounts  []*mount
 	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
 	items   int                        // routes and scopes, without those that mounts repeat
 	onLoad  []*lua.LFunction
+	timers  []*hook.Timer
 
 	expectations []Expectation
 	certifier    chiproxy.Certifier
@@ -107,11 +113,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, vms: hook.NewVMs(o.Limits, o.Logger)}
-	l.handler = vm.GoFunc(l.handlerAction)
+	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(vm.Options{
 		Logger:    o.Logger,
 		Load:      o.Load,
+		Context:   ctx,
 		Libraries: l.libraries(),
 		Modules:   modules{ctx, o.Sources},
 	})
@@ -160,7 +167,9 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations, Certifier: l.certifier}
+	r := &Result{
+		Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
+	}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})

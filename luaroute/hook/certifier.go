@@ -23,12 +23,12 @@ type certifier struct{ function }
 func (c *certifier) Rule(ctx context.Context, name string) (chiproxy.Ruling, error) {
 	state, err := c.vms.pool.Get(ctx)
 	if err != nil {
-		return chiproxy.Vetoed, c.vms.failed(err, c.origin)
+		return chiproxy.Vetoed, c.vms.report(err, c.origin)
 	}
 	defer c.vms.pool.Put(state)
 	ruling, err := c.rule(ctx, state, name)
 	if err != nil {
-		return chiproxy.Vetoed, c.vms.failed(err, c.origin)
+		return chiproxy.Vetoed, c.vms.report(err, c.origin)
 	}
 	return ruling, nil
 }

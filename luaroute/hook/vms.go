@@ -160,11 +160,11 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 	if s.ex != nil && s.ex.R.Context().Err() != nil {
 		return gone(err)
 	}
-	return s.vms.failed(err, origin)
+	return s.vms.report(err, origin)
 }
 
-// failed logs the error of a function and says where it came from.
-func (v *VMs) failed(err error, origin chiproxy.Origin) *chiproxy.HookError {
+// report logs the failure of a function.
+func (v *VMs) report(err error, origin chiproxy.Origin) *chiproxy.HookError {
 	hook := &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin}
 	var own *script.Error
 	trace := ""
