@@ -30,16 +30,24 @@ var manyTenants = []struct {
 	}},
 	{"isolated", func(n int) object {
 		return fleet(n, func(i int) object {
-			return object{"pools": ownPool(i), "sources": inline(fmt.Sprintf("tenant%d.lua", i), `
-				local route = require("luaroute")
-				local allowed = { GET = true, HEAD = true }
-				local function check(req) if not allowed[req.method] then return 405 end end
-				route:use(check)
-				route:get("/orders/{id}", function(req) return 204 end)
-				route:any("/*", "own")`)}
+			return object{"pools": ownPool(i), "sources": inline(fmt.Sprintf("tenant%d.lua", i), ownScript)}
+		})
+	}},
+	{"isolated_by_the_same_script", func(n int) object {
+		return fleet(n, func(i int) object {
+			return object{"pools": ownPool(i), "sources": inline("tenant.lua", ownScript)}
 		})
 	}},
 }
+
+// ownScript is the script of a tenant that has its own virtual machines.
+const ownScript = `
+	local route = require("luaroute")
+	local allowed = { GET = true, HEAD = true }
+	local function check(req) if not allowed[req.method] then return 405 end end
+	route:use(check)
+	route:get("/orders/{id}", function(req) return 204 end)
+	route:any("/*", "own")`
 
 // fleet is a configuration of n tenants, each with a host of its own and what else is given.
 func fleet(n int, more func(i int) object) object {

@@ -44,7 +44,9 @@ type Options struct {
 	Modules Modules
 	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
 	Reload func()
-	Logger *zap.Logger
+	// Programs compiles the scripts. Default: each is compiled anew.
+	Programs *script.Programs
+	Logger   *zap.Logger
 }
 
 // Modules loads Caddy modules for scripts.
@@ -120,11 +122,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Load:      o.Load,
 		Context:   ctx,
 		Libraries: l.libraries(),
-		Modules:   modules{ctx, o.Sources},
+		Modules:   modules{ctx, o.Sources, o.Programs},
 	})
 	l.builder.State().Slot = l
 	for _, s := range scripts {
-		program, err := script.Compile(s.Name, s.Code)
+		program, err := o.Programs.Compile(s.Name, s.Code)
 		if err != nil {
 			return nil, err
 		}
@@ -182,8 +184,9 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 
 // modules finds Lua modules in sources.
 type modules struct {
-	ctx     context.Context
-	sources source.Set
+	ctx      context.Context
+	sources  source.Set
+	programs *script.Programs
 }
 
 // Module returns the program of a module.
@@ -192,7 +195,7 @@ func (m modules) Module(from, name string) (*script.Program, error) {
 	if found == nil || err != nil {
 		return nil, err
 	}
-	return script.Compile(found.Name, found.Code)
+	return m.programs.Compile(found.Name, found.Code)
 }
 
 // loading returns the load that a state runs, or raises an error that says that this is not the time.

@@ -45,7 +45,11 @@ func Compile(name string, src []byte) (*Program, error) {
 	if err != nil {
 		return nil, compileError(name, err)
 	}
-	return &Program{Name: name, Proto: proto, Hash: sha256.Sum256(append([]byte(name+"\x00"), src...))}, nil
+	return &Program{Name: name, Proto: proto, Hash: hash(name, src)}, nil
+}
+
+func hash(name string, src []byte) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte(name+"\x00"), src...))
 }
 
 // compile is lua.Compile without its panics: it knows some limits only as those.
