@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -20,7 +19,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,7 +53,7 @@ func (c *Caddy) Pebble() *Pebble {
 	Until(c.t, "Pebble tells its root", func() bool {
 		select {
 		case <-output.ended:
-			c.t.Fatalf("Pebble has ended:\n%s", output)
+			c.t.Fatalf("Pebble has ended:\n%s", output.String())
 		default:
 		}
 		root = ask(c.t, "https://"+management+"/roots/0")
@@ -111,24 +109,8 @@ func buildPebble(t testing.TB) string {
 
 // output is what a program has printed.
 type output struct {
+	logBuffer
 	ended chan struct{}
-
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write adds what was printed.
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-// String returns all that was printed.
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
 }
 
 // runPebble runs the program until the test ends.
@@ -149,7 +131,7 @@ func runPebble(t testing.TB, program string, args ...string) *output {
 		_ = cmd.Process.Kill()
 		<-o.ended
 		if t.Failed() {
-			t.Logf("Pebble has said:\n%s", o)
+			t.Logf("Pebble has said:\n%s", o.String())
 		}
 	})
 	return o
