@@ -16,7 +16,7 @@ func TestATableHasTheHostsThatAreServedAndNoOthers(t *testing.T) {
 			{Name: "t", Hosts: []string{"A.example", "*.b.example", "bücher.example", "192.0.2.1", "2001:db8::1"}},
 			{Name: "all"},
 			{Name: "prefix", PathPrefix: "/p", Root: root(in(Scope{Kind: Layer, Hosts: []string{"p.example"}}, at("/", say(""))))},
-			{Name: "narrow", Hosts: []string{"n.example"}, Root: root(in(Scope{Kind: Layer, Hosts: []string{"never.example"}}, at("/", say(""))))},
+			{Name: "narrow", Hosts: []string{"n.example"}, Root: root(in(Scope{Kind: Layer, Hosts: []string{"n.example", "never.example"}}, at("/", say(""))))},
 		},
 		Default: Tenant{Root: root(
 			in(Scope{Kind: Layer, Hosts: []string{"c.example", "*.c.example"}},
