@@ -48,7 +48,7 @@ func releaseAll(pools []namedPool) {
 
 func (b *builder) table() *Table {
 	s := b.spec
-	t := &Table{mismatch: s.MethodMismatch, release: s.Release}
+	t := &Table{mismatch: s.MethodMismatch, certifier: s.Certifier, release: s.Release}
 	t.refs.Store(1)
 	global := newPoolScope(nil)
 	b.addPools(global, "", s.Pools)

@@ -15,6 +15,8 @@ type Spec struct {
 	MethodMismatch MethodMismatch
 	// OnError is the policy of tenants and routes that have none of their own.
 	OnError ErrorPolicy
+	// Certifier has a say in the hosts that certificates are issued for. It may be nil.
+	Certifier Certifier
 	// Release is run once, when the table was retired and its last request is over. It may be nil.
 	Release func()
 }

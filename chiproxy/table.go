@@ -24,6 +24,7 @@ type Table struct {
 	hosts bool
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *hostSet
+	certifier  Certifier
 	pools      []namedPool
 	release    func()
 
@@ -64,16 +65,6 @@ func (t *Table) Retire() {
 	}
 }
 
-// HasHost says whether some tenant or layer lists the host, by name or by wildcard. Tenants for all hosts do not count.
-// It is what certificates may be issued for.
-func (t *Table) HasHost(host string) bool {
-	key := requestHost(host)
-	if key == "" {
-		return false
-	}
-	return t.index.hasHost(key) || t.layerHosts != nil && t.layerHosts.has(key)
-}
-
 // setIndex makes the indexes of the tenants.
 func (t *Table) setIndex(listings []listing) {
 	t.index = newTenantIndex(listings, func(tn *tenant) string { return tn.prefix })
@@ -94,12 +85,11 @@ func (t *Table) setIndex(listings []listing) {
 // setHosts finds what depends on the host.
 func (t *Table) setHosts() {
 	hosts := t.base.layers.hosts()
-	restricted := len(hosts) > 0
+	restricted := t.base.layers.restricted()
 	for _, tn := range t.tenants {
-		own := tn.layers.hosts()
-		restricted = restricted || len(own) > 0
+		restricted = restricted || tn.layers.restricted()
 		if len(tn.spec.Hosts) == 0 {
-			hosts = append(hosts, own...)
+			hosts = append(hosts, tn.layers.hosts()...)
 		}
 	}
 	t.layerHosts = newHostSet(hosts)

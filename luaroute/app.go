@@ -3,6 +3,8 @@ package luaroute
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -27,6 +29,7 @@ type App struct {
 
 	mu        sync.Mutex
 	instances map[string]*instance
+	named     []string // by permissions, see App.expect
 }
 
 // CaddyModule returns the Caddy module information.
@@ -53,22 +56,25 @@ func (a *App) Provision(ctx caddy.Context) error {
 
 // Start makes the instances known by name, and lets their timers and watches run.
 func (a *App) Start() error {
-	a.pools.Modules().Run()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for name, i := range a.instances {
-		running.Store(name, i)
+	if err := a.checkNamed(); err != nil {
+		return err
+	}
+	a.pools.Modules().Run()
+	for _, i := range a.instances {
+		running.add(i)
 		i.start()
 	}
 	return nil
 }
 
-// Stop makes the instances unknown, except where those of a newer configuration have taken their names.
+// Stop makes the instances unknown. Those of another configuration that runs keep their names.
 func (a *App) Stop() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for name, i := range a.instances {
-		running.CompareAndDelete(name, i)
+	for _, i := range a.instances {
+		running.remove(i)
 		i.stop()
 	}
 	return nil
@@ -86,9 +92,6 @@ func (a *App) Cleanup() error {
 	}
 	return nil
 }
-
-// running holds the instances of the configuration that runs, by name.
-var running sync.Map // string to *instance
 
 // instance returns the instance of a handler, and makes it if the handler is the first of its name.
 func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
@@ -112,6 +115,24 @@ func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
 	defer a.mu.Unlock()
 	a.instances[h.Name] = i
 	return i, nil
+}
+
+// expect notes that an instance of the name must be there when the app starts: which instances there are is known only when all
+// apps are provisioned.
+func (a *App) expect(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.named = append(a.named, name)
+}
+
+// checkNamed reports a name that no instance has.
+func (a *App) checkNamed() error {
+	for _, name := range a.named {
+		if a.instances[name] == nil {
+			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %q", name, slices.Sorted(maps.Keys(a.instances)))
+		}
+	}
+	return nil
 }
 
 // known returns the instance of a name, or nil if there is none yet.

@@ -96,11 +96,22 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		}
 		// The configuration has ended. Caddy cleans up while the last requests of its servers are still on their way to
 		// the handlers, so those are for the configuration that took its place.
-		successor, ok := running.Load(i.name)
-		if !ok || successor == i {
+		successor := running.get(i.name)
+		if successor == nil || successor == i {
 			return caddyhttp.Error(http.StatusServiceUnavailable, err)
 		}
-		i = successor.(*instance)
+		i = successor
+	}
+}
+
+// certify says whether a certificate may be issued for a host.
+func (i *instance) certify(ctx context.Context, host string) (bool, error) {
+	for {
+		table := i.table.Load()
+		ok, err := table.Certify(ctx, host)
+		if !errors.Is(err, chiproxy.ErrRetired) || i.table.Load() == table {
+			return ok, err
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -33,6 +34,7 @@ type loader struct {
 	root      scripting
 	tenants   []configTenant
 	again     func() // asks for a reload
+	programs  script.Programs
 }
 
 // loaded is what a load has made.
@@ -155,11 +157,13 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 			stop()
 		}
 	}()
+	l.programs.Turn()
 	run := func(tenant string, s scripting) (*declare.Result, error) {
 		out.sources = append(out.sources, s.sources)
 		result, err := declare.Run(ctx, declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
 			Limits: s.limits, Modules: modules{life, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)), Reload: l.again,
+			Programs: &l.programs,
 		})
 		if err == nil {
 			vms = append(vms, result.VMs)
@@ -180,7 +184,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 			return nil, err
 		}
 		spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
-		expectations = result.Expectations
+		spec.Certifier, expectations = result.Certifier, result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
 				own, err := run(t.Name, l.inner(ctx, t))

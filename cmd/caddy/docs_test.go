@@ -80,9 +80,15 @@ func (e *example) run() {
 	case "yaml":
 		e.migrate()
 		return
+	case "dockerfile":
+		e.dockerfile()
+		return
+	case "ini":
+		e.unit()
+		return
 	case "lua", "caddyfile", "json", "console":
 	default:
-		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, yaml, or sh for setting up", e.language)
+		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, yaml, dockerfile, ini, or sh for setting up", e.language)
 	}
 	if e.marked("grammar") {
 		return // compared with the directive by another test
@@ -98,12 +104,12 @@ func (e *example) run() {
 		e.outcome(e.script(e.text))
 	case "caddyfile":
 		e.scripts()
-		text := site(e.text)
-		if _, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil); err != nil {
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(site(e.text)), nil)
+		if err != nil {
 			e.outcome(err)
 			return
 		}
-		e.outcome(e.validate(e.c.Caddyfile(text)))
+		e.outcome(e.validate(e.json(string(config))))
 	case "json":
 		e.scripts()
 		e.outcome(e.validate(e.json(ids.ReplaceAllString(e.text, ""))))

@@ -45,7 +45,9 @@ type Options struct {
 	Modules Modules
 	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
 	Reload func()
-	Logger *zap.Logger
+	// Programs compiles the scripts. Default: each is compiled anew.
+	Programs *script.Programs
+	Logger   *zap.Logger
 }
 
 // Modules loads Caddy modules for scripts.
@@ -72,6 +74,8 @@ type Result struct {
 	Timers []*hook.Timer
 	// Expectations are what the table must do before it may be published.
 	Expectations []Expectation
+	// Certifier has a say in certificates; nil without route.certificate.
+	Certifier chiproxy.Certifier
 	// Scripts are the names of the scripts that ran.
 	Scripts []string
 }
@@ -102,6 +106,8 @@ type load struct {
 	timers  []*hook.Timer
 
 	expectations []Expectation
+	certifier    chiproxy.Certifier
+	certifierAt  chiproxy.Origin
 	ctx          context.Context // of the load
 }
 
@@ -120,11 +126,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Context:   ctx,
 		Libraries: l.libraries(),
 		Globals:   legacy.Globals(),
-		Modules:   modules{ctx, o.Sources},
+		Modules:   modules{ctx, o.Sources, o.Programs},
 	})
 	l.builder.State().Slot = l
 	for _, s := range scripts {
-		program, err := script.Compile(s.Name, s.Code)
+		program, err := o.Programs.Compile(s.Name, s.Code)
 		if err != nil {
 			return nil, err
 		}
@@ -171,7 +177,9 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations}
+	r := &Result{
+		Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
+	}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})
@@ -184,8 +192,9 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 
 // modules finds Lua modules in sources.
 type modules struct {
-	ctx     context.Context
-	sources source.Set
+	ctx      context.Context
+	sources  source.Set
+	programs *script.Programs
 }
 
 // Module returns the program of a module.
@@ -194,7 +203,7 @@ func (m modules) Module(from, name string) (*script.Program, error) {
 	if found == nil || err != nil {
 		return nil, err
 	}
-	return script.Compile(found.Name, found.Code)
+	return m.programs.Compile(found.Name, found.Code)
 }
 
 // loading returns the load that a state runs, or raises an error that says that this is not the time.

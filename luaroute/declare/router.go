@@ -66,7 +66,7 @@ func init() {
 		"not_found": notFound, "method_not_allowed": methodNotAllowed, "on_error": onError,
 		"pool": declarePool, "tenant": declareTenant, "expect": expect,
 		"new": newDetached, "env": env, "read": readFile, "every": every, "on_load": onLoad,
-		"certificate": absent("certificate"), "export": absent("export"),
+		"certificate": certificate, "export": absent("export"),
 	}
 	for _, name := range []string{"get", "post", "put", "patch", "delete", "head", "options", "trace", "connect"} {
 		verb := []string{strings.ToUpper(name)}

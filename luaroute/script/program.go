@@ -54,7 +54,11 @@ func compileWith(name string, src []byte, compares int) (*Program, error) {
 	if err != nil {
 		return nil, compileError(name, err)
 	}
-	return &Program{Name: name, Proto: proto, Hash: sha256.Sum256(append([]byte(name+"\x00"), src...))}, nil
+	return &Program{Name: name, Proto: proto, Hash: hash(name, src)}, nil
+}
+
+func hash(name string, src []byte) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte(name+"\x00"), src...))
 }
 
 // compile is lua.Compile without its panics: it knows some limits only as those.
@@ -66,6 +70,7 @@ func compile(chunk []stmt, name string) (proto *lua.FunctionProto, err error) {
 	}()
 	if proto, err = lua.Compile(chunk, name); err == nil {
 		keepNames(proto)
+		trim(proto)
 	}
 	return proto, err
 }

@@ -15,6 +15,20 @@ type seal struct {
 	view  *lua.LTable
 	// private says that states must not share the table: it is the globals, or a script put something into it.
 	private bool
+	// borrowed says that builders share the table: one that writes to it gets a copy.
+	borrowed bool
+}
+
+// own returns the table behind a seal for writing.
+func (s *seal) own(table *lua.LTable) *lua.LTable {
+	if !s.borrowed {
+		return table
+	}
+	s.borrowed = false
+	s.table = newTable(0, table.Len())
+	table.ForEach(s.table.RawSet)
+	s.view.Metatable.(*lua.LTable).RawSetString("__index", s.table)
+	return s.table
 }
 
 // newSeal seals a table. A metatable of it keeps its meaning.
@@ -90,7 +104,7 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 		L.RaiseError("this table can not be written")
 	case s.Loading():
 		sealed.private = true
-		L.RawSet(table, key, value)
+		L.RawSet(sealed.own(table), key, value)
 	case sealed.name == globals && s.scratch != nil:
 		L.RawSet(table, key, value)
 		s.scratch[key] = true
