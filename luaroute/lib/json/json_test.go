@@ -47,6 +47,7 @@ func eval(t testing.TB, expression string) (string, error) {
 	t.Helper()
 	s, ref := state(t, "local json = require('json')\nkeep(function()\nlocal all = { "+expression+" }\n"+
 		"for i = 1, table.maxn(all) do all[i] = tostring(all[i]) end return table.concat(all, ' ') end)")
+	s.Arm(vm.Limits{CPU: time.Minute}, t.Context())
 	if err := s.Call(s.Func(ref), 1); err != nil {
 		return "", err
 	}
