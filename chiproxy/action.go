@@ -15,9 +15,6 @@ type Pass struct{}
 
 // Do calls the next handler.
 func (Pass) Do(ex *Exchange) (Verdict, error) {
-	if ex.rehearsal != nil {
-		ex.rehearsal.note(ex)
-	}
 	ex.yield()
 	return Done, ex.Next.ServeHTTP(ex.W, ex.R)
 }
