@@ -176,6 +176,8 @@ func (l *candidateList) add(c Candidate, a *attempt) {
 // fate is what became of a candidate that was asked.
 func (l *candidateList) fate(a *attempt) string {
 	switch {
+	case a == l.last && l.waits:
+		return FateDecides
 	case a == l.last && l.decision.Err != nil:
 		return FateFailed
 	case a == l.last:

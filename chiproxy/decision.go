@@ -53,6 +53,8 @@ type Handed struct {
 	// URI is the path and the query, as they are written on the wire.
 	URI  string `json:"uri"`
 	Host string `json:"host"`
+	// Header is the whole header.
+	Header http.Header `json:"-"`
 	// Changed are the fields of the header that are not those of the client any more, with their new values; Removed are the
 	// names of those that are gone.
 	Changed http.Header `json:"changed_headers,omitempty"`
@@ -70,6 +72,7 @@ const (
 // Fates of candidates.
 const (
 	FateTaken   = "taken"       // it answers
+	FateDecides = "decides"     // it is a function that was not run, and that the decision waits for
 	FateFailed  = "failed"      // it ended the request with an error
 	FateMethod  = "method"      // it is for other methods
 	FateGuard   = "guard"       // one of its guards said no
@@ -132,10 +135,10 @@ type Step struct {
 	Verdict    string `json:"verdict"`
 }
 
-// Answers returns the candidate that answers, or nil.
+// Answers returns the candidate that answers, or that would have to be run to know, or nil.
 func (d *Decision) Answers() *Candidate {
 	for i := range d.Candidates {
-		if c := &d.Candidates[i]; c.Fate == FateTaken || c.Fate == FateFailed {
+		if c := &d.Candidates[i]; c.Fate == FateTaken || c.Fate == FateFailed || c.Fate == FateDecides {
 			return c
 		}
 	}

@@ -118,13 +118,13 @@ func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool
 	over := false
 	guards := 0
 	for _, cand := range d.Candidates {
-		end := cand.Fate == FateTaken || cand.Fate == FateFailed
+		end := cand.Fate == FateTaken || cand.Fate == FateFailed || cand.Fate == FateDecides
 		if over != (cand.Fate == FateUnasked) || cand.Fate == "" {
 			t.Fatalf("%s %s%s: a candidate is %q, and over is %v: %+v%s", r.Method, r.Host, r.URL, cand.Fate, over, d.Candidates, dumpSpec(&c.spec))
 		}
 		over = over || end
 		for _, g := range cand.Guards {
-			if !g.Layer && g.Verdict != CheckUnasked && strings.Contains(g.Guard, "worldHook") {
+			if !g.Layer && g.Verdict != CheckUnasked && g.Guard == "unknown" {
 				guards++
 			}
 		}

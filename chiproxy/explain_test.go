@@ -53,6 +53,7 @@ func TestADecisionShowsTheRequestAsThePoolGetsItAndSendsNothing(t *testing.T) {
 	d := table.Explain(r, false)
 	want := &Handed{
 		Method: "PUT", URI: "/7?a=1", Host: "inside.example",
+		Header:  http.Header{"X-User": {"ann"}, "X-Keep": {"y"}},
 		Changed: http.Header{"X-User": {"ann"}}, Removed: []string{"Cookie"},
 	}
 	if !reflect.DeepEqual(d.Request, want) || d.Pool != "users" || d.Params["id"] != "7" || d.Err != nil || d.Stops != "" {
@@ -120,7 +121,7 @@ candidates
   declined     main.lua:10  GET   /a/{id}   decline
     guard      main.lua:10        function  yes
     middleware  main.lua:3        function  not run
-  taken        main.lua:12  GET   /a/*      function
+  decides      main.lua:12  GET   /a/*      function
     middleware  main.lua:3        function  not run
   not reached  main.lua:14  *     /*        respond 404
 `,

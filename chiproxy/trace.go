@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -22,6 +23,8 @@ type trace struct {
 	attempts map[any]*attempt
 	last     *attempt
 	now      *attempt
+	// waits says that a function decides, which was not run.
+	waits bool
 }
 
 // attempt is what came of one candidate, or of the guards of one layer.
@@ -81,14 +84,14 @@ func (t *trace) checked(ex *Exchange, g Guard, ok bool, err error) {
 }
 
 func checkOf(g Guard, verdict string) Check {
-	return Check{Guard: describe(g), At: originOf(g).String(), Verdict: verdict}
+	return Check{Guard: describe(g), At: Describe(g).String(), Verdict: verdict}
 }
 
 // handle runs middleware, or passes it over.
 func (t *trace) handle(ex *Exchange, mw Middleware) (Verdict, error) {
 	a := t.now
 	at := len(a.steps)
-	step := Step{Middleware: describe(mw), At: originOf(mw).String(), Verdict: StepNotRun}
+	step := Step{Middleware: describe(mw), At: Describe(mw).String(), Verdict: StepNotRun}
 	a.steps = append(a.steps, step)
 	if !t.runs(mw) {
 		t.stop(fmt.Sprintf("%s was not run, and may answer or change the request", labelOf(mw, "middleware")))
@@ -131,7 +134,7 @@ func (t *trace) stop(why string) {
 // rest adds the middleware that was not reached.
 func (t *trace) rest(mw []Middleware) {
 	for _, m := range mw[min(len(t.now.steps), len(mw)):] {
-		t.now.steps = append(t.now.steps, Step{Middleware: describe(m), At: originOf(m).String(), Verdict: StepUnasked})
+		t.now.steps = append(t.now.steps, Step{Middleware: describe(m), At: Describe(m).String(), Verdict: StepUnasked})
 	}
 }
 
@@ -143,6 +146,7 @@ func (t *trace) do(ex *Exchange, a Action) (Verdict, error) {
 	}
 	if !t.run && !plain(a) {
 		t.stop(labelOf(a, "handler") + " decides")
+		t.waits = true
 		return Done, nil
 	}
 	return a.Do(ex)
@@ -191,7 +195,7 @@ func (t *trace) handNext(_ http.ResponseWriter, r *http.Request) error {
 
 // handed compares a request with that of the client.
 func (t *trace) handed(r *http.Request) *Handed {
-	h := &Handed{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host}
+	h := &Handed{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Header: r.Header.Clone()}
 	for name, values := range r.Header {
 		if !slices.Equal(values, t.client.Header[name]) {
 			if h.Changed == nil {
@@ -209,32 +213,18 @@ func (t *trace) handed(r *http.Request) *Handed {
 	return h
 }
 
-// originOf returns where something was declared, if it says so.
-func originOf(x any) Origin {
-	if d, ok := x.(Describer); ok {
-		return d.Describe()
-	}
-	return Origin{}
-}
-
 // describe says what something is, such as `function`, `matcher remote_ip` or `proxy users`.
 func describe(x any) string {
 	if f, ok := x.(forwarded); ok {
 		return describe(f.Action)
 	}
-	o := originOf(x)
-	switch {
-	case o.Kind == "":
-		return fmt.Sprintf("%T", x)
-	case o.Text == "":
-		return o.Kind
-	}
-	return o.Kind + " " + o.Text
+	o := Describe(x)
+	return strings.TrimSpace(o.Kind + " " + o.Text)
 }
 
 // labelOf names something in a sentence: `the handler at main.lua:12`.
 func labelOf(x any, role string) string {
-	o := originOf(x)
+	o := Describe(x)
 	text := "the " + role
 	if o.Kind != "function" && o.Text != "" {
 		text += " " + o.Text

@@ -36,6 +36,7 @@ var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
+	{http.MethodPost, "explain", serveExplain},
 }
 
 // CaddyModule returns the Caddy module information.

@@ -31,6 +31,8 @@ type loader struct {
 	libraries map[string]vm.Library
 	root      scripting
 	tenants   []configTenant
+	// suite are the tests that the scripts declare; nil if they are none of tests.
+	suite *simulate.Suite
 }
 
 // loaded is what a load has made.
@@ -41,6 +43,8 @@ type loaded struct {
 	// scripts are the names of those that ran.
 	scripts []string
 	took    time.Duration
+	// vms are those of the default tenant, nil without scripts.
+	vms *hook.VMs
 }
 
 // scripting is the runtime side of Scripting.
@@ -141,10 +145,14 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 	}()
 	run := func(tenant string, s scripting) (*declare.Result, error) {
 		out.sources = append(out.sources, s.sources)
-		result, err := declare.Run(ctx, declare.Options{
+		options := declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
 			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
-		})
+		}
+		if l.suite != nil && tenant == "" {
+			options.Globals, options.Helpers = l.suite.Globals(), l.suite.Helpers()
+		}
+		result, err := declare.Run(ctx, options)
 		if err == nil {
 			vms = append(vms, result.VMs)
 			out.scripts = append(out.scripts, result.Scripts...)
@@ -162,6 +170,7 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 		if err != nil {
 			return nil, err
 		}
+		out.vms = result.VMs
 		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
 		expectations = result.Expectations
 		for _, t := range result.Tenants {

@@ -28,7 +28,7 @@ type Outcome struct {
 // expect is r:expect(request, outcome).
 func expect(r *router, L *lua.LState) int {
 	e := Expectation{Origin: here(L, "expect", "")}
-	e.Request = question(fields(L, "the request of expect", L.CheckTable(1), questionKeys...))
+	e.Request = Question(L, "the request of expect", L.CheckTable(1))
 	if e.Request.Path == "" || e.Request.Path[0] != '/' {
 		L.RaiseError("the request of expect: path %q: expected one that begins with /, perhaps with a query", e.Request.Path)
 	}
@@ -48,11 +48,9 @@ func expect(r *router, L *lua.LState) int {
 	return 0
 }
 
-// questionKeys are those of a request.
-var questionKeys = []string{"method", "host", "path", "headers", "remote_addr", "body"}
-
-// question reads a request.
-func question(in options) chiproxy.Question {
+// Question reads a request that a table describes. The names of more keys that the table may have follow.
+func Question(L *lua.LState, what string, t *lua.LTable, more ...string) chiproxy.Question {
+	in := fields(L, what, t, append([]string{"method", "host", "path", "headers", "remote_addr", "body"}, more...)...)
 	return chiproxy.Question{
 		Method: in.text("method"), Host: in.text("host"), Path: in.text("path"),
 		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: chiproxy.Fields(in.header("headers")),

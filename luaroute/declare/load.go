@@ -43,6 +43,9 @@ type Options struct {
 	// Modules loads what scripts name of Caddy.
 	Modules Modules
 	Logger  *zap.Logger
+	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
+	Globals map[string]lua.LValue
+	Helpers map[string]*lua.LFunction
 }
 
 // Modules loads Caddy modules for scripts.
@@ -110,6 +113,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Load:      o.Load,
 		Libraries: l.libraries(),
 		Modules:   modules{ctx, o.Sources},
+		Globals:   o.Globals,
 	})
 	l.builder.State().Slot = l
 	for _, s := range scripts {

@@ -40,6 +40,10 @@ func (v *VMs) Stop() {
 	}
 }
 
+// NewState returns a virtual machine of its own, for functions that run without a request. It is not given back. They must
+// have been started.
+func (v *VMs) NewState() *vm.State { return v.pool.NewState() }
+
 // Stats returns how many virtual machines there are. They must have been started.
 func (v *VMs) Stats() vm.Stats { return v.pool.Stats() }
 
