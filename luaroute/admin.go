@@ -37,6 +37,9 @@ var endpoints = []endpoint{
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
 	{http.MethodPost, "explain", serveExplain},
+	{http.MethodGet, "scripts/{script...}", serveGetScript},
+	{http.MethodPut, "scripts/{script...}", servePutScript},
+	{http.MethodDelete, "scripts/{script...}", serveDeleteScript},
 }
 
 // CaddyModule returns the Caddy module information.

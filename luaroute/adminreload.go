@@ -38,12 +38,13 @@ func newChangesInfo(c chiproxy.Changes) changesInfo {
 
 // serveReload runs the scripts again and answers with what has changed. A failed reload is 422 with the error.
 func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
-	difference, err := i.reload(r.Context(), causeAdmin)
+	done, err := i.reload(r.Context(), causeAdmin)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
 	}
-	return writeJSON(w, reloadInfo{
-		Version: i.state().version, Routes: newChangesInfo(difference.Routes),
-		Pools: newChangesInfo(difference.Pools), Tenants: newChangesInfo(difference.Tenants),
-	})
+	return writeJSON(w, done.info())
+}
+
+func (r *reloaded) info() reloadInfo {
+	return reloadInfo{r.version, newChangesInfo(r.Routes), newChangesInfo(r.Pools), newChangesInfo(r.Tenants)}
 }

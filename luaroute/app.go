@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
@@ -20,8 +21,9 @@ func init() {
 // Provisioning is not the point of no return, since `caddy validate` provisions too. What acts by itself begins when the app
 // starts.
 type App struct {
-	ctx   caddy.Context
-	pools *chiproxy.Pools
+	ctx    caddy.Context
+	pools  *chiproxy.Pools
+	events *caddyevents.App // nil if the configuration has none
 
 	mu        sync.Mutex
 	instances map[string]*instance
@@ -40,15 +42,23 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.pools = chiproxy.NewPools(ctx)
 	a.instances = map[string]*instance{}
+	if events, err := ctx.AppIfConfigured("events"); err == nil {
+		a.events = events.(*caddyevents.App)
+	}
+	if registry := ctx.GetMetricsRegistry(); registry != nil {
+		return registry.Register(instanceMetrics{a})
+	}
 	return nil
 }
 
-// Start makes the instances known by name.
+// Start makes the instances known by name, and lets their timers and watches run.
 func (a *App) Start() error {
+	a.pools.Modules().Run()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for name, i := range a.instances {
 		running.Store(name, i)
+		i.start()
 	}
 	return nil
 }
@@ -59,6 +69,7 @@ func (a *App) Stop() error {
 	defer a.mu.Unlock()
 	for name, i := range a.instances {
 		running.CompareAndDelete(name, i)
+		i.stop()
 	}
 	return nil
 }
@@ -85,19 +96,32 @@ func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if i, ok := a.instances[h.Name]; ok {
-		if !bytes.Equal(i.config, config) {
-			return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", h.Name)
-		}
-		return i, nil
+	if i, err := a.known(h.Name, config); i != nil || err != nil {
+		return i, err
 	}
-	i, err := newInstance(ctx, h, a.pools, config)
+	// Without the lock: the handlers of the configuration of this one may be of luaroute, too. Caddy provisions one at a time.
+	i, err := newInstance(ctx, h, a, config)
 	if err != nil {
 		return nil, err
 	}
+	if other, err := a.known(h.Name, config); other != nil || err != nil {
+		i.retire()
+		return other, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.instances[h.Name] = i
+	return i, nil
+}
+
+// known returns the instance of a name, or nil if there is none yet.
+func (a *App) known(name string, config []byte) (*instance, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := a.instances[name]
+	if i != nil && !bytes.Equal(i.config, config) {
+		return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", name)
+	}
 	return i, nil
 }
 

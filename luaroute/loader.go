@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
@@ -33,6 +34,7 @@ type loader struct {
 	tenants   []configTenant
 	// suite are the tests that the scripts declare; nil if they are none of tests.
 	suite *simulate.Suite
+	again func() // asks for a reload
 }
 
 // loaded is what a load has made.
@@ -44,7 +46,9 @@ type loaded struct {
 	scripts []string
 	took    time.Duration
 	// vms are those of the default tenant, nil without scripts.
-	vms *hook.VMs
+	vms    *hook.VMs
+	timers []*hook.Timer
+	stop   context.CancelFunc // of the timers; nil before they start
 }
 
 // scripting is the runtime side of Scripting.
@@ -74,12 +78,18 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.DefaultLimits); err != nil {
 		return nil, err
 	}
+	if err := oneWriter(l.root.sources); err != nil {
+		return nil, err
+	}
 	if len(l.root.sources) == 0 && len(h.Tenants) == 0 {
 		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
 	}
 	for _, t := range h.Tenants {
 		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
 		if err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
+		}
+		if err := oneWriter(s.sources); err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
 		handlers := maps.Clone(l.root.handlers)
@@ -128,15 +138,21 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 	return s, nil
 }
 
-// load runs all scripts and builds a table. If it fails nothing is left behind.
-func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
+// insideKey marks the contexts of modules that scripts load.
+type insideKey struct{}
+
+// load runs all scripts and builds a table. If it fails nothing is left behind. What it has looked at is in the trace, even then.
+func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
 	start := time.Now()
+	ctx = source.WithTrace(ctx, trace)
 	out := &loaded{}
+	life := l.pools.Modules().Open(insideKey{})
 	var vms []*hook.VMs
 	stop := func() {
 		for _, v := range vms {
 			v.Stop()
 		}
+		life.End()
 	}
 	defer func() {
 		if err != nil {
@@ -147,7 +163,7 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 		out.sources = append(out.sources, s.sources)
 		options := declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
-			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
+			Limits: s.limits, Modules: modules{life, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)), Reload: l.again,
 		}
 		if l.suite != nil && tenant == "" {
 			options.Globals, options.Helpers = l.suite.Globals(), l.suite.Helpers()
@@ -155,6 +171,7 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 		result, err := declare.Run(ctx, options)
 		if err == nil {
 			vms = append(vms, result.VMs)
+			out.timers = append(out.timers, result.Timers...)
 			out.scripts = append(out.scripts, result.Scripts...)
 		}
 		return result, err
@@ -201,9 +218,11 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := simulate.Check(table, expectations); err != nil {
-		table.Retire()
-		return nil, err
+	life.Settle()
+	if wrong := simulate.Check(table, expectations); wrong != nil {
+		table.Retire() // which stops all
+		stop = func() {}
+		return nil, wrong
 	}
 	out.table, out.took = table, time.Since(start)
 	return out, nil
@@ -262,7 +281,7 @@ func policy(o *OnError) chiproxy.ErrorPolicy {
 
 // modules loads Caddy modules for scripts.
 type modules struct {
-	ctx      caddy.Context
+	life     *lifetime.Life
 	handlers map[string]caddyhttp.MiddlewareHandler
 }
 
@@ -273,5 +292,5 @@ func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
 
 // Load loads a module.
 func (m modules) Load(id string, config json.RawMessage) (any, error) {
-	return m.ctx.LoadModuleByID(id, config)
+	return m.life.Load(id, config)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // Test runs a file of tests. route.simulate in it asks the table of the instance of that name, or without a name the one
@@ -28,7 +29,7 @@ func (a *App) test(ctx context.Context, file, instance string) ([]simulate.Test,
 	h := &Handler{Name: "test", Scripting: Scripting{Scripts: []string{file}}}
 	var table *chiproxy.Table
 	if instance != "" {
-		in, err := a.known(instance)
+		in, err := a.named(instance)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +42,7 @@ func (a *App) test(ctx context.Context, file, instance string) ([]simulate.Test,
 	}
 	suite := new(simulate.Suite)
 	l.suite = suite
-	own, err := l.load(ctx)
+	own, err := l.load(ctx, new(source.Trace))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (a *App) test(ctx context.Context, file, instance string) ([]simulate.Test,
 	return suite.Run(ctx, own.vms, table)
 }
 
-func (a *App) known(name string) (*instance, error) {
+func (a *App) named(name string) (*instance, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if in, ok := a.instances[name]; ok {

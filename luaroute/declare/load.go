@@ -42,7 +42,9 @@ type Options struct {
 	Load vm.Limits
 	// Modules loads what scripts name of Caddy.
 	Modules Modules
-	Logger  *zap.Logger
+	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
+	Reload func()
+	Logger *zap.Logger
 	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
@@ -66,6 +68,8 @@ type Result struct {
 	Tenants []Tenant
 	// VMs run the functions of the scripts. The caller stops them.
 	VMs *hook.VMs
+	// Timers are to run while the table serves. The caller starts and stops them.
+	Timers []*hook.Timer
 	// Expectations are what the table must do before it may be published.
 	Expectations []Expectation
 	// Scripts are the names of the scripts that ran.
@@ -88,12 +92,14 @@ type load struct {
 	vms     *hook.VMs
 	root    *router
 	handler *lua.LFunction // route.handler
+	again   *lua.LFunction // route.reload
 	pools   []chiproxy.PoolSpec
 	tenants []*tenant
 	mounts  []*mount
 	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
 	items   int                        // routes and scopes, without those that mounts repeat
 	onLoad  []*lua.LFunction
+	timers  []*hook.Timer
 
 	expectations []Expectation
 	ctx          context.Context // of the load
@@ -106,11 +112,12 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, vms: hook.NewVMs(o.Limits, o.Logger)}
-	l.handler = vm.GoFunc(l.handlerAction)
+	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(vm.Options{
 		Logger:    o.Logger,
 		Load:      o.Load,
+		Context:   ctx,
 		Libraries: l.libraries(),
 		Modules:   modules{ctx, o.Sources},
 		Globals:   o.Globals,
@@ -160,7 +167,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
+	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})

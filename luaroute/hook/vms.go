@@ -164,6 +164,11 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 	if s.ex != nil && s.ex.R.Context().Err() != nil {
 		return gone(err)
 	}
+	return s.vms.report(err, origin)
+}
+
+// report logs the failure of a function.
+func (v *VMs) report(err error, origin chiproxy.Origin) *chiproxy.HookError {
 	hook := &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin}
 	var own *script.Error
 	trace := ""
@@ -172,7 +177,7 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 		trace = own.Trace
 		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
 	}
-	s.vms.quiet.failure(s.vms.logger, time.Now(), err, origin, trace)
+	v.quiet.failure(v.logger, time.Now(), err, origin, trace)
 	return hook
 }
 

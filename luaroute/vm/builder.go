@@ -30,11 +30,14 @@ func NewBuilder(o Options) *Builder {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Context == nil {
+		o.Context = context.Background()
+	}
 	b := &Builder{refs: map[*lua.LFunction]Ref{}, shared: map[lua.LValue]bool{}}
 	b.state = newState(&o)
 	b.state.builder = b
 	b.state.modules.loaded = map[string]lua.LValue{}
-	b.state.Arm(o.Load.or(DefaultLoadLimits), context.Background())
+	b.state.Arm(o.Load.or(DefaultLoadLimits), o.Context)
 	b.openStandard()
 	for name, value := range o.Globals {
 		b.state.env.RawSetString(name, value)

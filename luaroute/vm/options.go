@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -25,6 +26,8 @@ type Options struct {
 	ScratchGlobals bool
 	// Load limits the run of the scripts. Default: DefaultLoadLimits.
 	Load Limits
+	// Context ends the load early. Default: nothing does.
+	Context context.Context
 }
 
 // Library is a library for scripts. Caddy modules in the namespace luaroute.libs implement it.
