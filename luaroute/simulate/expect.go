@@ -24,6 +24,33 @@ func expect(L *lua.LState) int {
 	return 1
 }
 
+// raise raises the error of an expectation. It is an object and no text, because a text that quotes another error, place and
+// all, would be taken for that one.
+func raise(L *lua.LState, err error) {
+	L.Error(&lua.LUserData{Value: err, Metatable: unmetType}, 1)
+}
+
+// unmetType is the metatable of such errors, for scripts that catch one.
+var unmetType = func() *lua.LTable {
+	t := new(lua.LState).CreateTable(0, 2)
+	t.RawSetString("__metatable", lua.LString("unmet"))
+	t.RawSetString("__tostring", vm.GoFunc(func(L *lua.LState) int {
+		L.Push(lua.LString(errorText(L.CheckUserData(1))))
+		return 1
+	}))
+	return t
+}()
+
+// errorText is the text of what a function has failed with.
+func errorText(v lua.LValue) string {
+	if u, ok := v.(*lua.LUserData); ok {
+		if err, ok := u.Value.(error); ok {
+			return err.Error()
+		}
+	}
+	return lua.LVAsString(v)
+}
+
 // subjectType is the metatable of subjects. It holds Go functions only and is shared by all states.
 var subjectType = func() *lua.LTable {
 	methods := new(lua.LState).CreateTable(0, 5)
@@ -36,7 +63,7 @@ var subjectType = func() *lua.LTable {
 				L.ArgError(1, "call it with a colon: expect(v):"+name+"(…)")
 			}
 			if err := fn(L, d.value); err != nil {
-				vm.Throw(L, err)
+				raise(L, err)
 			}
 			return 0
 		}))
@@ -126,8 +153,8 @@ func fails(L *lua.LState, v lua.LValue) error {
 	if good == lua.LTrue {
 		return failed("no error", "an error")
 	}
-	if pattern := L.OptString(2, ""); pattern != "" && !find(L, lua.LVAsString(message), pattern) {
-		return failed("the error "+inspect(message), "one that matches "+inspect(lua.LString(pattern)))
+	if pattern := L.OptString(2, ""); pattern != "" && !find(L, errorText(message), pattern) {
+		return failed("the error "+inspect(lua.LString(errorText(message))), "one that matches "+inspect(lua.LString(pattern)))
 	}
 	return nil
 }
