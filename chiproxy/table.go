@@ -40,7 +40,7 @@ var ErrRetired = errors.New("the routing table was retired")
 const ended = -1 << 62
 
 // Acquire keeps the table, its pools and hooks alive until Release, or returns false when it was retired and its last request
-// is over.
+// is over. A request that has become a WebSocket or another stream of the kind counts as over.
 func (t *Table) Acquire() bool {
 	return t.refs.Add(1) > 0 // a release that has just come to zero finds that it is not the last one
 }
@@ -121,13 +121,20 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	}
 	ex := exchanges.Get().(*Exchange)
 	ex.table, ex.W, ex.R, ex.Next = t, w, r, next
+	if ex.upgrade = t.upgrading(w, r); ex.upgrade != nil {
+		ex.W = ex.upgrade
+	}
 	defer ex.end()
 	return ex.serve()
 }
 
 // end gives everything back, whether the request ended well, in an error or in a panic.
 func (ex *Exchange) end() {
-	defer ex.table.Release()
+	if ex.upgrade != nil {
+		defer ex.upgrade.release()
+	} else {
+		defer ex.table.Release()
+	}
 	ex.finish(errAborted) // only a panic has left something to tell
 	ex.release()
 	ex.reset()
