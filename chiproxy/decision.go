@@ -2,7 +2,10 @@ package chiproxy
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // Decision is what the table does with a request, and how it came to that.
@@ -145,6 +148,18 @@ func (d *Decision) Answers() *Candidate {
 	return nil
 }
 
+// Failure is the text of Err, without what Caddy adds to it for its log, and empty if there is no error.
+func (d *Decision) Failure() string {
+	err := d.Err
+	if err == nil {
+		return ""
+	}
+	if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
+		err = answer.Err
+	}
+	return err.Error()
+}
+
 // MarshalJSON writes the place and the error as texts.
 func (d Decision) MarshalJSON() ([]byte, error) {
 	type plain Decision
@@ -154,7 +169,7 @@ func (d Decision) MarshalJSON() ([]byte, error) {
 		Error string `json:"error,omitempty"`
 	}{plain: plain(d), At: d.Origin.String()}
 	if d.Err != nil {
-		out.Error = d.Err.Error()
+		out.Error = d.Failure()
 	}
 	if out.Candidates == nil {
 		out.Candidates = []Candidate{}

@@ -68,6 +68,9 @@ func (t *trace) serve(ex *Exchange) (err error) {
 func (t *trace) finish(err error) {
 	d := &t.decision
 	d.Err = err
+	if d.Stops != "" && !t.run {
+		d.Stops += "; ask with ?run=true, or --run"
+	}
 	if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
 		d.Status = failed.StatusCode
 	} else if err != nil {

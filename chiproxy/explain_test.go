@@ -106,7 +106,7 @@ func TestADecisionTellsWhatBecameOfEachCandidate(t *testing.T) {
 	table := asked(t, &ran)
 	for run, want := range map[bool]string{
 		false: `not decided
-  not certain  the middleware at main.lua:3 was not run, and may answer or change the request; the middleware at main.lua:3 was not run, and may answer or change the request; the handler at main.lua:12 decides
+  not certain  the middleware at main.lua:3 was not run, and may answer or change the request; the middleware at main.lua:3 was not run, and may answer or change the request; the handler at main.lua:12 decides; ask with ?run=true, or --run
   pattern      /a/*
   param        * = 7
   at           main.lua:12

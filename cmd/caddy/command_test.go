@@ -19,12 +19,18 @@ func caddyCommand(t *testing.T, args ...string) (output string, code int) {
 // caddyOutput runs the command of this package and returns its output and what it logs.
 func caddyOutput(t *testing.T, args ...string) (output, log string, code int) {
 	t.Helper()
+	return caddyOutputIn(t, "../..", args...) // the paths of the quickstart begin at the checkout
+}
+
+// caddyOutputIn is caddyOutput in a folder.
+func caddyOutputIn(t *testing.T, dir string, args ...string) (output, log string, code int) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Dir = "../.." // the paths of the quickstart begin at the checkout
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asCaddy+"=1", "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
 	var out, errors strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errors

@@ -66,7 +66,7 @@ func TestTheAdminAPIExplainsAndSendsNothing(t *testing.T) {
 		d.fates() != "guard, taken" || d.At != c.Expand("$dir/main.lua:4") || d.Candidates[0].Guards[0].Verdict != "no" {
 		t.Errorf("the decision is %+v", d)
 	}
-	if d := ask("", `{"method": "POST", "path": "/made"}`); !strings.Contains(d.Stops, "main.lua:7 decides") || d.Status != 0 {
+	if d := ask("", `{"method": "POST", "path": "/made"}`); !strings.Contains(d.Stops, "main.lua:7 decides; ask with ?run=true") || d.Status != 0 {
 		t.Errorf("without run, the decision is %+v", d)
 	}
 	if d := ask("?run=true", `{"method": "POST", "path": "/made", "body": "x"}`); d.Stops != "" || d.Status != 201 || d.Response != "x" {

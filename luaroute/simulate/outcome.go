@@ -2,7 +2,6 @@ package simulate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -157,7 +156,7 @@ func outcomeTable(L *lua.LState, d *chiproxy.Decision, body *string) *lua.LTable
 		t.RawSetString("body", lua.LString(d.Body))
 	}
 	if d.Err != nil {
-		t.RawSetString("error", lua.LString(message(d.Err)))
+		t.RawSetString("error", lua.LString(d.Failure()))
 	}
 	if r := d.Request; r != nil {
 		t.RawSetString("request", requestTable(L, r, body))
@@ -176,14 +175,6 @@ func requestTable(L *lua.LState, r *chiproxy.Handed, body *string) *lua.LTable {
 		t.RawSetString("body", lua.LString(*body))
 	}
 	return t
-}
-
-// message is the text of an error, without what Caddy adds for its log.
-func message(err error) string {
-	if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
-		err = answer.Err
-	}
-	return err.Error()
 }
 
 // headerTable is a header: a text for each field, or a list where it has several values. Names are read in any case.

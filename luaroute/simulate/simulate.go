@@ -75,7 +75,7 @@ func statusOf(d chiproxy.Decision) string {
 func because(d chiproxy.Decision) string {
 	switch {
 	case d.Err != nil:
-		return fmt.Sprintf(" (it ended with: %s)", d.Err)
+		return fmt.Sprintf(" (it ended with: %s)", d.Failure())
 	case d.Origin.Line != 0:
 		return fmt.Sprintf(" (the route at %s took it)", d.Origin)
 	case d.Next:
