@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -67,7 +68,7 @@ func (t *trace) serve(ex *Exchange) (err error) {
 // finish writes down how the request ended.
 func (t *trace) finish(err error) {
 	d := &t.decision
-	d.Err = err
+	d.Err, d.Refused = err, t.refusals.end()
 	if d.Stops != "" && !t.run {
 		d.Stops += "; ask with ?run=true, or --run"
 	}
@@ -117,14 +118,36 @@ func (w *explainWriter) WriteHeader(status int) {
 // Flush does nothing: there is nobody to flush to.
 func (w *explainWriter) Flush() {}
 
-// Explained says whether the request is only explained: what would reach the world outside must not be done then.
-func (ex *Exchange) Explained() bool { return ex.trace != nil }
-
-// Refuse writes down that something was not done because the request is only explained.
-func (ex *Exchange) Refuse(what string) {
-	if ex.trace != nil {
-		ex.trace.decision.Refused = append(ex.trace.decision.Refused, what)
+// Refuse returns what is to be called, with a few words, by those who would reach the world outside and do not because the
+// request is only explained. It is nil when the request is served. It may be called at any time, by any goroutine.
+func (ex *Exchange) Refuse() func(what string) {
+	if ex.trace == nil {
+		return nil
 	}
+	return ex.trace.refusals.add
+}
+
+// refusals are what was not done. What comes late, as of a function that runs when all is out, is not kept.
+type refusals struct {
+	mu   sync.Mutex
+	list []string
+	over bool
+}
+
+func (r *refusals) add(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.list = append(r.list, what)
+	}
+}
+
+// end returns what was refused.
+func (r *refusals) end() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	return r.list
 }
 
 var _ http.Flusher = (*explainWriter)(nil)

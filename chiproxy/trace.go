@@ -16,6 +16,7 @@ type trace struct {
 	stubs    Stubs
 	decision Decision
 	writer   *explainWriter
+	refusals refusals
 	// client is the request as the client has sent it.
 	client *http.Request
 	// attempts are what was asked, by *candidate, *gate and occasion. last is the last one, until the search has fallen
@@ -52,7 +53,7 @@ func (t *trace) begin(ex *Exchange, subject any) {
 	}
 	t.attempts[subject], t.last, t.now = a, a, a
 	d := &t.decision
-	*d = Decision{Stops: d.Stops, Refused: d.Refused, Tenant: ex.Tenant(), Pattern: ex.Pattern()}
+	*d = Decision{Stops: d.Stops, Tenant: ex.Tenant(), Pattern: ex.Pattern()}
 	switch s := subject.(type) {
 	case *candidate:
 		d.Route, d.Origin, d.Params = s.route.Name, s.route.Origin, maps.Collect(ex.Params())
@@ -66,7 +67,7 @@ func (t *trace) begin(ex *Exchange, subject any) {
 // through writes down that nothing in the table has answered.
 func (t *trace) through() {
 	t.last, t.now = nil, nil
-	t.decision = Decision{Stops: t.decision.Stops, Refused: t.decision.Refused}
+	t.decision = Decision{Stops: t.decision.Stops}
 }
 
 // checked writes down what a guard said.

@@ -102,3 +102,11 @@ not ok 3 - $dir/b_test.lua
 		t.Errorf("the report is %s", out)
 	}
 }
+
+func TestTheTestsOfTheQuickstartPass(t *testing.T) {
+	t.Parallel()
+	out, log, code := caddyOutput(t, "luaroute", "test", "--config", "testdata/quickstart/Caddyfile", "testdata/quickstart")
+	if code != 0 || !strings.Contains(out, "5 tests, 0 failed") {
+		t.Errorf("exit code %d and\n%s%s", code, out, log)
+	}
+}

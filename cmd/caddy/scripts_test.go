@@ -29,7 +29,9 @@ func TestScriptsArePushedIntoAWritableSource(t *testing.T) {
 	c.MustLoad(c.JSON(stored))
 	c.Get("/").Want(200, "") // nothing is there yet
 
-	put := func(name, code string) e2e.Answer { return c.Admin(http.MethodPut, "/luaroute/main/scripts/"+name, code) }
+	put := func(name, code string) e2e.Answer {
+		return c.Admin(http.MethodPut, "/luaroute/main/scripts/"+name, code)
+	}
 	if answer := put("main.lua", say("first")); answer.Status != 200 || !strings.Contains(answer.Body, `"added_names":["GET /"]`) {
 		t.Fatalf("the answer is %d %q", answer.Status, answer.Body)
 	}

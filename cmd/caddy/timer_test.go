@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
 )
@@ -109,4 +110,22 @@ func TestScriptsAskForReloads(t *testing.T) {
 	c.File("main.lua", `require("luaroute").reload()`)
 	refuses(t, c.Admin(http.MethodPost, "/luaroute/main/reload", ""), http.StatusUnprocessableEntity,
 		"main.lua:1: route.reload is called while the script loads")
+}
+
+func TestATimerThatReloadsComesToRest(t *testing.T) {
+	c := e2e.New(t)
+	script := func(text string) string {
+		return `
+		local route = require("luaroute")
+		route.every(0.3, function() route.reload() end)
+		route:get("/", function() return 200, "` + text + `" end)`
+	}
+	c.Route(script("1"))
+	c.File("main.lua", script("2"))
+	becomes(t, c, "/", "2")
+	start, before := time.Now(), instances(t, c)[0].Version
+	e2e.Until(t, "it has reloaded again", func() bool { return instances(t, c)[0].Version >= before+3 })
+	if took := time.Since(start); took < 600*time.Millisecond {
+		t.Errorf("three reloads took %v", took)
+	}
 }

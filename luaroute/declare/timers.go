@@ -42,12 +42,14 @@ func latest(timer *hook.Timer, L *lua.LState) int {
 	return 1
 }
 
-// reload is route.reload(): it asks for a reload, which comes later.
+// reload is route.reload(): it asks for a reload, which comes later. In the first run of a timer it does nothing: the scripts
+// have just been loaded, and route.every(60, function() route.reload() end) would never come to rest.
 func (l *load) reload(L *lua.LState) int {
-	if s := vm.Of(L); s != nil && s.Loading() {
+	s := vm.Of(L)
+	if s != nil && s.Loading() {
 		L.RaiseError("route.reload is called while the script loads; it is for functions that serve requests, and for timers")
 	}
-	if l.options.Reload != nil {
+	if l.options.Reload != nil && !(s != nil && hook.First(s.Context())) {
 		l.options.Reload()
 	}
 	return 0

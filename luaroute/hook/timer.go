@@ -54,13 +54,21 @@ func (t *Timer) Serve(ctx context.Context) {
 			return
 		case <-next.C:
 		}
-		t.run(ctx)
 		if first {
+			t.run(context.WithValue(ctx, firstKey{}, true))
 			close(t.ran)
+		} else {
+			t.run(ctx)
 		}
 		next.Reset(t.every)
 	}
 }
+
+type firstKey struct{}
+
+// First says whether a state runs a timer for the first time, right after its scripts were loaded. Its context is that of
+// the state.
+func First(ctx context.Context) bool { return ctx.Value(firstKey{}) != nil }
 
 // run runs the function once, with the budget of a request. An error is logged, and the value stays.
 func (t *Timer) run(ctx context.Context) {

@@ -85,6 +85,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		s.request.Restore(kept)
 	}
 	state.Arm(v.limits.Limits, ctx)
+	state.Refuse = ex.Refuse()
 	ex.Hold = s
 	return s, nil
 }

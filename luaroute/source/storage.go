@@ -178,7 +178,7 @@ func (s *Storage) current(ctx context.Context, key string) ([]byte, error) {
 	if err == nil && len(code) > maxFile {
 		return nil, fmt.Errorf("it is larger than %d MiB", maxFile>>20)
 	}
-	return code, err
+	return code, reason(err)
 }
 
 // Module loads a module.
