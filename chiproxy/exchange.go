@@ -37,14 +37,18 @@ type Exchange struct {
 	trace *trace
 
 	host, method string
-	// fullPath is the path in the form patterns are matched against, path what of it lies in the tenant.
-	fullPath, path string
-	rctx           chi.Context
-	tenants        []ranked
-	gates          []gateVerdict
-	hits           []int32
-	search         search
-	chain          chain
+	// asked is the path as the request came in, decoded. fullPath is it in the form patterns are matched against, path
+	// what of that lies in the tenant.
+	asked, fullPath, path string
+	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
+	at      *layer
+	entry   *entry
+	rctx    chi.Context
+	tenants []ranked
+	gates   []gateVerdict
+	hits    []int32
+	search  search
+	chain   chain
 	// next is step as a value, made once.
 	next     func() (Verdict, error)
 	recorder recorder

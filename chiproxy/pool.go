@@ -83,10 +83,13 @@ func (p *Pool) Do(ex *Exchange) (Verdict, error) { return Done, p.forward(ex, p.
 
 // forward forwards the request to the pool under a name, unless that is only explained.
 func (p *Pool) forward(ex *Exchange, name string) error {
+	ex.yield()
+	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
+		ex.R.Body = body.Again()
+	}
 	if ex.trace != nil {
 		return ex.trace.forward(ex, name)
 	}
-	ex.yield()
 	return p.handler.ServeHTTP(ex.W, ex.R, ex.Next)
 }
 

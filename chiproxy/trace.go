@@ -166,7 +166,6 @@ func plain(a Action) bool {
 
 // forward writes down what a pool gets, and lets its stub answer.
 func (t *trace) forward(ex *Exchange, pool string) error {
-	ex.yield()
 	d := &t.decision
 	d.Pool, d.Upstream = pool, ""
 	if c, ok := caddyhttp.GetVar(ex.R.Context(), choiceVar).(*choice); ok && c != nil {

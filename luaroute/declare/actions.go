@@ -15,6 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // constants are the actions without arguments.
@@ -112,7 +113,7 @@ func (o options) headerOps(name string) *chiproxy.HeaderOps {
 
 // respond is route.respond(status, body, headers).
 func respond(L *lua.LState) int {
-	r, err := hook.Response(L.CheckAny(1), L.Get(2), L.Get(3))
+	r, err := hook.Response(L, L.CheckAny(1), L.Get(2), L.Get(3))
 	check(L, err)
 	return pushAction(L, r)
 }
@@ -194,16 +195,20 @@ func longPlaceholders(text string) string {
 	return segment[0].Text
 }
 
+// moduleSteps is what loading a module counts for: one that compiles an expression takes milliseconds.
+const moduleSteps = 5000
+
 // module loads a Caddy module whose configuration is a Lua value.
 func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) any {
 	var raw json.RawMessage
 	if config != lua.LNil {
-		text, err := luajson.Encode(config)
+		text, err := luajson.Encode(L, config)
 		if err != nil {
 			L.RaiseError("%s: the configuration: %s", name, err)
 		}
 		raw = text
 	}
+	vm.Spend(L, moduleSteps)
 	mod, err := l.options.Modules.Load(namespace+name, raw)
 	if err != nil {
 		_, names := l.options.Modules.Handler("")

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // shortForms are what a pool may write instead of JSON fields, and Caddy's names for them.
@@ -24,11 +25,15 @@ var shortForms = []struct {
 	{"try_duration", "lb_try_duration", true},
 }
 
+// poolSteps is what a pool counts for: Caddy's parser reads it.
+const poolSteps = 500
+
 // declarePool is r:pool(name, { address, …, <short forms and fields of reverse_proxy> }).
 func declarePool(r *router, L *lua.LState) int {
 	name := L.CheckString(1)
 	origin := here(L, "pool", name)
-	config, err := poolConfig(L.CheckAny(2))
+	vm.Spend(L, poolSteps)
+	config, err := poolConfig(L, L.CheckAny(2))
 	if err != nil {
 		L.RaiseError("pool %q: %s", name, err)
 	}
@@ -43,7 +48,7 @@ func declarePool(r *router, L *lua.LState) int {
 
 // poolConfig returns the JSON of the reverse_proxy that a table describes. Addresses and short forms are read by Caddy's
 // own parser, so that they mean here what they mean in a Caddyfile.
-func poolConfig(v lua.LValue) (json.RawMessage, error) {
+func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 	if address, ok := v.(lua.LString); ok {
 		list := new(lua.LState).CreateTable(1, 0)
 		list.Append(address)
@@ -71,7 +76,7 @@ func poolConfig(v lua.LValue) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	if err := addFields(config, t); err != nil {
+	if err := addFields(L, config, t); err != nil {
 		return nil, err
 	}
 	return json.Marshal(config)
@@ -133,7 +138,7 @@ func parseProxy(line []string, block [][]string) (map[string]any, error) {
 }
 
 // addFields adds the fields that stand in the table as in JSON.
-func addFields(config map[string]any, t *lua.LTable) error {
+func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 	var failed error
 	t.ForEach(func(k, v lua.LValue) {
 		name, ok := k.(lua.LString)
@@ -148,7 +153,7 @@ func addFields(config map[string]any, t *lua.LTable) error {
 			failed = fmt.Errorf("%s is a function; a pool takes data", name)
 			return
 		}
-		field, err := data(v)
+		field, err := data(L, v)
 		if err != nil {
 			failed = fmt.Errorf("%s: %w", name, err)
 			return

@@ -111,7 +111,7 @@ func (t *Timer) call(state *vm.State) (*reading, error) {
 	case lua.LString, lua.LNumber, lua.LBool:
 		return &reading{plain: value}, nil
 	}
-	text, err := luajson.Encode(value)
+	text, err := luajson.Encode(nil, value)
 	if err != nil {
 		return nil, t.origin.Errorf("route.every: the function returned what is no plain data: %w", err)
 	}

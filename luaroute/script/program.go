@@ -28,6 +28,15 @@ type Program struct {
 // Compile compiles the text of a script. Assignments to globals are compiled so that they reach the table GlobalsName
 // names instead of the environment itself. The error is an *Error.
 func Compile(name string, src []byte) (*Program, error) {
+	return compileWith(name, src, maxCompares)
+}
+
+// CompileLoaded is Compile for a text that a running script loads. It refuses what would take long to compile.
+func CompileLoaded(name string, src []byte) (*Program, error) {
+	return compileWith(name, src, maxLoadedCompares)
+}
+
+func compileWith(name string, src []byte, compares int) (*Program, error) {
 	if len(src) > MaxSize {
 		return nil, &Error{Script: name, Message: fmt.Sprintf("the script has %d bytes; allowed are %d", len(src), MaxSize)}
 	}
@@ -38,7 +47,7 @@ func Compile(name string, src []byte) (*Program, error) {
 	if err != nil {
 		return nil, atEnd(compileError(name, err), src)
 	}
-	if chunk, err = rewrite(chunk); err != nil {
+	if chunk, err = rewrite(chunk, compares); err != nil {
 		return nil, compileError(name, err)
 	}
 	proto, err := compile(chunk, name)

@@ -96,7 +96,7 @@ func (s *Suite) stubs(L *lua.LState, v lua.LValue) map[string]stub {
 		if !slices.Contains(known, name) {
 			L.RaiseError("simulate: pools: no pool %q; there are %s", name, strings.Join(known, ", "))
 		}
-		answer, err := stubOf(v)
+		answer, err := stubOf(L, v)
 		if err != nil {
 			L.RaiseError("simulate: pool %s: %s", name, err)
 		}
@@ -114,7 +114,7 @@ func (s *Suite) poolNames() []string {
 	return slices.Compact(names)
 }
 
-func stubOf(v lua.LValue) (stub, error) {
+func stubOf(L *lua.LState, v lua.LValue) (stub, error) {
 	t, ok := v.(*lua.LTable)
 	if !ok {
 		return stub{}, fmt.Errorf("found a %s; expected { status =, body =, headers = }, or { error = 502 }", v.Type())
@@ -126,7 +126,7 @@ func stubOf(v lua.LValue) (stub, error) {
 		}
 		return stub{failure: int(n)}, nil
 	}
-	action, err := hook.ResponseOf(t)
+	action, err := hook.ResponseOf(L, t)
 	if err != nil {
 		return stub{}, err
 	}

@@ -95,10 +95,19 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 		L.RawSet(table, key, value)
 		s.scratch = append(s.scratch, key)
 	case sealed.name == globals:
-		L.RaiseError("the global %q is assigned while a request runs; allowed are locals, req.ctx and kv", key.String())
+		L.RaiseError("the global %q is assigned while a request runs; allowed are locals, req.ctx and kv", shorten(key.String()))
 	default:
-		L.RaiseError("the field %q of %s is assigned while a request runs; libraries are read-only then", key.String(), sealed.name)
+		L.RaiseError("the field %q of %s is assigned while a request runs; libraries are read-only then", shorten(key.String()), sealed.name)
 	}
+}
+
+// shorten bounds what a message quotes.
+func shorten(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
 }
 
 // unsealed returns the table to read for a table that a script handed in.
