@@ -192,7 +192,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 		expectations = result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
-				own, err := run(t.Name, l.inner(t))
+				own, err := run(t.Name, l.inner(ctx, t))
 				if err != nil {
 					return nil, err
 				}
@@ -229,19 +229,19 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 }
 
 // inner is what the scripts of a tenant run with that a script has declared.
-func (l *loader) inner(t declare.Tenant) scripting {
+func (l *loader) inner(ctx context.Context, t declare.Tenant) scripting {
 	s := l.root
 	s.limits = t.Limits.Or(s.limits)
-	s.sources = source.Set{&source.File{Files: beside(t.Origin.Script, t.Scripts)}}
+	s.sources = source.Set{&source.File{Files: beside(ctx, t.Origin.Script, t.Scripts)}}
 	return s
 }
 
 // beside returns files as seen from a script: beside it, if they are there, or else from the working directory.
-func beside(script string, files []string) []string {
+func beside(ctx context.Context, script string, files []string) []string {
 	out := slices.Clone(files)
 	for i, file := range out {
 		near := filepath.Join(filepath.Dir(script), file)
-		if found, err := filepath.Glob(near); !filepath.IsAbs(file) && err == nil && len(found) > 0 {
+		if !filepath.IsAbs(file) && len(source.Glob(ctx, near)) > 0 {
 			out[i] = near
 		}
 	}

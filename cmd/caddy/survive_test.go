@@ -312,3 +312,54 @@ func TestRequestsDuringReloadsSeeOneVersionEach(t *testing.T) {
 	t.Logf("%d requests during %d reloads of 10,000 routes, %v each; the slowest request took %v",
 		count.Load(), *reloads, spent/time.Duration(*reloads), time.Duration(worst.Load())*time.Microsecond)
 }
+
+func TestReloadsOfAllKindsAtOnceAreAnswered(t *testing.T) {
+	c := e2e.New(t)
+	c.Origin("app")
+	c.File("main.lua", `
+		local route = require("luaroute")
+		local latest = route.every(0.1, function() return { 1 } end)
+		route:pool("app", { "$app", health_uri = "/", health_interval = "10ms" })
+		route:get("/reload", function() route.reload(); return 200, "asked" end)
+		route:with(route.handler("encode", { encodings = { gzip = {} } })):get("/app", "app")
+		route:get("/", function() return 200, "here" end)`)
+	config := c.Caddyfile("http:// {\nluaroute {\nscript $dir/main.lua\nsource storage {\nwritable\n}\nwatch 10ms\n}\n}")
+	c.MustLoad(config)
+	var wg sync.WaitGroup
+	again := func(f func(n int)) {
+		wg.Go(func() {
+			for n := range 20 {
+				f(n)
+			}
+		})
+	}
+	admin := func(method, path, body string) {
+		answer, err := c.Try(method, "http://$admin"+path, strings.NewReader(body), "Content-Type: application/json", "Connection: close")
+		// A configuration may end while it is asked: its instance has no more tables then, or runs no more.
+		if err == nil && answer.Status >= 500 {
+			t.Errorf("%s %s is answered with %d %q", method, path, answer.Status, answer.Body)
+		}
+	}
+	again(func(int) { admin(http.MethodPost, "/luaroute/main/reload", "") })
+	again(func(int) { admin(http.MethodPost, "/luaroute/main/reload", "") })
+	again(func(n int) {
+		admin(http.MethodPut, "/luaroute/main/scripts/more.lua", fmt.Sprintf(`require("luaroute"):get("/more%d", { body = "more" })`, n))
+	})
+	again(func(int) { admin(http.MethodGet, "/luaroute/main/routes", "") })
+	again(func(int) { admin(http.MethodGet, "/luaroute/main/pools", "") })
+	again(func(int) { admin(http.MethodGet, "/luaroute/", "") })
+	again(func(int) { admin(http.MethodGet, "/metrics", "") })
+	again(func(n int) {
+		for _, path := range []string{"/", "/app", "/reload"} {
+			if answer, err := c.Try(http.MethodGet, path, nil); err == nil && answer.Status != 200 {
+				t.Errorf("%s is answered with %d %q", path, answer.Status, answer.Body)
+			}
+		}
+		if n%4 == 0 {
+			c.MustLoad(config)
+		}
+	})
+	wg.Wait()
+	c.Get("/").Want(200, "here")
+	e2e.Until(t, "all tables have settled", func() bool { return instances(t, c)[0].LastError == nil })
+}

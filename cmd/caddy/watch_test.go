@@ -121,3 +121,17 @@ func TestWhatIsNotWatchedIsNotReloaded(t *testing.T) {
 	c.Admin(http.MethodPost, "/luaroute/main/reload", "")
 	c.Get("/").Want(200, "2")
 }
+
+func TestTheScriptOfATenantIsWatchedWhereItMayAppear(t *testing.T) {
+	c := e2e.New(t)
+	c.File("main.lua", `require("luaroute"):get("/", function() return 200, "alone" end)`)
+	c.Start(strings.Replace(watched, "*.lua", "main.lua", 1))
+	c.File("main.lua", `
+		local route = require("luaroute")
+		route:tenant("acme", { path_prefix = "/acme", script = "acme.lua" })`)
+	e2e.Until(t, "the failure is known", func() bool { return instances(t, c)[0].LastError != nil })
+	c.File("acme.lua", `require("luaroute"):get("/", function() return 200, "acme" end)`)
+	becomes(t, c, "/acme/", "acme")
+	c.File("acme.lua", `require("luaroute"):get("/", function() return 200, "ACME" end)`)
+	becomes(t, c, "/acme/", "ACME")
+}

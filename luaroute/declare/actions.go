@@ -141,12 +141,12 @@ func (l *load) handlerAction(L *lua.LState) int {
 		}
 	}
 	loading(L, "route.handler of a module is called")
-	mod := l.module(L, "http.handlers.", name, L.Get(2))
+	mod, config := l.module(L, "http.handlers.", name, L.Get(2))
 	h, ok := mod.(caddyhttp.MiddlewareHandler)
 	if !ok {
 		L.RaiseError("%q is no handler of requests", name)
 	}
-	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Origin: origin})
+	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: config, Origin: origin})
 }
 
 // matcher is route.matcher(module, config).
@@ -158,12 +158,12 @@ func matcher(L *lua.LState) int {
 	if text, ok := config.(lua.LString); ok {
 		config = lua.LString(longPlaceholders(string(text)))
 	}
-	mod := l.module(L, "http.matchers.", name, config)
+	mod, mark := l.module(L, "http.matchers.", name, config)
 	m := requestMatcher(mod)
 	if m == nil {
 		L.RaiseError("%q is no matcher of requests", name)
 	}
-	guard := &chiproxy.Matcher{Name: name, Matcher: m, Origin: origin}
+	guard := &chiproxy.Matcher{Name: name, Matcher: m, Config: mark, Origin: origin}
 	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})
 	return 1
 }
@@ -198,8 +198,8 @@ func longPlaceholders(text string) string {
 // moduleSteps is what loading a module counts for: one that compiles an expression takes milliseconds.
 const moduleSteps = 5000
 
-// module loads a Caddy module whose configuration is a Lua value.
-func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) any {
+// module loads a Caddy module whose configuration is a Lua value, of which it returns the fingerprint, too.
+func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) (mod any, mark uint64) {
 	var raw json.RawMessage
 	if config != lua.LNil {
 		text, err := luajson.Encode(L, config)
@@ -217,5 +217,5 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		}
 		L.RaiseError("%s: %s", name, err)
 	}
-	return mod
+	return mod, chiproxy.FingerprintOf(string(raw))
 }

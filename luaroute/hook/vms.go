@@ -22,6 +22,7 @@ type VMs struct {
 	limits Limits
 	logger *zap.Logger
 	quiet  quiet
+	image  *vm.Image // nil before Start
 	pool   *vm.Pool
 }
 
@@ -31,7 +32,9 @@ func NewVMs(limits Limits, logger *zap.Logger) *VMs {
 }
 
 // Start lets the functions of an image be called.
-func (v *VMs) Start(image *vm.Image) { v.pool = vm.NewPool(image, v.limits.VMs, v.limits.Queue) }
+func (v *VMs) Start(image *vm.Image) {
+	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, v.limits.Queue)
+}
 
 // Stop lets all virtual machines go, those in use when their request is over.
 func (v *VMs) Stop() {

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"os"
+	"path/filepath"
 )
 
 // noteGlob notes the files that a name or glob stands for.
@@ -11,6 +12,16 @@ func noteGlob(ctx context.Context, pattern string, names []string) {
 		names, _ := expand(pattern) // a failure is an empty list, as it was for the load
 		return listStamp(names)
 	})
+}
+
+// Glob returns the files that a glob finds, and notes them.
+func Glob(ctx context.Context, pattern string) []string {
+	names, _ := filepath.Glob(pattern) // one that is malformed finds nothing
+	Note(ctx, "found "+pattern, listStamp(names), func(context.Context) Stamp {
+		names, _ := filepath.Glob(pattern)
+		return listStamp(names)
+	})
+	return names
 }
 
 // readNoted reads a file, and notes what was in it, or why it could not be read.
