@@ -55,8 +55,8 @@ func (l *candidateList) ask(t *tenant) {
 	}
 	l.layer, l.gates = nil, nil
 	l.search(t.base)
-	if t.rest != nil {
-		l.occasion(occasion{t.base.place, KindUsePool}, "", describe(t.rest))
+	for i, rest := range t.rest {
+		l.occasion(occasion{t.base.place, restKind(rest), i}, "", describe(rest))
 	}
 	l.missed(t.base.place)
 }
@@ -98,7 +98,7 @@ func (l *candidateList) search(layer *layer) {
 			l.route(c, e)
 		}
 		if e.miss != nil {
-			l.occasion(occasion{e.miss, KindScope}, e.miss.prefix+"/*", "")
+			l.occasion(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", "")
 			return
 		}
 	}
@@ -131,14 +131,14 @@ func (l *candidateList) route(c *candidate, e *entry) {
 
 // missed lists what a scope says where no route answers, if it was asked or may say something.
 func (l *candidateList) missed(p *place) {
-	if p.notFound == nil && p.notAllowed == nil && l.attempts[occasion{p, KindMissed}] == nil {
+	if p.notFound == nil && p.notAllowed == nil && l.attempts[occasion{p, KindMissed, 0}] == nil {
 		return
 	}
 	action := ""
 	if p.notFound != nil {
 		action = describe(p.notFound.action)
 	}
-	l.occasion(occasion{p, KindMissed}, "", action)
+	l.occasion(occasion{p, KindMissed, 0}, "", action)
 }
 
 // occasion lists a scope that answers. Where the search has passed it by, it had nothing to say.

@@ -106,6 +106,8 @@ func (c *Candidate) writeText(w io.Writer) {
 		what += " (scope)"
 	case KindMissed:
 		what = "(no route)"
+	case KindRest:
+		what = "(function of the tenant)"
 	case KindUsePool:
 		what = "(pool of the tenant)"
 	}

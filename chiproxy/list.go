@@ -22,7 +22,7 @@ type RouteInfo struct {
 	Guards []Origin
 	// Middleware is what runs around the action, the outermost first.
 	Middleware []Origin
-	// Action is what answers. That of a tenant's UsePool is a proxy.
+	// Action is what answers. That of a tenant's UsePool is a proxy, and stands after that of its Rest.
 	Action Origin
 	// Meta is the plain data of the route. It may be nil, and it must not be changed.
 	Meta map[string]any
@@ -65,7 +65,7 @@ func (t *Table) Pools() []PoolInfo {
 	return all
 }
 
-// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's UsePool counts as a route.
+// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's Rest and UsePool count as routes.
 func (t *Table) Counts() (tenants, routes, pools int) {
 	routes = countRoutes(t.base)
 	for _, tn := range t.tenants {
@@ -75,11 +75,7 @@ func (t *Table) Counts() (tenants, routes, pools int) {
 }
 
 func countRoutes(t *tenant) int {
-	n := routesIn(&t.spec.Root)
-	if t.rest != nil {
-		n++
-	}
-	return n
+	return routesIn(&t.spec.Root) + len(t.rest)
 }
 
 func routesIn(s *Scope) int {
@@ -104,8 +100,17 @@ type lister struct {
 func (l *lister) tenant(t *tenant) {
 	around := RouteInfo{Tenant: t.name, Hosts: t.spec.Hosts, Pattern: t.prefix}
 	l.scope(&t.spec.Root, around)
-	if t.rest != nil {
-		around.Pattern += "/*"
+	around.Pattern += "/*"
+	if t.spec.Rest != nil {
+		rest := around
+		rest.Action = Describe(t.spec.Rest)
+		rest.Origin = rest.Action
+		if l.marks {
+			rest.mix(fingerprint(t.spec.Rest))
+		}
+		l.routes = append(l.routes, rest)
+	}
+	if t.spec.UsePool != "" {
 		around.Action, around.Origin = Describe(forward(t.spec.UsePool)), t.spec.Origin
 		l.routes = append(l.routes, around)
 	}

@@ -97,13 +97,15 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 	if v, err := ex.searchMux(t.base); err != nil || v == Done {
 		return v, err
 	}
-	if t.rest != nil && (*methodSet)(nil).has(ex.method) {
-		ex.chosen = nil
-		if ex.trace != nil {
-			ex.trace.begin(ex, occasion{t.base.place, KindUsePool})
-		}
-		if v, err := ex.perform(t.base.place.middleware, t.rest, t.base.place, true); err != nil || v == Done {
-			return v, err
+	if (*methodSet)(nil).has(ex.method) {
+		for i, rest := range t.rest {
+			ex.chosen = nil
+			if ex.trace != nil {
+				ex.trace.begin(ex, occasion{t.base.place, restKind(rest), i})
+			}
+			if v, err := ex.perform(t.base.place.middleware, rest, t.base.place, true); err != nil || v == Done {
+				return v, err
+			}
 		}
 	}
 	return ex.missed(t.base.place, ex.search.path)
@@ -149,7 +151,7 @@ func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
 // says writes down that a scope answers where no route does, while the request is explained.
 func (ex *Exchange) says(p *place) {
 	if ex.trace != nil {
-		ex.trace.begin(ex, occasion{p, KindMissed})
+		ex.trace.begin(ex, occasion{p, KindMissed, 0})
 	}
 }
 
@@ -190,7 +192,7 @@ func (ex *Exchange) leave(owner *place) (Verdict, error) {
 	known := ex.search.here != nil && ex.search.here.inside(owner)
 	ex.chosen = nil
 	if ex.trace != nil {
-		ex.trace.begin(ex, occasion{owner, KindScope})
+		ex.trace.begin(ex, occasion{owner, KindScope, 0})
 	}
 	a := owner.notFound
 	if known && ex.table.mismatch == AnswerMismatch {

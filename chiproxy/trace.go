@@ -43,6 +43,15 @@ type attempt struct {
 type occasion struct {
 	place *place
 	kind  string
+	n     int // of several of a kind
+}
+
+// restKind is the kind of what a tenant has for all that no route takes.
+func restKind(a Action) string {
+	if plain(a) {
+		return KindUsePool
+	}
+	return KindRest
 }
 
 // begin writes down that something is asked now. What was before has not answered.

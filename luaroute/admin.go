@@ -40,6 +40,9 @@ var endpoints = []endpoint{
 	{http.MethodGet, "scripts/{script...}", serveGetScript},
 	{http.MethodPut, "scripts/{script...}", servePutScript},
 	{http.MethodDelete, "scripts/{script...}", serveDeleteScript},
+	{http.MethodGet, "health", serveHealth},
+	{http.MethodGet, "tenants", serveTenants},
+	{http.MethodPost, "route/{tenant}", serveDecision},
 }
 
 // CaddyModule returns the Caddy module information.

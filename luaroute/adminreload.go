@@ -2,6 +2,7 @@ package luaroute
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -10,6 +11,9 @@ import (
 
 // reloadInfo is what a reload has changed, in the admin API.
 type reloadInfo struct {
+	// Status and Count, the number of scripts as a text, are of the old contract.
+	Status  string      `json:"status"`
+	Count   string      `json:"count"`
 	Version int         `json:"version"`
 	Routes  changesInfo `json:"routes"`
 	Pools   changesInfo `json:"pools"`
@@ -46,5 +50,8 @@ func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
 }
 
 func (r *reloaded) info() reloadInfo {
-	return reloadInfo{r.version, newChangesInfo(r.Routes), newChangesInfo(r.Pools), newChangesInfo(r.Tenants)}
+	return reloadInfo{
+		Status: "scripts reloaded", Count: strconv.Itoa(len(r.scripts)),
+		Version: r.version, Routes: newChangesInfo(r.Routes), Pools: newChangesInfo(r.Pools), Tenants: newChangesInfo(r.Tenants),
+	}
 }

@@ -118,6 +118,13 @@ func (i *instance) late(r *http.Request, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
+// isEnded says whether the table was given up.
+func (i *instance) isEnded() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ended
+}
+
 // retire gives the table up, for good.
 func (i *instance) retire() {
 	i.stop()

@@ -129,10 +129,10 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 			s.handlers[name] = mod.(caddyhttp.MiddlewareHandler)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+	for _, pool := range c.Pools {
 		s.pools = append(s.pools, chiproxy.PoolSpec{
-			Name: name, Config: c.Pools[name],
-			Origin: chiproxy.Origin{Script: path + "pools." + name, Kind: "pool", Text: name},
+			Name: pool.Name, Config: pool.Config,
+			Origin: chiproxy.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
 		})
 	}
 	return s, nil
@@ -188,7 +188,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 			return nil, err
 		}
 		out.vms = result.VMs
-		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
+		spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
 		expectations = result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
@@ -196,7 +196,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 				if err != nil {
 					return nil, err
 				}
-				t.Root, t.Pools = own.Root, append(t.Pools, own.Pools...)
+				t.Root, t.Rest, t.Pools = own.Root, own.Rest, append(t.Pools, own.Pools...)
 				expectations = append(expectations, own.Expectations...)
 			}
 			spec.Tenants = append(spec.Tenants, t.Tenant)
@@ -209,7 +209,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 			if err != nil {
 				return nil, err
 			}
-			tenant.Root, tenant.Pools = result.Root, append(tenant.Pools, result.Pools...)
+			tenant.Root, tenant.Rest, tenant.Pools = result.Root, result.Rest, append(tenant.Pools, result.Pools...)
 			expectations = append(expectations, result.Expectations...)
 		}
 		spec.Tenants = append(spec.Tenants, tenant)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -62,6 +64,8 @@ type Modules interface {
 type Result struct {
 	// Root holds the routes.
 	Root chiproxy.Scope
+	// Rest answers what no route takes, if the scripts have the function of the old contract; else it is nil.
+	Rest chiproxy.Action
 	// Pools are those of the tenant.
 	Pools []chiproxy.PoolSpec
 	// Tenants are those declared inside.
@@ -119,8 +123,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Load:      o.Load,
 		Context:   ctx,
 		Libraries: l.libraries(),
+		Globals:   l.globals(),
 		Modules:   modules{ctx, o.Sources},
-		Globals:   o.Globals,
 	})
 	l.builder.State().Slot = l
 	for _, s := range scripts {
@@ -136,6 +140,13 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	return l.result(scripts)
+}
+
+// globals returns those of the options, and the ones that all scripts have.
+func (l *load) globals() map[string]lua.LValue {
+	all := maps.Clone(legacy.Globals())
+	maps.Copy(all, l.options.Globals)
+	return all
 }
 
 // libraries returns those of the options and our own.
@@ -160,6 +171,10 @@ func (l *load) finish() error {
 }
 
 func (l *load) result(scripts []source.Script) (*Result, error) {
+	rest, err := l.rest()
+	if err != nil {
+		return nil, err
+	}
 	image, err := l.builder.Freeze()
 	if err != nil {
 		return nil, err
@@ -167,7 +182,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations}
+	r := &Result{Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -59,12 +60,17 @@ func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 		return nil, fmt.Errorf("it is %s; expected an address, or a table of addresses and options", found(v))
 	}
 	line := []string{"reverse_proxy"}
+	var base basepath.Path
 	for i := 1; i <= t.Len(); i++ {
 		address, ok := t.RawGetInt(i).(lua.LString)
 		if !ok || address == "" {
 			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, found(t.RawGetInt(i)))
 		}
-		line = append(line, string(address))
+		plain, err := base.Take(string(address))
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, plain)
 	}
 	config := map[string]any{}
 	block, err := shortBlock(t)
@@ -79,6 +85,7 @@ func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 	if err := addFields(L, config, t); err != nil {
 		return nil, err
 	}
+	base.AddTo(config)
 	return json.Marshal(config)
 }
 

@@ -91,6 +91,10 @@ func (r *Request) read(limit int64) ([]byte, error) {
 	return data, nil
 }
 
+// Body returns the body and keeps it for those who follow. The error is one for the client: 413 if the body is larger
+// than the limit of the tenant, 400 if it does not arrive.
+func (r *Request) Body() ([]byte, error) { return r.read(r.body) }
+
 func (r *Request) setBody(data []byte, was *received) {
 	hr := r.http()
 	hr.Body = newBuffered(data, was)

@@ -313,8 +313,19 @@ func (w *rewriter) concat(e *ast.StringConcatOpExpr) expr {
 		call.Args = append(call.Args, w.expr(more.Lhs))
 		rest = more.Rhs
 	}
-	call.Args = append(call.Args, w.expr(rest))
+	call.Args = append(call.Args, one(w.expr(rest)))
 	return call
+}
+
+// one makes an expression at the end of a list give one value, as an operand does, and not all that it has.
+func one(e expr) expr {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		e.AdjustRet = true
+	case *ast.Comma3Expr:
+		e.AdjustRet = true
+	}
+	return e
 }
 
 // isFalse says whether a condition is false whatever the script does.

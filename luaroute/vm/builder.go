@@ -58,6 +58,9 @@ func (b *Builder) Run(p *script.Program) (err error) {
 	return b.state.Call(b.state.L.NewFunctionFromProto(p.Proto), 0)
 }
 
+// Global returns what a global holds.
+func (b *Builder) Global(name string) lua.LValue { return b.state.env.RawGetString(name) }
+
 // Keep notes a function that requests will call.
 func (b *Builder) Keep(fn *lua.LFunction) Ref {
 	if ref, ok := b.refs[fn]; ok {

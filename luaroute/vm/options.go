@@ -21,9 +21,6 @@ type Options struct {
 	// Globals are set before the first script runs. Go functions in them must be stateless, as all Go functions: they
 	// find their state with Of.
 	Globals map[string]lua.LValue
-	// ScratchGlobals lets requests assign globals. They are forgotten when the state goes back to its pool. Default: such an
-	// assignment is an error.
-	ScratchGlobals bool
 	// Load limits the run of the scripts. Default: DefaultLoadLimits.
 	Load Limits
 	// Context ends the load early. Default: nothing does.

@@ -91,9 +91,9 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 	case s.Loading():
 		sealed.private = true
 		L.RawSet(table, key, value)
-	case sealed.name == globals && s.options.ScratchGlobals:
+	case sealed.name == globals && s.scratch != nil:
 		L.RawSet(table, key, value)
-		s.scratch = append(s.scratch, key)
+		s.scratch[key] = true
 	case sealed.name == globals:
 		L.RaiseError("the global %q is assigned while a request runs; allowed are locals, req.ctx and kv", shorten(key.String()))
 	default:
