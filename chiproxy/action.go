@@ -19,9 +19,6 @@ func (Pass) Do(ex *Exchange) (Verdict, error) {
 	if ex.slipsBy() {
 		return Done, caddyhttp.Error(http.StatusNotFound, errSlips)
 	}
-	if ex.rehearsal != nil {
-		ex.rehearsal.note(ex)
-	}
 	ex.yield()
 	return Done, ex.Next.ServeHTTP(ex.W, ex.R)
 }

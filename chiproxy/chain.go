@@ -36,6 +36,9 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) 
 	}
 	ex.chain = chain{middleware: mw, action: a}
 	v, err := ex.step()
+	if ex.trace != nil {
+		ex.trace.rest(mw)
+	}
 	switch {
 	case err != nil:
 		return ex.failed(v, err, p)
@@ -58,19 +61,35 @@ func (ex *Exchange) step() (Verdict, error) {
 	i := c.at
 	c.reached = i
 	if i == len(c.middleware) {
-		v, err := ex.settle(c.action.Do(ex))
+		v, err := ex.settle(ex.do(c.action))
 		c.inner = result{v, err}
 		c.complete = v == Done && err == nil
 		return v, err
 	}
 	c.at = i + 1
-	v, err := c.middleware[i].Handle(ex, ex.next)
+	v, err := ex.handle(c.middleware[i])
 	c.at = i
 	if hook := hookError(err); hook != nil {
 		v, err = ex.middlewareFailed(hook)
 	}
 	c.inner = result{v, err}
 	return v, err
+}
+
+// do performs an action.
+func (ex *Exchange) do(a Action) (Verdict, error) {
+	if ex.trace != nil {
+		return ex.trace.do(ex, a)
+	}
+	return a.Do(ex)
+}
+
+// handle runs middleware around the next step.
+func (ex *Exchange) handle(mw Middleware) (Verdict, error) {
+	if ex.trace != nil {
+		return ex.trace.handle(ex, mw)
+	}
+	return mw.Handle(ex, ex.next)
 }
 
 // middlewareFailed applies the policy to the failure of the middleware at the current position.
@@ -90,9 +109,6 @@ func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 
 // settle applies the policy to the failure of an action.
 func (ex *Exchange) settle(v Verdict, err error) (Verdict, error) {
-	if err != nil && ex.rehearsal != nil {
-		ex.rehearsal.note(ex)
-	}
 	if hook := hookError(err); hook != nil {
 		return ex.apply(hook)
 	}
@@ -103,6 +119,9 @@ func (ex *Exchange) settle(v Verdict, err error) (Verdict, error) {
 func (ex *Exchange) allows(guards []Guard, p *place) (bool, Verdict, error) {
 	for _, g := range guards {
 		ok, err := g.Allow(ex)
+		if ex.trace != nil {
+			ex.trace.checked(ex, g, ok, err)
+		}
 		if hook := hookError(err); hook != nil {
 			if ex.policy().Mode == Open {
 				continue
@@ -178,7 +197,7 @@ func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
 	}
 	ex.record()
 	ex.err = err
-	answered, failure := p.failed.Do(ex)
+	answered, failure := ex.do(p.failed)
 	ex.err = nil
 	switch {
 	case failure != nil:

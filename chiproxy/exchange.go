@@ -33,8 +33,8 @@ type Exchange struct {
 	layer *ResponseHooks
 	// done are told how the request ended.
 	done []func(Outcome)
-	// rehearsal is what is only said and not done; nil when the request is served.
-	rehearsal *Decision
+	// trace is what is written down while the request is only explained; nil when it is served.
+	trace *trace
 
 	host, method string
 	// asked is the path as the request came in, decoded. fullPath is it in the form patterns are matched against, path

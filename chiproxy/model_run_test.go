@@ -39,20 +39,26 @@ func newModelCase(seed uint64) *modelCase {
 	return c
 }
 
-// compare sends one random request to the table and to the model.
-func (c *modelCase) compare(t testing.TB) {
+// request returns a random request, and the seed of the world that it meets.
+func (c *modelCase) request() (*http.Request, uint64) {
 	rng := c.maker.rng
 	method := pick(rng, "GET", "GET", "GET", "HEAD", "POST", "PURGE", "CONNECT")
 	host := pick(rng, "x.example", "y.example", "z.test", "other.org")
-	target := c.maker.path()
-	r := httptest.NewRequestWithContext(context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{}), http.MethodGet, target, nil)
+	r := httptest.NewRequest(http.MethodGet, c.maker.path(), nil)
 	r.Method, r.Host = method, host
 	for _, name := range []string{"X-T", "X-U"} {
 		if rng.IntN(2) == 0 {
 			r.Header.Set(name, pick(rng, "1", "2", "3"))
 		}
 	}
-	seed := rng.Uint64()
+	return r, rng.Uint64()
+}
+
+// compare sends one random request to the table and to the model.
+func (c *modelCase) compare(t testing.TB) {
+	r, seed := c.request()
+	r = r.WithContext(context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{}))
+	method, host, target := r.Method, r.Host, r.RequestURI
 
 	model := &refRun{
 		spec: &c.spec, host: host, method: method, allow: map[string]bool{},

@@ -223,11 +223,12 @@ func (m *specMaker) route() *Route {
 	r := &Route{Pattern: m.pattern(3, true), Action: m.hook(), Priority: m.rng.IntN(6) / 4}
 	if m.chance(2) {
 		m.ids++
-		r.Action = Module{Handler: &worldModule{m.ids, m.world}}
+		r.Action = Module{Name: fmt.Sprint(m.ids), Handler: &worldModule{m.ids, m.world}}
 	}
 	if m.chance(6) {
 		r.Action = Pass{}
 	}
+	r.Name = fmt.Sprint(m.ids)
 	switch m.rng.IntN(6) {
 	case 0, 1:
 		r.Methods = []string{"GET"}

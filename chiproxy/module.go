@@ -19,9 +19,8 @@ type Module struct {
 
 // Do runs the handler as the answer.
 func (m Module) Do(ex *Exchange) (Verdict, error) {
-	if ex.rehearsal != nil {
-		ex.rehearsal.note(ex)
-		ex.rehearsal.Handler = m.Name
+	if ex.trace != nil {
+		ex.trace.module(ex, m.Name)
 		return Done, nil
 	}
 	ex.yield()

@@ -81,16 +81,14 @@ func (p *Pool) Upstreams() []UpstreamStatus {
 // Do forwards the request.
 func (p *Pool) Do(ex *Exchange) (Verdict, error) { return Done, p.forward(ex, p.name) }
 
-// forward forwards the request to the pool under a name, unless it is only rehearsed.
+// forward forwards the request to the pool under a name, unless that is only explained.
 func (p *Pool) forward(ex *Exchange, name string) error {
-	if ex.rehearsal != nil {
-		ex.rehearsal.note(ex)
-		ex.rehearsal.Pool = name
-		return nil
-	}
 	ex.yield()
 	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
 		ex.R.Body = body.Again()
+	}
+	if ex.trace != nil {
+		return ex.trace.forward(ex, name)
 	}
 	return p.handler.ServeHTTP(ex.W, ex.R, ex.Next)
 }

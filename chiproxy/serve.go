@@ -47,6 +47,9 @@ func (ex *Exchange) serve() error {
 		return err
 	}
 	ex.tenant, ex.W, ex.R = nil, w, r
+	if ex.trace != nil {
+		ex.trace.through()
+	}
 	if len(ex.search.allow.names) > 0 && t.mismatch == AnswerMismatch {
 		return ex.answer405()
 	}
@@ -95,8 +98,11 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 		return v, err
 	}
 	if (*methodSet)(nil).has(ex.method) {
-		for _, rest := range t.rest {
+		for i, rest := range t.rest {
 			ex.chosen = nil
+			if ex.trace != nil {
+				ex.trace.begin(ex, occasion{t.base.place, restKind(rest), i})
+			}
 			if v, err := ex.perform(t.base.place.middleware, rest, t.base.place, true); err != nil || v == Done {
 				return v, err
 			}
@@ -136,9 +142,17 @@ func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
 		return ex.say(p, a)
 	}
 	if p.notFound != nil {
+		ex.says(p)
 		return Done, ex.answer405()
 	}
 	return Declined, nil
+}
+
+// says writes down that a scope answers where no route does, while the request is explained.
+func (ex *Exchange) says(p *place) {
+	if ex.trace != nil {
+		ex.trace.begin(ex, occasion{p, KindMissed, 0})
+	}
 }
 
 // say performs the answer of a scope, which may be nil.
@@ -146,6 +160,7 @@ func (ex *Exchange) say(p *place, a *answer) (Verdict, error) {
 	if a == nil {
 		return Declined, nil
 	}
+	ex.says(p)
 	return ex.perform(a.middleware, a.action, p, true)
 }
 
@@ -176,6 +191,9 @@ func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
 func (ex *Exchange) leave(owner *place) (Verdict, error) {
 	known := ex.search.here != nil && ex.search.here.inside(owner)
 	ex.chosen = nil
+	if ex.trace != nil {
+		ex.trace.begin(ex, occasion{owner, KindScope, 0})
+	}
 	a := owner.notFound
 	if known && ex.table.mismatch == AnswerMismatch {
 		if a = owner.notAllowed; a != nil {
@@ -217,6 +235,9 @@ func (ex *Exchange) openGate(g *gate) (open bool, v Verdict, err error) {
 		}
 	}
 	ex.chosen = nil
+	if ex.trace != nil {
+		ex.trace.begin(ex, g)
+	}
 	open, v, err = ex.allows(g.guards, g.place)
 	ex.gates = append(ex.gates, gateVerdict{g, open})
 	return open, v, err
@@ -242,13 +263,16 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 		return Declined, nil
 	}
 	ex.chosen = c
+	if ex.trace != nil {
+		ex.trace.begin(ex, c)
+	}
 	if len(c.route.Guards) > 0 {
 		if open, v, err := ex.allows(c.route.Guards, c.place); !open {
 			return v, err
 		}
 	}
 	if !c.volatile && c.place.failed == nil {
-		v, err := c.action.Do(ex)
+		v, err := ex.do(c.action)
 		if err == nil {
 			return v, nil
 		}

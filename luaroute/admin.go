@@ -35,6 +35,7 @@ var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
+	{http.MethodPost, "explain", serveExplain},
 	{http.MethodGet, "scripts/{script...}", serveGetScript},
 	{http.MethodPut, "scripts/{script...}", servePutScript},
 	{http.MethodDelete, "scripts/{script...}", serveDeleteScript},

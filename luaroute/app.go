@@ -29,7 +29,7 @@ type App struct {
 
 	mu        sync.Mutex
 	instances map[string]*instance
-	named     []string // by permissions, see App.expect
+	expected  []string // by permissions, see App.expect
 }
 
 // CaddyModule returns the Caddy module information.
@@ -58,7 +58,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 func (a *App) Start() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err := a.checkNamed(); err != nil {
+	if err := a.checkExpected(); err != nil {
 		return err
 	}
 	a.pools.Modules().Run()
@@ -122,12 +122,12 @@ func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
 func (a *App) expect(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.named = append(a.named, name)
+	a.expected = append(a.expected, name)
 }
 
-// checkNamed reports a name that no instance has.
-func (a *App) checkNamed() error {
-	for _, name := range a.named {
+// checkExpected reports a name that no instance has.
+func (a *App) checkExpected() error {
+	for _, name := range a.expected {
 		if a.instances[name] == nil {
 			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %q", name, slices.Sorted(maps.Keys(a.instances)))
 		}

@@ -18,6 +18,8 @@ type Inspection struct {
 	Pools []chiproxy.PoolSpec
 	// Routes are those of the table.
 	Routes []Route
+	// Table is the routing table.
+	Table *chiproxy.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
 }
@@ -30,7 +32,8 @@ func (a *App) Inspect() []Inspection {
 	for _, name := range slices.Sorted(maps.Keys(a.instances)) {
 		i := a.instances[name]
 		l := i.loader
-		in := Inspection{Name: name, Sources: i.state().sources, Pools: slices.Clone(l.root.pools), Routes: Routes(i.table.Load())}
+		in := Inspection{Name: name, Sources: i.state().sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
+		in.Routes = Routes(in.Table)
 		in.named(&l.handler.Scripting)
 		for _, t := range l.tenants {
 			in.Pools = append(in.Pools, t.pools...)

@@ -33,8 +33,10 @@ type loader struct {
 	libraries map[string]vm.Library
 	root      scripting
 	tenants   []configTenant
-	again     func() // asks for a reload
-	programs  script.Programs
+	// suite are the tests that the scripts declare; nil if they are none of tests.
+	suite    *simulate.Suite
+	again    func() // asks for a reload
+	programs script.Programs
 }
 
 // loaded is what a load has made.
@@ -45,8 +47,10 @@ type loaded struct {
 	// scripts are the names of those that ran.
 	scripts []string
 	took    time.Duration
-	timers  []*hook.Timer
-	stop    context.CancelFunc // of the timers; nil before they start
+	// vms are those of the default tenant, nil without scripts.
+	vms    *hook.VMs
+	timers []*hook.Timer
+	stop   context.CancelFunc // of the timers; nil before they start
 }
 
 // scripting is the runtime side of Scripting.
@@ -160,11 +164,15 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	l.programs.Turn()
 	run := func(tenant string, s scripting) (*declare.Result, error) {
 		out.sources = append(out.sources, s.sources)
-		result, err := declare.Run(ctx, declare.Options{
+		options := declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
 			Limits: s.limits, Modules: modules{life, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)), Reload: l.again,
 			Programs: &l.programs,
-		})
+		}
+		if l.suite != nil && tenant == "" {
+			options.Globals, options.Helpers = l.suite.Globals(), l.suite.Helpers()
+		}
+		result, err := declare.Run(ctx, options)
 		if err == nil {
 			vms = append(vms, result.VMs)
 			out.timers = append(out.timers, result.Timers...)
@@ -183,6 +191,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 		if err != nil {
 			return nil, err
 		}
+		out.vms = result.VMs
 		spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
 		spec.Certifier, expectations = result.Certifier, result.Expectations
 		for _, t := range result.Tenants {

@@ -9,21 +9,35 @@ import (
 	"testing"
 )
 
-// caddyCommand runs the command of this package and returns its output.
+// caddyCommand runs the command of this package and returns its output, with what it logs.
 func caddyCommand(t *testing.T, args ...string) (output string, code int) {
+	t.Helper()
+	out, log, code := caddyOutput(t, args...)
+	return log + out, code
+}
+
+// caddyOutput runs the command of this package and returns its output and what it logs.
+func caddyOutput(t *testing.T, args ...string) (output, log string, code int) {
+	t.Helper()
+	return caddyOutputIn(t, "../..", args...) // the paths of the quickstart begin at the checkout
+}
+
+// caddyOutputIn is caddyOutput in a folder.
+func caddyOutputIn(t *testing.T, dir string, args ...string) (output, log string, code int) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Dir = "../.." // the paths of the quickstart begin at the checkout
+	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asCaddy+"=1", "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil {
+	var out, errors strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errors
+	if err := cmd.Run(); cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
-	return string(out), cmd.ProcessState.ExitCode()
+	return out.String(), errors.String(), cmd.ProcessState.ExitCode()
 }
 
 func TestTheCommandListsOurModules(t *testing.T) {

@@ -43,6 +43,7 @@ func documents(t *testing.T) []string {
 //	<!-- with: LINES -->   more lines for the luaroute block of a script
 //	<!-- file: NAME -->    the block is a file that the blocks behind it can name
 //	<!-- above -->         the requests go to the script above, not to the quickstart
+//	<!-- files -->         the commands are called beside the files that the document has shown, and nothing runs
 //	<!-- grammar -->       the block is the grammar of the directive
 func blocks(name string) ([]*block, error) {
 	raw, err := os.ReadFile(name)
@@ -97,6 +98,7 @@ func blocks(name string) ([]*block, error) {
 
 // curl is a command that a document shows, and what it prints.
 type curl struct {
+	caddy                []string // the arguments of caddy instead
 	method, target, body string
 	headers              []string
 	shown                bool // -i: the header is printed, too
@@ -131,8 +133,11 @@ func curls(text string) ([]curl, error) {
 
 // parseCurl understands the options of curl that documents use.
 func parseCurl(args []string) (curl, error) {
+	if len(args) > 0 && args[0] == "caddy" {
+		return curl{caddy: args[1:]}, nil
+	}
 	if len(args) == 0 || args[0] != "curl" {
-		return curl{}, fmt.Errorf("expected a curl command")
+		return curl{}, fmt.Errorf("expected a curl command, or one of caddy")
 	}
 	c := curl{method: "GET"}
 	for args = args[1:]; len(args) > 0; args = args[1:] {

@@ -237,6 +237,7 @@ func (e *example) console() {
 		e.t.Fatal(err)
 	}
 	switch {
+	case e.marked("files"):
 	case !e.marked("above"):
 		e.startQuickstart()
 	case e.above == nil:
@@ -250,7 +251,11 @@ func (e *example) console() {
 		e.c.MustLoad(e.c.JSON(`{}`))
 	}
 	for _, command := range commands {
-		e.curl(command)
+		if command.caddy != nil {
+			e.caddy(command)
+		} else {
+			e.curl(command)
+		}
 	}
 }
 
@@ -310,6 +315,15 @@ func (e *example) curl(command curl) {
 	want = times.ReplaceAllString(want, "(a time)")
 	if got := times.ReplaceAllString(strings.TrimSuffix(answer.Body, "\n"), "(a time)"); got != want {
 		e.t.Errorf("%s %s answers %d\n%s\nthe document shows\n%s", command.method, command.target, answer.Status, got, want)
+	}
+}
+
+// caddy calls a command of ours, and compares what it prints but for what it logs.
+func (e *example) caddy(command curl) {
+	e.t.Helper()
+	out, log, _ := caddyOutputIn(e.t, ".", command.caddy...)
+	if got, want := strings.TrimSpace(out), strings.TrimSpace(command.output); got != want {
+		e.t.Errorf("caddy %s prints\n%s\nthe document shows\n%s\nthe log is\n%s", strings.Join(command.caddy, " "), got, want, log)
 	}
 }
 

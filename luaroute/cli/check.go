@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,10 +91,7 @@ func check(f *flags, out io.Writer) (int, error) {
 // report prints findings.
 func report(out io.Writer, format string, found []finding) error {
 	if format == formatJSON {
-		enc := json.NewEncoder(out)
-		enc.SetEscapeHTML(false)
-		enc.SetIndent("", "  ")
-		return enc.Encode(found)
+		return writeJSON(out, found)
 	}
 	if len(found) == 0 {
 		_, err := fmt.Fprintln(out, "no findings")

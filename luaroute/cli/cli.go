@@ -3,7 +3,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -19,6 +21,9 @@ const (
 // subcommands make the subcommands, in the order of the help.
 var subcommands = []func() *cobra.Command{
 	checkCommand,
+	routesCommand,
+	explainCommand,
+	testCommand,
 	migrateCommand,
 }
 
@@ -62,10 +67,33 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// oneArg wants one argument that is no flag.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return wrongUse(cmd, fmt.Errorf("%s takes %s, found %d arguments", cmd.Name(), what, len(args)))
+		}
+		return nil
+	}
+}
+
 // run makes the RunE of a subcommand. Its function returns an exit code, and the error that goes with one that is not 0.
 func run(f func(cmd *cobra.Command) (int, error)) func(*cobra.Command, []string) error {
+	return runArgs(func(cmd *cobra.Command, _ []string) (int, error) { return f(cmd) })
+}
+
+// runArgs is run for a subcommand with arguments.
+func runArgs(f func(cmd *cobra.Command, args []string) (int, error)) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cmd.SilenceUsage = true
-		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return f(cmd) })(cmd, args)
+		return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return f(cmd, args) })(cmd, args)
 	}
+}
+
+// writeJSON prints a value.
+func writeJSON(out io.Writer, value any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(value)
 }

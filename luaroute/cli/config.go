@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,17 +65,20 @@ func (f *flags) json() ([]byte, error) {
 
 // running returns the configuration of a running Caddy.
 func (f *flags) running() ([]byte, error) {
-	resp, err := caddycmd.AdminAPIRequest(f.address, http.MethodGet, "/config/", nil, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	return io.ReadAll(resp.Body)
+	return f.ask(http.MethodGet, "/config/", "")
 }
 
 // provision loads a configuration as `caddy validate` does: whole, but nothing in it starts. What it holds is given back when the
 // process ends, as Caddy has no other way.
 func provision(config []byte) ([]luaroute.Inspection, error) {
+	app, err := provisionApp(config)
+	if err != nil {
+		return nil, err
+	}
+	return app.Inspect(), nil
+}
+
+func provisionApp(config []byte) (*luaroute.App, error) {
 	var c *caddy.Config
 	if err := caddy.StrictUnmarshalJSON(caddy.RemoveMetaFields(config), &c); err != nil {
 		return nil, fmt.Errorf("decoding the configuration: %w", err)
@@ -89,7 +91,7 @@ func provision(config []byte) ([]luaroute.Inspection, error) {
 	if err != nil {
 		return nil, errors.New("the configuration has no luaroute handler")
 	}
-	return app.(*luaroute.App).Inspect(), nil
+	return app.(*luaroute.App), nil
 }
 
 // only returns the instance that the flags name, or all.
@@ -104,6 +106,23 @@ func (f *flags) only(all []luaroute.Inspection) ([]luaroute.Inspection, error) {
 		}
 		names = append(names, in.Name)
 	}
+	return nil, f.unknownName(names)
+}
+
+func (f *flags) unknownName(names []string) error {
 	slices.Sort(names)
-	return nil, fmt.Errorf("--name %q: expected %s", f.name, strings.Join(names, ", "))
+	return wrongUseError{fmt.Errorf("--name %q: expected %s", f.name, strings.Join(names, ", "))}
+}
+
+// instances loads the configuration, and returns the instances that the flags name.
+func (f *flags) instances() ([]luaroute.Inspection, error) {
+	config, err := f.json()
+	if err != nil {
+		return nil, err
+	}
+	all, err := provision(config)
+	if err != nil {
+		return nil, errors.New(failure(err).String())
+	}
+	return f.only(all)
 }

@@ -12,15 +12,9 @@ import (
 
 // Expectation is what a script says about the table it declares: a request, and what must come of it.
 type Expectation struct {
-	Request Request
+	Request chiproxy.Question
 	Outcome Outcome
 	Origin  chiproxy.Origin
-}
-
-// Request is a request as scripts describe one.
-type Request struct {
-	Method, Host, Path, RemoteAddr, Body string
-	Headers                              http.Header
 }
 
 // Outcome is what must come of a request. Only what is set is compared.
@@ -34,11 +28,7 @@ type Outcome struct {
 // expect is r:expect(request, outcome).
 func expect(r *router, L *lua.LState) int {
 	e := Expectation{Origin: here(L, "expect", "")}
-	in := fields(L, "the request of expect", L.CheckTable(1), "method", "host", "path", "headers", "remote_addr", "body")
-	e.Request = Request{
-		Method: in.text("method"), Host: in.text("host"), Path: in.text("path"),
-		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: in.header("headers"),
-	}
+	e.Request = Question(L, "the request of expect", L.CheckTable(1))
 	if e.Request.Path == "" || e.Request.Path[0] != '/' {
 		L.RaiseError("the request of expect: path %q: expected one that begins with /, perhaps with a query", e.Request.Path)
 	}
@@ -56,6 +46,15 @@ func expect(r *router, L *lua.LState) int {
 	}
 	r.load.expectations = append(r.load.expectations, e)
 	return 0
+}
+
+// Question reads a request that a table describes. The names of more keys that the table may have follow.
+func Question(L *lua.LState, what string, t *lua.LTable, more ...string) chiproxy.Question {
+	in := fields(L, what, t, append([]string{"method", "host", "path", "headers", "remote_addr", "body"}, more...)...)
+	return chiproxy.Question{
+		Method: in.text("method"), Host: in.text("host"), Path: in.text("path"),
+		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: chiproxy.Fields(in.header("headers")),
+	}
 }
 
 var outcomeKeys = []string{"pool", "status", "tenant", "route", "pattern", "params", "next"}

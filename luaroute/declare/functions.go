@@ -44,6 +44,11 @@ func (l *load) keep(L *lua.LState, fn *lua.LFunction) (ref vm.Ref, origin chipro
 	}
 }
 
+// Keep notes a function that is called after the load, without a request.
+func Keep(L *lua.LState, fn *lua.LFunction) (vm.Ref, chiproxy.Origin) {
+	return loading(L, "a function is kept").keep(L, fn)
+}
+
 // middlewareArgs returns the middleware that the arguments are.
 func (l *load) middlewareArgs(L *lua.LState) []chiproxy.Middleware {
 	if L.GetTop() == 0 {

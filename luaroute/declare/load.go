@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,9 @@ type Options struct {
 	// Programs compiles the scripts. Default: each is compiled anew.
 	Programs *script.Programs
 	Logger   *zap.Logger
+	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
+	Globals map[string]lua.LValue
+	Helpers map[string]*lua.LFunction
 }
 
 // Modules loads Caddy modules for scripts.
@@ -125,7 +129,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Load:      o.Load,
 		Context:   ctx,
 		Libraries: l.libraries(),
-		Globals:   legacy.Globals(),
+		Globals:   l.globals(),
 		Modules:   modules{ctx, o.Sources, o.Programs},
 	})
 	l.builder.State().Slot = l
@@ -142,6 +146,13 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	return l.result(scripts)
+}
+
+// globals returns those of the options, and the ones that all scripts have.
+func (l *load) globals() map[string]lua.LValue {
+	all := maps.Clone(legacy.Globals())
+	maps.Copy(all, l.options.Globals)
+	return all
 }
 
 // libraries returns those of the options and our own.

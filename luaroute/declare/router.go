@@ -110,6 +110,10 @@ func routerIndex(L *lua.LState) int {
 		L.Push(fn)
 		return 1
 	}
+	if fn, ok := r.load.options.Helpers[name]; ok {
+		L.Push(fn)
+		return 1
+	}
 	switch name {
 	case handlerName:
 		L.Push(r.load.handler)

@@ -43,6 +43,10 @@ func (v *VMs) Stop() {
 	}
 }
 
+// NewState returns a virtual machine of its own, for functions that run without a request. It is not given back. They must
+// have been started.
+func (v *VMs) NewState() *vm.State { return v.pool.NewState() }
+
 // Stats returns how many virtual machines there are. They must have been started.
 func (v *VMs) Stats() vm.Stats { return v.pool.Stats() }
 
@@ -84,6 +88,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		s.request.Restore(kept)
 	}
 	state.Arm(v.limits.Limits, ctx)
+	state.Refuse = ex.Refuse()
 	ex.Hold = s
 	return s, nil
 }

@@ -4,10 +4,6 @@ package simulate
 import (
 	"fmt"
 	"maps"
-	"net"
-	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -15,60 +11,20 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 )
 
-// defaultHost is the host of a request that names none.
-const defaultHost = "localhost"
-
 // Check compares what scripts expect of a table with what it does. The error names the script and line of the first
 // expectation that is not met.
 func Check(table *chiproxy.Table, expectations []declare.Expectation) error {
 	for _, e := range expectations {
-		r, err := newRequest(e.Request)
+		r, err := e.Request.HTTP()
 		if err != nil {
 			return e.Origin.Errorf("expect: %w", err)
 		}
-		d := table.Rehearse(r)
+		d := table.Explain(r, true)
 		if wrong := differences(e.Outcome, d); len(wrong) > 0 {
 			return e.Origin.Errorf("expect: %s %s: %s%s", r.Method, e.Request.Path, strings.Join(wrong, ", "), because(d))
 		}
 	}
 	return nil
-}
-
-// newRequest makes the request that a script describes.
-func newRequest(d declare.Request) (*http.Request, error) {
-	method := d.Method
-	if method == "" {
-		method = http.MethodGet
-	}
-	if err := chiproxy.CheckMethod(method); err != nil {
-		return nil, err
-	}
-	u, err := url.ParseRequestURI(d.Path)
-	if err != nil {
-		return nil, fmt.Errorf("path %q: %w", d.Path, err)
-	}
-	r, err := http.NewRequest(method, "http://"+defaultHost+"/", strings.NewReader(d.Body))
-	if err != nil {
-		return nil, err
-	}
-	r.URL = &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
-	r.RequestURI, r.Host, r.RemoteAddr = d.Path, d.Host, d.RemoteAddr
-	if r.Host == "" {
-		r.Host = defaultHost
-	}
-	if r.RemoteAddr == "" {
-		r.RemoteAddr = "127.0.0.1:0"
-	} else if _, err := netip.ParseAddr(r.RemoteAddr); err == nil {
-		r.RemoteAddr = net.JoinHostPort(r.RemoteAddr, "0")
-	}
-	if d.Headers != nil {
-		r.Header = d.Headers.Clone()
-	}
-	if host := r.Header.Get("Host"); host != "" && d.Host == "" {
-		r.Host = host
-		r.Header.Del("Host")
-	}
-	return r, nil
 }
 
 // differences says where a decision is not the outcome that was expected.
@@ -119,7 +75,7 @@ func statusOf(d chiproxy.Decision) string {
 func because(d chiproxy.Decision) string {
 	switch {
 	case d.Err != nil:
-		return fmt.Sprintf(" (it ended with: %s)", d.Err)
+		return fmt.Sprintf(" (it ended with: %s)", d.Failure())
 	case d.Origin.Line != 0:
 		return fmt.Sprintf(" (the route at %s took it)", d.Origin)
 	case d.Next:

@@ -77,6 +77,9 @@ func (p *Pool) Get(ctx context.Context) (*State, error) {
 	return p.wait(ctx, turn)
 }
 
+// NewState returns a state that the pool does not count and that is not given back.
+func (p *Pool) NewState() *State { return p.image.NewState() }
+
 // wait waits for a turn. A nil state says that the caller may make one.
 func (p *Pool) wait(ctx context.Context, turn chan *State) (*State, error) {
 	timer := time.NewTimer(p.queue)

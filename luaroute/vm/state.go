@@ -27,6 +27,9 @@ type State struct {
 	L *lua.LState
 	// Slot is for the room above: the load, or what it keeps with the state from request to request.
 	Slot any
+	// Refuse is set while the state runs for a request that is only explained, or for a test. A library that would reach the
+	// world outside calls it with a few words and fails, and a store keeps its writes to itself. It is nil otherwise.
+	Refuse func(what string)
 
 	budget   Budget
 	options  *Options
@@ -45,7 +48,7 @@ type State struct {
 
 // rest forgets the request that the state served.
 func (s *State) rest() {
-	s.thrown = nil
+	s.thrown, s.Refuse = nil, nil
 	s.L.SetTop(0)
 	s.Arm(s.budget.limits, context.Background())
 }

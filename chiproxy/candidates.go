@@ -1,0 +1,201 @@
+package chiproxy
+
+import (
+	"slices"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// maxUnasked is how many candidates of one shape are listed that were not asked.
+const maxUnasked = 20
+
+// candidateList lists the candidates of a request in the order in which serving tries them, and tells what came of each.
+type candidateList struct {
+	*trace
+	ex     *Exchange
+	rctx   chi.Context
+	tenant *tenant
+	layer  *layer // nil for the base
+	path   string
+	// over says that what follows was not reached, shut that a guard of the layer that is listed said no.
+	over, shut bool
+	gates      []Check
+}
+
+// list adds the candidates to the decision.
+func (t *trace) list(ex *Exchange) {
+	l := &candidateList{trace: t, ex: ex}
+	for _, tn := range ex.tenants {
+		l.ask(tn.tenant)
+		if !tn.onward {
+			break
+		}
+	}
+	l.ask(ex.table.base)
+}
+
+func (l *candidateList) ask(t *tenant) {
+	l.tenant, l.path = t, l.ex.fullPath
+	if t.prefix != "" {
+		l.path, _ = below(l.ex.fullPath, t.prefix)
+	}
+	for c := t.layers.find(l.ex.host); ; {
+		next := c.next()
+		if next == nil {
+			break
+		}
+		if !next.hasHost(l.ex.host) {
+			continue
+		}
+		l.layer = next
+		l.enter(next)
+		l.search(next)
+		l.missed(next.place)
+		l.leave()
+	}
+	l.layer, l.gates = nil, nil
+	l.search(t.base)
+	for i, rest := range t.rest {
+		l.occasion(occasion{t.base.place, restKind(rest), i}, "", describe(rest))
+	}
+	l.missed(t.base.place)
+}
+
+// enter gathers what the guards of a layer have said.
+func (l *candidateList) enter(layer *layer) {
+	l.gates, l.shut = nil, false
+	for _, g := range layer.gates {
+		a := l.attempts[g]
+		checks := checksOf(g.guards, a)
+		for i := range checks {
+			checks[i].Layer = true
+		}
+		l.gates = append(l.gates, checks...)
+		l.shut = l.shut || a != nil && a.denied
+	}
+}
+
+// leave notes that a guard of the layer has ended the search.
+func (l *candidateList) leave() {
+	for _, g := range l.layer.gates {
+		l.over = l.over || l.last != nil && l.attempts[g] == l.last
+	}
+	l.shut = false
+}
+
+// search lists the routes of a layer, from the most to the least specific.
+func (l *candidateList) search(layer *layer) {
+	for e := layer.mux.first(&l.rctx, l.path); e != nil; e = layer.mux.after(&l.rctx, l.path, e) {
+		unasked := 0
+		for i := range e.routes {
+			c := &e.routes[i]
+			if l.attempts[c] == nil {
+				if unasked++; unasked > maxUnasked {
+					l.decision.Omitted++
+					continue
+				}
+			}
+			l.route(c, e)
+		}
+		if e.miss != nil {
+			l.occasion(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", "")
+			return
+		}
+	}
+}
+
+// route lists a route.
+func (l *candidateList) route(c *candidate, e *entry) {
+	a := l.attempts[c]
+	out := Candidate{
+		Kind: KindRoute, Route: c.route.Name, Pattern: c.pattern(), At: c.route.Origin.String(),
+		Guards: slices.Concat(l.gates, checksOf(c.route.Guards, a)), Action: describe(c.action),
+	}
+	if c.methods != nil {
+		out.Methods = c.methods.names
+	}
+	switch {
+	case a != nil || l.over || l.shut:
+		l.add(out, a)
+		return
+	case !c.takes(l.ex.method, e):
+		out.Fate = FateMethod
+	default: // the index of data guards has left it out
+		out.Fate = FateGuard
+		if own := out.Guards[len(l.gates):]; len(own) > 0 {
+			own[0].Verdict = CheckNo
+		}
+	}
+	l.add(out, nil)
+}
+
+// missed lists what a scope says where no route answers, if it was asked or may say something.
+func (l *candidateList) missed(p *place) {
+	if p.notFound == nil && p.notAllowed == nil && l.attempts[occasion{p, KindMissed, 0}] == nil {
+		return
+	}
+	action := ""
+	if p.notFound != nil {
+		action = describe(p.notFound.action)
+	}
+	l.occasion(occasion{p, KindMissed, 0}, "", action)
+}
+
+// occasion lists a scope that answers. Where the search has passed it by, it had nothing to say.
+func (l *candidateList) occasion(o occasion, pattern, action string) {
+	a := l.attempts[o]
+	if a == nil && !l.over {
+		return
+	}
+	if a != nil && a.action != "" {
+		action = a.action
+	}
+	l.add(Candidate{Kind: o.kind, Pattern: pattern, At: o.place.origin.String(), Guards: l.gates, Action: action}, a)
+}
+
+// add finds out what became of a candidate, and adds it.
+func (l *candidateList) add(c Candidate, a *attempt) {
+	c.Tenant = l.tenant.name
+	if l.layer != nil {
+		c.Layer = l.layer.place.origin.String()
+	}
+	switch {
+	case a != nil:
+		a.listed = true
+		c.Middleware = a.steps
+		c.Fate = l.fate(a)
+		l.over = l.over || a == l.last
+	case l.over:
+		c.Fate = FateUnasked
+	case l.shut:
+		c.Fate = FateLayer
+	}
+	l.decision.Candidates = append(l.decision.Candidates, c)
+}
+
+// fate is what became of a candidate that was asked.
+func (l *candidateList) fate(a *attempt) string {
+	switch {
+	case a == l.last && l.waits:
+		return FateDecides
+	case a == l.last && l.decision.Err != nil:
+		return FateFailed
+	case a == l.last:
+		return FateTaken
+	case a.denied:
+		return FateGuard
+	}
+	return FateDecline
+}
+
+// checksOf are what guards said, with those that were not asked.
+func checksOf(guards []Guard, a *attempt) []Check {
+	var all []Check
+	if a != nil {
+		all = slices.Clone(a.checks)
+	}
+	for _, g := range guards[len(all):] {
+		all = append(all, checkOf(g, CheckUnasked))
+	}
+	return all
+}

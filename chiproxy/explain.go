@@ -1,0 +1,153 @@
+package chiproxy
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Stub answers in place of the upstreams of a pool. It gets the request as the pool would, and may end in an error, as a
+// pool without an upstream that works does.
+type Stub func(w http.ResponseWriter, r *http.Request) error
+
+// Stubs returns the stub of a pool, by the name under which the request is forwarded to it. Nil stands for no answer
+// at all.
+type Stubs func(pool string) Stub
+
+// Explain says what the table does with a request. Guards are asked as for a real request. With run so are middleware and
+// functions that answer; without, middleware is taken to let the request pass, a function that answers ends the
+// search, and Decision.Stops says so. Nothing is forwarded: pools, Caddy's next handler, and Caddy's handlers that are
+// actions do not run, and of those that are middleware only those that are known to send nothing.
+func (t *Table) Explain(r *http.Request, run bool) Decision {
+	return t.explain(r, &trace{run: run})
+}
+
+// Simulate is Explain with run, where stubs answer for the pools, so that what happens with a response can be seen.
+func (t *Table) Simulate(r *http.Request, pools Stubs) Decision {
+	return t.explain(r, &trace{run: true, stubs: pools})
+}
+
+func (t *Table) explain(r *http.Request, tr *trace) Decision {
+	if !t.Acquire() {
+		return Decision{Err: ErrRetired}
+	}
+	ex := exchanges.Get().(*Exchange)
+	w := &explainWriter{trace: tr, header: http.Header{}}
+	tr.writer, tr.client = w, r
+	ex.table, ex.W, ex.trace = t, w, tr
+	ex.Next = caddyhttp.HandlerFunc(tr.handNext)
+	ex.R = caddyhttp.PrepareRequest(r.Clone(r.Context()), caddy.NewReplacer(), w, nil)
+	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil { // there is no server that trusts proxies
+		caddyhttp.SetVar(ex.R.Context(), caddyhttp.ClientIPVarKey, ip)
+	}
+	defer ex.end()
+	err := tr.serve(ex)
+	tr.finish(err)
+	tr.list(ex)
+	return tr.decision
+}
+
+// serve answers the request. Handlers abort a response that can not be finished.
+func (t *trace) serve(ex *Exchange) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			if r != http.ErrAbortHandler {
+				panic(r)
+			}
+			err = errAborted
+		}
+	}()
+	return ex.serve()
+}
+
+// finish writes down how the request ended.
+func (t *trace) finish(err error) {
+	d := &t.decision
+	d.Err, d.Refused = err, t.refusals.end()
+	if d.Stops != "" && !t.run {
+		d.Stops += "; ask with ?run=true, or --run"
+	}
+	if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
+		d.Status = failed.StatusCode
+	} else if err != nil {
+		d.Status = http.StatusInternalServerError
+	} else {
+		d.Status = t.writer.status
+	}
+	if d.Status != 0 {
+		d.Header, d.Body = t.writer.header, t.writer.body.String()
+	}
+	if d.Status == http.StatusMethodNotAllowed && d.Header.Get("Allow") != "" {
+		d.Allow = strings.Split(d.Header.Get("Allow"), ", ")
+	}
+}
+
+// maxExplained is how much of an answer is kept, in bytes.
+const maxExplained = 1 << 20
+
+// explainWriter takes a response that nobody gets.
+type explainWriter struct {
+	trace  *trace
+	header http.Header
+	status int
+	body   strings.Builder
+}
+
+// Header returns the header of the response.
+func (w *explainWriter) Header() http.Header { return w.header }
+
+// Write takes a piece of the body.
+func (w *explainWriter) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	w.body.Write(p[:min(len(p), maxExplained-w.body.Len())])
+	return len(p), nil
+}
+
+// WriteHeader notes the status.
+func (w *explainWriter) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+}
+
+// Flush does nothing: there is nobody to flush to.
+func (w *explainWriter) Flush() {}
+
+// Refuse returns what is to be called, with a few words, by those who would reach the world outside and do not because the
+// request is only explained. It is nil when the request is served. It may be called at any time, by any goroutine.
+func (ex *Exchange) Refuse() func(what string) {
+	if ex.trace == nil {
+		return nil
+	}
+	return ex.trace.refusals.add
+}
+
+// refusals are what was not done. What comes late, as of a function that runs when all is out, is not kept.
+type refusals struct {
+	mu   sync.Mutex
+	list []string
+	over bool
+}
+
+func (r *refusals) add(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.over {
+		r.list = append(r.list, what)
+	}
+}
+
+// end returns what was refused.
+func (r *refusals) end() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	return r.list
+}
+
+var _ http.Flusher = (*explainWriter)(nil)

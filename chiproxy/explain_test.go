@@ -1,0 +1,305 @@
+package chiproxy
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	caddyheaders "github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+)
+
+// placed is a hook of a script, with its place.
+type placed struct {
+	at Origin
+	guardFunc
+	middlewareFunc
+	actionFunc
+}
+
+func (p placed) Describe() Origin { return p.at }
+
+func fnAt(n int) Origin { return Origin{Script: "main.lua", Line: n, Kind: "function"} }
+
+// explainedPools is a specification with two pools that count what reaches them.
+func explainedPools(t *testing.T, hits *atomic.Int64, items ...Item) *Table {
+	t.Helper()
+	s := only(items...)
+	for _, name := range []string{"users", "spare"} {
+		address := origin(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+		s.Pools = append(s.Pools, PoolSpec{Name: name, Config: json.RawMessage(dials("", address))})
+	}
+	table, err := Build(s, newTestPools(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(table.Retire)
+	return table
+}
+
+func TestADecisionShowsTheRequestAsThePoolGetsItAndSendsNothing(t *testing.T) {
+	t.Parallel()
+	var hits atomic.Int64
+	query := "a=1"
+	table := explainedPools(t, &hits, at("/acme/{id}", Proxy{
+		Pool: "users", StripPrefix: "/acme", Method: "PUT", Query: &query,
+		Headers: &HeaderOps{Set: http.Header{"X-User": {"ann"}, "Host": {"inside.example"}}, Remove: []string{"Cookie"}},
+	}))
+	r := ask("http://a.example/acme/7?b=2", "Cookie: x", "X-Keep: y")
+	d := table.Explain(r, false)
+	want := &Handed{
+		Method: "PUT", URI: "/7?a=1", Host: "inside.example",
+		Header:  http.Header{"X-User": {"ann"}, "X-Keep": {"y"}},
+		Changed: http.Header{"X-User": {"ann"}}, Removed: []string{"Cookie"},
+	}
+	if !reflect.DeepEqual(d.Request, want) || d.Pool != "users" || d.Params["id"] != "7" || d.Err != nil || d.Stops != "" {
+		t.Errorf("the decision is %+v with %+v; expected %+v", d, d.Request, want)
+	}
+	if r.Method != http.MethodGet || r.URL.Path != "/acme/7" {
+		t.Errorf("the request that was asked about is now %s %s", r.Method, r.URL)
+	}
+	if n := hits.Load(); n != 0 {
+		t.Errorf("%d requests reached the pool", n)
+	}
+}
+
+// asked is a table with something of every kind of candidate. The functions of its hooks must not run without run.
+func asked(t *testing.T, ran *[]string) *Table {
+	note := func(name string) { *ran = append(*ran, name) }
+	yes := func(n int, ok bool) Guard {
+		return placed{at: fnAt(n), guardFunc: func(*Exchange) (bool, error) { note("guard"); return ok, nil }}
+	}
+	mw := placed{at: fnAt(3), middlewareFunc: func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+		note("middleware")
+		ex.R.Header.Set("X-Seen", "1")
+		return next()
+	}}
+	handler := placed{at: fnAt(12), actionFunc: func(ex *Exchange) (Verdict, error) {
+		note("handler")
+		return ex.Perform(Respond{Status: 201, Body: "made"})
+	}}
+	route := func(n int, rule string, a Action, guards ...Guard) Item {
+		item := at(rule, a, guards...)
+		item.Route.Origin = Origin{Script: "main.lua", Line: n, Kind: "route"}
+		return item
+	}
+	layer := Scope{Kind: Layer, Guards: []Guard{yes(5, false)}, Origin: Origin{Script: "main.lua", Line: 5, Kind: "layer"}}
+	s := only(
+		in(layer, route(6, "/*", Respond{Status: 418})),
+		in(Scope{Middleware: []Middleware{mw}},
+			route(8, "GET /a/{id}", Skip{}, yes(8, false)),
+			route(9, "POST /a/{id}", Respond{Status: 204}),
+			route(10, "GET /a/{id}", Skip{}, yes(10, true)),
+			route(12, "GET /a/*", handler)),
+		route(14, "/*", Respond{Status: 404}),
+	)
+	return mustBuild(t, s)
+}
+
+func TestADecisionTellsWhatBecameOfEachCandidate(t *testing.T) {
+	t.Parallel()
+	var ran []string
+	table := asked(t, &ran)
+	for run, want := range map[bool]string{
+		false: `not decided
+  not certain  the middleware at main.lua:3 was not run, and may answer or change the request; the middleware at main.lua:3 was not run, and may answer or change the request; the handler at main.lua:12 decides; ask with ?run=true, or --run
+  pattern      /a/*
+  param        * = 7
+  at           main.lua:12
+  action       function
+
+candidates
+  layer        main.lua:6   *     /*        respond 418
+    layer      main.lua:5         function  no
+  guard        main.lua:8   GET   /a/{id}   decline
+    guard      main.lua:8         function  no
+  method       main.lua:9   POST  /a/{id}   respond 204
+  declined     main.lua:10  GET   /a/{id}   decline
+    guard      main.lua:10        function  yes
+    middleware  main.lua:3        function  not run
+  decides      main.lua:12  GET   /a/*      function
+    middleware  main.lua:3        function  not run
+  not reached  main.lua:14  *     /*        respond 404
+`,
+		true: `answer 201
+  pattern  /a/*
+  param    * = 7
+  at       main.lua:12
+  action   function
+
+candidates
+  layer        main.lua:6   *     /*        respond 418
+    layer      main.lua:5         function  no
+  guard        main.lua:8   GET   /a/{id}   decline
+    guard      main.lua:8         function  no
+  method       main.lua:9   POST  /a/{id}   respond 204
+  declined     main.lua:10  GET   /a/{id}   decline
+    guard      main.lua:10        function  yes
+    middleware main.lua:3         function  passed
+  taken        main.lua:12  GET   /a/*      function
+    middleware main.lua:3         function  passed
+  not reached  main.lua:14  *     /*        respond 404
+`,
+	} {
+		ran = nil
+		d := table.Explain(ask("/a/7"), run)
+		var text strings.Builder
+		if err := d.WriteText(&text); err != nil {
+			t.Fatal(err)
+		}
+		if spaced(text.String()) != spaced(want) {
+			t.Errorf("run %v: the text is\n%s\nexpected\n%s", run, text.String(), want)
+		}
+		if hooks := strings.Contains(strings.Join(ran, " "), "middleware") || strings.Contains(strings.Join(ran, " "), "handler"); hooks != run {
+			t.Errorf("run %v: %v ran", run, ran)
+		}
+	}
+}
+
+// spaced is a text whose words stand one blank apart.
+func spaced(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = strings.Join(strings.Fields(l), " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestADecisionSaysHowARequestEnds(t *testing.T) {
+	t.Parallel()
+	table := mustBuild(t, only(
+		at("POST /users", say("made")),
+		at("GET /next", Pass{}),
+		at("GET /error", Raise{Status: 410, Message: "gone"}),
+		owner("/owned", at("GET /x", say("x"))),
+	))
+	for request, want := range map[string]string{
+		"GET /users":   "error 405: HTTP 405",
+		"GET /USERS":   "error 404: ",
+		"GET /next":    "Caddy's next handler",
+		"GET /error":   "error 410: ",
+		"GET /nowhere": "Caddy's next handler",
+		"GET /owned/y": "Caddy's next handler",
+	} {
+		d := table.Explain(ask(request), false)
+		if got := d.Summary(); !strings.HasPrefix(got, want[:strings.IndexAny(want+":", ":")]) {
+			t.Errorf("%s: %s, expected %s", request, got, want)
+		}
+	}
+	if d := table.Explain(ask("GET /users"), false); !reflect.DeepEqual(d.Allow, []string{"POST"}) || d.Status != 405 {
+		t.Errorf("the decision is %+v", d)
+	}
+	table.Retire()
+	if d := table.Explain(ask("/"), false); !errors.Is(d.Err, ErrRetired) {
+		t.Errorf("a retired table decides %+v", d)
+	}
+}
+
+func TestStubsAnswerForPools(t *testing.T) {
+	t.Parallel()
+	var hits atomic.Int64
+	wrap := middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+		h := ex.ResponseHooks()
+		h.OnHeader(func(status int) (int, error) { return status + 1, nil })
+		h.OnBody(func(p []byte, _ bool) ([]byte, error) { return []byte(strings.ToUpper(string(p))), nil })
+		return h.Around(next)
+	})
+	table := explainedPools(t, &hits,
+		in(Scope{Middleware: []Middleware{wrap}}, at("/wrapped", Proxy{Pool: "users"})),
+		at("/fallback", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: UsePool, Pool: "spare"}}),
+		at("/declines", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: Decline}}),
+		at("/fails", Proxy{Pool: "users"}),
+	)
+	answers := func(pool string) Stub {
+		return func(w http.ResponseWriter, r *http.Request) error {
+			if pool == "users" && r.URL.Path != "/wrapped" {
+				return caddyhttp.Error(http.StatusBadGateway, errors.New("no upstreams available"))
+			}
+			w.WriteHeader(202)
+			_, err := w.Write([]byte("from " + pool))
+			return err
+		}
+	}
+	for path, want := range map[string]Decision{
+		"/wrapped":  {Pool: "users", Status: 203, Body: "FROM USERS"},
+		"/fallback": {Pool: "spare", Status: 202, Body: "from spare"},
+		"/declines": {Next: true},
+		"/fails":    {Pool: "users", Status: 502},
+	} {
+		d := table.Simulate(ask(path), answers)
+		if d.Pool != want.Pool || d.Status != want.Status || d.Body != want.Body || d.Next != want.Next {
+			t.Errorf("%s: %+v, expected %+v", path, d, want)
+		}
+	}
+	if n := hits.Load(); n != 0 {
+		t.Errorf("%d requests reached a pool", n)
+	}
+}
+
+func TestOnlyHandlersThatSendNothingRunAsMiddleware(t *testing.T) {
+	t.Parallel()
+	called := false
+	third := moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+		called = true
+		return next.ServeHTTP(w, r)
+	})
+	known := &caddyheaders.Handler{Request: &caddyheaders.HeaderOps{Set: http.Header{"X-Set": {"1"}}}}
+	table := mustBuild(t, only(
+		in(Scope{Middleware: []Middleware{Module{Name: "headers", Handler: known}, Module{Name: "third", Handler: third, Origin: Origin{Script: "main.lua", Line: 4}}}},
+			at("/", Pass{})),
+	))
+	d := table.Explain(ask("/"), true)
+	if called || !d.Next || !strings.Contains(d.Stops, "third at main.lua:4 was not run") || d.Request.Changed.Get("X-Set") != "1" {
+		t.Errorf("called %v, decided %+v with %+v", called, d, d.Request)
+	}
+	steps := d.Answers().Middleware
+	if len(steps) != 2 || steps[0].Verdict != StepPassed || steps[1].Verdict != StepNotRun {
+		t.Errorf("the steps are %+v", steps)
+	}
+}
+
+func TestALongShapeListsWhatWasAskedAndCountsTheRest(t *testing.T) {
+	t.Parallel()
+	table := mustBuild(t, guardsSpec(1000))
+	d := table.Explain(ask("/users/1", "X-Tenant: 500"), false)
+	answered := d.Answers()
+	if answered == nil || len(d.Candidates) > 2*maxUnasked || len(d.Candidates)+d.Omitted < 1000 {
+		t.Errorf("%d candidates and %d more; %+v answers", len(d.Candidates), d.Omitted, answered)
+	}
+}
+
+func TestAQuestionIsReadFromJSON(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{}`: "GET localhost / 127.0.0.1:0",
+		`{"method": "POST", "host": "a.example:8080", "path": "/x?y=1", "remote_addr": "::1"}`: "POST a.example:8080 /x?y=1 [::1]:0",
+		`{"headers": {"host": "b.example"}, "remote_addr": "192.0.2.1:99"}`:                    "GET b.example / 192.0.2.1:99",
+		`{"path": "x"}`:                    `path "x": expected one that begins with /`,
+		`{"path": "/%zz"}`:                 `path "/%zz": `,
+		`{"method": "a b"}`:                "is not a method",
+		`{"remote_addr": "here"}`:          `remote_addr "here": expected an IP address`,
+		`{"headers": {"X": 1}}`:            "header X: found 1; expected a text, or a list of texts",
+		`{"headers": {"X": "a\nb"}}`:       "control character",
+		`{"headers": "X"}`:                 "expected an object of names and values",
+		`{"host": "a b"}`:                  "Host",
+		`{"headers": {"A": ["1", "2"]}}`:   "GET localhost / 127.0.0.1:0",
+		`{"headers": {"Host": ["c", ""]}}`: "GET c / 127.0.0.1:0",
+	} {
+		var q Question
+		got := ""
+		if err := json.Unmarshal([]byte(text), &q); err != nil {
+			got = err.Error()
+		} else if r, err := q.HTTP(); err != nil {
+			got = err.Error()
+		} else {
+			got = strings.Join([]string{r.Method, r.Host, r.URL.RequestURI(), r.RemoteAddr}, " ")
+		}
+		if !strings.Contains(got, want) {
+			t.Errorf("%s: %s, expected %s", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package chiproxy
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+)
+
+// silentHandlers are the handlers of Caddy's that work on the request and the response only, and send nothing anywhere.
+var silentHandlers = []caddy.ModuleID{
+	"http.handlers.encode", "http.handlers.error", "http.handlers.headers", "http.handlers.log_append", "http.handlers.map",
+	"http.handlers.request_body", "http.handlers.rewrite", "http.handlers.static_response", "http.handlers.vars",
+}
+
+// silent says whether a handler is known to send nothing anywhere, so that it may run while a request is only explained.
+func silent(h caddyhttp.MiddlewareHandler) bool {
+	m, ok := h.(caddy.Module)
+	if !ok {
+		return false
+	}
+	if slices.Contains(silentHandlers, m.CaddyModule().ID) {
+		return true
+	}
+	return asksNobody(h)
+}
+
+// asksNobody says whether a handler checks passwords by a list that it has itself.
+func asksNobody(h caddyhttp.MiddlewareHandler) bool {
+	var auth caddyauth.Authentication
+	switch h := h.(type) {
+	case caddyauth.Authentication:
+		auth = h
+	case *caddyauth.Authentication:
+		auth = *h
+	default:
+		return false
+	}
+	for _, p := range auth.Providers {
+		switch p.(type) {
+		case caddyauth.HTTPBasicAuth, *caddyauth.HTTPBasicAuth:
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,64 @@
+package luaroute
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// maxQuestion bounds the request that is asked about, in bytes.
+const maxQuestion = 16 << 20
+
+// serveExplain answers with what the table does with the request that the body describes. Hooks run with ?run=true.
+func serveExplain(i *instance, w http.ResponseWriter, r *http.Request) error {
+	run, err := runHooks(r)
+	if err != nil {
+		return badRequest(err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
+	if err != nil {
+		return badRequest(err)
+	}
+	var question chiproxy.Question
+	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
+		return badRequest(fmt.Errorf("the request: %w; expected method, host, path, headers, remote_addr and body", err))
+	}
+	asked, err := question.HTTP()
+	if err != nil {
+		return badRequest(err)
+	}
+	d := i.explain(asked, run)
+	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
+}
+
+// explain asks the table of the moment.
+func (i *instance) explain(r *http.Request, run bool) chiproxy.Decision {
+	for {
+		table := i.table.Load()
+		d := table.Explain(r, run)
+		if !errors.Is(d.Err, chiproxy.ErrRetired) || i.table.Load() == table {
+			return d
+		}
+	}
+}
+
+// runHooks returns whether the query says run=true.
+func runHooks(r *http.Request) (bool, error) {
+	text := r.URL.Query().Get("run")
+	if text == "" {
+		return false, nil
+	}
+	run, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("run %q: expected true or false", text)
+	}
+	return run, nil
+}
+
+func badRequest(err error) error { return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err} }

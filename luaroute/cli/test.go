@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+)
+
+// testCommand is `caddy luaroute test`.
+func testCommand() *cobra.Command {
+	r := new(testRun)
+	cmd := &cobra.Command{
+		Use:   "test [--config <path> [--adapter <name>]] [--name <instance>] [--format text|json|tap|junit] <file or folder>...",
+		Short: "Runs the tests of scripts",
+		Long: `Runs files of tests in the sandbox that scripts run in, each in a virtual machine of its own; of folders all *_test.lua in and below
+them. With --config, route.simulate in them asks the routes of that configuration, which is loaded but not started; without, those that
+the file declares itself. Nothing is forwarded: stubs answer for the pools.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return wrongUse(cmd, errors.New("test takes files or folders of tests, found none"))
+			}
+			return nil
+		},
+	}
+	set := cmd.Flags()
+	set.StringVarP(&r.config, "config", "c", "", "Configuration file whose routes are tested")
+	set.StringVarP(&r.adapter, "adapter", "a", "", "Name of the config adapter to apply")
+	set.StringVar(&r.name, "name", "", "Name of the instance whose routes are tested. Default: the only one")
+	set.StringVar(&r.format, "format", formatText, strings.Join(testFormats(), ", "))
+	cmd.RunE = runArgs(func(cmd *cobra.Command, args []string) (int, error) {
+		err := r.run(cmd.Context(), args, cmd.OutOrStdout())
+		return exitCode(err), err
+	})
+	return cmd
+}
+
+// testRun is what the command is called with.
+type testRun struct{ flags }
+
+func testFormats() []string {
+	var all []string
+	for _, f := range reporters {
+		all = append(all, f.name)
+	}
+	return all
+}
+
+func (r *testRun) run(ctx context.Context, args []string, out io.Writer) error {
+	i := slices.IndexFunc(reporters, func(f reporter) bool { return f.name == r.format })
+	switch {
+	case i < 0:
+		return wrongUseError{fmt.Errorf("--format %q: expected %s", r.format, strings.Join(testFormats(), ", "))}
+	case r.config == "" && r.adapter != "":
+		return wrongUseError{errors.New("--adapter is for the file that --config names, which is missing")}
+	case r.config == "" && r.name != "":
+		return wrongUseError{errors.New("--name is an instance of the file that --config names, which is missing")}
+	}
+	files, err := testFiles(args)
+	if err != nil {
+		return wrongUseError{err}
+	}
+	app, instance, err := r.app()
+	if err != nil {
+		return err
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	var results []simulate.File
+	for _, file := range files {
+		results = append(results, app.Test(ctx, file, instance))
+	}
+	if err := reporters[i].write(out, results); err != nil {
+		return err
+	}
+	if failed, all := simulate.Failed(results); failed > 0 {
+		return fmt.Errorf("tests failed: %d of %d", failed, all)
+	}
+	return nil
+}
+
+// noConfig is what tests run with that have no configuration.
+const noConfig = `{"apps": {"events": {}, "luaroute": {}}}`
+
+// app returns the app that runs the tests, and the instance that they ask, if there is a configuration.
+func (r *testRun) app() (app *luaroute.App, instance string, err error) {
+	config := []byte(noConfig)
+	if r.config != "" {
+		if config, err = r.json(); err != nil {
+			return nil, "", err
+		}
+	}
+	if app, err = provisionApp(config); err != nil {
+		return nil, "", errors.New(failure(err).String())
+	}
+	if r.config == "" {
+		return app, "", nil
+	}
+	instances, err := r.only(app.Inspect())
+	if err != nil {
+		return nil, "", err
+	}
+	in, err := one(instances, func(in luaroute.Inspection) string { return in.Name })
+	return app, in.Name, err
+}
+
+// testSuffix is how files of tests end that are found in folders.
+const testSuffix = "_test.lua"
+
+// testFiles returns the files that are named, and those in the folders that are named, each once.
+func testFiles(args []string) ([]string, error) {
+	var all []string
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, err
+		}
+		found := []string{arg}
+		if info.IsDir() {
+			if found, err = testsBelow(arg); err != nil {
+				return nil, err
+			}
+			if len(found) == 0 {
+				return nil, fmt.Errorf("%s: there is no *%s in or below it", arg, testSuffix)
+			}
+		}
+		for _, file := range found {
+			if file = filepath.Clean(file); !slices.Contains(all, file) {
+				all = append(all, file)
+			}
+		}
+	}
+	return all, nil
+}
+
+func testsBelow(folder string) ([]string, error) {
+	var all []string
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && strings.HasSuffix(path, testSuffix) {
+			all = append(all, path)
+		}
+		return err
+	})
+	return all, err
+}

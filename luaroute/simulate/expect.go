@@ -1,0 +1,160 @@
+package simulate
+
+import (
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// subject is what expect(v) returns: a value that is to be compared.
+type subject struct{ value lua.LValue }
+
+// unmet is the error of an expectation.
+type unmet struct{ text, found, expected string }
+
+// Error says what was found, and what was expected.
+func (e *unmet) Error() string { return e.text }
+
+// expect is expect(v).
+func expect(L *lua.LState) int {
+	v := L.CheckAny(1)
+	L.Push(&lua.LUserData{Value: &subject{v}, Metatable: subjectType})
+	return 1
+}
+
+// raise raises the error of an expectation. It is an object and no text, because a text that quotes another error, place and
+// all, would be taken for that one.
+func raise(L *lua.LState, err error) {
+	L.Error(&lua.LUserData{Value: err, Metatable: unmetType}, 1)
+}
+
+// unmetType is the metatable of such errors, for scripts that catch one.
+var unmetType = func() *lua.LTable {
+	t := new(lua.LState).CreateTable(0, 2)
+	t.RawSetString("__metatable", lua.LString("unmet"))
+	t.RawSetString("__tostring", vm.GoFunc(func(L *lua.LState) int {
+		L.Push(lua.LString(errorText(L.CheckUserData(1))))
+		return 1
+	}))
+	return t
+}()
+
+// errorText is the text of what a function has failed with.
+func errorText(v lua.LValue) string {
+	if u, ok := v.(*lua.LUserData); ok {
+		if err, ok := u.Value.(error); ok {
+			return err.Error()
+		}
+	}
+	return lua.LVAsString(v)
+}
+
+// subjectType is the metatable of subjects. It holds Go functions only and is shared by all states.
+var subjectType = func() *lua.LTable {
+	methods := new(lua.LState).CreateTable(0, 5)
+	for name, fn := range map[string]func(*lua.LState, lua.LValue) error{
+		"equals": equals, "matches": matches, "is_nil": isNil, "is_true": isTrue, "fails": fails,
+	} {
+		methods.RawSetString(name, vm.GoFunc(func(L *lua.LState) int {
+			d, ok := L.CheckUserData(1).Value.(*subject)
+			if !ok {
+				L.ArgError(1, "call it with a colon: expect(v):"+name+"(…)")
+			}
+			if err := fn(L, d.value); err != nil {
+				raise(L, err)
+			}
+			return 0
+		}))
+	}
+	t := new(lua.LState).CreateTable(0, 2)
+	t.RawSetString("__metatable", lua.LString("expectation"))
+	t.RawSetString("__index", vm.GoFunc(func(L *lua.LState) int {
+		method := methods.RawGetString(L.CheckString(2))
+		if method == lua.LNil {
+			L.RaiseError("an expectation has no method %q; it has equals, fails, is_nil, is_true and matches", L.CheckString(2))
+		}
+		L.Push(method)
+		return 1
+	}))
+	return t
+}()
+
+func failed(found, expected string) error {
+	return &unmet{fmt.Sprintf("found %s, expected %s", found, expected), found, expected}
+}
+
+// equals is expect(v):equals(x). Tables are equal if their keys and values are.
+func equals(L *lua.LState, v lua.LValue) error {
+	want := L.CheckAny(2)
+	place, a, b, same := compare(L, v, want)
+	if same {
+		return nil
+	}
+	err := failed(inspect(v), inspect(want)).(*unmet)
+	if place != "" {
+		err.text += fmt.Sprintf("; %s is %s, expected %s", place, inspect(a), inspect(b))
+	}
+	return err
+}
+
+// matches is expect(v):matches(p), for a pattern of Lua's.
+func matches(L *lua.LState, v lua.LValue) error {
+	pattern := L.CheckString(2)
+	text, ok := v.(lua.LString)
+	if n, isNumber := v.(lua.LNumber); isNumber {
+		text, ok = lua.LString(n.String()), true
+	}
+	if !ok || !find(L, string(text), pattern) {
+		return failed(inspect(v), "a text that matches "+inspect(lua.LString(pattern)))
+	}
+	return nil
+}
+
+// find says whether a text matches a pattern of Lua's.
+func find(L *lua.LState, text, pattern string) bool {
+	L.Push(L.GetField(L.GetGlobal("string"), "find"))
+	L.Push(lua.LString(text))
+	L.Push(lua.LString(pattern))
+	L.Call(2, 1)
+	found := L.Get(-1) != lua.LNil
+	L.Pop(1)
+	return found
+}
+
+// isNil is expect(v):is_nil().
+func isNil(_ *lua.LState, v lua.LValue) error {
+	if v == lua.LNil {
+		return nil
+	}
+	return failed(inspect(v), "nil")
+}
+
+// isTrue is expect(v):is_true().
+func isTrue(_ *lua.LState, v lua.LValue) error {
+	if v == lua.LTrue {
+		return nil
+	}
+	return failed(inspect(v), "true")
+}
+
+// fails is expect(fn):fails([pattern]): calling the function is an error, whose message matches the pattern.
+func fails(L *lua.LState, v lua.LValue) error {
+	fn, ok := v.(*lua.LFunction)
+	if !ok {
+		return failed(inspect(v), "a function that fails")
+	}
+	L.Push(L.GetGlobal("pcall"))
+	L.Push(fn)
+	L.Call(1, 2)
+	good, message := L.Get(-2), L.Get(-1)
+	L.Pop(2)
+	if good == lua.LTrue {
+		return failed("no error", "an error")
+	}
+	if pattern := L.OptString(2, ""); pattern != "" && !find(L, errorText(message), pattern) {
+		return failed("the error "+inspect(lua.LString(errorText(message))), "one that matches "+inspect(lua.LString(pattern)))
+	}
+	return nil
+}

@@ -1,0 +1,213 @@
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// simulate is route.simulate{…}: it asks the table about a request, with stubs in place of the upstreams.
+func (s *Suite) simulate(L *lua.LState) int {
+	if _, ok := L.Get(1).(*lua.LUserData); ok { // route:simulate and route.simulate are the same
+		L.Remove(1)
+	}
+	st := vm.Of(L)
+	if s.state == nil || st != s.state {
+		L.RaiseError("route.simulate is called outside of a test; write it(name, function() … end) around it")
+	}
+	t := L.CheckTable(1)
+	question := declare.Question(L, "the request of simulate", t, "pools")
+	r, err := question.HTTP()
+	if err != nil {
+		L.RaiseError("simulate: %s", err)
+	}
+	stubs := &stubs{answers: s.stubs(L, t.RawGetString("pools"))}
+	var d chiproxy.Decision
+	_ = st.Wait(func(ctx context.Context) error { // the functions of the table have budgets of their own
+		d = s.table.Simulate(r.WithContext(ctx), stubs.of)
+		return nil
+	})
+	L.Push(outcomeTable(L, &d, stubs.body))
+	return 1
+}
+
+// stub is what a pool answers.
+type stub struct {
+	chiproxy.Respond
+	failure int // the status of an error instead, 0 for none
+}
+
+// stubs answer for pools.
+type stubs struct {
+	answers map[string]stub
+	body    *string // what the last one was sent
+}
+
+// of returns the stub of a pool. Without one of its own a pool answers 200 with an empty body.
+func (s *stubs) of(pool string) chiproxy.Stub {
+	answer := s.answers[pool]
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if answer.failure != 0 {
+			return caddyhttp.Error(answer.failure, fmt.Errorf("the stub of pool %q fails", pool))
+		}
+		sent, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		text := string(sent)
+		s.body = &text
+		for name, values := range answer.Headers {
+			w.Header()[name] = slices.Clone(values)
+		}
+		w.WriteHeader(max(answer.Status, http.StatusOK))
+		if r.Method == http.MethodHead {
+			return nil
+		}
+		_, err = io.WriteString(w, answer.Body)
+		return err
+	}
+}
+
+// stubs reads { name = { status =, body =, headers = }, other = { error = 502 } }.
+func (s *Suite) stubs(L *lua.LState, v lua.LValue) map[string]stub {
+	if v == lua.LNil {
+		return nil
+	}
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		L.RaiseError("simulate: pools is a %s; expected a table of names and answers", v.Type())
+	}
+	known := s.poolNames()
+	all := map[string]stub{}
+	t.ForEach(func(k, v lua.LValue) {
+		name := k.String()
+		if !slices.Contains(known, name) {
+			L.RaiseError("simulate: pools: no pool %q; there are %s", name, strings.Join(known, ", "))
+		}
+		answer, err := stubOf(L, v)
+		if err != nil {
+			L.RaiseError("simulate: pool %s: %s", name, err)
+		}
+		all[name] = answer
+	})
+	return all
+}
+
+func (s *Suite) poolNames() []string {
+	var names []string
+	for _, p := range s.table.Pools() {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func stubOf(L *lua.LState, v lua.LValue) (stub, error) {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return stub{}, fmt.Errorf("found a %s; expected { status =, body =, headers = }, or { error = 502 }", v.Type())
+	}
+	if failure := t.RawGetString("error"); failure != lua.LNil {
+		n, ok := failure.(lua.LNumber)
+		if !ok || n < 400 || n > 599 || lua.LNumber(int(n)) != n {
+			return stub{}, fmt.Errorf("error is %s; expected a status from 400 to 599", failure)
+		}
+		return stub{failure: int(n)}, nil
+	}
+	action, err := hook.ResponseOf(L, t)
+	if err != nil {
+		return stub{}, err
+	}
+	return stub{Respond: action.(chiproxy.Respond)}, nil
+}
+
+// outcomeTable is what simulate returns.
+func outcomeTable(L *lua.LState, d *chiproxy.Decision, body *string) *lua.LTable {
+	t := L.NewTable()
+	t.RawSetString("tenant", lua.LString(d.Tenant))
+	t.RawSetString("route", lua.LString(d.Route))
+	t.RawSetString("pattern", lua.LString(d.Pattern))
+	t.RawSetString("next", lua.LBool(d.Next))
+	params := L.NewTable()
+	for name, value := range d.Params {
+		params.RawSetString(name, lua.LString(value))
+	}
+	t.RawSetString("params", params)
+	for name, text := range map[string]string{"pool": d.Pool, "handler": d.Handler, "upstream": d.Upstream} {
+		if text != "" {
+			t.RawSetString(name, lua.LString(text))
+		}
+	}
+	if d.Status != 0 {
+		t.RawSetString("status", lua.LNumber(d.Status))
+		t.RawSetString("headers", headerTable(L, d.Header))
+		t.RawSetString("body", lua.LString(d.Body))
+	}
+	if d.Err != nil {
+		t.RawSetString("error", lua.LString(d.Failure()))
+	}
+	if r := d.Request; r != nil {
+		t.RawSetString("request", requestTable(L, r, body))
+	}
+	return t
+}
+
+// requestTable is the request as it was handed on.
+func requestTable(L *lua.LState, r *chiproxy.Handed, body *string) *lua.LTable {
+	t := L.NewTable()
+	t.RawSetString("method", lua.LString(r.Method))
+	t.RawSetString("uri", lua.LString(r.URI))
+	t.RawSetString("host", lua.LString(r.Host))
+	t.RawSetString("headers", headerTable(L, r.Header))
+	if body != nil {
+		t.RawSetString("body", lua.LString(*body))
+	}
+	return t
+}
+
+// headerTable is a header: a text for each field, or a list where it has several values. Names are read in any case.
+func headerTable(L *lua.LState, h http.Header) *lua.LTable {
+	t := L.CreateTable(0, len(h))
+	for name, values := range h {
+		if len(values) == 1 {
+			t.RawSetString(name, lua.LString(values[0]))
+			continue
+		}
+		list := L.CreateTable(len(values), 0)
+		for _, v := range values {
+			list.Append(lua.LString(v))
+		}
+		if len(values) > 0 {
+			t.RawSetString(name, list)
+		}
+	}
+	t.Metatable = headerType
+	return t
+}
+
+// headerType finds fields whose names are not in the form of net/http.
+var headerType = func() *lua.LTable {
+	t := new(lua.LState).CreateTable(0, 1)
+	t.RawSetString("__index", vm.GoFunc(func(L *lua.LState) int {
+		name, ok := L.Get(2).(lua.LString)
+		if !ok {
+			L.Push(lua.LNil)
+			return 1
+		}
+		L.Push(L.CheckTable(1).RawGetString(textproto.CanonicalMIMEHeaderKey(string(name))))
+		return 1
+	}))
+	return t
+}()
