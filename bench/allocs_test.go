@@ -12,25 +12,25 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// allowed is how many allocations a request may cost more than with Caddy's reverse_proxy.
-var allowed = map[string]int{
-	"again":   0,
-	"data":    0,
-	"handler": 1,
-	"guard":   1,
-	"before":  1,
-	"around":  6,
+// pinned is how many allocations a request costs more than with Caddy's reverse_proxy. What costs fewer is to be pinned anew.
+var pinned = map[string]int{
+	"again":      0,
+	"data":       0,
+	"handler":    1,
+	"guard":      1,
+	"before":     1,
+	"around":     2,
+	"on_headers": 14,
 }
 
-func TestARequestAllocatesNoMoreThanItMayBesideReverseProxy(t *testing.T) {
+func TestARequestAllocatesWhatIsPinnedBesideReverseProxy(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection empties pools
 	base := allocations(t, variants[0])
 	for _, v := range variants[1:] {
 		t.Run(v.name, func(t *testing.T) {
 			more := allocations(t, v) - base
-			t.Logf("%d allocations more than the %d of reverse_proxy, %d are allowed", more, base, allowed[v.name])
-			if more > allowed[v.name] {
-				t.Errorf("%d allocations more than reverse_proxy, %d are allowed", more, allowed[v.name])
+			if more != pinned[v.name] {
+				t.Errorf("%d allocations more than the %d of reverse_proxy, expected %d", more, base, pinned[v.name])
 			}
 		})
 	}
@@ -55,7 +55,6 @@ func TestADecisionInLuaAllocatesAtMostTwice(t *testing.T) {
 				return int(testing.AllocsPerRun(1000, func() { ask() }))
 			}
 			inGo, inLua := asked(decision.inTable), asked(decision.lua)
-			t.Logf("%d allocations in Go, %d in Lua", inGo, inLua)
 			if inLua > inGo+2 {
 				t.Errorf("%d allocations in Lua and %d in Go; two more are allowed", inLua, inGo)
 			}
