@@ -37,16 +37,21 @@ type Exchange struct {
 	host, method string
 	// fullPath is the path in the form patterns are matched against, path what of it lies in the tenant.
 	fullPath, path string
-	rctx           chi.Context
-	tenants        []ranked
-	gates          []gateVerdict
-	hits           []int32
 	search         search
 	chain          chain
-	// next is step as a value, made once.
-	next     func() (Verdict, error)
-	recorder recorder
-	origin   snapshot
+	recorder       recorder
+	*kept
+}
+
+// kept is what an exchange keeps for the next request, emptied. It is much, and copied never.
+type kept struct {
+	rctx    chi.Context
+	tenants []ranked
+	gates   []gateVerdict
+	hits    []int32
+	origin  snapshot
+	// next is Exchange.step as a value, made once.
+	next func() (Verdict, error)
 }
 
 // Tenant returns the name of the tenant that is being asked, empty for the default tenant.
