@@ -11,7 +11,7 @@ type builder struct {
 	problems
 	spec   *Spec
 	source *Pools
-	pools  []*Pool
+	pools  []namedPool
 	// what many routes have in common is held once
 	methods map[string]*methodSet
 	texts   map[string]*text
@@ -34,7 +34,13 @@ func Build(s Spec, p *Pools) (*Table, error) {
 	return t, nil
 }
 
-func releaseAll(pools []*Pool) {
+// namedPool is a pool under one of its names. The pools of the configuration have no tenant.
+type namedPool struct {
+	*Pool
+	tenant, name string
+}
+
+func releaseAll(pools []namedPool) {
 	for _, p := range pools {
 		p.release()
 	}
@@ -45,9 +51,9 @@ func (b *builder) table() *Table {
 	t := &Table{mismatch: s.MethodMismatch, release: s.Release}
 	t.refs.Store(1)
 	global := newPoolScope(nil)
-	b.addPools(global, s.Pools)
+	b.addPools(global, "", s.Pools)
 	inner := newPoolScope(global)
-	b.addPools(inner, s.Default.Pools)
+	b.addPools(inner, "", s.Default.Pools)
 	b.checkNames()
 
 	t.base = b.tenant(&s.Default, inner)
@@ -59,7 +65,7 @@ func (b *builder) table() *Table {
 			outer = inner
 		}
 		pools := newPoolScope(outer)
-		b.addPools(pools, spec.Pools)
+		b.addPools(pools, spec.Name, spec.Pools)
 		tn := b.tenant(spec, pools)
 		t.tenants = append(t.tenants, tn)
 		hosts := b.hosts(spec.Hosts, spec.Origin)
@@ -76,14 +82,14 @@ func (b *builder) table() *Table {
 	return t
 }
 
-func (b *builder) addPools(scope *poolScope, specs []PoolSpec) {
+func (b *builder) addPools(scope *poolScope, tenant string, specs []PoolSpec) {
 	for _, spec := range specs {
 		pool, err := b.source.acquire(spec)
 		if err != nil {
 			b.add(Origin{}, err) // it says its place itself
 			continue
 		}
-		b.pools = append(b.pools, pool)
+		b.pools = append(b.pools, namedPool{pool, tenant, spec.Name})
 		if err := scope.add(spec.Name, pool); err != nil {
 			b.add(spec.Origin, err)
 		}

@@ -24,7 +24,7 @@ type Table struct {
 	hosts bool
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *hostSet
-	pools      []*Pool
+	pools      []namedPool
 	release    func()
 
 	// refs counts the requests that run, and one for the owner.

@@ -16,6 +16,8 @@ type Inspection struct {
 	Sources []source.Set
 	// Pools are those of the configuration.
 	Pools []chiproxy.PoolSpec
+	// Routes are those of the table.
+	Routes []Route
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
 }
@@ -26,8 +28,9 @@ func (a *App) Inspect() []Inspection {
 	defer a.mu.Unlock()
 	var all []Inspection
 	for _, name := range slices.Sorted(maps.Keys(a.instances)) {
-		l := a.instances[name].loader
-		in := Inspection{Name: name, Sources: slices.Clone(l.ran), Pools: slices.Clone(l.root.pools)}
+		i := a.instances[name]
+		l := i.loader
+		in := Inspection{Name: name, Sources: i.state().sources, Pools: slices.Clone(l.root.pools), Routes: Routes(i.table.Load())}
 		in.named(&l.handler.Scripting)
 		for _, t := range l.tenants {
 			in.Pools = append(in.Pools, t.pools...)

@@ -3,7 +3,9 @@ package luaroute
 import (
 	"errors"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -19,6 +21,28 @@ type instance struct {
 	logger *zap.Logger
 	loader *loader
 	table  atomic.Pointer[chiproxy.Table]
+
+	reloading sync.Mutex // held by the reload that runs
+	mu        sync.Mutex // guards what follows, and that table is not set after the end
+	now       state
+	ended     bool
+}
+
+// state is what is known about the table of an instance. What it refers to does not change.
+type state struct {
+	*loaded
+	// version counts the tables since the configuration was loaded, from 1.
+	version  int
+	loadedAt time.Time
+	// failure is that of the last reload, nil if it was good.
+	failure *failure
+}
+
+// failure is a reload that failed.
+type failure struct {
+	err   error
+	cause string
+	at    time.Time
 }
 
 // newInstance loads the scripts of a handler.
@@ -27,13 +51,22 @@ func newInstance(ctx caddy.Context, h *Handler, pools *chiproxy.Pools, config []
 	if err != nil {
 		return nil, err
 	}
-	table, err := l.load(ctx)
+	i := &instance{name: h.Name, config: config, logger: l.logger, loader: l}
+	first, err := l.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{name: h.Name, config: config, logger: l.logger, loader: l}
-	i.table.Store(table)
+	i.now = state{loaded: first, version: 1, loadedAt: time.Now()}
+	i.table.Store(first.table)
+	i.logger.Info("routing table loaded", first.fields()...)
 	return i, nil
+}
+
+// state returns what is known about the table of the moment.
+func (i *instance) state() state {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.now
 }
 
 // serve routes a request by the table of the moment.
@@ -71,5 +104,11 @@ func (i *instance) late(r *http.Request, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
-// retire gives the table up.
-func (i *instance) retire() { i.table.Load().Retire() }
+// retire gives the table up, for good.
+func (i *instance) retire() {
+	i.mu.Lock()
+	i.ended = true
+	table := i.table.Load()
+	i.mu.Unlock()
+	table.Retire()
+}

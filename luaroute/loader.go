@@ -31,7 +31,16 @@ type loader struct {
 	libraries map[string]vm.Library
 	root      scripting
 	tenants   []configTenant
-	ran       []source.Set // what the last load has run, one of each tenant with scripts
+}
+
+// loaded is what a load has made.
+type loaded struct {
+	table *chiproxy.Table
+	// sources are those that scripts ran from, one set for each tenant with scripts.
+	sources []source.Set
+	// scripts are the names of those that ran.
+	scripts []string
+	took    time.Duration
 }
 
 // scripting is the runtime side of Scripting.
@@ -116,8 +125,9 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 }
 
 // load runs all scripts and builds a table. If it fails nothing is left behind.
-func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
+func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 	start := time.Now()
+	out := &loaded{}
 	var vms []*hook.VMs
 	stop := func() {
 		for _, v := range vms {
@@ -129,15 +139,15 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 			stop()
 		}
 	}()
-	l.ran = nil
 	run := func(tenant string, s scripting) (*declare.Result, error) {
-		l.ran = append(l.ran, s.sources)
+		out.sources = append(out.sources, s.sources)
 		result, err := declare.Run(ctx, declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
 			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
 		})
 		if err == nil {
 			vms = append(vms, result.VMs)
+			out.scripts = append(out.scripts, result.Scripts...)
 		}
 		return result, err
 	}
@@ -178,15 +188,16 @@ func (l *loader) load(ctx context.Context) (table *chiproxy.Table, err error) {
 		}
 		spec.Tenants = append(spec.Tenants, tenant)
 	}
-	if table, err = chiproxy.Build(spec, l.pools); err != nil {
+	table, err := chiproxy.Build(spec, l.pools)
+	if err != nil {
 		return nil, err
 	}
 	if err := simulate.Check(table, expectations); err != nil {
 		table.Retire()
 		return nil, err
 	}
-	l.logger.Info("routing table loaded", zap.Int("tenants", len(spec.Tenants)), zap.Duration("took", time.Since(start)))
-	return table, nil
+	out.table, out.took = table, time.Since(start)
+	return out, nil
 }
 
 // inner is what the scripts of a tenant run with that a script has declared.

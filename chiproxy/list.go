@@ -1,0 +1,153 @@
+package chiproxy
+
+import (
+	"slices"
+	"strings"
+)
+
+// RouteInfo is one route of a table, as plain values for people and tools.
+type RouteInfo struct {
+	// Tenant is empty for the default tenant.
+	Tenant string
+	// Hosts are those of the innermost layer that has some, or else of the tenant. None stands for all.
+	Hosts []string
+	// Methods are as written. None stands for all.
+	Methods []string
+	// Pattern is the whole one: with the prefix of the tenant and those of the scopes around the route.
+	Pattern string
+	// Name is the one the route was given. It may be empty.
+	Name     string
+	Priority int
+	// Guards are those of the layers around the route, the outermost first, and then its own.
+	Guards []Origin
+	// Middleware is what runs around the action, the outermost first.
+	Middleware []Origin
+	// Action is what answers. That of a tenant's UsePool is a proxy.
+	Action Origin
+	// Meta is the plain data of the route. It may be nil, and it must not be changed.
+	Meta map[string]any
+	// Origin is where the route was declared.
+	Origin Origin
+}
+
+// PoolInfo is one pool of a table, under one of its names.
+type PoolInfo struct {
+	// Tenant is the one that the pool was declared in. It is empty for those of the default tenant and of the configuration.
+	Tenant string
+	Name   string
+	// Upstreams are as of Pool.Upstreams.
+	Upstreams []UpstreamStatus
+}
+
+// Routes lists the routes: tenant by tenant, the default tenant last, those of each as written. The lists in it may be shared.
+func (t *Table) Routes() []RouteInfo {
+	var l lister
+	for _, tn := range t.tenants {
+		l.tenant(tn)
+	}
+	l.tenant(t.base)
+	return l.routes
+}
+
+// Pools lists the pools as they were declared, those of the configuration first. A pool with several names is there several
+// times.
+func (t *Table) Pools() []PoolInfo {
+	all := make([]PoolInfo, len(t.pools))
+	for i, p := range t.pools {
+		all[i] = PoolInfo{p.tenant, p.name, p.Upstreams()}
+	}
+	return all
+}
+
+// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's UsePool counts as a route.
+func (t *Table) Counts() (tenants, routes, pools int) {
+	routes = countRoutes(t.base)
+	for _, tn := range t.tenants {
+		routes += countRoutes(tn)
+	}
+	return len(t.tenants), routes, len(t.pools)
+}
+
+func countRoutes(t *tenant) int {
+	n := routesIn(&t.spec.Root)
+	if t.rest != nil {
+		n++
+	}
+	return n
+}
+
+func routesIn(s *Scope) int {
+	n := 0
+	for _, item := range s.Items {
+		switch {
+		case item.Route != nil:
+			n++
+		case item.Scope != nil:
+			n += routesIn(item.Scope)
+		}
+	}
+	return n
+}
+
+// lister gathers the routes of tenants.
+type lister struct{ routes []RouteInfo }
+
+func (l *lister) tenant(t *tenant) {
+	around := RouteInfo{Tenant: t.name, Hosts: t.spec.Hosts, Pattern: t.prefix}
+	l.scope(&t.spec.Root, around)
+	if t.rest != nil {
+		around.Pattern += "/*"
+		around.Action, around.Origin = Describe(forward(t.spec.UsePool)), t.spec.Origin
+		l.routes = append(l.routes, around)
+	}
+}
+
+// scope lists what is in a scope. What is around it is in the form of a route.
+func (l *lister) scope(s *Scope, around RouteInfo) {
+	switch s.Kind {
+	case Owner:
+		around.Pattern += strings.TrimSuffix(s.Pattern, "/")
+	case Layer:
+		if len(s.Hosts) > 0 {
+			around.Hosts = s.Hosts
+		}
+		around.Guards = described(around.Guards, s.Guards)
+	}
+	around.Middleware = described(around.Middleware, s.Middleware)
+	for _, item := range s.Items {
+		switch {
+		case item.Route != nil:
+			l.route(item.Route, around)
+		case item.Scope != nil:
+			l.scope(item.Scope, around)
+		}
+	}
+}
+
+func (l *lister) route(r *Route, info RouteInfo) {
+	info.Methods, info.Name, info.Priority, info.Meta, info.Origin = r.Methods, r.Name, r.Priority, r.Meta, r.Origin
+	info.Pattern += r.Pattern
+	info.Guards = described(info.Guards, r.Guards)
+	info.Action = Describe(r.Action)
+	l.routes = append(l.routes, info)
+}
+
+// described appends descriptions to a list that others have, too.
+func described[T any](list []Origin, more []T) []Origin {
+	if len(more) == 0 {
+		return list
+	}
+	list = slices.Clip(list)
+	for _, x := range more {
+		list = append(list, Describe(x))
+	}
+	return list
+}
+
+// Describe returns what a guard, middleware or action says of itself. What says nothing is unknown.
+func Describe(x any) Origin {
+	if d, ok := x.(Describer); ok {
+		return d.Describe()
+	}
+	return Origin{Kind: "unknown"}
+}

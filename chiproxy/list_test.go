@@ -1,0 +1,95 @@
+package chiproxy
+
+import (
+	"reflect"
+	"testing"
+)
+
+// told is a guard, middleware and action that only says its name.
+type told string
+
+func (n told) Allow(*Exchange) (bool, error) { return true, nil }
+func (n told) Do(*Exchange) (Verdict, error) { return Done, nil }
+func (n told) Describe() Origin              { return Origin{Kind: "function", Text: string(n)} }
+func (n told) Handle(_ *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	return next()
+}
+
+func says(text string) []Origin { return []Origin{{Kind: "function", Text: text}} }
+
+func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
+	t.Parallel()
+	route := func(pattern string, methods ...string) Item {
+		return Item{Route: &Route{Methods: methods, Pattern: pattern, Action: Respond{Status: 204}, Origin: Origin{Script: "a.lua", Line: 3}}}
+	}
+	guarded := route("/guarded", "GET")
+	guarded.Route.Guards = []Guard{told("inner")}
+	guarded.Route.Name, guarded.Route.Priority = "g", 7
+	table, err := Build(Spec{
+		Default: Tenant{Root: Scope{
+			Middleware: []Middleware{told("all")},
+			Items: []Item{
+				route("/a", "GET", "POST"),
+				{Scope: &Scope{Kind: Owner, Pattern: "/admin/", Middleware: []Middleware{told("auth")}, Items: []Item{route("/*")}}},
+				{Scope: &Scope{Kind: Layer, Hosts: []string{"b.example"}, Guards: []Guard{told("outer")}, Items: []Item{guarded}}},
+			},
+		}},
+		Tenants: []Tenant{{
+			Name: "acme", Hosts: []string{"acme.example"}, PathPrefix: "/acme/", UsePool: "app",
+			Origin: Origin{Script: "a.lua", Line: 9}, Root: Scope{Items: []Item{route("/x")}},
+			Pools: []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:1"}]}`)}},
+		}},
+	}, newTestPools(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Retire()
+	answer := Respond{Status: 204}.Describe()
+	at := Origin{Script: "a.lua", Line: 3}
+	want := []RouteInfo{
+		{Tenant: "acme", Hosts: []string{"acme.example"}, Pattern: "/acme/x", Action: answer, Origin: at},
+		{Tenant: "acme", Hosts: []string{"acme.example"}, Pattern: "/acme/*", Action: Origin{Kind: "proxy", Text: "app"}, Origin: Origin{Script: "a.lua", Line: 9}},
+		{Methods: []string{"GET", "POST"}, Pattern: "/a", Middleware: says("all"), Action: answer, Origin: at},
+		{Pattern: "/admin/*", Middleware: append(says("all"), says("auth")...), Action: answer, Origin: at},
+		{
+			Hosts: []string{"b.example"}, Methods: []string{"GET"}, Pattern: "/guarded", Name: "g", Priority: 7,
+			Guards: append(says("outer"), says("inner")...), Middleware: says("all"), Action: answer, Origin: at,
+		},
+	}
+	got := table.Routes()
+	for i := range want {
+		if i >= len(got) || !reflect.DeepEqual(got[i], want[i]) {
+			t.Fatalf("the routes are\n%+v; want\n%+v", got, want)
+		}
+	}
+	if tenants, routes, pools := table.Counts(); tenants != 1 || routes != len(want) || pools != 1 || len(got) != len(want) {
+		t.Errorf("counted %d tenants, %d routes, %d pools; listed %d routes", tenants, routes, pools, len(got))
+	}
+	if p := table.Pools(); len(p) != 1 || p[0].Name != "app" || p[0].Tenant != "acme" || p[0].Upstreams[0].Address != "127.0.0.1:1" {
+		t.Errorf("the pools are %+v", p)
+	}
+}
+
+func TestThingsOfOneNameAreComparedAsASet(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name     string
+		from, to []trait
+		want     Changes
+	}{
+		{"nothing", []trait{{"a", "1"}, {"b", "1"}}, []trait{{"b", "1"}, {"a", "1"}}, Changes{}},
+		{"a new one before one of the same name", []trait{{"a", "1"}}, []trait{{"a", "2"}, {"a", "1"}}, Changes{Added: []string{"a"}}},
+		{"one of two is gone", []trait{{"a", "1"}, {"a", "2"}}, []trait{{"a", "2"}}, Changes{Removed: []string{"a"}}},
+		{"twins", []trait{{"a", "1"}, {"a", "1"}}, nil, Changes{Removed: []string{"a", "a"}}},
+		{
+			"all at once",
+			[]trait{{"a", "1"}, {"b", "1"}, {"c", "1"}},
+			[]trait{{"d", "1"}, {"b", "2"}, {"c", "1"}},
+			Changes{Added: []string{"d"}, Removed: []string{"a"}, Changed: []string{"b"}},
+		},
+	} {
+		if got := compare(row.from, row.to); !reflect.DeepEqual(got, row.want) {
+			t.Errorf("%s: got %+v, want %+v", row.name, got, row.want)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package luaroute
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func init() {
+	caddy.RegisterModule(adminAPI{})
+}
+
+// adminAPI serves /luaroute/ in the admin API of Caddy, under its rules of access.
+//
+// Caddy provisions the modules of its admin API before all apps and never cleans them up, so this one has no state: every
+// request finds the instances that run then.
+type adminAPI struct{}
+
+// endpoint is one thing to ask an instance. To add one, add it to endpoints.
+type endpoint struct {
+	method string
+	// path is what comes after /luaroute/{name}/, in the form of http.ServeMux.
+	path  string
+	serve func(i *instance, w http.ResponseWriter, r *http.Request) error
+}
+
+// endpoints are those of one instance. Each group of them has a file of its own.
+var endpoints = []endpoint{
+	{http.MethodPost, "reload", serveReload},
+	{http.MethodGet, "routes", serveRoutes},
+	{http.MethodGet, "pools", servePools},
+}
+
+// CaddyModule returns the Caddy module information.
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.luaroute",
+		New: func() caddy.Module { return new(adminAPI) },
+	}
+}
+
+// adminRoot is where the endpoints are.
+const adminRoot = "/luaroute/"
+
+// Routes returns one route for all endpoints.
+func (adminAPI) Routes() []caddy.AdminRoute {
+	mux := newAdminMux()
+	return []caddy.AdminRoute{{Pattern: adminRoot, Handler: caddy.AdminHandlerFunc(mux.serve)}}
+}
+
+// adminMux finds the endpoint of a request.
+type adminMux struct {
+	mux     *http.ServeMux
+	methods []string
+}
+
+// adminCall carries the error of an endpoint through a ServeMux.
+type adminCall struct {
+	http.ResponseWriter
+	err error
+}
+
+func newAdminMux() *adminMux {
+	m := &adminMux{mux: http.NewServeMux()}
+	m.handle(http.MethodGet, adminRoot+"{$}", serveInstances)
+	for _, e := range endpoints {
+		m.handle(e.method, adminRoot+"{name}/"+e.path, func(w http.ResponseWriter, r *http.Request) error {
+			i, err := runningInstance(r.PathValue("name"))
+			if err != nil {
+				return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+			}
+			return e.serve(i, w, r)
+		})
+	}
+	return m
+}
+
+func (m *adminMux) handle(method, pattern string, serve func(http.ResponseWriter, *http.Request) error) {
+	if !slices.Contains(m.methods, method) {
+		m.methods = append(m.methods, method)
+	}
+	m.mux.HandleFunc(method+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
+		call := w.(*adminCall)
+		call.err = serve(call.ResponseWriter, r)
+	})
+}
+
+func (m *adminMux) serve(w http.ResponseWriter, r *http.Request) error {
+	if _, pattern := m.mux.Handler(r); pattern != "" {
+		call := &adminCall{ResponseWriter: w}
+		m.mux.ServeHTTP(call, r)
+		return call.err
+	}
+	if allowed := m.allowed(r); len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return caddy.APIError{
+			HTTPStatus: http.StatusMethodNotAllowed,
+			Err:        fmt.Errorf("method %s: expected %s", r.Method, strings.Join(allowed, " or ")),
+		}
+	}
+	return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: unknownPath(r.URL.Path)}
+}
+
+// allowed returns the methods that the path of a request has.
+func (m *adminMux) allowed(r *http.Request) []string {
+	var allowed []string
+	for _, method := range m.methods {
+		other := *r
+		other.Method = method
+		if _, pattern := m.mux.Handler(&other); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	slices.Sort(allowed)
+	return allowed
+}
+
+// unknownPath says what there is. An instance that is not there is named first, since what is behind its name may be right.
+func unknownPath(path string) error {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, adminRoot), "/")
+	if _, err := runningInstance(name); err != nil {
+		return err
+	}
+	var paths []string
+	for _, e := range endpoints {
+		paths = append(paths, e.method+" "+adminRoot+name+"/"+e.path)
+	}
+	return fmt.Errorf("%s: expected %s", path, strings.Join(paths, ", "))
+}
+
+// runningInstance returns the instance that runs under a name.
+func runningInstance(name string) (*instance, error) {
+	if i, ok := running.Load(name); ok {
+		return i.(*instance), nil
+	}
+	var names []string
+	for _, i := range runningInstances() {
+		names = append(names, i.name)
+	}
+	if len(names) == 0 {
+		return nil, errors.New("no luaroute instance runs")
+	}
+	return nil, fmt.Errorf("no luaroute instance %q runs; expected %s", name, strings.Join(names, " or "))
+}
+
+// runningInstances returns the instances that run, by name.
+func runningInstances() []*instance {
+	var all []*instance
+	running.Range(func(_, i any) bool {
+		all = append(all, i.(*instance))
+		return true
+	})
+	slices.SortFunc(all, func(a, b *instance) int { return cmp.Compare(a.name, b.name) })
+	return all
+}
+
+// writeJSON answers with a value as JSON.
+func writeJSON(w http.ResponseWriter, value any) error {
+	w.Header().Set("Content-Type", "application/json")
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(value)
+}
+
+// write answers with a value as JSON, or as text for people if the query says format=text.
+func write(w http.ResponseWriter, r *http.Request, value any, text func(io.Writer)) error {
+	switch format := r.URL.Query().Get("format"); format {
+	case "", "json":
+		return writeJSON(w, value)
+	case "text":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		text(w)
+		return nil
+	default:
+		return caddy.APIError{
+			HTTPStatus: http.StatusBadRequest,
+			Err:        fmt.Errorf("format %q: expected json or text", format),
+		}
+	}
+}
+
+// Interface guards
+var _ caddy.AdminRouter = adminAPI{}

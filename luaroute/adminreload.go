@@ -1,0 +1,49 @@
+package luaroute
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// reloadInfo is what a reload has changed, in the admin API.
+type reloadInfo struct {
+	Version int         `json:"version"`
+	Routes  changesInfo `json:"routes"`
+	Pools   changesInfo `json:"pools"`
+	Tenants changesInfo `json:"tenants"`
+}
+
+// changesInfo has the numbers, and the first names of each.
+type changesInfo struct {
+	Added        int      `json:"added"`
+	Removed      int      `json:"removed"`
+	Changed      int      `json:"changed"`
+	AddedNames   []string `json:"added_names,omitempty"`
+	RemovedNames []string `json:"removed_names,omitempty"`
+	ChangedNames []string `json:"changed_names,omitempty"`
+}
+
+// maxNames bounds each list of names in an answer.
+const maxNames = 100
+
+func newChangesInfo(c chiproxy.Changes) changesInfo {
+	first := func(names []string) []string { return names[:min(len(names), maxNames)] }
+	return changesInfo{
+		len(c.Added), len(c.Removed), len(c.Changed), first(c.Added), first(c.Removed), first(c.Changed),
+	}
+}
+
+// serveReload runs the scripts again and answers with what has changed. A failed reload is 422 with the error.
+func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
+	difference, err := i.reload(r.Context(), causeAdmin)
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
+	}
+	return writeJSON(w, reloadInfo{
+		Version: i.state().version, Routes: newChangesInfo(difference.Routes),
+		Pools: newChangesInfo(difference.Pools), Tenants: newChangesInfo(difference.Tenants),
+	})
+}
