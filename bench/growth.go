@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,9 +14,13 @@ import (
 type grown struct {
 	What   string `json:"what"`
 	Routes int    `json:"routes"`
-	// Load is how long it takes to load, Reload to replace it by one with a changed route.
+	// Load is how long it takes to load, Reload to replace it by another one, and Script to run its script again.
 	Load   time.Duration `json:"load_ns"`
 	Reload time.Duration `json:"reload_ns"`
+	Script time.Duration `json:"script_ns,omitempty"`
+	// Usual is the slowest of many requests, Slowest that while the script runs again. No connection is closed meanwhile.
+	Usual   time.Duration `json:"usual_ns,omitempty"`
+	Slowest time.Duration `json:"slowest_ns,omitempty"`
 	// Heap is what is in use, in bytes, after collecting. PerRoute is what each route adds to that of one route.
 	Heap     uint64  `json:"heap"`
 	PerRoute float64 `json:"per_route"`
@@ -77,12 +82,49 @@ func (b *bench) grow(v variant, n int) (g grown, err error) {
 		return g, err
 	}
 	g.Heap, g.Goroutines = m.Heap, m.Goroutines
+	if v.script != "" {
+		if err := b.rerun(p, v, l.Addresses[v.name], &g); err != nil {
+			return g, err
+		}
+	}
 	if err := p.ask(wish{Load: configs[1]}, &l); err != nil {
 		return g, err
 	}
 	g.Reload = l.Took
 	g.Peak, err = peak(p.cmd.Process.Pid)
 	return g, err
+}
+
+// longest is how long a variant is asked while its script runs again.
+const longest = 2 * time.Second
+
+// rerun runs the script of a variant again while it is being asked, a few times.
+func (b *bench) rerun(p *process, v variant, address string, g *grown) error {
+	const times = 3
+	o := v.order(address)
+	o.Conns, o.For = b.options.conns, min(times*max(g.Load, 100*time.Millisecond), longest)
+	usual, err := b.load(o)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	var during tally
+	go func() {
+		var err error
+		during, err = b.load(o)
+		done <- err
+	}()
+	var took []float64
+	for range times {
+		var l loaded
+		if err := p.ask(wish{Reload: v.name}, &l); err != nil {
+			return errors.Join(err, <-done)
+		}
+		took = append(took, float64(l.Took))
+	}
+	err = <-done
+	g.Script, g.Usual, g.Slowest = time.Duration(median(took)), usual.Max, during.Max
+	return err
 }
 
 func explain(err, end error) error {
@@ -115,14 +157,20 @@ func peak(pid int) (uint64, error) {
 }
 
 func grownTable(w io.Writer, all []grown) {
-	fmt.Fprintln(w, "| what\t| load\t| reload\t| heap\t| per route\t| peak\t| goroutines\t|")
-	fmt.Fprintln(w, "|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|")
+	fmt.Fprintln(w, "| what\t| load\t| config reload\t| script reload\t| slowest request: usual, meanwhile\t| heap\t| per route\t| peak\t| goroutines\t|")
+	fmt.Fprintln(w, "|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|")
 	for _, g := range all {
-		per := ""
+		per, script, slowest := "", "", ""
 		if g.PerRoute > 0 {
 			per = fmt.Sprintf("%.0f B", g.PerRoute)
 		}
-		fmt.Fprintf(w, "| %s\t| %d ms\t| %d ms\t| %.1f MiB\t| %s\t| %d MiB\t| %d\t|\n", g.What,
-			g.Load.Milliseconds(), g.Reload.Milliseconds(), float64(g.Heap)/(1<<20), per, g.Peak>>20, g.Goroutines)
+		if g.Script > 0 {
+			script = milliseconds(g.Script)
+			slowest = milliseconds(g.Usual) + ", " + milliseconds(g.Slowest)
+		}
+		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t| %s\t| %.1f MiB\t| %s\t| %d MiB\t| %d\t|\n", g.What,
+			milliseconds(g.Load), milliseconds(g.Reload), script, slowest, float64(g.Heap)/(1<<20), per, g.Peak>>20, g.Goroutines)
 	}
 }
+
+func milliseconds(d time.Duration) string { return fmt.Sprintf("%.1f ms", d.Seconds()*1e3) }

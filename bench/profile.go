@@ -11,8 +11,11 @@ import (
 	"time"
 )
 
-// profiled is how long a variant is asked for its profile.
-const profiled = 10 * time.Second
+// How long a variant is asked for its own profile, and for that of all.
+const (
+	alone    = 10 * time.Second
+	together = 5 * time.Second
+)
 
 // profile writes a CPU profile and one of all allocations of a variant of the stand "caddy", and prints what is at their top.
 func profile(ctx context.Context, o options, names []string, out io.Writer) error {
@@ -28,14 +31,14 @@ func profile(ctx context.Context, o options, names []string, out io.Writer) erro
 	}
 	cpu, allocs := filepath.Join(folder, names[0]+".cpu"), filepath.Join(folder, names[0]+".allocs")
 	chosen := []variant{of(variants, names[0])}
-	if err := profileTo(ctx, o, chosen, wish{Profile: cpu}, wish{Profiled: true}); err != nil {
+	if err := profileTo(ctx, o, chosen, alone, wish{Profile: cpu}, wish{Profiled: true}); err != nil {
 		return err
 	}
 	// Every allocation is recorded, which is slow: hence a run of its own.
 	if err := os.Setenv("GODEBUG", "memprofilerate=1"); err != nil {
 		return err
 	}
-	if err := profileTo(ctx, o, chosen, wish{Memory: true}, wish{Allocs: allocs}); err != nil {
+	if err := profileTo(ctx, o, chosen, alone, wish{Memory: true}, wish{Allocs: allocs}); err != nil {
 		return err
 	}
 	for _, of := range [][]string{{cpu}, {"-sample_index=alloc_objects", allocs}, {"-sample_index=alloc_space", allocs}} {
@@ -55,11 +58,11 @@ func profileAll(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	return profileTo(ctx, o, variants, wish{Profile: file}, wish{Profiled: true})
+	return profileTo(ctx, o, variants, together, wish{Profile: file}, wish{Profiled: true})
 }
 
 // profileTo has a Caddy serve variants, by turns, between two wishes.
-func profileTo(ctx context.Context, o options, chosen []variant, before, after wish) (err error) {
+func profileTo(ctx context.Context, o options, chosen []variant, each time.Duration, before, after wish) (err error) {
 	b, err := newBench(ctx, o)
 	defer func() { err = errors.Join(b.explained(err), b.close()) }()
 	if err != nil {
@@ -72,13 +75,17 @@ func profileTo(ctx context.Context, o options, chosen []variant, before, after w
 	if err := s.caddy.ask(before, &struct{}{}); err != nil {
 		return err
 	}
-	for start := time.Now(); time.Since(start) < time.Duration(len(chosen))*profiled/2; {
+	requests := 0
+	for start := time.Now(); time.Since(start) < time.Duration(len(chosen))*each; {
 		for _, v := range chosen {
-			if _, err := b.slice(&served{variant: v, server: s}, 10*o.slice); err != nil {
+			t, err := b.slice(&served{variant: v, server: s}, 10*o.slice)
+			if err != nil {
 				return err
 			}
+			requests += t.Requests
 		}
 	}
+	fmt.Fprintf(os.Stderr, "bench: profiled %d requests\n", requests)
 	return s.caddy.ask(after, &struct{}{})
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -17,6 +19,8 @@ import (
 type wish struct {
 	// Load is a configuration.
 	Load json.RawMessage `json:",omitempty"`
+	// Reload is the name of an instance of luaroute that is to run its scripts again.
+	Reload string
 	// Collect tells the collector to collect now, and then to rest or to go on.
 	Collect string
 	// Memory asks for what has been allocated.
@@ -32,7 +36,7 @@ const (
 	andGoOn = "and go on"
 )
 
-// loaded is the answer to wish.Load: by variant, where Caddy listens, and how long it took.
+// loaded is the answer to wish.Load and wish.Reload: by variant, where Caddy listens, and how long it took.
 type loaded struct {
 	Addresses map[string]string
 	Took      time.Duration
@@ -49,12 +53,9 @@ type memory struct {
 func (w wish) grant() (any, error) {
 	switch {
 	case w.Load != nil:
-		start := time.Now()
-		err := caddy.Load(w.Load, true)
-		took := time.Since(start)
-		listeners.Lock()
-		defer listeners.Unlock()
-		return loaded{maps.Clone(listeners.addresses), took}, err
+		return clocked(func() error { return caddy.Load(w.Load, true) })
+	case w.Reload != "":
+		return clocked(func() error { return reload(w.Reload) })
 	case w.Collect != "":
 		runtime.GC()
 		runtime.GC() // the first one leaves what has finalizers or is in pools
@@ -83,4 +84,27 @@ func (w wish) grant() (any, error) {
 		return struct{}{}, errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
 	}
 	return struct{}{}, nil
+}
+
+// clocked does something with the configuration.
+func clocked(do func() error) (loaded, error) {
+	start := time.Now()
+	err := do()
+	took := time.Since(start)
+	listeners.Lock()
+	defer listeners.Unlock()
+	return loaded{maps.Clone(listeners.addresses), took}, err
+}
+
+// reload does what the admin API does for POST /luaroute/{name}/reload.
+func reload(name string) error {
+	module, err := caddy.GetModule("admin.api.luaroute")
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequest(http.MethodPost, "/luaroute/"+name+"/reload", nil)
+	if err != nil {
+		return err
+	}
+	return module.New().(caddy.AdminRouter).Routes()[0].Handler.ServeHTTP(httptest.NewRecorder(), r)
 }
