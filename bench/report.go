@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -40,10 +41,10 @@ func (r *report) write(folder string, markdown []byte) error {
 	)
 }
 
-// The figures of a document stand between these lines.
+// The figures of a document have a section of their own, which ends where the next one begins.
 const (
-	figures    = "<!-- figures -->\n"
-	figuresEnd = "<!-- end of figures -->\n"
+	figures = "\n## Figures\n"
+	section = "\n## "
 )
 
 // insert replaces the figures of a document.
@@ -52,12 +53,12 @@ func insert(file string, markdown []byte) error {
 	if err != nil {
 		return err
 	}
-	before, rest, opened := bytes.Cut(text, []byte(figures))
-	_, after, closed := bytes.Cut(rest, []byte(figuresEnd))
-	if !opened || !closed {
-		return fmt.Errorf("%s: expected the lines %q and %q", file, figures, figuresEnd)
+	before, rest, found := bytes.Cut(text, []byte(figures))
+	_, after, ends := bytes.Cut(rest, []byte(section))
+	if !found || !ends {
+		return fmt.Errorf("%s: expected a section %q, and another one behind it", file, strings.TrimSpace(figures))
 	}
-	whole := bytes.Join([][]byte{before, []byte(figures), []byte("\n"), markdown, []byte("\n"), []byte(figuresEnd), after}, nil)
+	whole := bytes.Join([][]byte{before, []byte(figures), []byte("\n"), markdown, []byte(section), after}, nil)
 	return os.WriteFile(file, whole, 0o644)
 }
 
@@ -85,10 +86,10 @@ func (r *report) markdown(out io.Writer) {
 }
 
 func pairTable(w io.Writer, pairs []pairResult) {
-	fmt.Fprintln(w, "| pair\t| what\t| µs CPU/request\t| ratio (95 %)\t| budget\t| requests/s (95 %)\t| p50 ms (95 %)\t| p99 ms (95 %)\t| mallocs\t| bytes\t|")
-	fmt.Fprintln(w, "|---\t|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|")
+	fmt.Fprintln(w, "| pair\t| what\t| µs CPU/request\t| ratio (95 %)\t| budget\t| requests/s (95 %)\t| p50 ms (95 %)\t| p99 ms (95 %)\t| mallocs\t| bytes\t| peak MiB\t|")
+	fmt.Fprintln(w, "|---\t|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|")
 	for _, p := range pairs {
-		budget, mallocs, bytes := "", "", ""
+		budget, mallocs, bytes, peaks := "", "", "", ""
 		if p.Budget > 0 {
 			budget = fmt.Sprintf("≤ %.2f", p.Budget)
 		}
@@ -96,8 +97,11 @@ func pairTable(w io.Writer, pairs []pairResult) {
 			mallocs = fmt.Sprintf("%.1f (%+.1f)", p.Of.Mallocs, p.Of.Mallocs-p.To.Mallocs)
 			bytes = fmt.Sprintf("%.0f (%+.0f)", p.Of.Bytes, p.Of.Bytes-p.To.Bytes)
 		}
-		fmt.Fprintf(w, "| %s\t| %s / %s\t| %.1f / %.1f\t| **%.3f** (%.3f to %.3f)\t| %s\t| %.0f / %.0f, %s\t| %.2f / %.2f, %s\t| %.2f / %.2f, %s\t| %s\t| %s\t|\n",
+		if p.Of.Peak != p.To.Peak { // they are not in one process
+			peaks = fmt.Sprintf("%d / %d", p.Of.Peak>>20, p.To.Peak>>20)
+		}
+		fmt.Fprintf(w, "| %s\t| %s / %s\t| %.1f / %.1f\t| **%.3f** (%.3f to %.3f)\t| %s\t| %.0f / %.0f, %s\t| %.2f / %.2f, %s\t| %.2f / %.2f, %s\t| %s\t| %s\t| %s\t|\n",
 			p.Name, p.Of.What, p.To.What, p.Of.CPU, p.To.CPU, p.CPU.Value, p.CPU.Low, p.CPU.High, budget,
-			p.Of.Rate, p.To.Rate, p.Rate, p.Of.P50, p.To.P50, p.P50, p.Of.P99, p.To.P99, p.P99, mallocs, bytes)
+			p.Of.Rate, p.To.Rate, p.Rate, p.Of.P50, p.To.P50, p.P50, p.Of.P99, p.To.P99, p.P99, mallocs, bytes, peaks)
 	}
 }

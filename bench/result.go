@@ -59,6 +59,7 @@ type summary struct {
 	P99     float64 `json:"p99_ms"`
 	Mallocs float64 `json:"mallocs,omitempty"`
 	Bytes   float64 `json:"bytes,omitempty"`
+	Peak    uint64  `json:"peak"`
 }
 
 // series is what was measured of one variant.
@@ -68,6 +69,8 @@ type series struct {
 	// Mallocs and Bytes are those of one request. 0 is unknown.
 	Mallocs float64 `json:"mallocs,omitempty"`
 	Bytes   float64 `json:"bytes,omitempty"`
+	// Peak is the most memory that its process had, in bytes.
+	Peak uint64 `json:"peak"`
 	// Slices are in the order of the rounds.
 	Slices []slice `json:"slices"`
 }
@@ -99,7 +102,7 @@ func (s series) each(figure func(slice) float64) []float64 {
 func (s series) summary() summary {
 	return summary{
 		What: s.What, CPU: median(s.each(slice.cpu)), Rate: median(s.each(slice.rate)),
-		P50: median(s.each(slice.p50)), P99: median(s.each(slice.p99)), Mallocs: s.Mallocs, Bytes: s.Bytes,
+		P50: median(s.each(slice.p50)), P99: median(s.each(slice.p99)), Mallocs: s.Mallocs, Bytes: s.Bytes, Peak: s.Peak,
 	}
 }
 

@@ -90,7 +90,7 @@ func TestTheFiguresOfADocumentAreReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("# Speed\n" + figures + "old\n" + figuresEnd + "method\n")
+	write("# Speed\n" + figures + "\nold\n\n### of old\n\nold" + section + "Method\n")
 	for range 2 { // the second time it replaces what it wrote
 		if err := insert(file, []byte("new\n")); err != nil {
 			t.Fatal(err)
@@ -99,12 +99,12 @@ func TestTheFiguresOfADocumentAreReplaced(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "# Speed\n" + figures + "\nnew\n\n" + figuresEnd + "method\n"; string(got) != want {
+		if want := "# Speed\n\n## Figures\n\nnew\n\n## Method\n"; string(got) != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 	write("# Speed\n" + figures)
 	if err := insert(file, []byte("new\n")); err == nil {
-		t.Error("a document without an end of its figures was accepted")
+		t.Error("a document whose figures have no end was accepted")
 	}
 }

@@ -129,6 +129,12 @@ func (b *bench) turns(all []*served) error {
 			all[i].series.Slices = append(all[i].series.Slices, s)
 		}
 	}
+	for _, v := range all { // before allocations are counted, which takes memory
+		var err error
+		if v.series.Peak, err = peak(v.pids[0]); err != nil {
+			return err
+		}
+	}
 	for _, v := range all {
 		if v.caddy == nil {
 			continue
