@@ -10,11 +10,15 @@ import (
 )
 
 // Pass hands the request to Caddy's next handler, inside the middleware of the route. What that
-// handler does is the answer, so no other candidate is asked.
+// handler does is the answer, so no other candidate is asked. A request that a route before this one would have
+// in the form in which Caddy's path matchers compare paths is answered with 404 instead.
 type Pass struct{}
 
 // Do calls the next handler.
 func (Pass) Do(ex *Exchange) (Verdict, error) {
+	if ex.slipsBy() {
+		return Done, caddyhttp.Error(http.StatusNotFound, errSlips)
+	}
 	if ex.rehearsal != nil {
 		ex.rehearsal.note(ex)
 	}

@@ -1,14 +1,26 @@
 package chiproxy
 
 import (
+	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
+// HeldBody is a body of a request that a hook holds in memory. All who get the request read it from its beginning.
+type HeldBody interface {
+	io.ReadCloser
+	// Again returns the body for the next reader. The one before may not have ended: a transport that has failed may
+	// still read.
+	Again() io.ReadCloser
+	// Restore gives the request the body that the client has sent, if this is another. It is called when a candidate
+	// declines; a body that was only read stays in memory.
+	Restore(r *http.Request)
+}
+
 // snapshot is what a declined candidate must not have changed for the next one: method, URI, header and variables of
-// the request, and the header of the response. The body stays as it is, since a buffered one must not be read
+// the request, and the header of the response. A body that was read stays as it is, since it must not be read
 // twice from the client. What is held is kept from request to request.
 type snapshot struct {
 	taken    bool
@@ -57,6 +69,9 @@ func (s *snapshot) restore(ex *Exchange) {
 	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
 	r.URL, *line.url = line.url, line.urlWas
 	r.Header = s.in.restore()
+	if body, ok := r.Body.(HeldBody); ok {
+		body.Restore(r)
+	}
 	s.out.restore()
 	clear(s.vars)
 	for _, v := range s.varsWere {

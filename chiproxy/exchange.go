@@ -35,11 +35,15 @@ type Exchange struct {
 	rehearsal *Decision
 
 	host, method string
-	// fullPath is the path in the form patterns are matched against, path what of it lies in the tenant.
-	fullPath, path string
-	search         search
-	chain          chain
-	recorder       recorder
+	// asked is the path as the request came in, decoded. fullPath is it in the form patterns are matched against, path
+	// what of that lies in the tenant.
+	asked, fullPath, path string
+	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
+	at       *layer
+	entry    *entry
+	search   search
+	chain    chain
+	recorder recorder
 	*kept
 }
 

@@ -23,34 +23,96 @@ type foldedEntry struct {
 	level int32
 }
 
-// foldedHit says whether a path in the form of caddyPath has a shape that the request's own path has not.
-func (m *mux) foldedHit(rctx *chi.Context, folded, own string) bool {
+// foldedHit says whether a path in the form of caddyPath has a shape that the request's own path has not. If the end
+// is given, a shape of the request's own path, it also says whether the folded path has that one too; if so, only what
+// is more specific counts. Without an end, it has.
+func (m *mux) foldedHit(rctx *chi.Context, folded, own string, end *entry) (hit, ended bool) {
+	s := foldedSearch{rctx: rctx, folded: folded, own: own}
 	var known []*entry
 	for e := m.first(rctx, own); e != nil; e = m.after(rctx, own, e) {
 		known = append(known, e)
+		if e == end {
+			s.end = rctx.RoutePatterns[0]
+		}
 	}
 	for e := m.first(rctx, folded); e != nil; e = m.after(rctx, folded, e) {
-		if !slices.Contains(known, e) && !matches(rctx.RoutePatterns[0], own) {
+		p := rctx.RoutePatterns[0]
+		s.met(p)
+		if !slices.Contains(known, e) && !matches(p, own) {
+			if end == nil {
+				return true, true
+			}
+			s.hits = append(s.hits, p)
+		}
+	}
+	if m.folded != nil {
+		m.folded.find(&s)
+	}
+	ended = end == nil || s.ended
+	if end == nil || !ended {
+		return len(s.hits) > 0, ended
+	}
+	tokens, _ := parsePattern(s.end) // chi has it, so it is right
+	return slices.ContainsFunc(s.hits, func(p string) bool { return beats(p, tokens) }), true
+}
+
+// foldedSearch is what one request has found out about a layer.
+type foldedSearch struct {
+	rctx        *chi.Context
+	folded, own string
+	// end is the pattern of the end; ended says that the folded path has it.
+	end   string
+	ended bool
+	// hits are the patterns that the folded path has and the request's own has not.
+	hits []string
+}
+
+func (s *foldedSearch) met(pattern string) { s.ended = s.ended || pattern == s.end }
+
+// beats says whether a pattern is more specific than the end of a search, both in the form of caddyPath and matching
+// one path. Of two that chi tells apart by what else there is, each beats the other.
+func beats(pattern string, end []token) bool {
+	tokens, err := parsePattern(pattern)
+	if err != nil {
+		return true
+	}
+	for i, t := range tokens {
+		if i == len(end) {
+			return true
+		}
+		other := end[i]
+		if t.kind != other.kind {
+			return t.kind < other.kind
+		}
+		if t.kind == staticToken {
+			text, otherText := foldStatic(t.text), foldStatic(other.text)
+			if text != otherText {
+				return !strings.HasPrefix(otherText, text)
+			}
+		} else if t.tail != other.tail || t.kind == regexpToken && t.text != other.text {
 			return true
 		}
 	}
-	return m.folded != nil && m.folded.hit(rctx, folded, own)
+	return false
 }
 
-// hit says whether a path in the form of caddyPath has a shape here that the request's own path has not.
-func (f *foldedMux) hit(rctx *chi.Context, path, own string) bool {
+// find looks for the shapes that the folded path has only in the form of caddyPath.
+func (f *foldedMux) find(s *foldedSearch) {
 	mux := f.all
 	for level := 0; ; level++ {
-		rctx.Reset()
-		if pattern := mux.Find(rctx, http.MethodGet, path); pattern != "" {
+		s.rctx.Reset()
+		if pattern := mux.Find(s.rctx, http.MethodGet, s.folded); pattern != "" {
 			e := f.entries[pattern]
-			if !slices.ContainsFunc(e.of, func(p string) bool { return matches(p, own) }) {
-				return true
+			for _, p := range e.of {
+				s.met(p)
+				if !matches(p, s.own) {
+					s.hits = append(s.hits, p)
+				}
 			}
 			level = max(level, int(e.level))
 		}
 		if level >= len(f.levels) {
-			return false
+			return
 		}
 		mux = f.levels[level]
 	}

@@ -1,8 +1,10 @@
 package chiproxy
 
 import (
+	"bufio"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -81,7 +83,9 @@ func (h *ResponseHooks) Around(inside func() (Verdict, error)) (v Verdict, err e
 		if h.err == nil {
 			return
 		}
-		_ = recover() // those who could not write have aborted
+		if p := recover(); p != nil && p != http.ErrAbortHandler { // those who could not write have aborted
+			panic(p)
+		}
 		if !h.wrote {
 			header := h.outer.Header()
 			clear(header)
@@ -225,6 +229,15 @@ func (w *layerWriter) FlushError() error {
 	return http.NewResponseController(w.hooks.outer).Flush()
 }
 
+// Hijack takes the connection over. http.ResponseController calls it. Nothing of the response is ours from here on.
+func (w *layerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(w.hooks.outer).Hijack()
+	if err == nil {
+		w.hooks.wrote, w.hooks.body = true, false
+	}
+	return conn, rw, err
+}
+
 func (w *layerWriter) leave() {
 	if !w.hooks.wrote {
 		w.WriteHeader(http.StatusOK)
@@ -234,4 +247,5 @@ func (w *layerWriter) leave() {
 var (
 	_ http.ResponseWriter = (*layerWriter)(nil)
 	_ io.ReaderFrom       = (*layerWriter)(nil)
+	_ http.Hijacker       = (*layerWriter)(nil)
 )

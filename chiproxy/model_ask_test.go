@@ -20,7 +20,14 @@ type refRun struct {
 	here       *refScope
 	known      bool
 	notAllowed *refAnswer
+	base       *refTenant
+	tenants    []*refTenant
 	tenant     *refTenant
+	// at and form are where the request is in the tenant; without a form, it is behind all forms of the layer.
+	at   *refLayer
+	form *refForm
+	// handedOn says that a route or a scope's answer has handed the request on.
+	handedOn bool
 }
 
 // refHostFits says how a host list fits: 0 exactly, 1 by wildcard, 2 for all hosts, -1 not at all.
@@ -96,8 +103,8 @@ func refPrefix(t *Tenant, folded bool) string {
 
 // serve returns what becomes of the request: done, next, 404, or 405 with the methods.
 func (r *refRun) serve(base *refTenant, tenants []*refTenant) string {
-	asked := append(r.candidates(tenants, r.path, false), base)
-	for _, t := range asked {
+	r.base, r.tenants = base, tenants
+	for _, t := range append(r.candidates(tenants, r.path, false), base) {
 		path, _ := refBelow(r.path, t.spec.PathPrefix)
 		if out := r.ask(t, path); out != "" {
 			return out
@@ -106,42 +113,82 @@ func (r *refRun) serve(base *refTenant, tenants []*refTenant) string {
 	if len(r.allow) > 0 && r.spec.MethodMismatch == AnswerMismatch {
 		return r.refused()
 	}
-	if r.slips(append(r.candidates(tenants, r.folded, true), base), asked) {
-		return "404"
+	r.tenant = nil
+	return r.next()
+}
+
+// next hands the request on, unless another spelling of it would be taken before.
+func (r *refRun) next() string {
+	asked := append(r.candidates(r.tenants, r.path, false), r.base)
+	beyond := false
+	for _, t := range append(r.candidates(r.tenants, r.folded, true), r.base) {
+		known := slices.Contains(asked, t) && !beyond && (t != r.base || r.tenant == nil || r.tenant == r.base)
+		hit, ended := r.slips(t, known)
+		if hit {
+			return "404"
+		}
+		if ended {
+			break
+		}
+		beyond = beyond || t == r.tenant
 	}
+	r.handedOn = r.tenant != nil
 	return "next"
 }
 
-func (r *refRun) slips(tenants, asked []*refTenant) bool {
-	for _, t := range tenants {
-		folded, _ := refBelow(r.folded, refPrefix(t.spec, true))
-		own := ""
-		known := slices.Contains(asked, t)
-		if known {
-			own, _ = refBelow(r.path, t.spec.PathPrefix)
-		} else if t.layers[len(t.layers)-1].scope.notFound != nil {
-			return true
+// slips says whether a tenant has more for the folded path than for the request's own, and whether the folded path comes
+// to where the request is, which ends the search.
+func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
+	folded, _ := refBelow(r.folded, refPrefix(t.spec, true))
+	own := ""
+	if known {
+		own, _ = refBelow(r.path, t.spec.PathPrefix)
+	} else if t.layers[len(t.layers)-1].scope.notFound != nil {
+		return true, false
+	}
+	either := func(pattern string) bool {
+		_, plain := refMatch(pattern, folded, false)
+		_, other := refMatch(pattern, folded, true)
+		return plain || other
+	}
+	for _, l := range t.layers {
+		if !r.hostIn(l) {
+			continue
 		}
-		for _, l := range t.layers {
-			if !r.hostIn(l) {
-				continue
+		if !known && l.scope.notFound != nil {
+			return true, false
+		}
+		here := t == r.tenant && l == r.at
+		ended = here && (r.form == nil || either(r.form.pattern))
+		for _, f := range l.forms {
+			before := false
+			if known {
+				_, before = refMatch(f.pattern, own, false)
 			}
-			if !known && l.scope.notFound != nil {
-				return true
+			behind := ended && r.form != nil && !refBeats(f.pattern, r.form.pattern)
+			if either(f.pattern) && !before && !behind {
+				return true, false
 			}
-			for _, f := range l.forms {
-				_, hit := refMatch(f.pattern, folded, false)
-				if !hit {
-					_, hit = refMatch(f.pattern, folded, true)
-				}
-				before := false
-				if known {
-					_, before = refMatch(f.pattern, own, false)
-				}
-				if hit && !before {
-					return true
-				}
-			}
+		}
+		if ended {
+			return false, true
+		}
+		known = known && !here
+	}
+	return false, false
+}
+
+// refBeats says whether a pattern is more specific than another one that matches the same path, where case does not
+// count. Of different regexps, each beats the other.
+func refBeats(p, q string) bool {
+	a, b := strings.Split(refShape(p), "/"), strings.Split(refShape(q), "/")
+	for i := range min(len(a), len(b)) {
+		x, y := refClass(a[i]), refClass(b[i])
+		if x != y {
+			return x < y
+		}
+		if x == 1 && a[i] != b[i] {
+			return true
 		}
 	}
 	return false
@@ -173,10 +220,11 @@ func (r *refRun) ask(t *refTenant, path string) string {
 		if !r.hostIn(l) {
 			continue
 		}
-		r.here = nil
+		r.here, r.at = nil, l
 		if out := r.search(l, path); out != "" {
 			return out
 		}
+		r.form = nil
 		if !base && (l.scope.notFound != nil || l.scope.notAllowed != nil && r.here != nil) && r.open(l) {
 			if out := r.missed(l.scope, r.here != nil, l.scope.notAllowed); out != "" {
 				return out
@@ -247,6 +295,7 @@ func (r *refRun) search(l *refLayer, path string) string {
 	}
 	for _, forms := range shapes {
 		for _, f := range forms {
+			r.form = &f
 			if f.route == nil {
 				return r.leave(f.scope)
 			}
@@ -351,6 +400,9 @@ func (r *refRun) chain(mw []Middleware, end func() string) string {
 }
 
 func (r *refRun) act(a Action) string {
+	if _, ok := a.(Pass); ok {
+		return r.next()
+	}
 	if m, ok := a.(Module); ok {
 		r.world.note("module %d", m.Handler.(*worldModule).id)
 		return "done"

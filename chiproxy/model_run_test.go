@@ -66,6 +66,9 @@ func (c *modelCase) compare(t testing.TB) {
 	got := "done"
 	err := c.table.Serve(w, r, caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 		got = "next"
+		if model.handedOn {
+			return nil // with what middleware has changed
+		}
 		if r.Method != method || r.URL.Path == "/spoiled" || r.Header.Get("X-Spoiled") != "" {
 			t.Errorf("what declined has left its changes: %s %s %v", r.Method, r.URL, r.Header)
 		}
@@ -111,6 +114,9 @@ func TestTheTableDoesWhatTheModelSays(t *testing.T) {
 	}
 	if built < specs/5 {
 		t.Errorf("only %d of %d specifications were built", built, specs)
+	}
+	if !testing.Short() && lookups < 100_000 {
+		t.Errorf("only %d lookups", lookups)
 	}
 	t.Logf("%d specifications, %d lookups", built, lookups)
 }

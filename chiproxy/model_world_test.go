@@ -177,6 +177,9 @@ func (m *specMaker) scope(kind ScopeKind, depth int) Scope {
 	}
 	if m.chance(6) {
 		s.NotFound = m.hook()
+		if m.chance(3) {
+			s.NotFound = Pass{}
+		}
 	}
 	if m.chance(6) {
 		s.MethodNotAllowed = m.hook()
@@ -221,6 +224,9 @@ func (m *specMaker) route() *Route {
 	if m.chance(2) {
 		m.ids++
 		r.Action = Module{Handler: &worldModule{m.ids, m.world}}
+	}
+	if m.chance(6) {
+		r.Action = Pass{}
 	}
 	switch m.rng.IntN(6) {
 	case 0, 1:

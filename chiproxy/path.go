@@ -102,9 +102,9 @@ func isClean(p string) bool {
 	return true
 }
 
-// caddyPath is the path of u as Caddy's path matcher reads it: decoded, in lower case, and cleaned.
-func caddyPath(u *url.URL) string {
-	return cleanPath(windowsPath(strings.ToLower(u.Path)))
+// caddyPath is a decoded path as Caddy's path matcher reads it: in lower case, and cleaned.
+func caddyPath(decoded string) string {
+	return cleanPath(windowsPath(strings.ToLower(decoded)))
 }
 
 // windowsPath does to a path on Windows what Caddy does there, as its file system has several names for one file.

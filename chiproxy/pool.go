@@ -89,6 +89,9 @@ func (p *Pool) forward(ex *Exchange, name string) error {
 		return nil
 	}
 	ex.yield()
+	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
+		ex.R.Body = body.Again()
+	}
 	return p.handler.ServeHTTP(ex.W, ex.R, ex.Next)
 }
 

@@ -21,7 +21,11 @@ type scopeWalk struct {
 type layerDraft struct {
 	*layer // by pointer, as it outlives the draft
 	draft  *muxDraft
+	// around are the hosts of the layers around it and its own, the outermost first.
+	around [][]string
 }
+
+func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: newMuxDraft()} }
 
 func newScopeWalk(b *builder, pools *poolScope) *scopeWalk { return &scopeWalk{b: b, pools: pools} }
 
@@ -31,10 +35,11 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 	if t.strip {
 		w.strip = t.prefix
 	}
-	base := &layerDraft{&layer{}, newMuxDraft()}
+	base := newLayerDraft()
 	base.place = w.place(nil, root)
 	w.answers(base.place, root)
 	w.items(root, base.place, base)
+	w.checkHosts(t.spec.Hosts, base)
 	base.mux = base.draft.finish(w.b)
 	t.base = base.layer
 	layers := make([]*layer, len(w.layers))
@@ -235,9 +240,9 @@ func (w *scopeWalk) layer(s *Scope, outer *place, around *layerDraft) {
 	// what is outside is tried after the layer, so its answers are not the layer's
 	p.notFound, p.notAllowed = nil, nil
 	w.answers(p, s)
-	l := &layerDraft{&layer{}, newMuxDraft()}
+	l := newLayerDraft()
 	l.place, l.priority, l.order = p, s.Priority, len(w.layers)
-	l.gates, l.hosts, l.keys = around.gates, around.hosts, around.keys
+	l.gates, l.hosts, l.keys, l.around = around.gates, around.hosts, around.keys, around.around
 	l.depth = around.depth + 1
 	if len(s.Guards) > 0 {
 		l.gates = append(slices.Clip(l.gates), &gate{s.Guards, p})
@@ -245,6 +250,7 @@ func (w *scopeWalk) layer(s *Scope, outer *place, around *layerDraft) {
 	if keys := w.b.hosts(s.Hosts, s.Origin); len(keys) > 0 {
 		l.hosts = append(slices.Clip(l.hosts), newHostSet(keys))
 		l.keys = keys
+		l.around = append(slices.Clip(l.around), keys)
 	}
 	w.layers = append(w.layers, l)
 	w.items(s, p, l)

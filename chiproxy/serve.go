@@ -1,7 +1,6 @@
 package chiproxy
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -31,7 +30,7 @@ func (ex *Exchange) serve() error {
 	t, r := ex.table, ex.R
 	w := ex.W
 	ex.method = routeMethod(r)
-	ex.fullPath = routePath(r.URL)
+	ex.asked, ex.fullPath = r.URL.Path, routePath(r.URL)
 	if t.hosts {
 		ex.host = requestHost(r.Host)
 	}
@@ -56,8 +55,6 @@ func (ex *Exchange) serve() error {
 	}
 	return ex.Next.ServeHTTP(w, r)
 }
-
-var errSlips = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
 
 // answer405 answers that the path is known for other methods.
 func (ex *Exchange) answer405() error {
@@ -124,7 +121,7 @@ func (ex *Exchange) searchLayer(l *layer) (Verdict, error) {
 // missed says what a scope says when none of its routes takes the request. known says that one has the path for
 // another method. A scope that would say "not found" says "method not allowed" then.
 func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
-	ex.chosen = nil
+	ex.chosen, ex.entry = nil, nil
 	if !known || ex.table.mismatch == DeclineMismatch {
 		return ex.say(p, p.notFound)
 	}
@@ -153,6 +150,7 @@ func (ex *Exchange) say(p *place, a *answer) (Verdict, error) {
 // searchMux tries the routes of a layer, from the most to the least specific.
 func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
 	ex.search.here = nil
+	ex.at, ex.entry = l, nil
 	e := l.mux.first(&ex.rctx, ex.path)
 	if e == nil {
 		return Declined, nil
@@ -161,6 +159,7 @@ func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
 		return v, err
 	}
 	for ; e != nil; e = l.mux.after(&ex.rctx, ex.path, e) {
+		ex.entry = e
 		if v, err := ex.tryEntry(e); err != nil || v == Done {
 			return v, err
 		}

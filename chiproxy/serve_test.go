@@ -220,6 +220,10 @@ func TestServe(t *testing.T) {
 			only(at("/Admin/*", say("admin")), at("/x", say("x"))),
 			expect{"/Admin/a": "admin", "/admin/a": "404", "/ADMIN/a": "404", "/Admin%2Fa": "404", "/X": "404", "/other": "next"},
 		},
+		"of two routes that differ in case, one does not let the other's requests by": {
+			only(at("/Admin/*", say("admin"), header("A")), at("/admin/*", say("other"), header("B"))),
+			expect{"/Admin/x": "404", "/admin/x | A: 1": "404", "/admin/x | B: 1": "other"},
+		},
 		"what fell through as it was written is handed on in another case too": {
 			only(at("/*", say("beta"), header("Beta"))), expect{"/Images/Logo.PNG": "next", "/IMAGES | Beta: 1": "beta"},
 		},

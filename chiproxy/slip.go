@@ -1,54 +1,124 @@
 package chiproxy
 
+import (
+	"errors"
+
+	"github.com/go-chi/chi/v5"
+)
+
+var errSlips = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
+
 // slips says whether the request, which no route has taken, has a route in the form in which Caddy's path matchers
 // compare paths: without case, and with an escaped slash for a slash. Were it handed on, it would pass by a guarded
 // prefix that the configuration behind takes it to be under.
 func (ex *Exchange) slips() bool {
-	folded := caddyPath(ex.R.URL)
-	if folded == ex.fullPath && !ex.table.folds {
+	s := slipSearch{ex: ex, folded: caddyPath(ex.asked)}
+	if s.folded == ex.fullPath && !ex.table.folds {
 		return false
 	}
-	asked := ex.tenants
-	candidates := ex.table.folded.find(ex.host, folded, nil)
-	for _, c := range candidates {
-		rest, ok := below(folded, c.folded)
+	s.rctx = &ex.rctx
+	return s.run()
+}
+
+// slipsBy says the same of a request that a route is about to hand on: whether it has one before that route.
+func (ex *Exchange) slipsBy() bool {
+	s := slipSearch{ex: ex, folded: caddyPath(ex.asked)}
+	if s.folded == ex.fullPath && !ex.table.folds {
+		return false
+	}
+	s.rctx = chi.NewRouteContext() // the exchange's own holds the params
+	s.tenant, s.layer, s.entry = ex.tenant, ex.at, ex.entry
+	return s.run()
+}
+
+// slipSearch looks for the routes that a request has in the form of caddyPath only.
+type slipSearch struct {
+	ex     *Exchange
+	rctx   *chi.Context
+	folded string
+	// tenant, layer and entry are where the request is; nil where it has left all of them. If the folded path comes
+	// there too, the search is at its end.
+	tenant *tenant
+	layer  *layer
+	entry  *entry
+	// ended says that it is, beyond that the folded path has gone by: what comes then was not asked for the request.
+	ended, beyond bool
+}
+
+// run says whether a tenant has more for the folded path than it had for the request's own.
+func (s *slipSearch) run() bool {
+	for _, c := range s.ex.table.folded.find(s.ex.host, s.folded, nil) {
+		rest, ok := below(s.folded, c.folded)
 		if !ok {
-			rest = folded
+			rest = s.folded
 		}
-		known := false
-		for _, a := range asked {
-			known = known || a.tenant == c.tenant
-			if !a.onward {
-				break
-			}
-		}
-		if ex.slipsInto(c.tenant, rest, known) {
+		if s.in(c.tenant, rest, s.asked(c.tenant)) {
 			return true
+		}
+		if s.ended {
+			return false
 		}
 		if !c.onward {
 			break
 		}
 	}
-	return ex.slipsInto(ex.table.base, folded, true)
+	base := s.ex.table.base
+	return s.in(base, s.folded, s.tenant == nil || s.tenant == base)
 }
 
-// slipsInto says whether a tenant has more for the folded path than it had for the request's own. known says that it
+// asked says whether the request's own path was looked up in a tenant that is none of the base.
+func (s *slipSearch) asked(t *tenant) bool {
+	for _, a := range s.ex.tenants {
+		if a.tenant == t {
+			return !s.beyond
+		}
+		if !a.onward {
+			break
+		}
+	}
+	return false
+}
+
+// in says whether a tenant has more for the folded path than it had for the request's own. known says that it
 // was asked for that.
-func (ex *Exchange) slipsInto(t *tenant, folded string, known bool) bool {
+func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 	own := ""
 	if known {
-		own, _ = below(ex.fullPath, t.prefix)
+		own, _ = below(s.ex.fullPath, t.prefix)
 	} else if t.rest != nil || t.base.place.notFound != nil {
 		return true
 	}
-	for c := t.layers.find(ex.host); ; {
+	for c := t.layers.find(s.ex.host); ; {
 		l := c.next()
 		if l == nil {
 			break
 		}
-		if l.hasHost(ex.host) && (l.mux.foldedHit(&ex.rctx, folded, own) || !known && l.place.notFound != nil) {
+		if !l.hasHost(s.ex.host) {
+			continue
+		}
+		if own == "" && l.place.notFound != nil || s.inLayer(t, l, folded, own) {
 			return true
 		}
+		if s.ended {
+			return false
+		}
+		if s.beyond {
+			own = ""
+		}
 	}
-	return t.base.mux.foldedHit(&ex.rctx, folded, own)
+	if own == "" && known && (t.rest != nil || t.base.place.notFound != nil) {
+		return true
+	}
+	return s.inLayer(t, t.base, folded, own)
+}
+
+// inLayer is in for one layer, up to where the request is.
+func (s *slipSearch) inLayer(t *tenant, l *layer, folded, own string) bool {
+	if t != s.tenant || l != s.layer {
+		hit, _ := l.mux.foldedHit(s.rctx, folded, own, nil)
+		return hit
+	}
+	hit, ended := l.mux.foldedHit(s.rctx, folded, own, s.entry)
+	s.ended, s.beyond = ended, !ended
+	return hit
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -261,7 +262,11 @@ func (e *example) curl(command curl) {
 		if command.body != "" && !strings.Contains(strings.Join(headers, "\n"), "Content-Type: ") {
 			headers = append(headers, "Content-Type: application/x-www-form-urlencoded")
 		}
-		answer = e.c.Send(command.method, "/"+path, strings.NewReader(command.body), headers...)
+		var body io.Reader // none, so that it can be sent again after a reload
+		if command.body != "" {
+			body = strings.NewReader(command.body)
+		}
+		answer = e.c.Send(command.method, "/"+path, body, headers...)
 	}
 	want := command.output
 	if command.shown {

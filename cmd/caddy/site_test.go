@@ -138,6 +138,48 @@ func TestRoutesStandBesideOtherHandlers(t *testing.T) {
 	}
 }
 
+func TestNoSpellingOfAPathReachesAFileThatAScopeGuards(t *testing.T) {
+	c := e2e.New(t)
+	c.File("www/admin/secret.txt", "a secret")
+	c.File("www/page.txt", "a page")
+	site := `http:// {
+		root $dir/www
+		luaroute {
+			script $dir/main.lua
+		}
+		file_server
+	}`
+	for name, handsOn := range map[string]string{
+		"falling through": "",
+		"a catch-all":     `route:any("/*", route.next)`,
+		"a function":      `route:any("/*", function() return route.next end)`,
+		"not_found":       `route:not_found(route.next)`,
+		"a layer":         `route:when(function() return true end, function(r) r:any("/{page}", route.next) end)`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.File("main.lua", `
+				local route = require("luaroute")
+				route:route("/admin", function(admin)
+				  admin:use(function(req) if not req:header("X-Key") then return 401 end end)
+				  admin:any("/*", route.next)
+				end)
+				`+handsOn)
+			c.Start(site)
+			c.Get("/page.txt").Want(200, "a page")
+			c.Get("/admin/secret.txt", "X-Key: k").Want(200, "a secret")
+			c.Get("/admin/secret.txt").Want(401, "")
+			for _, path := range []string{
+				"/admin%2Fsecret.txt", "/x%2F..%2Fadmin/secret.txt", "/%2Fadmin/secret.txt", "/ADMIN/secret.txt", "/%61dmin%2fsecret.txt",
+				"/admin%2Fsecret.txt/x/..",
+			} {
+				if answer := c.Get(path); answer.Status != 404 && answer.Status != 401 {
+					t.Errorf("%s: %d %q", path, answer.Status, answer.Body)
+				}
+			}
+		})
+	}
+}
+
 func TestTheRouteDirectiveOrdersRoutesByHand(t *testing.T) {
 	c := e2e.New(t)
 	c.File("main.lua", `require("luaroute"):get("/*", function(req) return 200, "lua " .. req.path end)`)

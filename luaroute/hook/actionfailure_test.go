@@ -153,3 +153,51 @@ func TestAFailureInOnDone(t *testing.T) {
 		})
 	}
 }
+
+// TestOnDoneIsCalledHoweverTheRequestEnds has more to do in on_done than fits between two looks at the clock.
+func TestOnDoneIsCalledHoweverTheRequestEnds(t *testing.T) {
+	for _, way := range append(ways, way{name: "nothing", code: ``, status: 204}, way{name: "a stack overflow", code: `local function f() return 1 + f() end f()`, status: 500, discarded: true}) {
+		if way.leaves {
+			continue
+		}
+		t.Run(way.name, func(t *testing.T) {
+			site := luatest.Setup{
+				Libraries: map[string]vm.Library{"fail": failing{}},
+				Limits:    hook.Limits{Limits: vm.Limits{CPU: 50 * time.Millisecond, Wall: 5 * time.Millisecond}, VMs: 1, Queue: time.Minute},
+			}.Serve(t, `local route, fail, log = require("luaroute"), require("fail"), require("log")
+				route:use(function(req, res)
+					req.ctx.a = "kept"
+					for n = 1, 2 do
+						res:on_done(function(info)
+							local sum = 0
+							for i = 1, 3000 do sum = sum + i end
+							log.info(n .. " done: " .. coroutine.wrap(function() return info.status end)() .. " " .. req.ctx.a)
+						end)
+					end
+				end)
+				route:get("/x", function() `+way.code+` return 204 end)`)
+			_, _ = site.Try("/x", "")
+			if way.name == "a stack overflow" {
+				const want = "on_done is not called: the stack of the virtual machine had overflowed"
+				until(t, want, func() bool { return site.Logs.FilterMessage(want).Len() == 1 })
+				return
+			}
+			for n := 1; n <= 2; n++ {
+				want := fmt.Sprintf("%d done: %d kept", n, way.status)
+				until(t, want, func() bool { return site.Logs.FilterMessage(want).Len() == 1 })
+			}
+			failures := 0
+			if way.status >= 500 {
+				failures = 1
+			}
+			if n := site.Logs.FilterMessage("script failed").Len(); n != failures {
+				t.Errorf("%d failures are logged, want %d", n, failures)
+			}
+			rest := vm.Stats{Size: 1, Idle: 1}
+			if way.discarded {
+				rest = vm.Stats{}
+			}
+			until(t, fmt.Sprintf("there are %+v", rest), func() bool { return site.VMs.Stats() == rest })
+		})
+	}
+}

@@ -17,10 +17,10 @@ import (
 // forwarded has nine. So the tests with a crowd run by themselves.
 var crowd = map[bool]int{false: 2000, true: 600}[raceEnabled]
 
-// until waits for a condition.
+// until waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	end := time.NewTimer(3 * time.Second)
+	end := time.NewTimer(2 * time.Minute)
 	defer end.Stop()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -33,21 +33,24 @@ func until(t testing.TB, what string, ok func() bool) {
 	}
 }
 
-// dam is an upstream that holds all requests until it is opened.
+// dam is an upstream that holds all requests until it is opened, at the latest when the test ends.
 type dam struct {
 	address string
 	held    atomic.Int64
-	open    chan struct{}
+	gate    chan struct{}
+	open    func()
 }
 
 func newDam(t *testing.T) *dam {
-	d := &dam{open: make(chan struct{})}
+	d := &dam{gate: make(chan struct{})}
+	d.open = sync.OnceFunc(func() { close(d.gate) })
 	d.address = luatest.Origin(t, func(w http.ResponseWriter, r *http.Request) {
 		d.held.Add(1)
-		<-d.open
+		<-d.gate
 		w.Header().Set("X-Origin", r.Header.Get("X-Who"))
 		fmt.Fprintf(w, "%s for %s", r.URL.Path, r.Header.Get("X-Who"))
 	})
+	t.Cleanup(d.open)
 	return d
 }
 
@@ -104,7 +107,7 @@ func TestACrowdOfWrappedRequestsTakesTurnsOnFewVirtualMachines(t *testing.T) {
 	// Each virtual machine is kept by a wrapper whose request is at the origin, and everybody else waits.
 	full := vm.Stats{Size: vms, Waiting: crowd - vms}
 	until(t, "all virtual machines are in use", func() bool { return origin.held.Load() == vms && site.VMs.Stats() == full })
-	close(origin.open)
+	origin.open()
 	wait()
 	rested := vm.Stats{Size: vms, Idle: vms}
 	until(t, "all virtual machines are back", func() bool { return site.VMs.Stats() == rested })
@@ -130,6 +133,6 @@ func TestACrowdWaitsForItsOriginWithoutVirtualMachines(t *testing.T) {
 	if s.Size < 1 || s.Size > vms || s.Idle != s.Size || s.Waiting != 0 {
 		t.Errorf("while all wait for the origin there are %+v, want at most %d, all idle", s, vms)
 	}
-	close(origin.open)
+	origin.open()
 	wait()
 }

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	huntFor  = flag.Duration("leak.for", map[bool]time.Duration{false: 3 * time.Second, true: 20 * time.Second}[raceEnabled], "how long leaks are hunted")
+	huntFor  = flag.Duration("leak.for", map[bool]time.Duration{false: 3 * time.Second, true: time.Minute}[raceEnabled], "how long leaks are hunted")
 	huntSeed = flag.Uint64("leak.seed", 0, "the schedule of the hunt for leaks; 0 for another one each time")
 )
 

@@ -2,10 +2,12 @@ package hook
 
 import (
 	"context"
+	"errors"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Later keeps the virtual machine for a function that is called when the response leaves.
@@ -34,17 +36,21 @@ func (s *session) Done(fn *lua.LFunction) {
 	})
 }
 
-// detached runs what was to run when the request is over, with a budget of its own. Nobody waits for it; failed has
-// logged its errors.
+// detached runs what was to run when the request is over, with a budget of its own, also after the request has ended by its
+// budget or in a panic. Nobody waits for it; failed has logged its errors.
 func (s *session) detached() {
 	defer s.rest()
 	defer s.request.Forget()
 	defer func() { _ = recover() }() // a panic is logged by the virtual machine, and must not end the process
 	done := s.done
 	s.done = nil
+	if !s.state.Revive() {
+		s.vms.logger.Warn("on_done is not called: the stack of the virtual machine had overflowed")
+		return
+	}
 	s.state.Arm(s.vms.limits.Limits, context.Background())
 	for _, call := range done {
-		if err := call(s.state.L); err != nil && s.state.Broken() {
+		if err := call(s.state.L); errors.Is(err, vm.ErrBudget) {
 			return
 		}
 	}

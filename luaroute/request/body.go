@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -20,12 +21,33 @@ import (
 type buffered struct {
 	bytes.Reader
 	data []byte
+	was  *received // the body that it stands for; nil if it is that of the client
 }
 
-func newBuffered(data []byte) *buffered {
-	b := &buffered{data: data}
+// received is a body as the client sends it.
+type received struct {
+	body     io.ReadCloser
+	length   int64
+	encoding []string
+}
+
+func newBuffered(data []byte, was *received) *buffered {
+	b := &buffered{data: data, was: was}
 	b.Reset(data)
 	return b
+}
+
+// Again returns the body for the next reader.
+func (b *buffered) Again() io.ReadCloser { return newBuffered(b.data, b.was) }
+
+// Restore gives the request back what the client has sent.
+func (b *buffered) Restore(hr *http.Request) {
+	if b.was != nil {
+		hr.Body, hr.ContentLength, hr.TransferEncoding = b.was.body, b.was.length, b.was.encoding
+	}
+	if own, ok := hr.Body.(*buffered); ok {
+		hr.Body = own.Again()
+	}
 }
 
 // Close does nothing: the memory is not given back before the request ends.
@@ -62,13 +84,13 @@ func (r *Request) read(limit int64) ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	_ = hr.Body.Close() // all of it was read
-	r.setBody(data)
+	r.setBody(data, nil)
 	return data, nil
 }
 
-func (r *Request) setBody(data []byte) {
+func (r *Request) setBody(data []byte, was *received) {
 	hr := r.http()
-	hr.Body = newBuffered(data)
+	hr.Body = newBuffered(data, was)
 	hr.ContentLength = int64(len(data))
 	hr.TransferEncoding = nil
 }
@@ -142,14 +164,16 @@ func (r *Request) form(data []byte) (url.Values, error) {
 	return nil, fmt.Errorf("form: %q is not the type of a form", kind)
 }
 
-// reqSetBody is req:set_body(text).
+// reqSetBody is req:set_body(text). The body of the client is kept for the case that this candidate declines.
 func reqSetBody(L *lua.LState) int {
 	r, body := of(L, "req"), L.CheckString(2)
-	if old := r.http().Body; old != nil {
-		_ = old.Close() // what the client still sends is not wanted
+	hr := r.http()
+	was := &received{hr.Body, hr.ContentLength, hr.TransferEncoding}
+	if old, ok := hr.Body.(*buffered); ok && old.was != nil {
+		was = old.was
 	}
-	r.setBody([]byte(body))
-	r.http().Header.Del("Content-Length")
+	r.setBody([]byte(body), was)
+	hr.Header.Del("Content-Length")
 	return 0
 }
 
@@ -163,3 +187,5 @@ func result(L *lua.LState, v lua.LValue, err error) int {
 	L.Push(v)
 	return 1
 }
+
+var _ chiproxy.HeldBody = (*buffered)(nil)

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 )
@@ -52,7 +51,7 @@ func reqField(r *Request, L *lua.LState, name string) lua.LValue {
 		ip, _ := caddyhttp.GetVar(hr.Context(), caddyhttp.ClientIPVarKey).(string)
 		return r.text(ip)
 	case "id":
-		return r.text(r.expand("{http.request.uuid}"))
+		return r.text(r.id())
 	case "tenant":
 		return r.text(r.ex.Tenant())
 	case "route":
@@ -66,15 +65,6 @@ func reqField(r *Request, L *lua.LState, name string) lua.LValue {
 		return tlsTable(L, hr.TLS)
 	}
 	return nil
-}
-
-// expand replaces Caddy's placeholders.
-func (r *Request) expand(s string) string {
-	replacer, ok := r.http().Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return s
-	}
-	return replacer.ReplaceAll(s, "")
 }
 
 func scheme(r *http.Request) string {

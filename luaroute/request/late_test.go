@@ -115,6 +115,32 @@ func TestOnHeadersCannotAnswer(t *testing.T) {
 	}
 }
 
+// What on_body returns is the body. A function that also wrote would be called for what it wrote, without an end.
+func TestOnBodyCannotWrite(t *testing.T) {
+	t.Parallel()
+	for call, want := range map[string]string{
+		"res:write('b')":              "res:write is used in on_body, which returns what is to be sent",
+		"res:flush()":                 "res:flush is used in on_body, which returns what is to be sent",
+		"res:json({})":                "res:json is used after the response has begun",
+		"res:redirect('/y')":          "res:redirect is used after the response has begun",
+		"res.headers['X-A'] = 'b'":    "res.headers is used after the response has begun",
+		"res.status = 404":            "res.status is used after the response has begun",
+		"res:on_body(function() end)": "res:on_body is used after the response has begun",
+	} {
+		for _, answer := range []string{"return 'p'", "return 200, 'answer'", "res:write('answer')"} {
+			p := newTap(t)
+			site := tapped(t, p, "res:on_body(function(piece) if piece ~= '' then refuse(function() "+call+" end) end return piece end) "+answer)
+			plain := tapped(t, p, "res:on_body(function(piece) return piece end) "+answer)
+			if got, want := site.Wire(t, luatest.Message("GET", "/x")), plain.Wire(t, luatest.Message("GET", "/x")); got != want {
+				t.Errorf("%s: the client gets\n%q\nwithout the call it is\n%q", call, got, want)
+			}
+			if got := logged(t, site); got != "main.lua:4: "+want {
+				t.Errorf("%s with %s: got %q, want %q", call, answer, got, want)
+			}
+		}
+	}
+}
+
 func TestAResponseWithoutABodyTakesNone(t *testing.T) {
 	t.Parallel()
 	for call, want := range map[string]string{

@@ -89,12 +89,6 @@ func reqVar(L *lua.LState) int {
 	return 0
 }
 
-// reqExpand is req:expand("{placeholder}").
-func reqExpand(L *lua.LState) int {
-	L.Push(text(of(L, "req").expand(L.CheckString(2))))
-	return 1
-}
-
 // reqLogField is req:log_field(key, value).
 func reqLogField(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)

@@ -30,6 +30,7 @@ type Request struct {
 	status   int
 	statusOf *chiproxy.Route // for which it was set
 	live     http.Header     // of the response, while on_headers runs
+	filters  bool            // while on_body runs
 	sent     bool            // something was written by res
 	over     bool
 

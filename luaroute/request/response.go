@@ -167,10 +167,13 @@ func (r *Request) begin(contentType string, status int) {
 	r.ex.W.WriteHeader(status)
 }
 
-// answering raises an error in on_headers, where the response is that of the action.
+// answering raises an error in on_headers, where the response is that of the action, and in on_body.
 func (r *Request) answering(L *lua.LState, what string) {
-	if r.live != nil {
+	switch {
+	case r.live != nil:
 		L.RaiseError("%s is used in on_headers, where the response is that of the action", what)
+	case r.filters:
+		L.RaiseError("%s is used in on_body, which returns what is to be sent", what)
 	}
 }
 

@@ -30,15 +30,17 @@ func resOnHeaders(L *lua.LState) int {
 	return 0
 }
 
-// resOnBody is res:on_body(function(chunk, last) return chunk end): it is called with each piece of the body.
+// resOnBody is res:on_body(function(chunk, last) return chunk end): it is called with each piece of the body, and
+// can not write: what it returns is the body.
 func resOnBody(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	r.unsent(L, "res:on_body")
 	vm.Charge(L, hookSize)
 	call := r.runs.Later(fn)
 	r.hooks().OnBody(func(piece []byte, last bool) ([]byte, error) {
+		r.filters = true
 		v, err := call(lua.LString(piece), lua.LBool(last))
-		if err != nil {
+		if r.filters = false; err != nil {
 			return nil, err
 		}
 		switch v := v.(type) {

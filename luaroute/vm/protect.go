@@ -64,5 +64,6 @@ func catch(L *lua.LState) {
 // overflowed ends the state after a stack overflow: gopher-lua has left the upvalues of the frames behind it open, so
 // nothing that runs later could be trusted.
 func (s *State) overflowed() {
+	s.spoiled = true
 	s.budget.end(fmt.Errorf("stack overflow: more than %d calls in one another", stateOptions.CallStackSize))
 }

@@ -39,6 +39,8 @@ type State struct {
 	compiled int64        // bytes of text that load and loadstring have compiled
 	panicked any          // what Go code called by Lua panicked with
 	thrown   error        // the last error that Throw raised
+	revived  bool         // it had ended before
+	spoiled  bool         // nothing in it can be trusted any more
 }
 
 // rest forgets the request that the state served.
@@ -85,7 +87,21 @@ func (s *State) Arm(limits Limits, ctx context.Context) {
 }
 
 // Broken says that the state can not be used again, because a budget ended or Go code panicked in the middle of Lua.
-func (s *State) Broken() bool { return s.budget.ended != nil }
+func (s *State) Broken() bool { return s.budget.ended != nil || s.revived }
+
+// Revive lets functions run again in a state that is broken, for what has to run at the end of its request; the caller arms
+// it. The state stays one that can not serve another request. Revive returns false after a stack overflow, when variables
+// may have any value.
+func (s *State) Revive() bool {
+	if s.spoiled {
+		return false
+	}
+	if s.budget.ended != nil {
+		s.revived, s.budget.ended, s.panicked = true, nil, nil
+		s.L.G.CurrentThread = s.L // a coroutine may have been interrupted
+	}
+	return true
+}
 
 // Call calls a Lua function and leaves nret results on the stack of L; the caller pops them. The error is a *script.Error,
 // and errors.Is finds ErrBudget in it when a budget ended. If Go code that Lua called panicked, Call panics with

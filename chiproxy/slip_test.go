@@ -1,0 +1,194 @@
+package chiproxy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func TestARouteHandsNothingOnThatAnotherSpellingGuards(t *testing.T) {
+	t.Parallel()
+	guarded := owner("/admin", at("/*", Raise{Status: 401}))
+	for name, c := range map[string]struct {
+		spec Spec
+		want expect
+	}{
+		"by a catch-all": {
+			only(guarded, at("/*", Pass{})),
+			expect{
+				"/admin/x": "401", "/ADMIN/x": "404", "/admin%2Fx": "404", "/x%2F..%2Fadmin/x": "404", "/admin%2Fx/y/..": "404",
+				"/": "next", "/Other": "next", "/other%2Fx": "next", "/%2Fadministrator": "next",
+			},
+		},
+		"by not_found": {
+			Spec{Default: Tenant{Root: Scope{NotFound: Pass{}, Items: []Item{guarded}}}},
+			expect{"/ADMIN/x": "404", "/admin%2Fx": "404", "/Other": "next"},
+		},
+		"by middleware": {
+			only(guarded, in(Scope{Middleware: []Middleware{middlewareFunc(func(ex *Exchange, _ func() (Verdict, error)) (Verdict, error) {
+				return ex.Perform(Pass{})
+			})}}, at("/*", say("")))),
+			expect{"/ADMIN/x": "404", "/Other": "next"},
+		},
+		"after the path was rewritten": {
+			only(guarded, at("/*", actionFunc(func(ex *Exchange) (Verdict, error) {
+				ex.R.URL.Path = "/admin/x" // whoever writes that means it
+				return ex.Perform(Pass{})
+			}))),
+			expect{"/other": "next", "/ADMIN/x": "404"},
+		},
+		"but hands on what no route before it has": {
+			only(
+				at("/Files/*", Pass{}), at("/files/*", say("files")), at("/{page}", Pass{}), at("/{page}/x/*", say("less specific")),
+				at("/a/b/{x}", Pass{}), at("/A/*", say("less specific")), at("/*", Pass{}),
+			),
+			expect{"/Files/X": "next", "/files/x": "files", "/Page": "next", "/a/b/C": "next", "/a/b/c": "next", "/A/b": "less specific", "/FILES/x": "404"},
+		},
+		"but hands on what a layer has before": {
+			only(in(Scope{Kind: Layer}, at("/pub/*", Pass{})), at("/pub/{x}", say("base"))),
+			expect{"/pub/X": "next", "/pub/x": "next"},
+		},
+		"by a layer behind a guarded one": {
+			only(in(Scope{Kind: Layer}, at("/admin/*", Raise{Status: 401})), in(Scope{Kind: Layer}, at("/*", Pass{}))),
+			expect{"/admin/x": "401", "/ADMIN/x": "404", "/x": "next"},
+		},
+		"by a layer that the other spelling does not come to": {
+			only(in(Scope{Kind: Layer}, at("/{page}", Pass{})), guarded),
+			expect{"/admin%2Fx": "404", "/page": "next", "/Page": "next", "/admin/x": "401"},
+		},
+		"by a tenant that is not asked for the other spelling": {
+			Spec{
+				Tenants: []Tenant{{Name: "t", PathPrefix: "/t", Root: root(at("/*", Pass{}))}},
+				Default: Tenant{Root: root(guarded)},
+			},
+			expect{"/t/..%2Fadmin/x": "404", "/t/X": "next", "/T/x": "404", "/admin/x": "401"},
+		},
+		"by the default tenant": {
+			Spec{
+				Tenants: []Tenant{{Name: "t", PathPrefix: "/Acme", Root: root(at("/*", Raise{Status: 401}))}},
+				Default: Tenant{Root: root(at("/*", Pass{}))},
+			},
+			expect{"/Acme/x": "401", "/acme/x": "404", "/acme%2Fx": "404", "/x": "next"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.want.check(t, c.spec)
+		})
+	}
+}
+
+func TestWhatIsHandedOnKeepsItsParams(t *testing.T) {
+	t.Parallel()
+	see := middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+		v, err := next()
+		if got, _ := ex.Param("page"); got != "Über" {
+			t.Errorf("the parameter is %q after the next handler", got)
+		}
+		return v, err
+	})
+	expect{"/%C3%9Cber": "next"}.check(t, only(in(Scope{Middleware: []Middleware{see}}, at("/{page}", Pass{}))))
+}
+
+// slipCase is a random table that guards a prefix, and the prefix as Caddy's path matcher is told it.
+func slipCase(rng *rand.Rand) (s Spec, host string, prefix string) {
+	prefix = pick(rng, "/admin", "/Admin", "/a/b", "/API/v1", "/esc%2Fape", "/{x:[A-Z]+}")
+	deny := Raise{Status: http.StatusUnauthorized}
+	guarded := pick(rng,
+		owner(prefix, at("/*", deny)),
+		in(Scope{}, at(prefix, deny), at(prefix+"/*", deny)),
+		in(Scope{Kind: Layer}, at(prefix, deny), at(prefix+"/*", deny)),
+	)
+	items := []Item{guarded}
+	for _, p := range []string{"/*", "/{x}", "/{x}/*", "/static/*", "/{x}/{y}"} {
+		if rng.IntN(3) == 0 {
+			items = append(items, at(p, Pass{}))
+		}
+	}
+	rng.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
+	home := Tenant{Name: "home", Root: root(items...)}
+	if rng.IntN(4) == 0 {
+		home.Root.NotFound = Pass{}
+	}
+	if rng.IntN(3) == 0 {
+		s.Tenants = append(s.Tenants, Tenant{Name: "other", PathPrefix: "/other", Fallthrough: rng.IntN(2) == 0, Root: root(at("/*", Pass{}))})
+	}
+	host = "any.example"
+	switch rng.IntN(4) {
+	case 0:
+		home.PathPrefix = pick(rng, "/t", "/T")
+		s.Tenants = append(s.Tenants, home)
+		if rng.IntN(2) == 0 {
+			s.Default.Root = root(at("/*", Pass{}))
+		}
+	case 1:
+		home.Hosts = []string{"*.example"}
+		s.Tenants = append(s.Tenants, home)
+	default:
+		s.Default = home
+	}
+	return s, host, strings.ToLower(home.PathPrefix + strings.ReplaceAll(strings.ReplaceAll(prefix, "%2F", "/"), "{x:[A-Z]+}", "xyz"))
+}
+
+// disguise writes a path in one of the ways in which it may stand for another one.
+func disguise(rng *rand.Rand, path string) string {
+	var b strings.Builder
+	for _, c := range []byte(path) {
+		switch rng.IntN(8) {
+		case 0:
+			fmt.Fprintf(&b, "%%%02x", c)
+		case 1:
+			fmt.Fprintf(&b, "%%%02X", c)
+		case 2:
+			b.WriteString(strings.ToUpper(string(c)))
+		case 3:
+			b.WriteString(pick(rng, "", "", "", "", "", "", "/.", "%2F.", "//", "/x/..", "%2Fx%2F..", "%2F..", "/other/..%2F..", "/..") + string(c))
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func TestNothingSlipsThroughATableThatHandsOn(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	guardedRequests, passedRequests := 0, 0
+	for range 2000 {
+		spec, host, prefix := slipCase(rng)
+		table := mustBuild(t, spec)
+		matcher := caddyhttp.MatchPath{prefix, prefix + "/*"}
+		if err := matcher.Provision(caddy.Context{}); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 {
+			u, err := url.ParseRequestURI(disguise(rng, prefix+pick(rng, "", "/", "/x", "/x/y")))
+			if err != nil {
+				continue
+			}
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.URL, r.Host = u, host
+			guarded, passed := slipped(t, table, matcher, r)
+			if guarded {
+				guardedRequests++
+			}
+			if passed {
+				passedRequests++
+			}
+			if guarded && passed {
+				t.Fatalf("%s (raw %q) reached the next handler past %s\n%s", u.Path, u.RawPath, prefix, dumpSpec(&spec))
+			}
+		}
+	}
+	if guardedRequests < 5000 || passedRequests < 500 {
+		t.Errorf("%d requests were guarded and %d passed: too few to show anything", guardedRequests, passedRequests)
+	}
+	t.Logf("%d requests were guarded, %d passed", guardedRequests, passedRequests)
+}
