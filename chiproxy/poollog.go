@@ -29,8 +29,16 @@ var loggerPlace = func() (place struct {
 func logWhenWritten(h *reverseproxy.Handler) {
 	if loggerPlace.ok {
 		logger := (**zap.Logger)(unsafe.Add(unsafe.Pointer(h), loggerPlace.offset))
-		*logger = (*logger).WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return lazyCore{core} }))
+		*logger = (*logger).WithOptions(zap.WrapCore(lazy))
 	}
+}
+
+// lazy returns a core that encodes late. One that writes nothing at all encodes nothing as it is.
+func lazy(core zapcore.Core) zapcore.Core {
+	if !core.Enabled(zapcore.FatalLevel) {
+		return core
+	}
+	return lazyCore{core}
 }
 
 // lazyCore encodes the fields of its loggers when they write.
