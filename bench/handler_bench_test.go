@@ -36,7 +36,11 @@ func BenchmarkLookup(b *testing.B) {
 func benchAsk(b *testing.B, v variant, path string) { benchAsking(b, provision(b, v), path) }
 
 func benchAsking(b *testing.B, h caddyhttp.MiddlewareHandler, path string) {
-	ask := asker(b, h, "http://bench.example"+path)
+	benchURL(b, h, "http://bench.example"+path)
+}
+
+func benchURL(b *testing.B, h caddyhttp.MiddlewareHandler, url string) {
+	ask := asker(b, h, url)
 	if w := ask(); w.status >= 300 {
 		b.Fatalf("status %d, expected an answer", w.status)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -60,9 +61,15 @@ func withNothing(v variant) variant {
 // provision returns the handler of a variant, as Caddy would make it. Its pool has the canned transport.
 func provision(tb testing.TB, v variant) caddyhttp.MiddlewareHandler {
 	tb.Helper()
+	return provisionConfig(tb, v.handler(merged(forwardTo("origin.example:80"), object{"transport": object{"protocol": "bench_canned"}})))
+}
+
+// provisionConfig returns the handler that a configuration is of, as Caddy would make it.
+func provisionConfig(tb testing.TB, config object) caddyhttp.MiddlewareHandler {
+	tb.Helper()
 	ctx := caddyContext(tb)
-	config := v.handler(merged(forwardTo("origin.example:80"), object{"transport": object{"protocol": "bench_canned"}}))
 	name := config["handler"].(string)
+	config = maps.Clone(config)
 	delete(config, "handler")
 	raw, err := config.json()
 	if err != nil {

@@ -150,9 +150,9 @@ func survivesDecoding(raw json.RawMessage) error {
 		scriptings = append(scriptings, tenant.Scripting)
 	}
 	for _, s := range scriptings {
-		for name, pool := range s.Pools {
-			if err := caddy.StrictUnmarshalJSON(pool, new(reverseproxy.Handler)); err != nil {
-				return fmt.Errorf("pool %s: %w", name, err)
+		for _, pool := range s.Pools {
+			if err := caddy.StrictUnmarshalJSON(pool.Config, new(reverseproxy.Handler)); err != nil {
+				return fmt.Errorf("pool %s: %w", pool.Name, err)
 			}
 		}
 		for name, handler := range s.HandlersRaw {

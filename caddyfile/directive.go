@@ -33,6 +33,7 @@
 //		on_error closed|open|decline|pool <name>
 //		method_mismatch 405|decline
 //		env <NAME>...
+//		watch [<interval>]
 //	}
 //
 // The directive is ordered after route, so that a fallback such as respond or file_server comes behind it.
@@ -82,5 +83,6 @@ func instanceBlock(instance *luaroute.Handler) []subdirective {
 		subdirective{"tenant", oncePerName, tenant(&instance.Tenants)},
 		subdirective{"method_mismatch", once, choice(&instance.MethodMismatch, "405", "decline")},
 		subdirective{"env", often, words(&instance.Env)},
+		subdirective{"watch", once, watch(&instance.Watch)},
 	)
 }

@@ -16,7 +16,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected env, handler, limits, method_mismatch, name, on_error, pool, script, source or tenant, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected env, handler, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
 		},
 		"libs is not known yet": {
 			"libs json",
@@ -26,9 +26,13 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 			"kv redis redis://127.0.0.1 {\n\tprefix a\n}",
 			`unknown subdirective "kv": expected env,`,
 		},
-		"watch is not known yet": {
-			"watch",
-			`unknown subdirective "watch": expected env,`,
+		"a watch without a unit": {
+			"script main.lua\nwatch 5",
+			`watch: expected a duration above 0 such as 100ms, found "5", at Caddyfile:4`,
+		},
+		"a watch of two intervals": {
+			"script main.lua\nwatch 1s 2s",
+			`watch: expected one value, found "1s" "2s", at Caddyfile:4`,
 		},
 		"an empty block": {
 			"",

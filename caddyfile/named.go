@@ -8,7 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
 )
@@ -26,29 +25,6 @@ func named(read func(name string, h httpcaddyfile.Helper) error) reader {
 		rest.Next()
 		return read(name, rest)
 	}
-}
-
-// pool reads a pool with the parser of reverse_proxy.
-func pool(to *luaroute.Named) reader {
-	return named(func(name string, h httpcaddyfile.Helper) error {
-		proxy := new(reverseproxy.Handler)
-		h.Reset()
-		if err := proxy.UnmarshalCaddyfile(h.Dispenser); err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
-		}
-		if err := proxy.FinalizeUnmarshalCaddyfile(h); err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
-		}
-		if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
-			return atHead(h).Errf("pool %q: no upstreams: expected addresses after the name, or to or dynamic in its block", name)
-		}
-		raw, err := json.Marshal(proxy)
-		if err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
-		}
-		put(to, name, raw)
-		return nil
-	})
 }
 
 // handler reads directives as Caddy reads those of a handle block, site-wide named matchers included.

@@ -1,6 +1,8 @@
 package caddyfile
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
@@ -78,6 +80,20 @@ func duration(to *caddy.Duration) reader {
 		}
 		*to = caddy.Duration(d)
 		return nil
+	}
+}
+
+// defaultWatch is the interval of watch without an argument.
+const defaultWatch = caddy.Duration(time.Second)
+
+// watch reads an interval, or takes the default.
+func watch(to *caddy.Duration) reader {
+	return func(h httpcaddyfile.Helper) error {
+		if h.CountRemainingArgs() == 0 {
+			*to = defaultWatch
+			return nil
+		}
+		return duration(to)(h)
 	}
 }
 

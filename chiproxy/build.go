@@ -48,11 +48,12 @@ func releaseAll(pools []namedPool) {
 
 func (b *builder) table() *Table {
 	s := b.spec
-	t := &Table{mismatch: s.MethodMismatch, release: s.Release}
+	t := &Table{mismatch: s.MethodMismatch, certifier: s.Certifier, release: s.Release}
 	t.refs.Store(1)
 	global := newPoolScope(nil)
 	b.addPools(global, "", s.Pools)
 	inner := newPoolScope(global)
+	inner.joint = true // the pools of the instance are those of the default tenant, too
 	b.addPools(inner, "", s.Default.Pools)
 	b.checkNames()
 
@@ -167,14 +168,29 @@ func (b *builder) tenant(spec *Tenant, pools *poolScope) *tenant {
 	}
 	t.prefix, t.folded = prefix, foldStatic(prefix)
 	b.checkPolicy(t.policy, pools, spec.Origin)
-	if spec.UsePool != "" {
-		t.rest = b.bind(forward(spec.UsePool), pools, spec.Origin)
-		if t.strip {
-			t.rest = stripping(t.rest, t.prefix)
-		}
-	}
+	b.rest(t, spec)
 	newScopeWalk(b, pools).tenant(t, &spec.Root)
 	return t
+}
+
+// rest binds what answers where no route does.
+func (b *builder) rest(t *tenant, spec *Tenant) {
+	all := []Action{spec.Rest}
+	if spec.Rest != nil {
+		t.backends = t.pools.backends()
+	}
+	if spec.UsePool != "" {
+		all = append(all, forward(spec.UsePool))
+	}
+	for _, a := range all {
+		if a = b.bind(a, t.pools, spec.Origin); a == nil {
+			continue
+		}
+		if t.strip {
+			a = stripping(a, t.prefix)
+		}
+		t.rest = append(t.rest, a)
+	}
 }
 
 // tenantPrefix checks a prefix and takes the slash at its end off.

@@ -20,7 +20,7 @@ type Changes struct {
 func (c *Changes) None() bool { return len(c.Added)+len(c.Removed)+len(c.Changed) == 0 }
 
 // Differences compares two tables. A route is named by its methods, pattern, tenant and hosts, a pool by its name and tenant. Lines
-// do not count, so that a line put in at the top changes nothing; neither does what is inside of functions.
+// do not count, so that a line put in at the top changes nothing; nor do tables and functions that functions capture.
 func Differences(from, to *Table) Difference {
 	return Difference{
 		Routes:  compare(from.routeTraits(), to.routeTraits()),
@@ -33,7 +33,7 @@ func Differences(from, to *Table) Difference {
 type trait struct{ name, text string }
 
 func (t *Table) routeTraits() []trait {
-	routes := t.Routes()
+	routes := t.list(true)
 	all := make([]trait, len(routes))
 	var b strings.Builder
 	for i := range routes {
@@ -45,7 +45,10 @@ func (t *Table) routeTraits() []trait {
 			}
 			b.WriteByte(0)
 		}
-		b.WriteString(r.Name + "\x00" + strconv.Itoa(r.Priority))
+		b.WriteString(r.Name + "\x00" + strconv.Itoa(r.Priority) + "\x00" + strconv.FormatUint(r.mark, 36))
+		if r.Meta != nil {
+			b.WriteString(strconv.FormatUint(asJSON(r.Meta), 36))
+		}
 		all[i] = trait{r.String(), b.String()}
 	}
 	return all

@@ -27,6 +27,8 @@ type Exchange struct {
 	// chosen is the route that is being tried; nil while a layer's guards are asked and while a scope answers.
 	chosen *candidate
 	err    error
+	// upgrade is the writer of a request that may become a stream of another protocol, nil for all others.
+	upgrade *upgradeWriter
 	// layer is the innermost layer around the response.
 	layer *ResponseHooks
 	// done are told how the request ended.

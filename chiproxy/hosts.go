@@ -158,3 +158,12 @@ func (s *hostSet) has(host string) bool {
 	}
 	return ok
 }
+
+// hasWild says whether all hosts right below a domain are in the set by wildcard.
+func (s *hostSet) hasWild(parent string) bool {
+	if s == nil {
+		return true
+	}
+	_, ok := s.wild[parent]
+	return ok
+}

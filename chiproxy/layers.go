@@ -113,14 +113,35 @@ func (c *cursor) next() *layer {
 	return first
 }
 
-// hosts returns the keys of the hosts that layers list.
+// restricted says whether some layer is for certain hosts only.
+func (x *layerIndex) restricted() bool { return len(x.exact)+len(x.wild) > 0 }
+
+// hosts returns the keys of the hosts that layers serve.
 func (x *layerIndex) hosts() []string {
 	var keys []string
-	for host := range x.exact {
-		keys = append(keys, host)
+	for _, l := range x.all {
+		keys = append(keys, l.served()...)
 	}
-	for parent := range x.wild {
-		keys = append(keys, "*."+parent)
+	return keys
+}
+
+// served returns the keys of the hosts that all sets of the layer have: one inside of another may list more than that one lets in.
+func (l *layer) served() []string {
+	if len(l.hosts) < 2 {
+		return l.keys
+	}
+	var keys []string
+	for _, s := range l.hosts {
+		for host := range s.exact {
+			if l.hasHost(host) {
+				keys = append(keys, host)
+			}
+		}
+		for parent := range s.wild {
+			if !slices.ContainsFunc(l.hosts, func(other *hostSet) bool { return !other.hasWild(parent) }) {
+				keys = append(keys, "*."+parent)
+			}
+		}
 	}
 	return keys
 }

@@ -22,12 +22,14 @@ type RouteInfo struct {
 	Guards []Origin
 	// Middleware is what runs around the action, the outermost first.
 	Middleware []Origin
-	// Action is what answers. That of a tenant's UsePool is a proxy.
+	// Action is what answers. That of a tenant's UsePool is a proxy, and stands after that of its Rest.
 	Action Origin
 	// Meta is the plain data of the route. It may be nil, and it must not be changed.
 	Meta map[string]any
 	// Origin is where the route was declared.
 	Origin Origin
+
+	mark uint64 // of all that runs
 }
 
 // PoolInfo is one pool of a table, under one of its names.
@@ -41,7 +43,11 @@ type PoolInfo struct {
 
 // Routes lists the routes: tenant by tenant, the default tenant last, those of each as written. The lists in it may be shared.
 func (t *Table) Routes() []RouteInfo {
-	var l lister
+	return t.list(false)
+}
+
+func (t *Table) list(marks bool) []RouteInfo {
+	l := lister{marks: marks}
 	for _, tn := range t.tenants {
 		l.tenant(tn)
 	}
@@ -59,7 +65,7 @@ func (t *Table) Pools() []PoolInfo {
 	return all
 }
 
-// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's UsePool counts as a route.
+// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's Rest and UsePool count as routes.
 func (t *Table) Counts() (tenants, routes, pools int) {
 	routes = countRoutes(t.base)
 	for _, tn := range t.tenants {
@@ -69,11 +75,7 @@ func (t *Table) Counts() (tenants, routes, pools int) {
 }
 
 func countRoutes(t *tenant) int {
-	n := routesIn(&t.spec.Root)
-	if t.rest != nil {
-		n++
-	}
-	return n
+	return routesIn(&t.spec.Root) + len(t.rest)
 }
 
 func routesIn(s *Scope) int {
@@ -90,13 +92,25 @@ func routesIn(s *Scope) int {
 }
 
 // lister gathers the routes of tenants.
-type lister struct{ routes []RouteInfo }
+type lister struct {
+	routes []RouteInfo
+	marks  bool // with fingerprints
+}
 
 func (l *lister) tenant(t *tenant) {
 	around := RouteInfo{Tenant: t.name, Hosts: t.spec.Hosts, Pattern: t.prefix}
 	l.scope(&t.spec.Root, around)
-	if t.rest != nil {
-		around.Pattern += "/*"
+	around.Pattern += "/*"
+	if t.spec.Rest != nil {
+		rest := around
+		rest.Action = Describe(t.spec.Rest)
+		rest.Origin = rest.Action
+		if l.marks {
+			rest.mix(fingerprint(t.spec.Rest))
+		}
+		l.routes = append(l.routes, rest)
+	}
+	if t.spec.UsePool != "" {
 		around.Action, around.Origin = Describe(forward(t.spec.UsePool)), t.spec.Origin
 		l.routes = append(l.routes, around)
 	}
@@ -111,9 +125,9 @@ func (l *lister) scope(s *Scope, around RouteInfo) {
 		if len(s.Hosts) > 0 {
 			around.Hosts = s.Hosts
 		}
-		around.Guards = described(around.Guards, s.Guards)
+		around.Guards = described(l, &around, around.Guards, s.Guards)
 	}
-	around.Middleware = described(around.Middleware, s.Middleware)
+	around.Middleware = described(l, &around, around.Middleware, s.Middleware)
 	for _, item := range s.Items {
 		switch {
 		case item.Route != nil:
@@ -127,22 +141,31 @@ func (l *lister) scope(s *Scope, around RouteInfo) {
 func (l *lister) route(r *Route, info RouteInfo) {
 	info.Methods, info.Name, info.Priority, info.Meta, info.Origin = r.Methods, r.Name, r.Priority, r.Meta, r.Origin
 	info.Pattern += r.Pattern
-	info.Guards = described(info.Guards, r.Guards)
+	info.Guards = described(l, &info, info.Guards, r.Guards)
 	info.Action = Describe(r.Action)
+	if l.marks {
+		info.mix(fingerprint(r.Action))
+	}
 	l.routes = append(l.routes, info)
 }
 
-// described appends descriptions to a list that others have, too.
-func described[T any](list []Origin, more []T) []Origin {
+// described appends descriptions to a list of a route, which others have, too.
+func described[T any](l *lister, of *RouteInfo, list []Origin, more []T) []Origin {
 	if len(more) == 0 {
 		return list
 	}
 	list = slices.Clip(list)
 	for _, x := range more {
 		list = append(list, Describe(x))
+		if l.marks {
+			of.mix(fingerprint(x))
+		}
 	}
 	return list
 }
+
+// mix adds a fingerprint, in order.
+func (r *RouteInfo) mix(mark uint64) { r.mark = r.mark*1099511628211 + mark + 1 }
 
 // Describe returns what a guard, middleware or action says of itself. What says nothing is unknown.
 func Describe(x any) Origin {

@@ -9,7 +9,9 @@ type Matcher struct {
 	// Name is that of the module, such as remote_ip.
 	Name    string
 	Matcher caddyhttp.RequestMatcherWithError
-	Origin  Origin
+	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
+	Config uint64
+	Origin Origin
 }
 
 // Allow asks the matcher.

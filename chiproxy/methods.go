@@ -36,10 +36,15 @@ func routeMethod(r *http.Request) string {
 	if r.Method != http.MethodConnect {
 		return r.Method
 	}
-	if r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket" {
+	if isWebSocketConnect(r) {
 		return http.MethodGet
 	}
 	return r.Method
+}
+
+// isWebSocketConnect says whether a CONNECT is an extended one that opens a WebSocket.
+func isWebSocketConnect(r *http.Request) bool {
+	return r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket"
 }
 
 // checkMethods reports what cannot be a method.

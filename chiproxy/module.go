@@ -12,7 +12,9 @@ type Module struct {
 	// Name is that of a configured handler, or of its module.
 	Name    string
 	Handler caddyhttp.MiddlewareHandler
-	Origin  Origin
+	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
+	Config uint64
+	Origin Origin
 }
 
 // Do runs the handler as the answer.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 )
 
 // Pools are the upstream pools of one Caddy configuration, kept while something refers to them.
@@ -15,7 +17,8 @@ import (
 // configuration are one pool, so a pool that a reload leaves as it was keeps its connections, its health and its open
 // WebSockets. The last release ends a pool, and Close ends them all.
 type Pools struct {
-	ctx caddy.Context
+	ctx     caddy.Context
+	modules *lifetime.Parent
 
 	mu     sync.Mutex
 	byKey  map[string]*Pool
@@ -25,8 +28,11 @@ type Pools struct {
 
 // NewPools returns the pools of the configuration that ctx belongs to. It does nothing yet; the first pool does.
 func NewPools(ctx caddy.Context) *Pools {
-	return &Pools{ctx: ctx, byKey: map[string]*Pool{}}
+	return &Pools{ctx: ctx, modules: lifetime.New(ctx), byKey: map[string]*Pool{}}
 }
+
+// Modules loads what else lives no longer than a table, in the configuration of the pools.
+func (p *Pools) Modules() *lifetime.Parent { return p.modules }
 
 var errPoolsClosed = errors.New("the configuration of the pools has ended")
 
@@ -69,13 +75,13 @@ func (p *Pools) open(name, key string) (*Pool, error) {
 	}
 	defer lockProvisioning(p.ctx)()
 	if p.shared == nil {
-		if p.shared, err = newShared(p.ctx); err != nil {
+		if p.shared, err = newShared(p.ctx, p.modules); err != nil {
 			return nil, err
 		}
 	}
 	pool := &Pool{owner: p, key: key, name: name}
 	if needsModules(h) {
-		pool.handler, pool.end, err = p.shared.loadHandler(key)
+		pool.handler, pool.end, err = p.loadHandler(key)
 	} else {
 		pool.handler, pool.end, err = p.shared.provision(h)
 	}
@@ -126,30 +132,26 @@ type shared struct {
 	cancel func()
 	// named is the context of handlers that load no modules.
 	named caddy.Context
-	// bare has the configuration's apps, but no module list or cleanup functions of its. It is the parent of the
-	// contexts that have a list of their own.
-	bare caddy.Context
+	// life is that of named.
+	life *lifetime.Life
 	// transport is used by every pool that asks for no other.
 	transport *reverseproxy.HTTPTransport
 }
 
 // newShared provisions one handler without upstreams. That makes the default transport, and it registers Caddy's
 // gauge of healthy upstreams with the registry of the configuration, which handlers in contexts of their own miss.
-func newShared(ctx caddy.Context) (*shared, error) {
-	s := &shared{}
+func newShared(ctx caddy.Context, modules *lifetime.Parent) (*shared, error) {
+	s := &shared{life: modules.Open()}
 	s.ctx, s.cancel = narrow(ctx)
-	// The cancel function is dropped: it would run the cleanup functions of ctx. What bare holds ends
-	// with the context it comes from.
-	s.bare, _ = caddy.NewContext(s.ctx)
-	named, err := s.bare.LoadModuleByID("luaroute.pools", nil)
+	named, err := s.life.Load("luaroute.pools", nil)
+	s.life.Settle()
+	var h reverseproxy.Handler
+	if err == nil {
+		err = h.Provision(s.ctx)
+	}
 	if err != nil {
 		s.cancel()
-		return nil, err
-	}
-
-	var h reverseproxy.Handler
-	if err := h.Provision(s.ctx); err != nil {
-		s.cancel()
+		s.life.End()
 		return nil, fmt.Errorf("default transport: %w", err)
 	}
 	s.transport = h.Transport.(*reverseproxy.HTTPTransport)
@@ -159,5 +161,6 @@ func newShared(ctx caddy.Context) (*shared, error) {
 
 func (s *shared) close() {
 	s.cancel()
+	s.life.End()
 	_ = s.transport.Cleanup() // closes idle connections; never fails
 }

@@ -10,6 +10,10 @@ import (
 type poolScope struct {
 	outer *poolScope
 	own   map[string]*Pool
+	// order holds the names in own, as they were added.
+	order []string
+	// joint says that the pools of outer belong to the tenant, too.
+	joint bool
 }
 
 // maxListed bounds the names in an error message.
@@ -34,6 +38,7 @@ func (s *poolScope) add(name string, p *Pool) error {
 		}
 	}
 	s.own[name] = p
+	s.order = append(s.order, name)
 	return nil
 }
 

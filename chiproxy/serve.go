@@ -94,10 +94,12 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 	if v, err := ex.searchMux(t.base); err != nil || v == Done {
 		return v, err
 	}
-	if t.rest != nil && (*methodSet)(nil).has(ex.method) {
-		ex.chosen = nil
-		if v, err := ex.perform(t.base.place.middleware, t.rest, t.base.place, true); err != nil || v == Done {
-			return v, err
+	if (*methodSet)(nil).has(ex.method) {
+		for _, rest := range t.rest {
+			ex.chosen = nil
+			if v, err := ex.perform(t.base.place.middleware, rest, t.base.place, true); err != nil || v == Done {
+				return v, err
+			}
 		}
 	}
 	return ex.missed(t.base.place, ex.search.path)

@@ -15,6 +15,8 @@ type Spec struct {
 	MethodMismatch MethodMismatch
 	// OnError is the policy of tenants and routes that have none of their own.
 	OnError ErrorPolicy
+	// Certifier has a say in the hosts that certificates are issued for. It may be nil.
+	Certifier Certifier
 	// Release is run once, when the table was retired and its last request is over. It may be nil.
 	Release func()
 }
@@ -47,7 +49,10 @@ type Tenant struct {
 	Pools []PoolSpec
 	// Inside says that the tenant was declared inside the default tenant and sees that one's pools.
 	Inside bool
-	// UsePool names the pool for requests that no route of the tenant answers. Empty stands for none.
+	// Rest answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
+	// nil.
+	Rest Action
+	// UsePool names the pool for requests that no route of the tenant answers, nor Rest. Empty stands for none.
 	UsePool string
 	// OnError replaces Spec.OnError for this tenant, unless it is nil.
 	OnError *ErrorPolicy

@@ -24,6 +24,7 @@ type Table struct {
 	hosts bool
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *hostSet
+	certifier  Certifier
 	pools      []namedPool
 	release    func()
 
@@ -40,7 +41,7 @@ var ErrRetired = errors.New("the routing table was retired")
 const ended = -1 << 62
 
 // Acquire keeps the table, its pools and hooks alive until Release, or returns false when it was retired and its last request
-// is over.
+// is over. A request that has become a WebSocket or another stream of the kind counts as over.
 func (t *Table) Acquire() bool {
 	return t.refs.Add(1) > 0 // a release that has just come to zero finds that it is not the last one
 }
@@ -64,16 +65,6 @@ func (t *Table) Retire() {
 	}
 }
 
-// HasHost says whether some tenant or layer lists the host, by name or by wildcard. Tenants for all hosts do not count.
-// It is what certificates may be issued for.
-func (t *Table) HasHost(host string) bool {
-	key := requestHost(host)
-	if key == "" {
-		return false
-	}
-	return t.index.hasHost(key) || t.layerHosts != nil && t.layerHosts.has(key)
-}
-
 // setIndex makes the indexes of the tenants.
 func (t *Table) setIndex(listings []listing) {
 	t.index = newTenantIndex(listings, func(tn *tenant) string { return tn.prefix })
@@ -94,12 +85,11 @@ func (t *Table) setIndex(listings []listing) {
 // setHosts finds what depends on the host.
 func (t *Table) setHosts() {
 	hosts := t.base.layers.hosts()
-	restricted := len(hosts) > 0
+	restricted := t.base.layers.restricted()
 	for _, tn := range t.tenants {
-		own := tn.layers.hosts()
-		restricted = restricted || len(own) > 0
+		restricted = restricted || tn.layers.restricted()
 		if len(tn.spec.Hosts) == 0 {
-			hosts = append(hosts, own...)
+			hosts = append(hosts, tn.layers.hosts()...)
 		}
 	}
 	t.layerHosts = newHostSet(hosts)
@@ -121,13 +111,20 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	}
 	ex := exchanges.Get().(*Exchange)
 	ex.table, ex.W, ex.R, ex.Next = t, w, r, next
+	if ex.upgrade = t.upgrading(w, r); ex.upgrade != nil {
+		ex.W = ex.upgrade
+	}
 	defer ex.end()
 	return ex.serve()
 }
 
 // end gives everything back, whether the request ended well, in an error or in a panic.
 func (ex *Exchange) end() {
-	defer ex.table.Release()
+	if ex.upgrade != nil {
+		defer ex.upgrade.release()
+	} else {
+		defer ex.table.Release()
+	}
 	ex.finish(errAborted) // only a panic has left something to tell
 	ex.release()
 	ex.reset()

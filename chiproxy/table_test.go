@@ -184,19 +184,3 @@ func TestStripPrefixChangesOnlyWhatIsForwarded(t *testing.T) {
 		}
 	}
 }
-
-func TestHasHost(t *testing.T) {
-	t.Parallel()
-	table := mustBuild(t, Spec{
-		Tenants: []Tenant{{Name: "t", Hosts: []string{"a.example", "*.b.example"}}, {Name: "all"}},
-		Default: Tenant{Root: root(in(Scope{Kind: Layer, Hosts: []string{"c.example"}}, at("/", say(""))))},
-	})
-	for host, want := range map[string]bool{
-		"a.example": true, "A.Example.": true, "x.b.example": true, "c.example": true,
-		"b.example": false, "x.y.b.example": false, "d.example": false, "": false, "a b": false,
-	} {
-		if got := table.HasHost(host); got != want {
-			t.Errorf("%q: got %v", host, got)
-		}
-	}
-}

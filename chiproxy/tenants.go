@@ -16,8 +16,10 @@ type tenant struct {
 	onward bool
 	pools  *poolScope
 	policy *ErrorPolicy
-	// rest answers what no route does; nil without UsePool.
-	rest Action
+	// rest are what answers where no route does: Rest and UsePool.
+	rest []Action
+	// backends are what Exchange.Backends returns; nil without Rest.
+	backends []backend
 	// layers are in the order they are tried; base comes after them.
 	layers layerIndex
 	base   *layer

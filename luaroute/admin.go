@@ -1,7 +1,6 @@
 package luaroute
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +35,12 @@ var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
+	{http.MethodGet, "scripts/{script...}", serveGetScript},
+	{http.MethodPut, "scripts/{script...}", servePutScript},
+	{http.MethodDelete, "scripts/{script...}", serveDeleteScript},
+	{http.MethodGet, "health", serveHealth},
+	{http.MethodGet, "tenants", serveTenants},
+	{http.MethodPost, "route/{tenant}", serveDecision},
 }
 
 // CaddyModule returns the Caddy module information.
@@ -137,28 +142,14 @@ func unknownPath(path string) error {
 
 // runningInstance returns the instance that runs under a name.
 func runningInstance(name string) (*instance, error) {
-	if i, ok := running.Load(name); ok {
-		return i.(*instance), nil
+	if i := running.get(name); i != nil {
+		return i, nil
 	}
-	var names []string
-	for _, i := range runningInstances() {
-		names = append(names, i.name)
-	}
+	names := running.names()
 	if len(names) == 0 {
 		return nil, errors.New("no luaroute instance runs")
 	}
 	return nil, fmt.Errorf("no luaroute instance %q runs; expected %s", name, strings.Join(names, " or "))
-}
-
-// runningInstances returns the instances that run, by name.
-func runningInstances() []*instance {
-	var all []*instance
-	running.Range(func(_, i any) bool {
-		all = append(all, i.(*instance))
-		return true
-	})
-	slices.SortFunc(all, func(a, b *instance) int { return cmp.Compare(a.name, b.name) })
-	return all
 }
 
 // writeJSON answers with a value as JSON.

@@ -48,7 +48,7 @@ func (i *instance) info() instanceInfo {
 // serveInstances lists the instances that run.
 func serveInstances(w http.ResponseWriter, r *http.Request) error {
 	all := []instanceInfo{}
-	for _, i := range runningInstances() {
+	for _, i := range running.all() {
 		all = append(all, i.info())
 	}
 	return write(w, r, all, func(w io.Writer) {

@@ -2,6 +2,7 @@ package luaroute
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -10,6 +11,9 @@ import (
 
 // reloadInfo is what a reload has changed, in the admin API.
 type reloadInfo struct {
+	// Status and Count, the number of scripts as a text, are of the old contract.
+	Status  string      `json:"status"`
+	Count   string      `json:"count"`
 	Version int         `json:"version"`
 	Routes  changesInfo `json:"routes"`
 	Pools   changesInfo `json:"pools"`
@@ -38,12 +42,16 @@ func newChangesInfo(c chiproxy.Changes) changesInfo {
 
 // serveReload runs the scripts again and answers with what has changed. A failed reload is 422 with the error.
 func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
-	difference, err := i.reload(r.Context(), causeAdmin)
+	done, err := i.reload(r.Context(), causeAdmin)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
 	}
-	return writeJSON(w, reloadInfo{
-		Version: i.state().version, Routes: newChangesInfo(difference.Routes),
-		Pools: newChangesInfo(difference.Pools), Tenants: newChangesInfo(difference.Tenants),
-	})
+	return writeJSON(w, done.info())
+}
+
+func (r *reloaded) info() reloadInfo {
+	return reloadInfo{
+		Status: "scripts reloaded", Count: strconv.Itoa(len(r.scripts)),
+		Version: r.version, Routes: newChangesInfo(r.Routes), Pools: newChangesInfo(r.Pools), Tenants: newChangesInfo(r.Tenants),
+	}
 }

@@ -3,9 +3,12 @@ package luaroute
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
@@ -20,11 +23,13 @@ func init() {
 // Provisioning is not the point of no return, since `caddy validate` provisions too. What acts by itself begins when the app
 // starts.
 type App struct {
-	ctx   caddy.Context
-	pools *chiproxy.Pools
+	ctx    caddy.Context
+	pools  *chiproxy.Pools
+	events *caddyevents.App // nil if the configuration has none
 
 	mu        sync.Mutex
 	instances map[string]*instance
+	named     []string // by permissions, see App.expect
 }
 
 // CaddyModule returns the Caddy module information.
@@ -40,25 +45,37 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.pools = chiproxy.NewPools(ctx)
 	a.instances = map[string]*instance{}
-	return nil
-}
-
-// Start makes the instances known by name.
-func (a *App) Start() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for name, i := range a.instances {
-		running.Store(name, i)
+	if events, err := ctx.AppIfConfigured("events"); err == nil {
+		a.events = events.(*caddyevents.App)
+	}
+	if registry := ctx.GetMetricsRegistry(); registry != nil {
+		return registry.Register(instanceMetrics{a})
 	}
 	return nil
 }
 
-// Stop makes the instances unknown, except where those of a newer configuration have taken their names.
+// Start makes the instances known by name, and lets their timers and watches run.
+func (a *App) Start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.checkNamed(); err != nil {
+		return err
+	}
+	a.pools.Modules().Run()
+	for _, i := range a.instances {
+		running.add(i)
+		i.start()
+	}
+	return nil
+}
+
+// Stop makes the instances unknown. Those of another configuration that runs keep their names.
 func (a *App) Stop() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for name, i := range a.instances {
-		running.CompareAndDelete(name, i)
+	for _, i := range a.instances {
+		running.remove(i)
+		i.stop()
 	}
 	return nil
 }
@@ -76,28 +93,56 @@ func (a *App) Cleanup() error {
 	return nil
 }
 
-// running holds the instances of the configuration that runs, by name.
-var running sync.Map // string to *instance
-
 // instance returns the instance of a handler, and makes it if the handler is the first of its name.
 func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
 	config, err := h.canonical()
 	if err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if i, ok := a.instances[h.Name]; ok {
-		if !bytes.Equal(i.config, config) {
-			return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", h.Name)
-		}
-		return i, nil
+	if i, err := a.known(h.Name, config); i != nil || err != nil {
+		return i, err
 	}
-	i, err := newInstance(ctx, h, a.pools, config)
+	// Without the lock: the handlers of the configuration of this one may be of luaroute, too. Caddy provisions one at a time.
+	i, err := newInstance(ctx, h, a, config)
 	if err != nil {
 		return nil, err
 	}
+	if other, err := a.known(h.Name, config); other != nil || err != nil {
+		i.retire()
+		return other, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.instances[h.Name] = i
+	return i, nil
+}
+
+// expect notes that an instance of the name must be there when the app starts: which instances there are is known only when all
+// apps are provisioned.
+func (a *App) expect(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.named = append(a.named, name)
+}
+
+// checkNamed reports a name that no instance has.
+func (a *App) checkNamed() error {
+	for _, name := range a.named {
+		if a.instances[name] == nil {
+			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %q", name, slices.Sorted(maps.Keys(a.instances)))
+		}
+	}
+	return nil
+}
+
+// known returns the instance of a name, or nil if there is none yet.
+func (a *App) known(name string, config []byte) (*instance, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	i := a.instances[name]
+	if i != nil && !bytes.Equal(i.config, config) {
+		return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", name)
+	}
 	return i, nil
 }
 

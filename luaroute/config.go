@@ -20,8 +20,8 @@ type Scripting struct {
 	SourcesRaw []json.RawMessage `json:"sources,omitempty" caddy:"namespace=luaroute.sources inline_key=source"`
 
 	// Upstream pools by name, each the JSON of a `reverse_proxy` handler. A list of them, each with a `name`, is
-	// accepted too.
-	Pools Named `json:"pools,omitempty"`
+	// accepted too and keeps its order.
+	Pools Pools `json:"pools,omitempty"`
 
 	// Caddy handlers by name, for `route.handler("name")` in scripts. A list of them, each with a `name`, is
 	// accepted too.

@@ -23,13 +23,13 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 			`{"name": null, "scripts": null, "pools": null, "tenants": null, "limits": null, "on_error": null}`,
 			luaroute.Handler{},
 		},
-		"pools by name": {
+		"pools by name are ordered by it": {
 			`{"pools": {"b": {"upstreams": []}, "a": {}}}`,
-			withPools(luaroute.Named{"a": raw(`{}`), "b": raw(`{"upstreams": []}`)}),
+			withPools(luaroute.Pools{{Name: "a", Config: raw(`{}`)}, {Name: "b", Config: raw(`{"upstreams": []}`)}}),
 		},
-		"pools as a list lose the name that became their key": {
+		"pools as a list keep their order, and lose the name that became their key": {
 			`{"pools": [{"upstreams":[], "name": "b"}, {"name": "a"}]}`,
-			withPools(luaroute.Named{"a": raw(`{}`), "b": raw(`{"upstreams":[]}`)}),
+			withPools(luaroute.Pools{{Name: "b", Config: raw(`{"upstreams":[]}`)}, {Name: "a", Config: raw(`{}`)}}),
 		},
 		"a handler's own name is kept when handlers are an object": {
 			`{"handlers": {"a": {"handler": "invoke", "name": "b"}}}`,
@@ -138,7 +138,7 @@ func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 		Scripting: luaroute.Scripting{
 			Scripts:     []string{"main.lua", "routes/*.lua"},
 			SourcesRaw:  []json.RawMessage{raw(`{"source":"inline"}`)},
-			Pools:       luaroute.Named{"users": raw(`{"upstreams":[{"dial":"10.0.0.1:80"}]}`)},
+			Pools:       luaroute.Pools{{Name: "users", Config: raw(`{"upstreams":[{"dial":"10.0.0.1:80"}]}`)}, {Name: "admin", Config: raw(`{}`)}},
 			HandlersRaw: luaroute.Named{"hello": raw(`{"handler":"static_response"}`)},
 			Limits:      &limits,
 			OnError:     &luaroute.OnError{Mode: luaroute.OnErrorPool, Pool: "users"},
@@ -162,7 +162,7 @@ func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
 
-func withPools(pools luaroute.Named) luaroute.Handler {
+func withPools(pools luaroute.Pools) luaroute.Handler {
 	return luaroute.Handler{Scripting: luaroute.Scripting{Pools: pools}}
 }
 

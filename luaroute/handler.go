@@ -4,8 +4,10 @@ package luaroute
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -40,6 +42,11 @@ type Handler struct {
 	// Names of the environment variables that scripts may read with `route.env(name)`. Default: none.
 	Env []string `json:"env,omitempty"`
 
+	// How often the scripts, the modules they require and the data files they read are looked at, to reload them when
+	// they have changed: text such as `"1s"`, or a number of nanoseconds. A change is taken when it is the
+	// same at two looks. Default: never.
+	Watch caddy.Duration `json:"watch,omitempty"`
+
 	instance *instance
 }
 
@@ -61,6 +68,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	default:
 		return fmt.Errorf("method_mismatch %q: expected 405 or decline", h.MethodMismatch)
 	}
+	if h.Watch != 0 && h.Watch < minWatch {
+		return fmt.Errorf("watch %s: expected at least %s", time.Duration(h.Watch), time.Duration(minWatch))
+	}
+	if ctx.Value(insideKey{}) != nil {
+		return errors.New("a script can not load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
+	}
 	app, err := ctx.App("luaroute")
 	if err != nil {
 		return err
@@ -74,6 +87,9 @@ const (
 	mismatchAnswer  = "405"
 	mismatchDecline = "decline"
 )
+
+// minWatch is the shortest interval of Handler.Watch.
+const minWatch = caddy.Duration(10 * time.Millisecond)
 
 // canonical returns the configuration in the form in which that of the same instance is the same.
 func (h *Handler) canonical() ([]byte, error) { return json.Marshal(h) }

@@ -1,6 +1,7 @@
 package luaroute
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"sync"
@@ -12,10 +13,12 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // instance is what the handlers of one name share: the table that serves.
 type instance struct {
+	app    *App
 	name   string
 	config []byte // what it was made of
 	logger *zap.Logger
@@ -26,6 +29,13 @@ type instance struct {
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
 	now       state
 	ended     bool
+	// living is the context of what acts by itself, nil before the app starts.
+	living context.Context
+	die    context.CancelFunc
+
+	wanted chan struct{} // holds one wish for a reload at most
+
+	reloads, failed atomic.Int64 // since the configuration was loaded
 }
 
 // state is what is known about the table of an instance. What it refers to does not change.
@@ -36,6 +46,8 @@ type state struct {
 	loadedAt time.Time
 	// failure is that of the last reload, nil if it was good.
 	failure *failure
+	// trace is what the last load has looked at, well or not.
+	trace *source.Trace
 }
 
 // failure is a reload that failed.
@@ -46,17 +58,19 @@ type failure struct {
 }
 
 // newInstance loads the scripts of a handler.
-func newInstance(ctx caddy.Context, h *Handler, pools *chiproxy.Pools, config []byte) (*instance, error) {
-	l, err := newLoader(ctx, h, pools)
+func newInstance(ctx caddy.Context, h *Handler, app *App, config []byte) (*instance, error) {
+	l, err := newLoader(ctx, h, app.pools)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{name: h.Name, config: config, logger: l.logger, loader: l}
-	first, err := l.load(ctx)
+	i := &instance{app: app, name: h.Name, config: config, logger: l.logger, loader: l, wanted: make(chan struct{}, 1)}
+	l.again = i.want
+	trace := new(source.Trace)
+	first, err := l.load(ctx, trace)
 	if err != nil {
 		return nil, err
 	}
-	i.now = state{loaded: first, version: 1, loadedAt: time.Now()}
+	i.now = state{loaded: first, version: 1, loadedAt: time.Now(), trace: trace}
 	i.table.Store(first.table)
 	i.logger.Info("routing table loaded", first.fields()...)
 	return i, nil
@@ -82,11 +96,22 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		}
 		// The configuration has ended. Caddy cleans up while the last requests of its servers are still on their way to
 		// the handlers, so those are for the configuration that took its place.
-		successor, ok := running.Load(i.name)
-		if !ok || successor == i {
+		successor := running.get(i.name)
+		if successor == nil || successor == i {
 			return caddyhttp.Error(http.StatusServiceUnavailable, err)
 		}
-		i = successor.(*instance)
+		i = successor
+	}
+}
+
+// certify says whether a certificate may be issued for a host.
+func (i *instance) certify(ctx context.Context, host string) (bool, error) {
+	for {
+		table := i.table.Load()
+		ok, err := table.Certify(ctx, host)
+		if !errors.Is(err, chiproxy.ErrRetired) || i.table.Load() == table {
+			return ok, err
+		}
 	}
 }
 
@@ -104,8 +129,16 @@ func (i *instance) late(r *http.Request, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
+// isEnded says whether the table was given up.
+func (i *instance) isEnded() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.ended
+}
+
 // retire gives the table up, for good.
 func (i *instance) retire() {
+	i.stop()
 	i.mu.Lock()
 	i.ended = true
 	table := i.table.Load()

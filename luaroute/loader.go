@@ -15,8 +15,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -31,6 +33,8 @@ type loader struct {
 	libraries map[string]vm.Library
 	root      scripting
 	tenants   []configTenant
+	again     func() // asks for a reload
+	programs  script.Programs
 }
 
 // loaded is what a load has made.
@@ -41,6 +45,8 @@ type loaded struct {
 	// scripts are the names of those that ran.
 	scripts []string
 	took    time.Duration
+	timers  []*hook.Timer
+	stop    context.CancelFunc // of the timers; nil before they start
 }
 
 // scripting is the runtime side of Scripting.
@@ -70,12 +76,18 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.DefaultLimits); err != nil {
 		return nil, err
 	}
+	if err := oneWriter(l.root.sources); err != nil {
+		return nil, err
+	}
 	if len(l.root.sources) == 0 && len(h.Tenants) == 0 {
 		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
 	}
 	for _, t := range h.Tenants {
 		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
 		if err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
+		}
+		if err := oneWriter(s.sources); err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
 		handlers := maps.Clone(l.root.handlers)
@@ -115,38 +127,47 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 			s.handlers[name] = mod.(caddyhttp.MiddlewareHandler)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(c.Pools)) {
+	for _, pool := range c.Pools {
 		s.pools = append(s.pools, chiproxy.PoolSpec{
-			Name: name, Config: c.Pools[name],
-			Origin: chiproxy.Origin{Script: path + "pools." + name, Kind: "pool", Text: name},
+			Name: pool.Name, Config: pool.Config,
+			Origin: chiproxy.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
 		})
 	}
 	return s, nil
 }
 
-// load runs all scripts and builds a table. If it fails nothing is left behind.
-func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
+// insideKey marks the contexts of modules that scripts load.
+type insideKey struct{}
+
+// load runs all scripts and builds a table. If it fails nothing is left behind. What it has looked at is in the trace, even then.
+func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
 	start := time.Now()
+	ctx = source.WithTrace(ctx, trace)
 	out := &loaded{}
+	life := l.pools.Modules().Open(insideKey{})
 	var vms []*hook.VMs
 	stop := func() {
 		for _, v := range vms {
 			v.Stop()
 		}
+		life.End()
 	}
 	defer func() {
 		if err != nil {
 			stop()
 		}
 	}()
+	l.programs.Turn()
 	run := func(tenant string, s scripting) (*declare.Result, error) {
 		out.sources = append(out.sources, s.sources)
 		result, err := declare.Run(ctx, declare.Options{
 			Tenant: tenant, Sources: s.sources, Libraries: l.libraries, Env: l.handler.Env,
-			Limits: s.limits, Modules: modules{l.ctx, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)),
+			Limits: s.limits, Modules: modules{life, s.handlers}, Logger: l.logger.With(zap.String("tenant", tenant)), Reload: l.again,
+			Programs: &l.programs,
 		})
 		if err == nil {
 			vms = append(vms, result.VMs)
+			out.timers = append(out.timers, result.Timers...)
 			out.scripts = append(out.scripts, result.Scripts...)
 		}
 		return result, err
@@ -162,15 +183,15 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 		if err != nil {
 			return nil, err
 		}
-		spec.Default = chiproxy.Tenant{Root: result.Root, Pools: result.Pools}
-		expectations = result.Expectations
+		spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
+		spec.Certifier, expectations = result.Certifier, result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
-				own, err := run(t.Name, l.inner(t))
+				own, err := run(t.Name, l.inner(ctx, t))
 				if err != nil {
 					return nil, err
 				}
-				t.Root, t.Pools = own.Root, append(t.Pools, own.Pools...)
+				t.Root, t.Rest, t.Pools = own.Root, own.Rest, append(t.Pools, own.Pools...)
 				expectations = append(expectations, own.Expectations...)
 			}
 			spec.Tenants = append(spec.Tenants, t.Tenant)
@@ -183,7 +204,7 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 			if err != nil {
 				return nil, err
 			}
-			tenant.Root, tenant.Pools = result.Root, append(tenant.Pools, result.Pools...)
+			tenant.Root, tenant.Rest, tenant.Pools = result.Root, result.Rest, append(tenant.Pools, result.Pools...)
 			expectations = append(expectations, result.Expectations...)
 		}
 		spec.Tenants = append(spec.Tenants, tenant)
@@ -192,28 +213,30 @@ func (l *loader) load(ctx context.Context) (_ *loaded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := simulate.Check(table, expectations); err != nil {
-		table.Retire()
-		return nil, err
+	life.Settle()
+	if wrong := simulate.Check(table, expectations); wrong != nil {
+		table.Retire() // which stops all
+		stop = func() {}
+		return nil, wrong
 	}
 	out.table, out.took = table, time.Since(start)
 	return out, nil
 }
 
 // inner is what the scripts of a tenant run with that a script has declared.
-func (l *loader) inner(t declare.Tenant) scripting {
+func (l *loader) inner(ctx context.Context, t declare.Tenant) scripting {
 	s := l.root
 	s.limits = t.Limits.Or(s.limits)
-	s.sources = source.Set{&source.File{Files: beside(t.Origin.Script, t.Scripts)}}
+	s.sources = source.Set{&source.File{Files: beside(ctx, t.Origin.Script, t.Scripts)}}
 	return s
 }
 
 // beside returns files as seen from a script: beside it, if they are there, or else from the working directory.
-func beside(script string, files []string) []string {
+func beside(ctx context.Context, script string, files []string) []string {
 	out := slices.Clone(files)
 	for i, file := range out {
 		near := filepath.Join(filepath.Dir(script), file)
-		if found, err := filepath.Glob(near); !filepath.IsAbs(file) && err == nil && len(found) > 0 {
+		if !filepath.IsAbs(file) && len(source.Glob(ctx, near)) > 0 {
 			out[i] = near
 		}
 	}
@@ -253,7 +276,7 @@ func policy(o *OnError) chiproxy.ErrorPolicy {
 
 // modules loads Caddy modules for scripts.
 type modules struct {
-	ctx      caddy.Context
+	life     *lifetime.Life
 	handlers map[string]caddyhttp.MiddlewareHandler
 }
 
@@ -264,5 +287,5 @@ func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
 
 // Load loads a module.
 func (m modules) Load(id string, config json.RawMessage) (any, error) {
-	return m.ctx.LoadModuleByID(id, config)
+	return m.life.Load(id, config)
 }

@@ -8,10 +8,16 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // Causes of reloads, for logs, events and the admin API.
-const causeAdmin = "admin API"
+const (
+	causeAdmin  = "admin API"
+	causePush   = "script of the admin API"
+	causeScript = "route.reload"
+	causeWatch  = "watch"
+)
 
 // errEnded says that an instance has no more tables.
 var errEnded = errors.New("the configuration of the instance has ended")
@@ -19,51 +25,91 @@ var errEnded = errors.New("the configuration of the instance has ended")
 // reload makes a whole new table beside the one that serves, and lets it take its place. What fails leaves the old one serving,
 // and is remembered until the next reload that does not. Running requests finish on the table they began with. One
 // reload runs at a time; the others wait.
-func (i *instance) reload(ctx context.Context, cause string) (chiproxy.Difference, error) {
+func (i *instance) reload(ctx context.Context, cause string) (*reloaded, error) {
+	return i.change(ctx, cause, nil)
+}
+
+// change is a reload. If keep is not nil, it is called when the new table is good, and before it serves; what fails then is
+// not remembered, as nothing has changed.
+func (i *instance) change(ctx context.Context, cause string, keep func(context.Context) error) (*reloaded, error) {
 	i.reloading.Lock()
-	defer i.reloading.Unlock()
+	done, err := i.replace(ctx, cause, keep)
+	i.reloading.Unlock()
+	i.tell(done, cause, err)
+	return done, err
+}
+
+// reloaded is what a reload has done.
+type reloaded struct {
+	*loaded
+	version int
+	chiproxy.Difference
+}
+
+// replace is a change with the lock held.
+func (i *instance) replace(ctx context.Context, cause string, keep func(context.Context) error) (*reloaded, error) {
+	living := i.live()
+	if living == nil {
+		return nil, errEnded
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	defer context.AfterFunc(i.loader.ctx, func() { cancel(errEnded) })()
+	defer context.AfterFunc(living, func() { cancel(errEnded) })()
 
-	next, err := i.loader.load(ctx)
+	trace := new(source.Trace)
+	next, err := i.loader.load(ctx, trace)
 	if err != nil {
-		return chiproxy.Difference{}, i.refuse(err, cause)
+		if keep == nil {
+			i.remember(&failure{err, cause, time.Now()}, trace)
+		}
+		return nil, err
 	}
-	difference := chiproxy.Differences(i.table.Load(), next.table)
-	if err := i.publish(next); err != nil {
-		return chiproxy.Difference{}, err
+	if keep != nil {
+		if err := keep(ctx); err != nil {
+			next.table.Retire()
+			return nil, err
+		}
 	}
-	i.logger.Info("routing table reloaded", append(next.fields(), zap.String("cause", cause), zap.Int("version", i.state().version))...)
-	return difference, nil
+	next.start(living)
+	next.warm(ctx)
+	done := &reloaded{loaded: next, Difference: chiproxy.Differences(i.table.Load(), next.table)}
+	if done.version = i.publish(next, trace); done.version == 0 {
+		return nil, errEnded
+	}
+	return done, nil
 }
 
-// publish lets a table take the place of the one that serves.
-func (i *instance) publish(next *loaded) error {
+// live returns the context of what the instance does by itself, or nil if the configuration does not run.
+func (i *instance) live() context.Context {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.living
+}
+
+// publish lets a table take the place of the one that serves, and returns its version, or 0 if the instance has ended.
+func (i *instance) publish(next *loaded, trace *source.Trace) int {
 	i.mu.Lock()
 	if i.ended {
 		i.mu.Unlock()
+		next.end()
 		next.table.Retire()
-		return errEnded
+		return 0
 	}
-	i.now = state{loaded: next, version: i.now.version + 1, loadedAt: time.Now()}
-	old := i.table.Swap(next.table)
+	before := i.now
+	i.now = state{loaded: next, version: before.version + 1, loadedAt: time.Now(), trace: trace}
+	version := i.now.version
+	i.table.Store(next.table)
 	i.mu.Unlock()
-	old.Retire()
-	return nil
+	before.end()
+	before.table.Retire()
+	return version
 }
 
-// refuse remembers why a reload has failed.
-func (i *instance) refuse(err error, cause string) error {
+// remember keeps why a reload has failed, and what it has looked at, so that a change of it is noticed.
+func (i *instance) remember(f *failure, trace *source.Trace) {
 	i.mu.Lock()
-	if i.ended {
-		i.mu.Unlock()
-		return errEnded
-	}
-	i.now.failure = &failure{err, cause, time.Now()}
-	i.mu.Unlock()
-	i.logger.Error("reload failed, the old routing table serves on", zap.Error(err), zap.String("cause", cause))
-	return err
+	defer i.mu.Unlock()
+	i.now.failure, i.now.trace = f, trace
 }
 
 // fields describes a table for the log.

@@ -178,3 +178,59 @@ func TestTheAdminAPIListsRoutesAndPools(t *testing.T) {
 		t.Errorf("the text is\n%s", text)
 	}
 }
+
+func TestAReloadTellsWhichRoutesHaveChanged(t *testing.T) {
+	const script = `
+		local route = require("luaroute")
+		local text = "1"
+		route:pool("app", { "127.0.0.1:1" })
+		route:get("/function", function(req) if req.query.a then return 204 end; return 200, "1" end)
+		route:get("/inner", function(req) return (function() return 200, "1" end)() end)
+		route:get("/captured", function() return 200, text end)
+		route:get("/body", route.respond(200, "1"))
+		route:get("/header", route.respond(200, "", { ["X-A"] = "1" }))
+		route:get("/query", route.proxy("app", { query = "q=1" }))
+		route:get("/proxied", route.proxy("app", { headers = { set = { ["X-A"] = "1" } } }))
+		route:get("/module", route.handler("static_response", { body = "1" }))
+		route:get("/matcher", { when = route.matcher("client_ip", { ranges = { "10.0.0.1/32" } }) }, "app")
+		route:get("/data", { when = { header = { ["X-A"] = "1" } } }, "app")
+		route:get("/meta", { meta = { n = 1 } }, "app")
+		route:with(function() return nil, "1" end):get("/middleware", "app")
+		route:get("/same", function() return 200, "same" end)`
+	c := e2e.New(t)
+	c.Route(script)
+	changed := func() []string {
+		t.Helper()
+		var got struct{ Routes changes }
+		answer := c.Admin(http.MethodPost, "/luaroute/main/reload", "")
+		if err := json.Unmarshal([]byte(answer.Body), &got); err != nil || got.Routes.Added+got.Routes.Removed != 0 {
+			t.Fatalf("the reload is %d %q", answer.Status, answer.Body)
+		}
+		return got.Routes.ChangedNames
+	}
+	c.File("main.lua", "\n\nlocal unused = 1\n"+script)
+	if got := changed(); got != nil {
+		t.Errorf("some lines more change %v", got)
+	}
+	for _, row := range []struct{ name, old, new string }{
+		{"/function", `204 end; return 200, "1"`, `204 end; return 200, "2"`},
+		{"/inner", `function() return 200, "1" end)()`, `function() return 201, "1" end)()`},
+		{"/captured", `text = "1"`, `text = "2"`},
+		{"/body", `respond(200, "1")`, `respond(200, "2")`},
+		{"/header", `"", { ["X-A"] = "1" }`, `"", { ["X-A"] = "2" }`},
+		{"/query", `q=1`, `q=2`},
+		{"/proxied", `set = { ["X-A"] = "1" }`, `set = { ["X-A"] = "2" }`},
+		{"/module", `body = "1"`, `body = "2"`},
+		{"/matcher", `10.0.0.1/32`, `10.0.0.2/32`},
+		{"/data", `header = { ["X-A"] = "1" }`, `header = { ["X-A"] = "2" }`},
+		{"/meta", `n = 1`, `n = 2`},
+		{"/middleware", `nil, "1"`, `nil, "2"`},
+	} {
+		c.File("main.lua", strings.Replace(script, row.old, row.new, 1))
+		if got := changed(); len(got) != 1 || got[0] != "GET "+row.name {
+			t.Errorf("a change of %s changes %v", row.name, got)
+		}
+		c.File("main.lua", script)
+		changed()
+	}
+}

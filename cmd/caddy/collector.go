@@ -4,7 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
+	runtimemetrics "runtime/metrics"
 )
 
 // spare is how much may be allocated at least between two collections, in bytes. Go collects when as much has been allocated as is
@@ -47,8 +47,8 @@ func percentFor(inUse uint64) int { return int(max(spare*100/max(inUse, smallest
 
 // inUse is what the last collection has left and what it starts from, in bytes. Before the first one it is nothing.
 func inUse() uint64 {
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
-	metrics.Read(samples)
+	samples := []runtimemetrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	runtimemetrics.Read(samples)
 	var sum uint64
 	for _, s := range samples {
 		sum += s.Value.Uint64()

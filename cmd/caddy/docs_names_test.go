@@ -211,6 +211,8 @@ func TestTheReferenceListsTheKeysOfTheConfiguration(t *testing.T) {
 	code := map[string][]string{}
 	for kind, id := range map[string]string{
 		"handler": "http.handlers.luaroute", "file source": "luaroute.sources.file", "inline source": "luaroute.sources.inline",
+		"storage source": "luaroute.sources.storage",
+		"permission":     "tls.permission.luaroute",
 	} {
 		info, err := caddy.GetModule(id)
 		if err != nil {

@@ -39,6 +39,12 @@ func TestEveryExampleOfTheDocumentsWorks(t *testing.T) {
 				if i+1 < len(all) && all[i+1].language == "text" && all[i+1].above == b {
 					e.failure = strings.TrimSuffix(all[i+1].text, "\n")
 				}
+				for _, below := range all[i+1:] {
+					e.below = append(e.below, below)
+					if below.language != "text" {
+						break
+					}
+				}
 				e.run()
 			})
 			if file, ok := b.marks["file"]; ok {
@@ -58,6 +64,8 @@ type example struct {
 	quickstart string
 	// failure is the error that the block shows, empty if it is to work.
 	failure string
+	// below are the texts that follow, and the first block that is none.
+	below []*block
 }
 
 func (e *example) run() {
@@ -65,13 +73,22 @@ func (e *example) run() {
 	case "sh": // setting up is not for a test
 		return
 	case "text":
-		if e.above == nil || !slices.Contains([]string{"lua", "caddyfile", "json"}, e.above.language) {
+		if e.above == nil || !slices.Contains([]string{"lua", "caddyfile", "json", "yaml"}, e.above.language) {
 			e.t.Error("a text block is the error of the block above, and there is none")
 		}
 		return
+	case "yaml":
+		e.migrate()
+		return
+	case "dockerfile":
+		e.dockerfile()
+		return
+	case "ini":
+		e.unit()
+		return
 	case "lua", "caddyfile", "json", "console":
 	default:
-		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, or sh for setting up", e.language)
+		e.t.Fatalf("nobody executes a block of %q; expected lua, caddyfile, json, console, yaml, dockerfile, ini, or sh for setting up", e.language)
 	}
 	if e.marked("grammar") {
 		return // compared with the directive by another test
@@ -87,17 +104,30 @@ func (e *example) run() {
 		e.outcome(e.script(e.text))
 	case "caddyfile":
 		e.scripts()
-		text := site(e.text)
-		if _, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), nil); err != nil {
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(site(e.text)), nil)
+		if err != nil {
 			e.outcome(err)
 			return
 		}
-		e.outcome(e.validate(e.c.Caddyfile(text)))
+		e.outcome(e.validate(e.json(string(config))))
 	case "json":
 		e.scripts()
 		e.outcome(e.validate(e.json(ids.ReplaceAllString(e.text, ""))))
 	case "console":
 		e.console()
+	}
+}
+
+// migrate turns an old configuration into a Caddyfile, and looks for all that is shown below in what comes out.
+func (e *example) migrate() {
+	file := filepath.Join(e.t.TempDir(), "old.yaml")
+	e.write(file, e.text)
+	out, code := caddyCommand(e.t, "luaroute", "migrate", file)
+	out = strings.ReplaceAll(out, file+": ", "")
+	for _, shown := range e.below {
+		if code != 0 || !strings.Contains(out, shown.text) {
+			e.t.Errorf("exit code %d and\n%s\nthe document shows\n%s", code, out, shown.text)
+		}
 	}
 }
 
@@ -127,7 +157,9 @@ func (e *example) write(name, text string) {
 var (
 	scriptName = regexp.MustCompile(`[\w/*.-]+\.lua`)
 	// ids are what the admin API takes off a configuration.
-	ids      = regexp.MustCompile(`"@id": "[^"]*",`)
+	ids = regexp.MustCompile(`"@id": "[^"]*",`)
+	// times are other ones whenever a document is read.
+	times    = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
 	poolName = regexp.MustCompile(`[:.]pool\("([\w-]+)"`)
 )
 
@@ -275,7 +307,8 @@ func (e *example) curl(command curl) {
 		e.header(answer, strings.Split(header, "\n"))
 	}
 	want = strings.TrimSuffix(want, "\n")
-	if got := strings.TrimSuffix(answer.Body, "\n"); got != want {
+	want = times.ReplaceAllString(want, "(a time)")
+	if got := times.ReplaceAllString(strings.TrimSuffix(answer.Body, "\n"), "(a time)"); got != want {
 		e.t.Errorf("%s %s answers %d\n%s\nthe document shows\n%s", command.method, command.target, answer.Status, got, want)
 	}
 }

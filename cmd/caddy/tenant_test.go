@@ -199,3 +199,15 @@ func TestOnErrorDecidesWhatAScriptErrorDoes(t *testing.T) {
 		})
 	}
 }
+
+func TestAHandlerOfTheConfigurationMayBeAnotherInstance(t *testing.T) {
+	c := e2e.New(t)
+	c.File("inner.lua", `require("luaroute"):get("/inner", function() return 200, "inner" end)`)
+	c.File("main.lua", `
+		local route = require("luaroute")
+		route:get("/inner", route.handler("other"))
+		route:get("/", function() return 200, "outer" end)`)
+	c.Start(e2e.Site("handler other {\nluaroute {\nname inner\nscript $dir/inner.lua\n}\n}"))
+	c.Get("/inner").Want(200, "inner")
+	c.Get("/").Want(200, "outer")
+}

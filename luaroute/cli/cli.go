@@ -19,6 +19,7 @@ const (
 // subcommands make the subcommands, in the order of the help.
 var subcommands = []func() *cobra.Command{
 	checkCommand,
+	migrateCommand,
 }
 
 func init() {

@@ -15,6 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // constants are the actions without arguments.
@@ -112,7 +113,7 @@ func (o options) headerOps(name string) *chiproxy.HeaderOps {
 
 // respond is route.respond(status, body, headers).
 func respond(L *lua.LState) int {
-	r, err := hook.Response(L.CheckAny(1), L.Get(2), L.Get(3))
+	r, err := hook.Response(L, L.CheckAny(1), L.Get(2), L.Get(3))
 	check(L, err)
 	return pushAction(L, r)
 }
@@ -140,12 +141,12 @@ func (l *load) handlerAction(L *lua.LState) int {
 		}
 	}
 	loading(L, "route.handler of a module is called")
-	mod := l.module(L, "http.handlers.", name, L.Get(2))
+	mod, config := l.module(L, "http.handlers.", name, L.Get(2))
 	h, ok := mod.(caddyhttp.MiddlewareHandler)
 	if !ok {
 		L.RaiseError("%q is no handler of requests", name)
 	}
-	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Origin: origin})
+	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: config, Origin: origin})
 }
 
 // matcher is route.matcher(module, config).
@@ -157,12 +158,12 @@ func matcher(L *lua.LState) int {
 	if text, ok := config.(lua.LString); ok {
 		config = lua.LString(longPlaceholders(string(text)))
 	}
-	mod := l.module(L, "http.matchers.", name, config)
+	mod, mark := l.module(L, "http.matchers.", name, config)
 	m := requestMatcher(mod)
 	if m == nil {
 		L.RaiseError("%q is no matcher of requests", name)
 	}
-	guard := &chiproxy.Matcher{Name: name, Matcher: m, Origin: origin}
+	guard := &chiproxy.Matcher{Name: name, Matcher: m, Config: mark, Origin: origin}
 	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})
 	return 1
 }
@@ -194,16 +195,20 @@ func longPlaceholders(text string) string {
 	return segment[0].Text
 }
 
-// module loads a Caddy module whose configuration is a Lua value.
-func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) any {
+// moduleSteps is what loading a module counts for: one that compiles an expression takes milliseconds.
+const moduleSteps = 5000
+
+// module loads a Caddy module whose configuration is a Lua value, of which it returns the fingerprint, too.
+func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) (mod any, mark uint64) {
 	var raw json.RawMessage
 	if config != lua.LNil {
-		text, err := luajson.Encode(config)
+		text, err := luajson.Encode(L, config)
 		if err != nil {
 			L.RaiseError("%s: the configuration: %s", name, err)
 		}
 		raw = text
 	}
+	vm.Spend(L, moduleSteps)
 	mod, err := l.options.Modules.Load(namespace+name, raw)
 	if err != nil {
 		_, names := l.options.Modules.Handler("")
@@ -212,5 +217,5 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		}
 		L.RaiseError("%s: %s", name, err)
 	}
-	return mod
+	return mod, chiproxy.FingerprintOf(string(raw))
 }

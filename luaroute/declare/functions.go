@@ -26,7 +26,7 @@ func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
 			return action.Action
 		}
 	case *lua.LTable:
-		action, err := hook.ResponseOf(v)
+		action, err := hook.ResponseOf(L, v)
 		check(L, err)
 		return action
 	}

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // guardValue is a matcher as scripts hold it.
@@ -72,6 +73,7 @@ func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 		}
 		values.ForEach(func(k, v lua.LValue) {
 			c, err := condition(in.source, k, v)
+			vm.Spend(L, conditionSteps*(1+len(c.Values)))
 			if err != nil {
 				L.RaiseError("a guard: %s: %s", in.name, err)
 			}
@@ -87,6 +89,9 @@ func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 	}
 	return g
 }
+
+// conditionSteps is what a value of a condition counts for.
+const conditionSteps = 4
 
 func condition(in chiproxy.Source, k, v lua.LValue) (chiproxy.Condition, error) {
 	name, ok := k.(lua.LString)

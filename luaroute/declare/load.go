@@ -18,6 +18,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -42,7 +43,11 @@ type Options struct {
 	Load vm.Limits
 	// Modules loads what scripts name of Caddy.
 	Modules Modules
-	Logger  *zap.Logger
+	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
+	Reload func()
+	// Programs compiles the scripts. Default: each is compiled anew.
+	Programs *script.Programs
+	Logger   *zap.Logger
 }
 
 // Modules loads Caddy modules for scripts.
@@ -57,14 +62,20 @@ type Modules interface {
 type Result struct {
 	// Root holds the routes.
 	Root chiproxy.Scope
+	// Rest answers what no route takes, if the scripts have the function of the old contract; else it is nil.
+	Rest chiproxy.Action
 	// Pools are those of the tenant.
 	Pools []chiproxy.PoolSpec
 	// Tenants are those declared inside.
 	Tenants []Tenant
 	// VMs run the functions of the scripts. The caller stops them.
 	VMs *hook.VMs
+	// Timers are to run while the table serves. The caller starts and stops them.
+	Timers []*hook.Timer
 	// Expectations are what the table must do before it may be published.
 	Expectations []Expectation
+	// Certifier has a say in certificates; nil without route.certificate.
+	Certifier chiproxy.Certifier
 	// Scripts are the names of the scripts that ran.
 	Scripts []string
 }
@@ -85,14 +96,18 @@ type load struct {
 	vms     *hook.VMs
 	root    *router
 	handler *lua.LFunction // route.handler
+	again   *lua.LFunction // route.reload
 	pools   []chiproxy.PoolSpec
 	tenants []*tenant
 	mounts  []*mount
 	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
 	items   int                        // routes and scopes, without those that mounts repeat
 	onLoad  []*lua.LFunction
+	timers  []*hook.Timer
 
 	expectations []Expectation
+	certifier    chiproxy.Certifier
+	certifierAt  chiproxy.Origin
 	ctx          context.Context // of the load
 }
 
@@ -103,17 +118,19 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, vms: hook.NewVMs(o.Limits, o.Logger)}
-	l.handler = vm.GoFunc(l.handlerAction)
+	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(vm.Options{
 		Logger:    o.Logger,
 		Load:      o.Load,
+		Context:   ctx,
 		Libraries: l.libraries(),
-		Modules:   modules{ctx, o.Sources},
+		Globals:   legacy.Globals(),
+		Modules:   modules{ctx, o.Sources, o.Programs},
 	})
 	l.builder.State().Slot = l
 	for _, s := range scripts {
-		program, err := script.Compile(s.Name, s.Code)
+		program, err := o.Programs.Compile(s.Name, s.Code)
 		if err != nil {
 			return nil, err
 		}
@@ -149,6 +166,10 @@ func (l *load) finish() error {
 }
 
 func (l *load) result(scripts []source.Script) (*Result, error) {
+	rest, err := l.rest()
+	if err != nil {
+		return nil, err
+	}
 	image, err := l.builder.Freeze()
 	if err != nil {
 		return nil, err
@@ -156,7 +177,9 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	if !image.Empty() {
 		l.vms.Start(image)
 	}
-	r := &Result{Root: *l.root.scope, Pools: l.pools, VMs: l.vms, Expectations: l.expectations}
+	r := &Result{
+		Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
+	}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})
@@ -169,8 +192,9 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 
 // modules finds Lua modules in sources.
 type modules struct {
-	ctx     context.Context
-	sources source.Set
+	ctx      context.Context
+	sources  source.Set
+	programs *script.Programs
 }
 
 // Module returns the program of a module.
@@ -179,7 +203,7 @@ func (m modules) Module(from, name string) (*script.Program, error) {
 	if found == nil || err != nil {
 		return nil, err
 	}
-	return script.Compile(found.Name, found.Code)
+	return m.programs.Compile(found.Name, found.Code)
 }
 
 // loading returns the load that a state runs, or raises an error that says that this is not the time.

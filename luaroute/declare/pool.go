@@ -11,6 +11,8 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // shortForms are what a pool may write instead of JSON fields, and Caddy's names for them.
@@ -24,11 +26,15 @@ var shortForms = []struct {
 	{"try_duration", "lb_try_duration", true},
 }
 
+// poolSteps is what a pool counts for: Caddy's parser reads it.
+const poolSteps = 500
+
 // declarePool is r:pool(name, { address, …, <short forms and fields of reverse_proxy> }).
 func declarePool(r *router, L *lua.LState) int {
 	name := L.CheckString(1)
 	origin := here(L, "pool", name)
-	config, err := poolConfig(L.CheckAny(2))
+	vm.Spend(L, poolSteps)
+	config, err := poolConfig(L, L.CheckAny(2))
 	if err != nil {
 		L.RaiseError("pool %q: %s", name, err)
 	}
@@ -43,7 +49,7 @@ func declarePool(r *router, L *lua.LState) int {
 
 // poolConfig returns the JSON of the reverse_proxy that a table describes. Addresses and short forms are read by Caddy's
 // own parser, so that they mean here what they mean in a Caddyfile.
-func poolConfig(v lua.LValue) (json.RawMessage, error) {
+func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 	if address, ok := v.(lua.LString); ok {
 		list := new(lua.LState).CreateTable(1, 0)
 		list.Append(address)
@@ -54,12 +60,17 @@ func poolConfig(v lua.LValue) (json.RawMessage, error) {
 		return nil, fmt.Errorf("it is %s; expected an address, or a table of addresses and options", found(v))
 	}
 	line := []string{"reverse_proxy"}
+	var base basepath.Path
 	for i := 1; i <= t.Len(); i++ {
 		address, ok := t.RawGetInt(i).(lua.LString)
 		if !ok || address == "" {
 			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, found(t.RawGetInt(i)))
 		}
-		line = append(line, string(address))
+		plain, err := base.Take(string(address))
+		if err != nil {
+			return nil, err
+		}
+		line = append(line, plain)
 	}
 	config := map[string]any{}
 	block, err := shortBlock(t)
@@ -71,9 +82,10 @@ func poolConfig(v lua.LValue) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	if err := addFields(config, t); err != nil {
+	if err := addFields(L, config, t); err != nil {
 		return nil, err
 	}
+	base.AddTo(config)
 	return json.Marshal(config)
 }
 
@@ -133,7 +145,7 @@ func parseProxy(line []string, block [][]string) (map[string]any, error) {
 }
 
 // addFields adds the fields that stand in the table as in JSON.
-func addFields(config map[string]any, t *lua.LTable) error {
+func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 	var failed error
 	t.ForEach(func(k, v lua.LValue) {
 		name, ok := k.(lua.LString)
@@ -148,7 +160,7 @@ func addFields(config map[string]any, t *lua.LTable) error {
 			failed = fmt.Errorf("%s is a function; a pool takes data", name)
 			return
 		}
-		field, err := data(v)
+		field, err := data(L, v)
 		if err != nil {
 			failed = fmt.Errorf("%s: %w", name, err)
 			return

@@ -65,8 +65,8 @@ func init() {
 		"use": use, "with": with, "group": group, "route": scoped, "mount": mounted, "host": hosted, "when": guarded,
 		"not_found": notFound, "method_not_allowed": methodNotAllowed, "on_error": onError,
 		"pool": declarePool, "tenant": declareTenant, "expect": expect,
-		"new": newDetached, "env": env, "read": readFile, "every": absent("every"), "reload": absent("reload"), "on_load": onLoad,
-		"certificate": absent("certificate"), "export": absent("export"),
+		"new": newDetached, "env": env, "read": readFile, "every": every, "on_load": onLoad,
+		"certificate": certificate, "export": absent("export"),
 	}
 	for _, name := range []string{"get", "post", "put", "patch", "delete", "head", "options", "trace", "connect"} {
 		verb := []string{strings.ToUpper(name)}
@@ -110,13 +110,17 @@ func routerIndex(L *lua.LState) int {
 		L.Push(fn)
 		return 1
 	}
-	if name == handlerName {
+	switch name {
+	case handlerName:
 		L.Push(r.load.handler)
+		return 1
+	case reloadName:
+		L.Push(r.load.again)
 		return 1
 	}
 	m, ok := methods[name]
 	if !ok {
-		names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(helpers)), slices.Collect(maps.Keys(constants)), []string{handlerName})
+		names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(helpers)), slices.Collect(maps.Keys(constants)), []string{handlerName, reloadName})
 		slices.Sort(names)
 		L.RaiseError("a router has no method %q; it has %s", name, strings.Join(names, ", "))
 	}
@@ -139,8 +143,11 @@ func routerIndex(L *lua.LState) int {
 	return 1
 }
 
-// handlerName is the helper that knows the handlers of the configuration.
-const handlerName = "handler"
+// The helpers that know more than their arguments: the handlers of the configuration, and the instance.
+const (
+	handlerName = "handler"
+	reloadName  = "reload"
+)
 
 // dropRouter removes a router before the arguments: route:proxy and route.proxy are the same.
 func dropRouter(L *lua.LState) {

@@ -111,7 +111,7 @@ func (o options) sub(name string) *lua.LTable {
 
 // data returns plain data.
 func (o options) data(name string) any {
-	v, err := data(o.table.RawGetString(name))
+	v, err := data(o.L, o.table.RawGetString(name))
 	if err != nil {
 		o.L.RaiseError("%s: %s: %s", o.what, name, err)
 	}
@@ -119,8 +119,8 @@ func (o options) data(name string) any {
 }
 
 // data returns a Lua value as JSON would decode it.
-func data(v lua.LValue) (any, error) {
-	text, err := luajson.Encode(v)
+func data(L *lua.LState, v lua.LValue) (any, error) {
+	text, err := luajson.Encode(L, v)
 	if err != nil {
 		return nil, err
 	}

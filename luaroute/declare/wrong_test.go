@@ -205,6 +205,13 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a file that is not there", `route.read("users.csv")`, `main.lua:3: file "users.csv" is not beside the script`},
 			{"a file above", `route.read("../users.csv")`, `main.lua:3: file "../users.csv": expected a name beside the script, without .. and without a / at its beginning`},
 		},
+		"certificates": {
+			{"no function", "route.certificate(true)", "main.lua:3: bad argument #1 to certificate (function expected, got boolean)"},
+			{"a function of a library", "route.certificate(print)", "main.lua:3: a function of a library can not be used here; write function(req, res) … end around it"},
+			{"two functions", "route.certificate(function() end)\nroute.certificate(function() end)", "main.lua:4: route.certificate is called twice, first at main.lua:3; one function decides"},
+			{"in a scope", "route:group(function(r) r.certificate(function() end) end)", "main.lua:3: route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants"},
+			{"in a tenant", `route:tenant("t", { hosts = { "a.example" } }, function(r) r.certificate(function() end) end)`, "main.lua:3: route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants"},
+		},
 		"tenants": {
 			{"a tenant without a name", `route:tenant("", {}, function() end)`, "main.lua:3: the name of the tenant is missing; the default tenant is what stands outside of all tenants"},
 			{"a tenant without options", `route:tenant("a", function() end)`, "main.lua:3: bad argument #2 to tenant (table expected, got function)"},

@@ -36,13 +36,13 @@ func (f *function) answer(s *session, r results) (chiproxy.Action, error) {
 		}
 		return pool, nil
 	case lua.LNumber:
-		respond, err := response(v, r[1], r[2])
+		respond, err := Response(nil, v, r[1], r[2])
 		if err != nil {
 			return nil, f.origin.Errorf("%w", err)
 		}
 		return respond, nil
 	}
-	action, err := ActionOf(r[0])
+	action, err := actionOf(r[0])
 	if err != nil {
 		return nil, f.origin.Errorf("%w", err)
 	}
@@ -52,22 +52,22 @@ func (f *function) answer(s *session, r results) (chiproxy.Action, error) {
 	return action, nil
 }
 
-// ActionOf returns the action that a value stands for: an action, or a response table.
-func ActionOf(v lua.LValue) (chiproxy.Action, error) {
+// actionOf returns the action that a value stands for: an action, or a response table.
+func actionOf(v lua.LValue) (chiproxy.Action, error) {
 	switch v := v.(type) {
 	case *lua.LUserData:
 		if action, ok := v.Value.(Action); ok {
 			return action.Action, nil
 		}
 	case *lua.LTable:
-		return ResponseOf(v)
+		return ResponseOf(nil, v)
 	}
 	return nil, fmt.Errorf("a %s is no answer; allowed are a pool's name, an action such as route.proxy(…), "+
 		"a status with a body and headers, and a table { status =, body =, headers = }", v.Type())
 }
 
-// ResponseOf returns the response that a table { status =, body =, headers = } describes.
-func ResponseOf(t *lua.LTable) (chiproxy.Action, error) {
+// ResponseOf returns the response that a table { status =, body =, headers = } describes. L is as for Response.
+func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
 	var unknown error
 	t.ForEach(func(k, _ lua.LValue) {
 		switch k {
@@ -86,15 +86,12 @@ func ResponseOf(t *lua.LTable) (chiproxy.Action, error) {
 		}
 		status = lua.LNumber(http.StatusOK)
 	}
-	return response(status, t.RawGetString("body"), t.RawGetString("headers"))
+	return Response(L, status, t.RawGetString("body"), t.RawGetString("headers"))
 }
 
-// Response returns the response of a status, a body and headers.
-func Response(status, body, headers lua.LValue) (chiproxy.Action, error) {
-	return response(status, body, headers)
-}
-
-func response(status, body, headers lua.LValue) (chiproxy.Action, error) {
+// Response returns the response of a status, a body and headers. L is the thread that asks for it and whose budget counts, or
+// nil when the function has returned already.
+func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action, error) {
 	n, ok := status.(lua.LNumber)
 	r := chiproxy.Respond{Status: int(n)}
 	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
@@ -110,7 +107,7 @@ func response(status, body, headers lua.LValue) (chiproxy.Action, error) {
 	case lua.LString, lua.LNumber:
 		r.Body = v.String()
 	case *lua.LTable:
-		text, err := luajson.Encode(v)
+		text, err := luajson.Encode(L, v)
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,14 @@ type function struct {
 // Describe says where the function stands.
 func (f *function) Describe() chiproxy.Origin { return f.origin }
 
+// Fingerprint tells functions apart by their code.
+func (f *function) Fingerprint() uint64 {
+	if f.vms.image == nil {
+		return 0
+	}
+	return f.vms.image.Fingerprint(f.ref)
+}
+
 // call calls the function with req and res, and perhaps more, and returns its first three results.
 func (f *function) call(s *session, more ...lua.LValue) (results, error) {
 	args := append([]lua.LValue{s.request.Req(), s.request.Res()}, more...)

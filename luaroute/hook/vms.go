@@ -22,6 +22,7 @@ type VMs struct {
 	limits Limits
 	logger *zap.Logger
 	quiet  quiet
+	image  *vm.Image // nil before Start
 	pool   *vm.Pool
 }
 
@@ -31,7 +32,9 @@ func NewVMs(limits Limits, logger *zap.Logger) *VMs {
 }
 
 // Start lets the functions of an image be called.
-func (v *VMs) Start(image *vm.Image) { v.pool = vm.NewPool(image, v.limits.VMs, v.limits.Queue) }
+func (v *VMs) Start(image *vm.Image) {
+	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, v.limits.Queue)
+}
 
 // Stop lets all virtual machines go, those in use when their request is over.
 func (v *VMs) Stop() {
@@ -160,6 +163,11 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 	if s.ex != nil && s.ex.R.Context().Err() != nil {
 		return gone(err)
 	}
+	return s.vms.report(err, origin)
+}
+
+// report logs the failure of a function.
+func (v *VMs) report(err error, origin chiproxy.Origin) *chiproxy.HookError {
 	hook := &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin}
 	var own *script.Error
 	trace := ""
@@ -168,7 +176,7 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 		trace = own.Trace
 		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
 	}
-	s.vms.quiet.failure(s.vms.logger, time.Now(), err, origin, trace)
+	v.quiet.failure(v.logger, time.Now(), err, origin, trace)
 	return hook
 }
 

@@ -30,6 +30,7 @@ type Scripts struct {
 	pools    []Warning       // where pools are declared; the message is the name
 	named    map[string]bool // texts that may name pools
 	pieces   []string        // parts of texts that are put together
+	legacy   bool            // a script is one of the old contract, which gets the pools as a list
 }
 
 // Add looks at a script, and returns the modules that it requires by constant names.
@@ -47,7 +48,7 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	handlers := map[string]bool{}
 	quiet := &Scripts{named: map[string]bool{}}
 	(&walker{out: quiet, script: name, handlers: handlers}).chunk(chunk) // finds the names of functions that requests call
-	w := &walker{out: s, script: name, handlers: handlers}
+	w := &walker{out: s, script: name, handlers: handlers, legacy: quiet.legacy}
 	w.chunk(chunk)
 	return w.modules, nil
 }
@@ -84,7 +85,7 @@ func (s *Scripts) Warnings() []Warning {
 
 // isNamed says whether a pool may be named somewhere: by a text, or by one that is put together.
 func (s *Scripts) isNamed(pool string) bool {
-	return s.named[pool] || slices.ContainsFunc(s.pieces, func(piece string) bool {
+	return s.legacy || s.named[pool] || slices.ContainsFunc(s.pieces, func(piece string) bool {
 		return strings.HasPrefix(pool, piece) || strings.HasSuffix(pool, piece)
 	})
 }

@@ -49,6 +49,8 @@ func TestWhatIsMostLikelyAMistakeIsFound(t *testing.T) {
 		{"no global but a parameter", "local function f(x) x = 1 end", nil},
 		{"no global but a loop's own", "for x = 1, 2 do x = 3 end for _, x in pairs({}) do x = 3 end", nil},
 		{"the entry of the old contract", "function on_route_request(request, backends) end", nil},
+		{"globals of the old contract", "x = 1 route:pool('p', '') function on_route_request(request, backends) x = 2 end", nil},
+		{"a global of a handler beside it", "function on_route_request() end route:get('/', function() x = 1 end)", []string{"1: " + request}},
 		{"a local out of its scope", "do local x end x = 1", []string{"1: " + global}},
 		{"a table that a handler writes", "local hits = {}\nroute:get('/', function(req)\n  hits[req.path] = 1 end)", []string{"3: " + changed}},
 		{"a field of a field that a handler writes", "local hits = {}\nroute:get('/', function(req) hits.a.b[1] = 1 end)", []string{"2: " + changed}},

@@ -17,6 +17,7 @@ type walker struct {
 	handlers  map[string]bool // names of functions that requests call
 	functions map[*ast.FunctionExpr]bool
 	modules   []string
+	legacy    bool // the script is one of the old contract, whose globals are thrown away
 
 	locals  []local
 	depth   int // functions around
@@ -151,9 +152,10 @@ func (w *walker) target(e ast.Expr, line int) {
 		}
 		switch {
 		case e.Value == legacyEntry && w.request == 0:
+			w.out.legacy = true
 		case w.request > 0:
 			w.warn(line, "global %q is assigned while a request runs, which is an error then; write local %s, or use req.ctx", e.Value, e.Value)
-		default:
+		case !w.legacy:
 			w.warn(line, "global %q is assigned; write local %s, unless another script of the tenant reads it", e.Value, e.Value)
 		}
 	case *ast.AttrGetExpr:

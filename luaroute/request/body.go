@@ -53,6 +53,9 @@ func (b *buffered) Restore(hr *http.Request) {
 // Close does nothing: the memory is not given back before the request ends.
 func (b *buffered) Close() error { return nil }
 
+// formWork is how many bytes a form takes in memory for each of its own, while it is read.
+const formWork = 16
+
 // unread is a body whose first bytes were read and put back.
 type unread struct {
 	io.Reader
@@ -88,6 +91,10 @@ func (r *Request) read(limit int64) ([]byte, error) {
 	return data, nil
 }
 
+// Body returns the body and keeps it for those who follow. The error is one for the client: 413 if the body is larger
+// than the limit of the tenant, 400 if it does not arrive.
+func (r *Request) Body() ([]byte, error) { return r.read(r.body) }
+
 func (r *Request) setBody(data []byte, was *received) {
 	hr := r.http()
 	hr.Body = newBuffered(data, was)
@@ -115,7 +122,9 @@ func reqBody(L *lua.LState) int {
 	if limit < 0 {
 		L.ArgError(2, "the limit is a number of bytes")
 	}
-	L.Push(text(string(r.mustRead(L, limit))))
+	data := r.mustRead(L, limit)
+	vm.Spend(L, len(data)/64)
+	L.Push(text(string(data)))
 	return 1
 }
 
@@ -130,7 +139,10 @@ func reqJSON(L *lua.LState) int {
 // field with several values is a list of them.
 func reqForm(L *lua.LState) int {
 	r := of(L, "req")
-	values, err := r.form(r.mustRead(L, r.body))
+	data := r.mustRead(L, r.body)
+	vm.Spend(L, len(data)/4) // some 10 ns for each byte
+	vm.Charge(L, len(data)*formWork)
+	values, err := r.form(data)
 	if err != nil {
 		return result(L, nil, err)
 	}

@@ -7,10 +7,11 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // toGo returns a Lua value as one that Caddy's variables and logs understand.
-func toGo(v lua.LValue) (any, error) {
+func toGo(L *lua.LState, v lua.LValue) (any, error) {
 	switch v := v.(type) {
 	case *lua.LNilType:
 		return nil, nil
@@ -24,11 +25,12 @@ func toGo(v lua.LValue) (any, error) {
 		}
 		return float64(v), nil
 	case *lua.LTable:
-		text, err := luajson.Encode(v)
+		text, err := luajson.Encode(L, v)
 		if err != nil {
 			return nil, err
 		}
 		var out any
+		vm.Spend(L, len(text)/4) // some 10 ns for each byte
 		err = json.Unmarshal(text, &out)
 		return out, err
 	}

@@ -22,7 +22,7 @@ func reqField(r *Request, L *lua.LState, name string) lua.LValue {
 	case "path":
 		return r.text(hr.URL.Path)
 	case "host":
-		return r.text(hostname(hr.Host))
+		return r.text(Hostname(hr.Host))
 	case "params":
 		return &r.params
 	case "headers":
@@ -74,8 +74,8 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
-// hostname returns a Host header without its port, and an IPv6 address without brackets.
-func hostname(host string) string {
+// Hostname returns a Host header without its port, and an IPv6 address without brackets.
+func Hostname(host string) string {
 	if !strings.ContainsAny(host, ":[") {
 		return host
 	}

@@ -20,8 +20,8 @@ var reqMethods = merged(map[string]lua.LGFunction{
 	"header":        reader(headersGet),
 	"query_value":   reader(queryGet),
 	"cookie":        reader(cookiesGet),
-	"header_values": lister(func(r *Request, name string) []string { return headerValues(r.http(), name) }),
-	"query_values":  lister(func(r *Request, name string) []string { return r.values()[name] }),
+	"header_values": lister(func(r *Request, _ *lua.LState, name string) []string { return headerValues(r.http(), name) }),
+	"query_values":  lister(func(r *Request, L *lua.LState, name string) []string { return r.values(L)[name] }),
 	"body":          reqBody,
 	"json":          reqJSON,
 	"form":          reqForm,
@@ -57,17 +57,19 @@ func merged(a, b map[string]lua.LGFunction) map[string]lua.LGFunction {
 }
 
 // reader is a method that returns one value by name.
-func reader(get func(*Request, string) lua.LValue) lua.LGFunction {
+func reader(get func(*Request, *lua.LState, string) lua.LValue) lua.LGFunction {
 	return func(L *lua.LState) int {
-		L.Push(get(of(L, "req"), L.CheckString(2)))
+		L.Push(get(of(L, "req"), L, L.CheckString(2)))
 		return 1
 	}
 }
 
 // lister is a method that returns all values by name.
-func lister(get func(*Request, string) []string) lua.LGFunction {
+func lister(get func(*Request, *lua.LState, string) []string) lua.LGFunction {
 	return func(L *lua.LState) int {
-		L.Push(list(L, get(of(L, "req"), L.CheckString(2))))
+		values := get(of(L, "req"), L, L.CheckString(2))
+		vm.Spend(L, len(values)/8)
+		L.Push(list(L, values))
 		return 1
 	}
 }
@@ -81,7 +83,7 @@ func reqVar(L *lua.LState) int {
 		return 1
 	}
 	r.changing(L, "req:var with a value")
-	v, err := toGo(L.Get(3))
+	v, err := toGo(L, L.Get(3))
 	if err != nil {
 		L.RaiseError("var %q: %s", name, err)
 	}
@@ -92,7 +94,7 @@ func reqVar(L *lua.LState) int {
 // reqLogField is req:log_field(key, value).
 func reqLogField(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)
-	v, err := toGo(L.Get(3))
+	v, err := toGo(L, L.Get(3))
 	if err != nil {
 		L.RaiseError("log field %q: %s", name, err)
 	}
@@ -135,7 +137,7 @@ func reqSetPath(L *lua.LState) int {
 	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
 		L.RaiseError("path %s: expected one that begins with / and has no NUL", chiproxy.Quote(path))
 	}
-	r.setURL(func(u *url.URL) { u.Path, u.RawPath = path, "" })
+	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath = path, "" })
 	return 0
 }
 
@@ -147,7 +149,7 @@ func reqSetURI(L *lua.LState) int {
 	if err != nil || !strings.HasPrefix(uri, "/") || !encoded(uri) {
 		L.RaiseError("URI %s: expected an encoded path that begins with /, and perhaps a query", chiproxy.Quote(uri))
 	}
-	r.setURL(func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
+	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
 	return 0
 }
 
@@ -159,12 +161,12 @@ func encoded(s string) bool {
 // reqSetQuery is req:set_query(name, value or list). nil removes it.
 func reqSetQuery(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)
-	values, err := scalars(L.Get(3))
+	values, err := scalars(L, L.Get(3))
 	if err != nil {
 		L.RaiseError("query %s: %s", chiproxy.Quote(name), err)
 	}
 	vm.Spend(L, len(r.http().URL.RawQuery)/4) // all of it is written anew
-	r.setURL(func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
+	r.setURL(L, func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
 	return 0
 }
 
@@ -198,14 +200,15 @@ func reqSetRawQuery(L *lua.LState) int {
 	if !encoded(query) {
 		L.RaiseError("query %s: expected an encoded one, without blanks, #, control characters and what is not ASCII", chiproxy.Quote(query))
 	}
-	r.setURL(func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
+	r.setURL(L, func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
 	return 0
 }
 
 // setURL changes the URL of the request, and what depends on it.
-func (r *Request) setURL(change func(*url.URL)) {
+func (r *Request) setURL(L *lua.LState, change func(*url.URL)) {
 	hr := r.http()
 	change(hr.URL)
+	vm.Spend(L, (len(hr.URL.Path)+len(hr.URL.RawQuery))/8)
 	hr.RequestURI = hr.URL.RequestURI()
 }
 

@@ -11,15 +11,19 @@ import (
 )
 
 const (
-	// placeholderSteps is what finding one placeholder counts for.
-	placeholderSteps = 10
-	// maxExpanded is the size of the largest text that placeholders make, in bytes.
-	maxExpanded = 16 << 20
+	// placeholderSteps is what finding one placeholder counts for: Caddy asks several maps and functions for it.
+	placeholderSteps = 20
+	// maxExpanded is the size of the largest text that placeholders are replaced in, and of what they make, in bytes.
+	maxExpanded = 1 << 20
 )
 
 // reqExpand is req:expand("{placeholder}").
 func reqExpand(L *lua.LState) int {
 	r, s := of(L, "req"), L.CheckString(2)
+	if len(s) > maxExpanded {
+		L.RaiseError("expand: the text has %d bytes; allowed are %d", len(s), maxExpanded)
+	}
+	vm.Spend(L, len(s)/16)
 	own := r.replacer()
 	if own == nil {
 		L.Push(text(s))
@@ -33,7 +37,7 @@ func reqExpand(L *lua.LState) int {
 		vm.Spend(L, placeholderSteps+len(value)/64)
 		vm.Charge(L, len(value))
 		if left -= len(value); left < 0 {
-			L.RaiseError("the text with its placeholders replaced is too large; allowed are %d bytes", maxExpanded)
+			L.RaiseError("expand: the result is too large; allowed are %d bytes", maxExpanded)
 		}
 		return value, ok
 	})

@@ -48,13 +48,18 @@ func TestAPlaceholderReadsTheBodyWithinItsLimit(t *testing.T) {
 
 func TestATextOfPlaceholdersHasALargestSize(t *testing.T) {
 	t.Parallel()
-	s := site(t, `return 200, #req:expand(("{http.request.header.X-Long}"):rep(tonumber(req.query.n)))`)
+	s := site(t, `return 200, #req:expand(("{http.request.header.X-Long}"):rep(tonumber(req.query.n)) .. ("x"):rep(tonumber(req.query.more)))`)
 	long := strings.Repeat("x", 1<<16)
-	if a := s.Do(t, "/x?n=256", "", "X-Long: "+long); a.String() != "200 "+strconv.Itoa(16<<20) {
-		t.Errorf("16 MiB: got %s", a)
+	if a := s.Do(t, "/x?n=16&more=0", "", "X-Long: "+long); a.String() != "200 "+strconv.Itoa(1<<20) {
+		t.Errorf("1 MiB: got %s", a)
 	}
-	a := s.Do(t, "/x?n=257", "", "X-Long: "+long)
-	if got := (<-s.Errors).Error(); a.String() != "500" || !strings.HasSuffix(got, "the text with its placeholders replaced is too large; allowed are 16777216 bytes") {
-		t.Errorf("more: got %s, %s", a, got)
+	for query, want := range map[string]string{
+		"n=17&more=0":      "expand: the result is too large; allowed are 1048576 bytes",
+		"n=0&more=1048577": "expand: the text has 1048577 bytes; allowed are 1048576",
+	} {
+		a := s.Do(t, "/x?"+query, "", "X-Long: "+long)
+		if got := (<-s.Errors).Error(); a.String() != "500" || !strings.HasSuffix(got, want) {
+			t.Errorf("%s: got %s, %s", query, a, got)
+		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Field returns what most scripts read, as the functions of the metatables do: the methods of req and res, the plain fields of req, and
-// what stands in its tables.
+// Field returns what most scripts read, as the functions of the metatables do: the methods of req and res, the plain fields of req,
+// params and headers. What has to be parsed first counts as work, which can end a budget: that is for the functions.
 func (r *Request) Field(of *lua.LUserData, name string) lua.LValue {
 	if r.ex == nil {
 		return nil
@@ -23,13 +23,9 @@ func (r *Request) Field(of *lua.LUserData, name string) lua.LValue {
 			return fn
 		}
 	case &r.params:
-		return paramsGet(r, name)
+		return paramsGet(r, nil, name)
 	case &r.headers:
-		return headersGet(r, name)
-	case &r.queries:
-		return queryGet(r, name)
-	case &r.cookies:
-		return cookiesGet(r, name)
+		return headersGet(r, nil, name)
 	}
 	return nil
 }

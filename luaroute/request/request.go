@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Request is one request as the functions of one tenant see it. It ends with the tenant's part in the request, and a
@@ -129,8 +130,9 @@ func (r *Request) changing(L *lua.LState, what string) {
 }
 
 // values returns the parsed query.
-func (r *Request) values() url.Values {
+func (r *Request) values(L *lua.LState) url.Values {
 	if raw := r.http().URL.RawQuery; r.query == nil || r.rawQuery != raw {
+		vm.Spend(L, len(raw)/4)
 		r.query, r.rawQuery = r.http().URL.Query(), raw
 	}
 	return r.query
@@ -160,7 +162,7 @@ func scalar(v lua.LValue) (string, error) {
 }
 
 // scalars returns what scalar does, for one value or a list of them. nil stands for none.
-func scalars(v lua.LValue) ([]string, error) {
+func scalars(L *lua.LState, v lua.LValue) ([]string, error) {
 	t, ok := v.(*lua.LTable)
 	if !ok {
 		if v == lua.LNil {
@@ -174,6 +176,7 @@ func scalars(v lua.LValue) ([]string, error) {
 		return nil, errors.New("a table is not a list; allowed are a text, and a list of them")
 	}
 	values := make([]string, 0, len(items))
+	vm.Spend(L, len(items)/4+textWork(t))
 	for i, v := range items {
 		s, err := scalar(v)
 		if err != nil {
@@ -182,6 +185,16 @@ func scalars(v lua.LValue) ([]string, error) {
 		values = append(values, s)
 	}
 	return values, nil
+}
+
+// textWork is the work of looking at the texts in a table, in steps.
+func textWork(t *lua.LTable) (steps int) {
+	t.ForEach(func(_, v lua.LValue) {
+		if s, ok := v.(lua.LString); ok {
+			steps += len(s) / 16
+		}
+	})
+	return steps
 }
 
 // Items returns the values of a list. It returns false for a table that has other keys, too.

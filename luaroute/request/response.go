@@ -91,7 +91,7 @@ func (r *Request) hooks() *chiproxy.ResponseHooks {
 }
 
 // outHeadersGet returns what a script has assigned, or else what is there so far.
-func outHeadersGet(r *Request, name string) lua.LValue {
+func outHeadersGet(r *Request, _ *lua.LState, name string) lua.LValue {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	if r.live != nil {
 		return r.first(r.live[name])
@@ -129,7 +129,7 @@ func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 	changes.Set[name] = values
 }
 
-func outHeadersAll(r *Request, yield func(name, value string)) {
+func outHeadersAll(r *Request, _ *lua.LState, yield func(name, value string)) {
 	header := r.live
 	if header == nil {
 		header = r.ex.W.Header().Clone()
@@ -217,7 +217,7 @@ func resFlush(L *lua.LState) int {
 func resJSON(L *lua.LState) int {
 	r := of(L, "res")
 	r.unsent(L, "res:json")
-	body, err := luajson.Encode(L.CheckAny(2))
+	body, err := luajson.Encode(L, L.CheckAny(2))
 	if err != nil {
 		vm.Throw(L, err)
 	}
@@ -247,6 +247,7 @@ func resCookie(L *lua.LState) int {
 	r, fields := of(L, "res"), L.CheckTable(2)
 	r.unsent(L, "res:cookie")
 	cookie := &http.Cookie{}
+	vm.Spend(L, textWork(fields)) // it is checked and quoted
 	fields.ForEach(func(k, v lua.LValue) {
 		if !setCookieField(cookie, k.String(), v) {
 			L.RaiseError("cookie: %s = %s; expected texts for name, value, path, domain and same_site (lax, strict or none), "+

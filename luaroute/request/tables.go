@@ -7,25 +7,26 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // hostHeader is the one header that net/http keeps elsewhere.
 const hostHeader = "Host"
 
-func paramsGet(r *Request, name string) lua.LValue {
+func paramsGet(r *Request, _ *lua.LState, name string) lua.LValue {
 	if v, ok := r.ex.Param(name); ok {
 		return r.text(v)
 	}
 	return lua.LNil
 }
 
-func paramsAll(r *Request, yield func(name, value string)) {
+func paramsAll(r *Request, _ *lua.LState, yield func(name, value string)) {
 	for name, value := range r.ex.Params() {
 		yield(name, value)
 	}
 }
 
-func headersGet(r *Request, name string) lua.LValue {
+func headersGet(r *Request, _ *lua.LState, name string) lua.LValue {
 	return r.first(headerValues(r.http(), name))
 }
 
@@ -61,7 +62,7 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 
 // checkedValues returns the values of a header, or raises an error if it must not be sent.
 func checkedValues(L *lua.LState, name string, value lua.LValue) []string {
-	values, err := scalars(value)
+	values, err := scalars(L, value)
 	if err != nil {
 		L.RaiseError("header %s: %s", chiproxy.Quote(name), err)
 	}
@@ -71,7 +72,7 @@ func checkedValues(L *lua.LState, name string, value lua.LValue) []string {
 	return values
 }
 
-func headersAll(r *Request, yield func(name, value string)) {
+func headersAll(r *Request, _ *lua.LState, yield func(name, value string)) {
 	hr := r.http()
 	if hr.Host != "" {
 		yield(hostHeader, hr.Host)
@@ -83,26 +84,33 @@ func headersAll(r *Request, yield func(name, value string)) {
 	}
 }
 
-func queryGet(r *Request, name string) lua.LValue { return r.first(r.values()[name]) }
+func queryGet(r *Request, L *lua.LState, name string) lua.LValue { return r.first(r.values(L)[name]) }
 
-func queryAll(r *Request, yield func(name, value string)) {
-	for name, values := range r.values() {
+func queryAll(r *Request, L *lua.LState, yield func(name, value string)) {
+	for name, values := range r.values(L) {
 		if len(values) > 0 {
 			yield(name, values[0])
 		}
 	}
 }
 
-func cookiesGet(r *Request, name string) lua.LValue {
-	cookie, err := r.http().Cookie(name)
+func cookiesGet(r *Request, L *lua.LState, name string) lua.LValue {
+	hr := r.http()
+	for _, line := range hr.Header["Cookie"] { // all of it is parsed
+		vm.Spend(L, len(line)/16)
+	}
+	cookie, err := hr.Cookie(name)
 	if err != nil {
 		return lua.LNil
 	}
 	return r.text(cookie.Value)
 }
 
-func cookiesAll(r *Request, yield func(name, value string)) {
+func cookiesAll(r *Request, L *lua.LState, yield func(name, value string)) {
 	seen := map[string]bool{}
+	for _, line := range r.http().Header["Cookie"] {
+		vm.Spend(L, len(line)/8)
+	}
 	for _, cookie := range r.http().Cookies() {
 		if !seen[cookie.Name] {
 			seen[cookie.Name] = true

@@ -97,12 +97,12 @@ func lasting(L *lua.LState) lua.LValue {
 }
 
 // tableType is the type of something that reads like a table of texts: by name, and with pairs.
-func tableType(name string, get func(*Request, string) lua.LValue, set func(*Request, *lua.LState, string, lua.LValue),
-	all func(*Request, func(name, value string)),
+func tableType(name string, get func(*Request, *lua.LState, string) lua.LValue, set func(*Request, *lua.LState, string, lua.LValue),
+	all func(*Request, *lua.LState, func(name, value string)),
 ) *lua.LTable {
 	return newType(name, map[string]lua.LGFunction{
 		"__index": func(L *lua.LState) int {
-			L.Push(get(of(L, name), L.CheckString(2)))
+			L.Push(get(of(L, name), L, L.CheckString(2)))
 			return 1
 		},
 		"__newindex": func(L *lua.LState) int {
@@ -116,7 +116,12 @@ func tableType(name string, get func(*Request, string) lua.LValue, set func(*Req
 		},
 		"__pairs": func(L *lua.LState) int {
 			t := L.NewTable()
-			all(of(L, name), func(key, value string) { t.RawSetString(key, text(value)) })
+			count := 0
+			all(of(L, name), L, func(key, value string) {
+				t.RawSetString(key, text(value))
+				count++
+			})
+			vm.Spend(L, count*4)
 			L.Push(nextFunction)
 			L.Push(t)
 			L.Push(lua.LNil)

@@ -28,6 +28,15 @@ type Program struct {
 // Compile compiles the text of a script. Assignments to globals are compiled so that they reach the table GlobalsName
 // names instead of the environment itself. The error is an *Error.
 func Compile(name string, src []byte) (*Program, error) {
+	return compileWith(name, src, maxCompares)
+}
+
+// CompileLoaded is Compile for a text that a running script loads. It refuses what would take long to compile.
+func CompileLoaded(name string, src []byte) (*Program, error) {
+	return compileWith(name, src, maxLoadedCompares)
+}
+
+func compileWith(name string, src []byte, compares int) (*Program, error) {
 	if len(src) > MaxSize {
 		return nil, &Error{Script: name, Message: fmt.Sprintf("the script has %d bytes; allowed are %d", len(src), MaxSize)}
 	}
@@ -38,14 +47,18 @@ func Compile(name string, src []byte) (*Program, error) {
 	if err != nil {
 		return nil, atEnd(compileError(name, err), src)
 	}
-	if chunk, err = rewrite(chunk); err != nil {
+	if chunk, err = rewrite(chunk, compares); err != nil {
 		return nil, compileError(name, err)
 	}
 	proto, err := compile(chunk, name)
 	if err != nil {
 		return nil, compileError(name, err)
 	}
-	return &Program{Name: name, Proto: proto, Hash: sha256.Sum256(append([]byte(name+"\x00"), src...))}, nil
+	return &Program{Name: name, Proto: proto, Hash: hash(name, src)}, nil
+}
+
+func hash(name string, src []byte) [sha256.Size]byte {
+	return sha256.Sum256(append([]byte(name+"\x00"), src...))
 }
 
 // compile is lua.Compile without its panics: it knows some limits only as those.
@@ -57,6 +70,7 @@ func compile(chunk []stmt, name string) (proto *lua.FunctionProto, err error) {
 	}()
 	if proto, err = lua.Compile(chunk, name); err == nil {
 		keepNames(proto)
+		trim(proto)
 	}
 	return proto, err
 }

@@ -38,7 +38,7 @@ const maxName = 1000
 //   - `a:b()`, where a is a local, is `a.b(a)`: see keepNames.
 //   - A branch or loop whose condition is a constant false is dropped (gopher-lua 540: with one in it, a function may
 //     return nothing, run for ever or panic).
-func rewrite(chunk []stmt) (out []stmt, err error) {
+func rewrite(chunk []stmt, most int) (out []stmt, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			place, ok := r.(*placeError)
@@ -48,13 +48,14 @@ func rewrite(chunk []stmt) (out []stmt, err error) {
 			err = place
 		}
 	}()
-	w := &rewriter{}
+	w := &rewriter{consts: newConstants(most)}
 	return w.block(chunk), nil
 }
 
 type rewriter struct {
 	locals []string // the names in scope, innermost last
 	depth  int
+	consts constants // of the function around
 }
 
 func (w *rewriter) enter(at ast.PositionHolder) {
@@ -216,6 +217,9 @@ func throughLocals(s *ast.AssignStmt) stmt {
 func (w *rewriter) function(f *ast.FunctionExpr, names ...string) {
 	w.enter(f)
 	defer w.leave()
+	outer := w.consts
+	w.consts = w.consts.inner()
+	defer func() { w.consts = outer }()
 	scope := len(w.locals)
 	w.declare(names...)
 	w.declare(f.ParList.Names...)
@@ -242,14 +246,24 @@ func (w *rewriter) expr(e expr) expr {
 	switch e := e.(type) {
 	case *ast.IdentExpr:
 		checkName(e, e.Value)
+		w.consts.use(e, e.Value)
+	case *ast.StringExpr:
+		w.consts.use(e, e.Value)
+	case *ast.NumberExpr:
+		w.consts.use(e, e.Value)
 	case *ast.AttrGetExpr:
+		checkKey(e.Key)
 		e.Object, e.Key = w.expr(e.Object), w.expr(e.Key)
 	case *ast.TableExpr:
 		for _, f := range e.Fields {
+			checkKey(f.Key)
 			f.Key, f.Value = w.expr(f.Key), w.expr(f.Value)
 		}
 	case *ast.FuncCallExpr:
 		checkName(e, e.Method)
+		if e.Method != "" {
+			w.consts.use(e, e.Method)
+		}
 		e.Func, e.Receiver = w.expr(e.Func), w.expr(e.Receiver)
 		w.exprs(e.Args)
 		w.methodCall(e)
@@ -280,6 +294,13 @@ func checkName(at ast.PositionHolder, name string) {
 	}
 }
 
+// checkKey does the same for a constant key.
+func checkKey(e expr) {
+	if s, ok := e.(*ast.StringExpr); ok {
+		checkName(s, s.Value)
+	}
+}
+
 // concat turns a chain of `..` into one call.
 func (w *rewriter) concat(e *ast.StringConcatOpExpr) expr {
 	call := at(e, &ast.FuncCallExpr{Func: at(e, &ast.IdentExpr{Value: ConcatName}), AdjustRet: true})
@@ -292,8 +313,19 @@ func (w *rewriter) concat(e *ast.StringConcatOpExpr) expr {
 		call.Args = append(call.Args, w.expr(more.Lhs))
 		rest = more.Rhs
 	}
-	call.Args = append(call.Args, w.expr(rest))
+	call.Args = append(call.Args, one(w.expr(rest)))
 	return call
+}
+
+// one makes an expression at the end of a list give one value, as an operand does, and not all that it has.
+func one(e expr) expr {
+	switch e := e.(type) {
+	case *ast.FuncCallExpr:
+		e.AdjustRet = true
+	case *ast.Comma3Expr:
+		e.AdjustRet = true
+	}
+	return e
 }
 
 // isFalse says whether a condition is false whatever the script does.

@@ -51,15 +51,16 @@ func (s *File) Validate() error {
 }
 
 // Scripts reads the files.
-func (s *File) Scripts(context.Context) ([]Script, error) {
+func (s *File) Scripts(ctx context.Context) ([]Script, error) {
 	var all []Script
 	for _, pattern := range s.Files {
 		names, err := expand(pattern)
+		noteGlob(ctx, pattern, names)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			code, err := read(name)
+			code, err := readNoted(ctx, name)
 			if err != nil {
 				return nil, fmt.Errorf("script %s: %w", name, err)
 			}
@@ -86,12 +87,12 @@ func expand(pattern string) ([]string, error) {
 }
 
 // Module reads a module's file.
-func (s *File) Module(_ context.Context, from, name string) (*Script, error) {
+func (s *File) Module(ctx context.Context, from, name string) (*Script, error) {
 	relative := filepath.FromSlash(modulePath(name))
 	for _, folder := range s.folders(from) {
 		for _, file := range []string{relative + ".lua", filepath.Join(relative, "init.lua")} {
 			file = filepath.Join(folder, file)
-			code, err := read(file)
+			code, err := readNoted(ctx, file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -105,12 +106,12 @@ func (s *File) Module(_ context.Context, from, name string) (*Script, error) {
 }
 
 // Data reads a file beside a script.
-func (s *File) Data(_ context.Context, from, name string) ([]byte, error) {
+func (s *File) Data(ctx context.Context, from, name string) ([]byte, error) {
 	if !s.holds(from) {
 		return nil, nil
 	}
 	name = filepath.Join(filepath.Dir(from), filepath.FromSlash(name))
-	data, err := read(name)
+	data, err := readNoted(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

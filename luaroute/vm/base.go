@@ -255,7 +255,7 @@ func compileChunk(L *lua.LState, text, name string) int {
 	Spend(L, len(text)) // some 50 ns for each byte
 	Charge(L, len(text)*madeByText)
 	Of(L).compiled += int64(len(text))
-	program, err := script.Compile(strings.TrimLeft(name, "=@"), []byte(text))
+	program, err := script.CompileLoaded(strings.TrimLeft(name, "=@"), []byte(text))
 	if err != nil {
 		L.Push(lua.LNil)
 		L.Push(lua.LString(err.Error()))

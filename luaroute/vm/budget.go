@@ -42,6 +42,7 @@ type Budget struct {
 	threads int
 	logged  int // bytes, see MayLog
 	resumes int
+	nested  int // main loops of the running thread in one another: calls of metamethods, iterators and the like
 
 	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and
 	// what Go functions hold that call back into Lua. The first three outlive a request.

@@ -30,11 +30,14 @@ func NewBuilder(o Options) *Builder {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Context == nil {
+		o.Context = context.Background()
+	}
 	b := &Builder{refs: map[*lua.LFunction]Ref{}, shared: map[lua.LValue]bool{}}
 	b.state = newState(&o)
 	b.state.builder = b
 	b.state.modules.loaded = map[string]lua.LValue{}
-	b.state.Arm(o.Load.or(DefaultLoadLimits), context.Background())
+	b.state.Arm(o.Load.or(DefaultLoadLimits), o.Context)
 	b.openStandard()
 	for name, value := range o.Globals {
 		b.state.env.RawSetString(name, value)
@@ -54,6 +57,9 @@ func (b *Builder) Run(p *script.Program) (err error) {
 	}()
 	return b.state.Call(b.state.L.NewFunctionFromProto(p.Proto), 0)
 }
+
+// Global returns what a global holds.
+func (b *Builder) Global(name string) lua.LValue { return b.state.env.RawGetString(name) }
 
 // Keep notes a function that requests will call.
 func (b *Builder) Keep(fn *lua.LFunction) Ref {

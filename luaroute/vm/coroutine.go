@@ -100,21 +100,32 @@ func enter(L *lua.LState) (leave func()) {
 	if b.resumes >= maxResumes {
 		L.RaiseError("coroutines resume one another too deeply; allowed are %d levels", maxResumes)
 	}
-	b.resumes++
-	return func() { b.resumes-- }
+	nested := b.nested
+	b.resumes, b.nested = b.resumes+1, 0
+	return func() { b.resumes, b.nested = b.resumes-1, nested }
 }
 
-// coroutineYield refuses to yield out of a Go function, such as pcall or the callback of gsub: gopher-lua would go on
-// after it as if the coroutine had returned.
+// coroutineYield refuses to yield out of a Go function, such as pcall or the callback of gsub, and out of a metamethod or an
+// iterator, as Lua 5.1 does: gopher-lua would go on after it as if the coroutine had returned, or panic.
 func coroutineYield(L *lua.LState) int {
+	if yieldsOutOfGo(L) {
+		L.RaiseError("attempt to yield across a call of a Go function, such as pcall")
+	}
+	if b, ok := L.Context().(*Budget); ok && b.nested > 0 && L.Parent != nil {
+		L.RaiseError("attempt to yield across a metamethod or an iterator")
+	}
+	return -1
+}
+
+// yieldsOutOfGo says whether a Go function has called what yields.
+func yieldsOutOfGo(L *lua.LState) bool {
 	for level := 1; ; level++ {
 		at, ok := L.GetStack(level)
 		if !ok {
-			break
+			return false
 		}
 		if fn, err := L.GetInfo("f", at, lua.LNil); err == nil && fn.(*lua.LFunction).IsG {
-			L.RaiseError("attempt to yield across a call of a Go function, such as pcall")
+			return true
 		}
 	}
-	return -1
 }

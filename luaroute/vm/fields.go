@@ -31,7 +31,7 @@ func readField(L *lua.LState, f *callFrame, code uint32) bool {
 		return false
 	}
 	into := int(code >> 18 & 0xff)
-	if f.LocalBase+into >= *at[int](registry, layout.top) {
+	if into >= len(registers) {
 		return false // gopher-lua has to make room
 	}
 	v := fields.Field(data, string(name))
@@ -39,5 +39,7 @@ func readField(L *lua.LState, f *callFrame, code uint32) bool {
 		return false
 	}
 	registers[into] = v
+	top := at[int](registry, layout.top)
+	*top = max(*top, f.LocalBase+into+1)
 	return true
 }

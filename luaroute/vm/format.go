@@ -35,9 +35,10 @@ func stringFormat(L *lua.LState) int {
 		if arg > L.GetTop() {
 			L.ArgError(arg, "no value")
 		}
+		before := out.Len()
 		out.WriteString(formatOne(L, spec, verb, arg))
+		Spend(L, 1+(out.Len()-before)/8) // the digits of a number that is very large or small take some 10 ns each
 		checkSize(L, out.Len())
-		Spend(L, 1)
 	}
 	charge(L, out.Len())
 	L.Push(lua.LString(out.String()))
@@ -101,7 +102,10 @@ func formatOne(L *lua.LState, d directive, verb byte, arg int) string {
 	case 'e', 'E', 'f', 'g', 'G':
 		return d.float(verb, checkNumber(L, arg))
 	case 'q':
-		return quote(checkString(L, arg))
+		s := checkString(L, arg)
+		checkSize(L, len(s))
+		charge(L, len(s)*2)
+		return quote(s)
 	case 's':
 		s := textOf(L, L.Get(arg))
 		if d.precision >= 0 && d.precision < len(s) {

@@ -49,6 +49,18 @@ func workOf(L *lua.LState, f *callFrame, code uint32) int {
 	return 0
 }
 
+// argumentWork is what a Go function counts for at least: it may read all of its arguments, before it fails even.
+func argumentWork(L *lua.LState) int {
+	arguments := argumentsOf(L)
+	steps := len(arguments) / 16
+	for _, v := range arguments {
+		if s, ok := v.(lua.LString); ok && len(s) >= longKey {
+			steps += len(s) / 64
+		}
+	}
+	return steps
+}
+
 // slowness says how many times as long as usual an instruction may take: those that make and close functions go over the
 // captured variables of all calls that run.
 func (s *State) slowness() int {

@@ -81,8 +81,8 @@ func (i *Image) fetching(from *lua.LTable) *lua.LTable {
 // fetch copies one field of a table of the builder.
 func (s *State) fetch(from, to *lua.LTable, key lua.LValue) (lua.LValue, error) {
 	v := from.RawGet(key)
-	if v == lua.LNil {
-		return v, nil
+	if v == lua.LNil || to == s.env && s.scratch[key] { // a global that was set to nil stays nil
+		return lua.LNil, nil
 	}
 	v, err := s.copier.copy(v)
 	if err != nil {

@@ -89,6 +89,21 @@ func registersOf(L *lua.LState) ([]lua.LValue, int) {
 	return values[:min(*at[int](registry, layout.top), len(values))], len(values)
 }
 
+// argumentsOf returns the arguments of the Go function that runs in a thread.
+func argumentsOf(L *lua.LState) []lua.LValue {
+	if !layout.ok {
+		return nil
+	}
+	f := *frameOf(L)
+	if f == nil {
+		return nil
+	}
+	registry := *at[unsafe.Pointer](unsafe.Pointer(L), layout.registry)
+	values := *at[[]lua.LValue](registry, layout.values)
+	top := min(*at[int](registry, layout.top), len(values))
+	return values[min(f.LocalBase, top):top]
+}
+
 // depthOf returns how many calls stand in one another in a thread.
 func depthOf(L *lua.LState) int {
 	if !layout.ok {

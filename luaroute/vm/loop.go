@@ -44,8 +44,18 @@ func (b *Budget) attach(L *lua.LState) {
 func loop(L *lua.LState, base unsafe.Pointer) {
 	frame := frameOf(L)
 	b, ok := L.Context().(*Budget)
-	if f := *frame; !ok || f == nil || f.Fn.IsG {
+	if !ok {
 		theirLoop(L, base)
+		return
+	}
+	nested := 0
+	if base != nil {
+		nested = 1
+	}
+	b.nested += nested
+	if f := *frame; f == nil || f.Fn.IsG {
+		theirLoop(L, base)
+		b.nested -= nested
 		return
 	}
 	for {
@@ -65,6 +75,7 @@ func loop(L *lua.LState, base unsafe.Pointer) {
 			continue
 		}
 		if instructions[op](L, code, base) == 1 {
+			b.nested -= nested
 			return
 		}
 	}

@@ -76,18 +76,18 @@ func (b *Budget) measure() {
 		return
 	}
 	start := time.Now()
-	objects := b.weigh()
-	b.spent += min(time.Since(start), time.Duration(objects)*slowest)
+	visits := b.weigh()
+	b.spent += min(time.Since(start), time.Duration(visits)*slowest)
 	if b.looked = time.Now(); b.live > b.limits.Memory {
 		b.tooLarge()
 	}
 }
 
-// weigh measures, and returns how many objects were seen.
-func (b *Budget) weigh() (objects int) {
-	b.live, objects = b.state.measure(b.limits.Memory)
+// weigh measures, and returns how many values were visited.
+func (b *Budget) weigh() (visits int) {
+	b.live, visits = b.state.measure(b.limits.Memory)
 	b.made, b.guessed = 0, 0
-	return objects
+	return visits
 }
 
 // grown says that a state whose request is over holds so much that the next one had better get a new state.
@@ -109,8 +109,9 @@ func hold(L *lua.LState, size int) {
 
 func release(L *lua.LState, size int) { hold(L, -size) }
 
-// measure returns how many bytes a state holds, and in how many objects. It stops when they are more than a limit.
-func (s *State) measure(limit int64) (size int64, objects int) {
+// measure returns how many bytes a state holds, and how many values it has visited for that. It stops when they are more than
+// a limit.
+func (s *State) measure(limit int64) (size int64, visits int) {
 	w := &scale{state: s, limit: limit, seen: map[unsafe.Pointer]struct{}{}, size: s.budget.held + s.compiled*madeByText}
 	w.visit(s.env)
 	w.visit(s.L.G.Registry)
@@ -138,5 +139,5 @@ func (s *State) measure(limit int64) (size int64, objects int) {
 		k.Keeps(w.visit)
 	}
 	w.walk()
-	return w.size, len(w.seen)
+	return w.size, w.visits
 }

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -20,11 +21,10 @@ type Options struct {
 	// Globals are set before the first script runs. Go functions in them must be stateless, as all Go functions: they
 	// find their state with Of.
 	Globals map[string]lua.LValue
-	// ScratchGlobals lets requests assign globals. They are forgotten when the state goes back to its pool. Default: such an
-	// assignment is an error.
-	ScratchGlobals bool
 	// Load limits the run of the scripts. Default: DefaultLoadLimits.
 	Load Limits
+	// Context ends the load early. Default: nothing does.
+	Context context.Context
 }
 
 // Library is a library for scripts. Caddy modules in the namespace luaroute.libs implement it.

@@ -12,7 +12,7 @@ import (
 // 448). Here the chain of frames is cut at the caller while the call runs.
 func pcall(L *lua.LState, nargs, nret int) error {
 	if b, ok := L.Context().(*Budget); ok {
-		defer func(held int64) { b.held = held }(b.held) // an error has left its functions
+		defer func(held int64, nested int) { b.held, b.nested = held, nested }(b.held, b.nested) // an error has left its functions
 	}
 	frame := runningFrame(L)
 	if frame == nil {

@@ -33,13 +33,16 @@ func protectInPlace(fn *lua.LFunction) {
 // protectedCode is the code that all protected functions have in common.
 var protectedCode = reflect.ValueOf(protect(nil)).Pointer()
 
-// protect returns a Go function whose panics are recorded before gopher-lua turns them into texts. It must not be inlined:
-// that would give the function in it several codes.
+// protect returns a Go function whose long arguments are counted, and whose panics are recorded before gopher-lua turns them
+// into texts. It must not be inlined: that would give the function in it several codes.
 //
 //go:noinline
 func protect(fn lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		defer catch(L)
+		if steps := argumentWork(L); steps > 0 {
+			Spend(L, steps)
+		}
 		return fn(L)
 	}
 }

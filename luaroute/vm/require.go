@@ -8,6 +8,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
+// maxModuleName is the length of the longest name of a module, in bytes.
+const maxModuleName = 1000
+
 // modules is what require knows in one state.
 type modules struct {
 	loaded  map[string]lua.LValue
@@ -18,6 +21,9 @@ type modules struct {
 // files, in the middle of a request.
 func baseRequire(L *lua.LState) int {
 	name := L.CheckString(1)
+	if len(name) > maxModuleName {
+		L.RaiseError("the name of a module has %d bytes; allowed are %d", len(name), maxModuleName)
+	}
 	s := Of(L)
 	if v, ok := s.loadedModule(L, name); ok {
 		L.Push(v)

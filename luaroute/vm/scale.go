@@ -32,6 +32,7 @@ type scale struct {
 	seen    map[unsafe.Pointer]struct{}
 	pending []lua.LValue
 	block   uintptr // of the number before
+	visits  int
 	size    int64
 	limit   int64
 }
@@ -65,6 +66,7 @@ func (w *scale) first(p unsafe.Pointer) bool {
 
 // visit counts a value, and notes what else it may reach.
 func (w *scale) visit(v lua.LValue) {
+	w.visits++
 	var p unsafe.Pointer
 	switch v := v.(type) {
 	case nil: // a register that was never used

@@ -15,6 +15,20 @@ type seal struct {
 	view  *lua.LTable
 	// private says that states must not share the table: it is the globals, or a script put something into it.
 	private bool
+	// borrowed says that builders share the table: one that writes to it gets a copy.
+	borrowed bool
+}
+
+// own returns the table behind a seal for writing.
+func (s *seal) own(table *lua.LTable) *lua.LTable {
+	if !s.borrowed {
+		return table
+	}
+	s.borrowed = false
+	s.table = newTable(0, table.Len())
+	table.ForEach(s.table.RawSet)
+	s.view.Metatable.(*lua.LTable).RawSetString("__index", s.table)
+	return s.table
 }
 
 // newSeal seals a table. A metatable of it keeps its meaning.
@@ -90,15 +104,24 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 		L.RaiseError("this table can not be written")
 	case s.Loading():
 		sealed.private = true
+		L.RawSet(sealed.own(table), key, value)
+	case sealed.name == globals && s.scratch != nil:
 		L.RawSet(table, key, value)
-	case sealed.name == globals && s.options.ScratchGlobals:
-		L.RawSet(table, key, value)
-		s.scratch = append(s.scratch, key)
+		s.scratch[key] = true
 	case sealed.name == globals:
-		L.RaiseError("the global %q is assigned while a request runs; allowed are locals, req.ctx and kv", key.String())
+		L.RaiseError("the global %q is assigned while a request runs; allowed are locals, req.ctx and kv", shorten(key.String()))
 	default:
-		L.RaiseError("the field %q of %s is assigned while a request runs; libraries are read-only then", key.String(), sealed.name)
+		L.RaiseError("the field %q of %s is assigned while a request runs; libraries are read-only then", shorten(key.String()), sealed.name)
 	}
+}
+
+// shorten bounds what a message quotes.
+func shorten(s string) string {
+	const most = 100
+	if len(s) <= most {
+		return s
+	}
+	return s[:most] + "…"
 }
 
 // unsealed returns the table to read for a table that a script handed in.

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"sync"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -27,35 +29,50 @@ var native = func() map[string]map[string]lua.LGFunction {
 	return all
 }()
 
-// openStandard opens the standard libraries: of Lua 5.1's those that can not reach out of the state.
-func (b *Builder) openStandard() {
-	env := b.state.env
+// standard is what all builders have of the standard libraries: of Lua 5.1's, those that can not reach out of the state. It is made
+// once, since a fleet of tenants has many builders, and never written.
+type standard struct {
+	base      map[string]*lua.LFunction
+	libraries map[string]*lua.LTable
+	concat    *lua.LFunction
+}
+
+var theStandard = sync.OnceValue(func() *standard {
+	s := &standard{base: map[string]*lua.LFunction{}, libraries: map[string]*lua.LTable{}, concat: GoFunc(concat)}
 	for name, fn := range baseLibrary {
-		env.RawSetString(name, GoFunc(fn))
+		s.base[name] = GoFunc(fn)
 	}
 	for _, name := range []string{"assert", "getmetatable", "rawequal", "type"} {
-		env.RawSetString(name, GoFunc(native[globals][name]))
+		s.base[name] = GoFunc(native[globals][name])
 	}
-	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
-
 	for name, functions := range map[string]map[string]lua.LGFunction{
 		"string": stringLibrary, "table": tableLibrary, "math": mathLibrary(), "coroutine": coroutineLibrary, "os": osLibrary,
 	} {
 		table := newTable(0, len(functions)+2)
 		for name, fn := range functions {
-			table.RawSetString(name, &lua.LFunction{IsG: true, GFunction: fn})
+			table.RawSetString(name, GoFunc(fn))
 		}
-		switch name {
-		case "math":
-			mathConstants(table)
-		case "string":
-			table.RawSetString("gfind", table.RawGetString("gmatch"))
-		}
-		view := sealLibrary(b.state.L, name, table)
-		env.RawSetString(name, view)
-		b.state.modules.loaded[name] = view
+		s.libraries[name] = table
+	}
+	mathConstants(s.libraries["math"])
+	s.libraries["string"].RawSetString("gfind", s.libraries["string"].RawGetString("gmatch"))
+	return s
+})
+
+// openStandard opens the standard libraries.
+func (b *Builder) openStandard() {
+	env, std := b.state.env, theStandard()
+	for name, fn := range std.base {
+		env.RawSetString(name, fn)
+	}
+	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
+	for name, table := range std.libraries {
+		sealed := newSeal(name, table)
+		sealed.borrowed = true
+		env.RawSetString(name, sealed.view)
+		b.state.modules.loaded[name] = sealed.view
 		if name == "string" {
-			b.openStringMethods(view)
+			b.openStringMethods(sealed.view)
 		}
 	}
 
@@ -63,7 +80,7 @@ func (b *Builder) openStandard() {
 	all.private = true
 	env.RawSetString(globals, all.view)
 	env.RawSetString(script.GlobalsName, all.view)
-	env.RawSetString(script.ConcatName, &lua.LFunction{IsG: true, GFunction: concat})
+	env.RawSetString(script.ConcatName, std.concat)
 	b.state.modules.loaded[globals] = all.view
 }
 

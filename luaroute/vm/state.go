@@ -33,23 +33,19 @@ type State struct {
 	builder  *Builder // while scripts load, else nil
 	copier   copier   // of a copy
 	modules  modules
-	env      *lua.LTable  // the globals
-	scratch  []lua.LValue // the globals that the request assigned
-	depth    int          // of Call in itself
-	compiled int64        // bytes of text that load and loadstring have compiled
-	panicked any          // what Go code called by Lua panicked with
-	thrown   error        // the last error that Throw raised
-	revived  bool         // it had ended before
-	spoiled  bool         // nothing in it can be trusted any more
+	env      *lua.LTable         // the globals
+	scratch  map[lua.LValue]bool // the globals that were assigned; nil outside of Scratch
+	depth    int                 // of Call in itself
+	compiled int64               // bytes of text that load and loadstring have compiled
+	panicked any                 // what Go code called by Lua panicked with
+	thrown   error               // the last error that Throw raised
+	revived  bool                // it had ended before
+	spoiled  bool                // nothing in it can be trusted any more
 }
 
 // rest forgets the request that the state served.
 func (s *State) rest() {
 	s.thrown = nil
-	for _, name := range s.scratch {
-		s.env.RawSet(name, lua.LNil) // the next read copies it from the image again
-	}
-	s.scratch = s.scratch[:0]
 	s.L.SetTop(0)
 	s.Arm(s.budget.limits, context.Background())
 }

@@ -190,6 +190,7 @@ func findOrMatch(L *lua.LState, find bool) int {
 // pushAll pushes the captures, or the whole match if there are none.
 func (m *matcher) pushAll(start, end int) int {
 	if m.level == 0 {
+		charge(m.L, end-start)
 		m.L.Push(lua.LString(Part(m.src, start, end)))
 		return 1
 	}
@@ -212,6 +213,7 @@ func (m *matcher) value(i int) lua.LValue {
 		m.L.RaiseError("unfinished capture")
 	}
 	c := m.captures[i]
+	charge(m.L, c.length)
 	return lua.LString(Part(m.src, c.start, c.start+c.length))
 }
 

@@ -27,6 +27,8 @@ func TestTheStringLibraryIsThatOfLua51(t *testing.T) {
 		{`("abc"):rep(-1)`, ""},
 		{`("abc"):reverse()`, "cba"},
 		{`#("a\0b")`, "3"},
+		{`"x" .. ("ab"):gsub("a", "c")`, "xcb"},
+		{`(function(...) return "x" .. ... end)("a", "b")`, "xa"},
 		{`("hello"):find("l")`, "3"},
 		{`("hello"):find("xyz")`, "nil"},
 		{`("hello"):find("")`, "1"},

@@ -67,10 +67,10 @@ func tableConcat(L *lua.LState) int {
 			out.WriteString(sep)
 		}
 		out.WriteString(text)
+		Spend(L, 1+(len(sep)+len(text))/64)
 		if out.Len() > maxString {
 			checkSize(L, out.Len())
 		}
-		Spend(L, 1)
 		if i == to {
 			break // to may be the largest integer
 		}

@@ -17,13 +17,15 @@ import (
 )
 
 const (
-	cpu    = 20 * time.Millisecond
+	cpu    = 10 * time.Millisecond
 	memory = 16 << 20
 	// soon is how long one attack may take on a machine that is busy with others and watched by the race detector.
 	// Without walls most of them never end.
 	soon = 5 * time.Second
 	// heap is how much the process may hold when all attacks are over, in bytes.
 	heap = 256 << 20
+	// largest is how much the process may ever hold, in bytes. Two attacks run at once, each with 16 MiB.
+	largest = 2 << 30
 )
 
 //go:embed testdata
@@ -111,6 +113,9 @@ func TestNoScriptHurtsTheProcessOrItsNeighbours(t *testing.T) {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
 	t.Logf("heap %d MiB, largest %d MiB", stats.HeapAlloc>>20, stats.HeapSys>>20)
+	if stats.HeapSys > largest {
+		t.Errorf("the heap had %d MiB; allowed are %d", stats.HeapSys>>20, largest>>20)
+	}
 	if stats.HeapAlloc > heap {
 		t.Errorf("the heap has %d MiB in the end; allowed are %d", stats.HeapAlloc>>20, heap>>20)
 	}

@@ -57,10 +57,15 @@ func isArray(t *lua.LTable) bool {
 	return ok && mark.RawGetString("__metatable") == arrayMark
 }
 
-// Encode returns the JSON text of a Lua value. Keys of objects are sorted. Its work is bounded, whatever the value is.
-func Encode(v lua.LValue) ([]byte, error) {
-	w := &writer{}
+// Encode returns the JSON text of a Lua value. Keys of objects are sorted. Its work is bounded, whatever the value is. A
+// Go function that a script calls hands its thread in, and Encode does not return if the budget ends; others hand in nil.
+func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
+	w := &writer{L: L}
 	err := w.value(v, 0)
+	if L != nil {
+		w.spend()
+		vm.Charge(L, len(w.text))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,8 +141,12 @@ func (w *writer) number(n float64) error {
 // string writes a string. Bytes that are not UTF-8 become U+FFFD, as in all of Go.
 func (w *writer) string(s string) {
 	b := append(w.text, '"')
-	from := 0
+	from, due := 0, stringPiece
 	for i := 0; i < len(s); {
+		if i >= due && w.L != nil {
+			vm.Spend(w.L, stringPiece/16)
+			due += stringPiece
+		}
 		c, size := rune(s[i]), 1
 		if c >= utf8.RuneSelf {
 			c, size = utf8.DecodeRuneInString(s[i:])
@@ -155,7 +164,7 @@ func (w *writer) string(s string) {
 		case c == '\t':
 			escape = `\t`
 		case c < ' ':
-			escape = fmt.Sprintf(`\u%04x`, c)
+			escape = controls[c]
 		case c == utf8.RuneError && size == 1:
 			escape = "\ufffd"
 		}
@@ -167,6 +176,17 @@ func (w *writer) string(s string) {
 	}
 	w.text = append(append(b, s[from:]...), '"')
 }
+
+// stringPiece is how many bytes of a string are written before they are counted.
+const stringPiece = 64 << 10
+
+// controls are the escapes of control characters.
+var controls = func() (all [' ']string) {
+	for c := range all {
+		all[c] = fmt.Sprintf(`\u%04x`, c)
+	}
+	return all
+}()
 
 func (w *writer) table(t *lua.LTable, depth int) error {
 	n, keys, err := w.shape(t)

@@ -41,14 +41,11 @@ func (Library) Open(L *lua.LState) lua.LValue {
 
 // encode is json.encode(value).
 func encode(L *lua.LState) int {
-	w := &writer{L: L}
-	err := w.value(L.CheckAny(1), 0)
-	w.spend()
-	vm.Charge(L, len(w.text))
+	text, err := Encode(L, L.CheckAny(1))
 	if err != nil {
 		return failure(L, err)
 	}
-	L.Push(lua.LString(w.text))
+	L.Push(lua.LString(text))
 	return 1
 }
 

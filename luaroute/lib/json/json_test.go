@@ -150,7 +150,7 @@ func TestATextOfMoreThan64MiBIsRefused(t *testing.T) {
 	for range 100 {
 		list.Append(lua.LString(strings.Repeat("x", 1<<20)))
 	}
-	if _, err := luajson.Encode(list); err == nil || err.Error() != "json: the text is larger than 64 MiB" {
+	if _, err := luajson.Encode(nil, list); err == nil || err.Error() != "json: the text is larger than 64 MiB" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -271,7 +271,7 @@ func FuzzDecodedTextEncodesToTheSame(f *testing.F) {
 		if err != nil {
 			return
 		}
-		once, err := luajson.Encode(v)
+		once, err := luajson.Encode(nil, v)
 		if err != nil {
 			t.Fatalf("%q decodes, and does not encode: %v", text, err)
 		}
@@ -285,7 +285,7 @@ func FuzzDecodedTextEncodesToTheSame(f *testing.F) {
 		if v, err = luajson.Decode(L, string(once)); err != nil {
 			t.Fatal(err)
 		}
-		if twice, err := luajson.Encode(v); err != nil || string(twice) != string(once) {
+		if twice, err := luajson.Encode(nil, v); err != nil || string(twice) != string(once) {
 			t.Fatalf("%q encodes to %q, then to %q, %v", text, once, twice, err)
 		}
 	})

@@ -57,7 +57,7 @@ func at(level zapcore.Level) lua.LGFunction {
 				if size > vm.MaxLogged {
 					return // it will not be logged, so it need not be looked at
 				}
-				field, length := field(k.String(), v)
+				field, length := field(L, k.String(), v)
 				fields, size = append(fields, field), size+length
 			})
 		}
@@ -69,7 +69,7 @@ func at(level zapcore.Level) lua.LGFunction {
 }
 
 // field returns a field of the log, and how many bytes it takes there, roughly.
-func field(name string, v lua.LValue) (zap.Field, int) {
+func field(L *lua.LState, name string, v lua.LValue) (zap.Field, int) {
 	const number = 8
 	switch v := v.(type) {
 	case lua.LBool:
@@ -77,7 +77,7 @@ func field(name string, v lua.LValue) (zap.Field, int) {
 	case lua.LNumber:
 		return zap.Float64(name, float64(v)), len(name) + number
 	case *lua.LTable:
-		if text, err := luajson.Encode(v); err == nil {
+		if text, err := luajson.Encode(L, v); err == nil {
 			return zap.Reflect(name, json.RawMessage(text)), len(name) + len(text)
 		}
 	}

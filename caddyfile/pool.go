@@ -1,0 +1,83 @@
+package caddyfile
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
+)
+
+// pool reads a pool with the parser of reverse_proxy.
+func pool(to *luaroute.Pools) reader {
+	return named(func(name string, h httpcaddyfile.Helper) error {
+		var base basepath.Path
+		h, err := withoutPaths(h, &base)
+		if err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		proxy := new(reverseproxy.Handler)
+		h.Reset()
+		if err := proxy.UnmarshalCaddyfile(h.Dispenser); err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		if err := proxy.FinalizeUnmarshalCaddyfile(h); err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
+			return atHead(h).Errf("pool %q: no upstreams: expected addresses after the name, or to or dynamic in its block", name)
+		}
+		raw, err := withPath(proxy, &base)
+		if err != nil {
+			return atHead(h).Errf("pool %q: %w", name, err)
+		}
+		*to = append(*to, luaroute.NamedPool{Name: name, Config: raw})
+		return nil
+	})
+}
+
+// withoutPaths takes the base paths off the addresses of a pool, which Caddy's parser refuses. Addresses stand behind the name,
+// and in lines of to.
+func withoutPaths(h httpcaddyfile.Helper, base *basepath.Path) (httpcaddyfile.Helper, error) {
+	h.Reset()
+	h.Next()
+	tokens := h.NextSegment()
+	depth, word := 0, ""
+	for i, t := range tokens {
+		begins := i == 0 || t.Line != tokens[i-1].Line || t.File != tokens[i-1].File
+		switch {
+		case begins:
+			word = t.Text
+		case depth == 0 && t.Text != "{", depth == 1 && word == "to" && t.Text != "}":
+			address, err := base.Take(t.Text)
+			if err != nil {
+				return h, err
+			}
+			tokens[i].Text = address
+		}
+		switch t.Text {
+		case "{":
+			depth++
+		case "}":
+			depth--
+		}
+	}
+	return h.WithDispenser(caddyfile.NewDispenser(tokens)), nil
+}
+
+// withPath returns the JSON of a pool, with its base path.
+func withPath(proxy *reverseproxy.Handler, base *basepath.Path) (json.RawMessage, error) {
+	raw, err := json.Marshal(proxy)
+	if err != nil || base.Empty() {
+		return raw, err
+	}
+	var config map[string]any
+	if err := json.Unmarshal(raw, &config); err != nil {
+		return nil, err
+	}
+	base.AddTo(config)
+	return json.Marshal(config)
+}

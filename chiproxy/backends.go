@@ -1,0 +1,120 @@
+package chiproxy
+
+import (
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// Backend is a pool as a tenant sees it from outside: one name, one URL, one state.
+type Backend struct {
+	// Name is the tenant's name for the pool.
+	Name string
+	// URL is that of its first upstream: scheme, address and base path. It is empty if the upstreams are dynamic.
+	URL string
+	// Healthy says whether any upstream is healthy. A pool whose upstreams are dynamic counts as healthy, since they
+	// are known to its requests only.
+	Healthy bool
+	// HealthURI is what active checks ask for, empty without them; HealthInterval is how often they do.
+	HealthURI      string
+	HealthInterval time.Duration
+}
+
+// backend is a Backend without its state.
+type backend struct {
+	Backend
+	pool *Pool
+}
+
+func (b *backend) now() Backend {
+	out := b.Backend
+	out.Healthy = b.pool.healthy()
+	return out
+}
+
+// backends returns the pools of a tenant, as they were declared: its own, or those it sees from outside if it has none.
+func (s *poolScope) backends() []backend {
+	var all []backend
+	if s.outer != nil && (s.joint || len(s.order) == 0) {
+		all = s.outer.backends()
+	}
+	for _, name := range s.order {
+		p := s.own[name]
+		b := backend{Backend{Name: name, URL: p.url()}, p}
+		if checks := p.handler.HealthChecks; checks != nil && checks.Active != nil {
+			b.HealthURI, b.HealthInterval = checks.Active.URI, time.Duration(checks.Active.Interval)
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// Backends returns the pools of the current tenant with their state, in the order they were declared: its own, or those it
+// sees from outside if it has none. Only tenants with a Rest have some.
+func (ex *Exchange) Backends() []Backend { return stateOf(ex.tenant.backends) }
+
+func stateOf(backends []backend) []Backend {
+	all := make([]Backend, len(backends))
+	for i := range backends {
+		all[i] = backends[i].now()
+	}
+	return all
+}
+
+// TenantState is a tenant of a table, for those who look at it from outside.
+type TenantState struct {
+	// Spec is what the tenant was made of. It must not be changed.
+	Spec *Tenant
+	// Backends are its pools, see Exchange.Backends.
+	Backends []Backend
+}
+
+// TenantStates returns the default tenant, and then the others as they were declared.
+func (t *Table) TenantStates() []TenantState {
+	all := make([]TenantState, 0, len(t.tenants)+1)
+	for _, tn := range append([]*tenant{t.base}, t.tenants...) {
+		all = append(all, TenantState{tn.spec, stateOf(tn.pools.backends())})
+	}
+	return all
+}
+
+// healthy says whether a request could find an upstream that no check counts as down.
+func (p *Pool) healthy() bool {
+	for _, u := range p.handler.Upstreams {
+		if u.Healthy() {
+			return true
+		}
+	}
+	return p.handler.DynamicUpstreams != nil
+}
+
+// url returns the URL of the first upstream.
+func (p *Pool) url() string {
+	h := p.handler
+	if len(h.Upstreams) == 0 {
+		return ""
+	}
+	dial := h.Upstreams[0].Dial
+	if addr, err := caddy.ParseNetworkAddress(dial); err == nil && (addr.IsUnixNetwork() || addr.IsFdNetwork()) {
+		return dial
+	}
+	scheme := "http"
+	if tls, ok := h.Transport.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
+		scheme = "https"
+	}
+	return scheme + "://" + dial + p.basePath()
+}
+
+// basePath returns what the pool puts before every path, in the form in which addresses with a path are stored.
+func (p *Pool) basePath() string {
+	rewrite := p.handler.Rewrite
+	if rewrite == nil || len(rewrite.PathRegexp) == 0 {
+		return ""
+	}
+	if last := rewrite.PathRegexp[len(rewrite.PathRegexp)-1]; last.Find == "^" {
+		return strings.ReplaceAll(last.Replace, "$$", "$")
+	}
+	return ""
+}

@@ -1,0 +1,75 @@
+package chiproxy
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
+	t.Parallel()
+	pools := newTestPools(t)
+	spec := func(name, config string) PoolSpec { return PoolSpec{Name: name, Config: json.RawMessage(config)} }
+	plain := `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}]}`
+	table, err := Build(Spec{
+		Pools:   []PoolSpec{spec("global", plain)},
+		Default: Tenant{Pools: []PoolSpec{spec("default", plain)}},
+		Tenants: []Tenant{
+			{Name: "bare", Hosts: []string{"bare"}},
+			{Name: "inside", Hosts: []string{"inside"}, Inside: true},
+			{Name: "own", Hosts: []string{"own"}, Pools: []PoolSpec{
+				spec("tls", `{"upstreams": [{"dial": "[::1]:8443"}], "transport": {"protocol": "http", "tls": {}},
+					"rewrite": {"path_regexp": [{"find": "^", "replace": "/a$$b"}]}}`),
+				spec("other rewrite", `{"upstreams": [{"dial": "10.0.0.1:80"}], "rewrite": {"path_regexp": [{"find": "/", "replace": "/x"}]}}`),
+				spec("socket", `{"upstreams": [{"dial": "unix//run/app.sock"}]}`),
+				spec("dynamic", `{"dynamic_upstreams": {"source": "a", "name": "app.invalid", "port": "80"}}`),
+				spec("checked", `{"upstreams": [{"dial": "127.0.0.1:1"}], "health_checks": {"active": {"uri": "/up?x=1", "interval": "1h"}}}`),
+			}},
+		},
+	}, pools)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Retire()
+	got := map[string][]Backend{}
+	for _, tenant := range table.TenantStates() {
+		got[tenant.Spec.Name] = tenant.Backends
+	}
+	backend := func(name, url string) Backend { return Backend{Name: name, URL: url, Healthy: true} }
+	checked := backend("checked", "http://127.0.0.1:1")
+	checked.HealthURI, checked.HealthInterval = "/up?x=1", time.Hour
+	global, ours := backend("global", "http://10.0.0.1:80"), backend("default", "http://10.0.0.1:80")
+	for name, want := range map[string][]Backend{
+		"":       {global, ours},
+		"bare":   {global},
+		"inside": {global, ours},
+		"own": {
+			backend("tls", "https://[::1]:8443/a$b"), backend("other rewrite", "http://10.0.0.1:80"),
+			backend("socket", "unix//run/app.sock"), backend("dynamic", ""), checked,
+		},
+	} {
+		if name == "own" { // the first check may be over already
+			got[name][4].Healthy = true
+		}
+		if !slices.Equal(got[name], want) {
+			t.Errorf("tenant %q has %+v; want %+v", name, got[name], want)
+		}
+	}
+}
+
+func TestABackendIsHealthyWhileAnyUpstreamIs(t *testing.T) {
+	t.Parallel()
+	up := named(t, "up")
+	for _, row := range []struct {
+		upstreams []string
+		healthy   bool
+	}{
+		{[]string{up, deadAddress(t)}, true},
+		{[]string{deadAddress(t)}, false},
+	} {
+		pool := mustAcquire(t, newTestPools(t), dials(`"health_checks": {"active": {"uri": "/", "interval": "5ms"}}`, row.upstreams...))
+		scope := scopeOf(t, map[string]*Pool{"app": pool})
+		eventually(t, "the checks have run", func() bool { return stateOf(scope.backends())[0].Healthy == row.healthy })
+	}
+}

@@ -1,0 +1,72 @@
+package chiproxy
+
+import (
+	"encoding/json"
+	"hash/maphash"
+)
+
+// Fingerprinter is a guard, middleware or action that Describe does not tell from all others: its fingerprint is another
+// number when it does something else. It is good within this process.
+type Fingerprinter interface {
+	Fingerprint() uint64
+}
+
+var fingerprintSeed = maphash.MakeSeed()
+
+// FingerprintOf returns a number for a text.
+func FingerprintOf(text string) uint64 { return maphash.String(fingerprintSeed, text) }
+
+// fingerprint returns the fingerprint of what may have one, else 0.
+func fingerprint(x any) uint64 {
+	if f, ok := x.(Fingerprinter); ok {
+		return f.Fingerprint()
+	}
+	return 0
+}
+
+// asJSON is the fingerprint of plain data.
+func asJSON(v any) uint64 {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return 0
+	}
+	return maphash.Bytes(fingerprintSeed, text)
+}
+
+// Fingerprint tells answers of one status apart.
+func (a Respond) Fingerprint() uint64 {
+	if len(a.Headers) == 0 {
+		return FingerprintOf(a.Body)
+	}
+	return asJSON(a)
+}
+
+// Fingerprint tells ways to forward to one pool apart.
+func (p Proxy) Fingerprint() uint64 {
+	if p.plain() {
+		return 0
+	}
+	return asJSON(p)
+}
+
+// Fingerprint tells errors of one status apart.
+func (a Raise) Fingerprint() uint64 { return FingerprintOf(a.Message) }
+
+// Fingerprint tells guards apart.
+func (g *DataGuard) Fingerprint() uint64 { return asJSON(g.Conditions) }
+
+// Fingerprint tells handlers of one module apart.
+func (m Module) Fingerprint() uint64 { return m.Config }
+
+// Fingerprint tells matchers of one module apart.
+func (m *Matcher) Fingerprint() uint64 { return m.Config }
+
+// Interface guards
+var (
+	_ Fingerprinter = Respond{}
+	_ Fingerprinter = Proxy{}
+	_ Fingerprinter = Raise{}
+	_ Fingerprinter = (*DataGuard)(nil)
+	_ Fingerprinter = Module{}
+	_ Fingerprinter = (*Matcher)(nil)
+)

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+)
+
+func TestScriptsThatCanNotBeLoadedLeaveTheOldTableServing(t *testing.T) {
+	c := e2e.New(t)
+	c.Origin("app")
+	good := `local route = require("luaroute")
+		route:pool("app", { "$app" })
+		route:get("/", function() return 200, "good" end)`
+	c.Route(good)
+	failures := 0
+	for name, row := range map[string]struct{ script, want string }{
+		"a syntax error":          {"local route =\nlocal", "main.lua:2: "},
+		"an unknown pool":         {"local route = require('luaroute')\nroute:get('/', 'nowhere')", "main.lua:2: "},
+		"a pool that is no pool":  {"require('luaroute'):pool('app', { '$app', lb_policy = 'nothing' })", "main.lua:1: "},
+		"a failed expectation":    {"local route = require('luaroute')\nroute:expect({ path = '/' }, { status = 200 })", "main.lua:2: expect"},
+		"endless recursion":       {"local function f() return 1 + f() end\nf()", "main.lua:1: "},
+		"a giant":                 {"local s = 'x'\nfor i = 1, 60 do s = s .. s end", "main.lua:2: "},
+		"a pcall around a loop":   {"while true do pcall(function() while true do end end) end", "the budget of the script is used up"},
+		"an app that is not here": {"local route = require('luaroute')\nroute:get('/', route.handler('acme_server', {}))", "module http.handlers.acme_server needs the app pki, which the configuration does not have"},
+		"luaroute in itself":      {"local route = require('luaroute')\nroute:get('/', route.handler('luaroute', { scripts = { '$dir/main.lua' } }))", "a script can not load another luaroute"},
+		"luaroute in a subroute": {
+			"local route = require('luaroute')\nroute:get('/', route.handler('subroute', { routes = { { handle = { { handler = 'luaroute', name = 'x', scripts = { '$dir/main.lua' } } } } } }))",
+			"a script can not load another luaroute",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.File("main.lua", row.script)
+			refuses(t, c.Admin(http.MethodPost, "/luaroute/main/reload", ""), http.StatusUnprocessableEntity, row.want)
+			failures++
+			c.Get("/").Want(200, "good")
+			if i := instances(t, c)[0]; i.LastError == nil || !strings.Contains(i.LastError.Error, row.want) {
+				t.Errorf("the instance is %+v, %+v", i, i.LastError)
+			}
+			if n := c.Logged("reload failed, the old routing table serves on"); n != failures {
+				t.Errorf("%d failures are in the log, want %d", n, failures)
+			}
+		})
+	}
+	config := c.Admin(http.MethodGet, "/config/apps/pki", "").Body
+	if strings.TrimSpace(config) != "null" {
+		t.Errorf("the configuration has an app now: %s", config)
+	}
+	c.File("main.lua", good)
+	reload(t, c)
+	if i := instances(t, c)[0]; i.LastError != nil || i.Version != 2 {
+		t.Errorf("the instance is %+v, %+v", i, i.LastError)
+	}
+}
+
+func TestAnAppThatAScriptNeedsComesWithTheConfiguration(t *testing.T) {
+	c := e2e.New(t)
+	c.Route(`
+		local route = require("luaroute")
+		route:any("/acme/*", route.handler("acme_server", {}))
+		route:get("/", function() return 200, "1" end)`)
+	c.File("main.lua", `
+		local route = require("luaroute")
+		route:any("/acme/*", route.handler("acme_server", {}))
+		route:get("/", function() return 200, "2" end)`)
+	reload(t, c)
+	c.Get("/").Want(200, "2")
+	var directory map[string]any
+	if answer := c.Get("/acme/local/directory"); json.Unmarshal([]byte(answer.Body), &directory) != nil || directory["newOrder"] == nil {
+		t.Errorf("the ACME server answers %d %q", answer.Status, answer.Body)
+	}
+}

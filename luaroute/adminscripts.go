@@ -1,0 +1,147 @@
+package luaroute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+)
+
+// script returns the source and the name that a request is about. The query names the tenant of the configuration whose source
+// it is; without one it is that of the instance itself.
+func (i *instance) script(r *http.Request) (source.Writer, string, error) {
+	name := r.PathValue("script")
+	if err := source.CheckScriptName(name); err != nil {
+		return nil, "", caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	tenant := r.URL.Query().Get("tenant")
+	w := i.loader.writer(tenant)
+	if w == nil {
+		of := ""
+		if tenant != "" {
+			of = fmt.Sprintf(" of tenant %q", tenant)
+		}
+		return nil, "", caddy.APIError{
+			HTTPStatus: http.StatusForbidden,
+			Err:        fmt.Errorf("no source%s is writable; the configuration allows it with a source of the module storage that is writable", of),
+		}
+	}
+	return w, name, nil
+}
+
+// writer returns the writable source of a tenant of the configuration, or nil. The instance itself is the tenant without a name.
+func (l *loader) writer(tenant string) source.Writer {
+	if tenant == "" {
+		return writerOf(l.root.sources)
+	}
+	for _, t := range l.tenants {
+		if t.config.Name == tenant {
+			return writerOf(t.sources)
+		}
+	}
+	return nil
+}
+
+func writerOf(set source.Set) source.Writer {
+	for _, s := range set {
+		if w, ok := s.(source.Writer); ok && w.Writable() {
+			return w
+		}
+	}
+	return nil
+}
+
+// oneWriter refuses two writable sources, as the admin API could not tell them apart.
+func oneWriter(set source.Set) error {
+	n := 0
+	for _, s := range set {
+		if w, ok := s.(source.Writer); ok && w.Writable() {
+			n++
+		}
+	}
+	if n > 1 {
+		return fmt.Errorf("%d sources are writable; expected one, so that it is clear where the admin API writes", n)
+	}
+	return nil
+}
+
+// serveGetScript answers with the text of a script or module.
+func serveGetScript(i *instance, w http.ResponseWriter, r *http.Request) error {
+	_, code, err := i.existing(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err = w.Write(code)
+	return err
+}
+
+// existing returns the script of a request, which must be there.
+func (i *instance) existing(r *http.Request) (source.Writer, []byte, error) {
+	writer, name, err := i.script(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	code, err := writer.Read(r.Context(), name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("there is no script %q", name)}
+	}
+	return writer, code, err
+}
+
+// servePutScript keeps a script or module if a whole load with it is good, and answers as a reload does.
+func servePutScript(i *instance, w http.ResponseWriter, r *http.Request) error {
+	writer, name, err := i.script(r)
+	if err != nil {
+		return err
+	}
+	code, err := io.ReadAll(http.MaxBytesReader(w, r.Body, source.MaxScript))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return caddy.APIError{
+			HTTPStatus: http.StatusRequestEntityTooLarge,
+			Err:        fmt.Errorf("script %q is larger than %d MiB", name, source.MaxScript>>20),
+		}
+	}
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	if code == nil {
+		code = []byte{}
+	}
+	return i.push(w, r, writer, name, code)
+}
+
+// serveDeleteScript removes a script or module if a whole load without it is good, and answers as a reload does.
+func serveDeleteScript(i *instance, w http.ResponseWriter, r *http.Request) error {
+	writer, _, err := i.existing(r)
+	if err != nil {
+		return err
+	}
+	return i.push(w, r, writer, r.PathValue("script"), nil)
+}
+
+// errNotKept marks the failure of a source that did not keep what was good.
+var errNotKept = errors.New("the script was not kept")
+
+// push changes a source.
+func (i *instance) push(w http.ResponseWriter, r *http.Request, to source.Writer, name string, code []byte) error {
+	done, err := i.change(to.Try(r.Context(), name, code), causePush, func(ctx context.Context) error {
+		if err := to.Write(ctx, name, code); err != nil {
+			return fmt.Errorf("%w: %w", errNotKept, err)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNotKept):
+		return err
+	case err != nil:
+		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
+	}
+	return writeJSON(w, done.info())
+}

@@ -1,0 +1,60 @@
+package hook
+
+import (
+	"context"
+	"fmt"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// Certifier returns the say of a function in the names that certificates are issued for. It is called with a name, outside of
+// any request, and has the budget of one. It returns true to add the name, false to veto it, and nothing to leave it to the
+// table.
+func (v *VMs) Certifier(ref vm.Ref, origin chiproxy.Origin) chiproxy.Certifier {
+	return &certifier{function{v, ref, origin}}
+}
+
+type certifier struct{ function }
+
+// Rule calls the function. Its errors are logged.
+func (c *certifier) Rule(ctx context.Context, name string) (chiproxy.Ruling, error) {
+	state, err := c.vms.pool.Get(ctx)
+	if err != nil {
+		return chiproxy.Vetoed, c.vms.report(err, c.origin)
+	}
+	defer c.vms.pool.Put(state)
+	ruling, err := c.rule(ctx, state, name)
+	if err != nil {
+		return chiproxy.Vetoed, c.vms.report(err, c.origin)
+	}
+	return ruling, nil
+}
+
+// rule calls the function in a state. Nobody recovers from a panic of Go code here but us: a handshake of QUIC would take the
+// process down with it.
+func (c *certifier) rule(ctx context.Context, state *vm.State, name string) (ruling chiproxy.Ruling, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = c.origin.Errorf("panic: %v", r)
+		}
+	}()
+	state.Arm(c.vms.limits.Limits, ctx)
+	if err := state.Call(state.Func(c.ref), 1, lua.LString(name)); err != nil {
+		return chiproxy.Vetoed, err
+	}
+	result := state.L.Get(-1)
+	state.L.Pop(1)
+	switch result {
+	case lua.LNil:
+		return chiproxy.Unruled, nil
+	case lua.LTrue:
+		return chiproxy.Added, nil
+	case lua.LFalse:
+		return chiproxy.Vetoed, nil
+	}
+	return chiproxy.Vetoed, fmt.Errorf("%s: the function of route.certificate returned a %s; expected true to add %s, false to veto it, or nothing",
+		c.origin, result.Type(), name)
+}

@@ -1,0 +1,62 @@
+//go:build linux && !race
+
+package hostile
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// The time is that which the thread has run, not that of a clock on the wall: what other programs of the machine take is no
+// fault of a script. The budget is large enough that the longest call of Go that nothing can end, such as reading 16 MiB, is
+// within it. Whatever misses it once may have paid for the garbage of others; what is not bounded misses it each time.
+func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
+	const budget, attempts = 50 * time.Millisecond, 4
+	setup := setup()
+	limits := vm.Limits{CPU: budget, Wall: time.Second, Memory: memory}
+	setup.Limits, setup.LoadLimits = hook.Limits{Limits: limits}, limits
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, s := range scripts(t) {
+		table, err := setup.Load(t, site(s.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range []struct {
+			name string
+			run  func()
+		}{
+			{"in a handler", func() { _, _ = luatest.Ask(table, "/0") }},
+			{"while it loads", func() { _, _ = setup.Run(t, "local req, res\n"+s.body) }},
+		} {
+			least := time.Hour
+			for range attempts {
+				start := threadTime(t)
+				place.run()
+				if least = min(least, threadTime(t)-start); least <= 2*budget {
+					break
+				}
+			}
+			if least > 2*budget {
+				t.Errorf("%s, %s: it ran for %v; its budget is %v", s.name, place.name, least, budget)
+			}
+		}
+	}
+}
+
+// threadTime is how long this thread has run.
+func threadTime(t *testing.T) time.Duration {
+	t.Helper()
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(now.Nano())
+}

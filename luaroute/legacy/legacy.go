@@ -1,0 +1,93 @@
+// Package legacy is the old contract: a script defines the global function on_route_request(request, backends), which is asked
+// for every request that no route of its tenant takes.
+package legacy
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
+)
+
+// FunctionName is the name of the global function.
+const FunctionName = "on_route_request"
+
+// Function is the function of a tenant, as the action that answers what no route of the tenant takes.
+type Function struct{ question *hook.Question }
+
+// New returns the action of a function.
+func New(question *hook.Question) *Function { return &Function{question} }
+
+// Describe says where the function stands.
+func (f *Function) Describe() chiproxy.Origin { return f.question.Describe() }
+
+// Fingerprint tells functions apart by their code, for the difference that a reload makes.
+func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }
+
+// Do asks the function and does what it decides.
+func (f *Function) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
+	backends := backendsOf(ex.Backends())
+	var d Decision
+	err := f.question.Ask(ex, func(L *lua.LState, r *request.Request) ([]lua.LValue, error) {
+		asked, err := requestOf(ex.R, r)
+		if err != nil {
+			return nil, err
+		}
+		return arguments(L, asked, backends), nil
+	}, d.read)
+	if err != nil {
+		return chiproxy.Done, err
+	}
+	return ex.Perform(d.action(backends))
+}
+
+// Decide asks the function about a request that nobody has sent, and about backends that need not be there. It returns what
+// the function has decided, as it is. The error of the function is a *chiproxy.HookError.
+func (f *Function) Decide(ctx context.Context, asked Request, backends []Backend) (Decision, error) {
+	var d Decision
+	err := f.question.AskAlone(ctx, func(L *lua.LState) []lua.LValue { return arguments(L, asked, backends) }, d.read)
+	return d, err
+}
+
+// action returns what is done for a decision. A choice that is unhealthy or unknown falls to the first healthy backend.
+func (d *Decision) action(backends []Backend) chiproxy.Action {
+	if d.Reject {
+		reason := d.RejectReason
+		if reason == "" {
+			reason = http.StatusText(http.StatusForbidden)
+		}
+		return chiproxy.Respond{Status: http.StatusForbidden, Body: reason}
+	}
+	isHealthy := func(b Backend) bool { return b.Health }
+	chosen := slices.IndexFunc(backends, func(b Backend) bool { return b.Health && b.Name == d.SelectedBackend })
+	if chosen < 0 {
+		chosen = slices.IndexFunc(backends, isHealthy)
+	}
+	if chosen < 0 {
+		return chiproxy.Raise{Status: http.StatusBadGateway, Message: "no backend is healthy"}
+	}
+	return d.proxy(backends[chosen].Name)
+}
+
+// proxy forwards to a pool, with what the function has modified.
+func (d *Decision) proxy(pool string) chiproxy.Proxy {
+	proxy := chiproxy.Proxy{Pool: pool, Path: d.ModifiedPath}
+	if len(d.ModifiedHeaders) > 0 {
+		proxy.Headers = &chiproxy.HeaderOps{Set: http.Header{}}
+		for name, value := range d.ModifiedHeaders {
+			proxy.Headers.Set.Set(name, value)
+		}
+	}
+	return proxy
+}
+
+var (
+	_ chiproxy.Action        = (*Function)(nil)
+	_ chiproxy.Describer     = (*Function)(nil)
+	_ chiproxy.Fingerprinter = (*Function)(nil)
+)

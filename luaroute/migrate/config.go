@@ -1,0 +1,258 @@
+// Package migrate turns a configuration of the old programs, which was YAML, into a Caddyfile.
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// config is an old configuration.
+type config struct {
+	tenants []tenant
+	// scripts says whether the scripts were used: lua_engine.enabled.
+	scripts bool
+}
+
+// tenant is one of its tenants.
+type tenant struct {
+	line           int
+	name           string
+	prefix         string
+	domains        []value
+	healthInterval time.Duration
+	script         string
+	services       []service
+}
+
+// service is one of the services of a tenant.
+type service struct {
+	line         int
+	name         string
+	url, healthy value
+}
+
+// value is a text and its line.
+type value struct {
+	text string
+	line int
+}
+
+// lineError is an error at a line of the YAML.
+type lineError struct {
+	line int
+	text string
+}
+
+func (e *lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
+
+func at(line int, format string, args ...any) error {
+	return &lineError{line, fmt.Sprintf(format, args...)}
+}
+
+// reader reads YAML and notes what it drops.
+type reader struct{ notes []string }
+
+func (r *reader) drop(line int, format string, args ...any) {
+	r.notes = append(r.notes, fmt.Sprintf("line %d: %s", line, fmt.Sprintf(format, args...)))
+}
+
+// read reads a whole configuration.
+func (r *reader) read(in io.Reader) (*config, error) {
+	var document yaml.Node
+	if err := yaml.NewDecoder(in).Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("the file is empty; expected tenants")
+		}
+		return nil, err
+	}
+	c := &config{scripts: true}
+	found := false
+	err := r.fields(document.Content[0], "the configuration", func(key string, node *yaml.Node) (err error) {
+		switch key {
+		case "tenants":
+			found = true
+			return r.items(node, "tenants", func(item *yaml.Node) error {
+				t, err := r.tenant(item)
+				c.tenants = append(c.tenants, t)
+				return err
+			})
+		case "lua_engine":
+			c.scripts, err = r.engine(node)
+			return err
+		case "admin_base_path":
+			r.drop(node.Line, "admin_base_path is dropped: the endpoints are in the admin API of Caddy, under /luaroute/main/")
+		default:
+			r.drop(node.Line, "%s is dropped: luaroute has nothing like it; what it did for the old program belongs into the Caddyfile", key)
+		}
+		return nil
+	})
+	if err == nil && (!found || len(c.tenants) == 0) {
+		err = at(document.Line, "there are no tenants; expected a list of them")
+	}
+	return c, err
+}
+
+// engine reads lua_engine, and returns whether scripts were used.
+func (r *reader) engine(node *yaml.Node) (enabled bool, err error) {
+	enabled = true
+	err = r.fields(node, "lua_engine", func(key string, node *yaml.Node) error {
+		switch key {
+		case "enabled":
+			if err := node.Decode(&enabled); err != nil {
+				return at(node.Line, "lua_engine.enabled is %q; expected true or false", node.Value)
+			}
+		case "url":
+			r.drop(node.Line, "lua_engine.url is dropped: scripts run inside of Caddy, without a request to an engine")
+		case "timeout":
+			r.drop(node.Line, "lua_engine.timeout is dropped: it was for a request; a script may now run for 100ms of CPU time, see limits")
+		default:
+			r.drop(node.Line, "lua_engine.%s is dropped: scripts run inside of Caddy", key)
+		}
+		return nil
+	})
+	return enabled, err
+}
+
+func (r *reader) tenant(node *yaml.Node) (tenant, error) {
+	t := tenant{line: node.Line}
+	err := r.fields(node, "a tenant", func(key string, node *yaml.Node) (err error) {
+		switch key {
+		case "name":
+			t.name, err = text(key, node)
+		case "path_prefix":
+			t.prefix, err = text(key, node)
+			if t.prefix = strings.TrimRight(strings.TrimSuffix(t.prefix, "/*"), "/"); err == nil && t.prefix != "" && t.prefix[0] != '/' {
+				err = at(node.Line, "path_prefix %q: expected a path that begins with a slash", t.prefix)
+			}
+		case "domains":
+			return r.items(node, key, func(item *yaml.Node) error {
+				domain, err := text("a domain", item)
+				t.domains = append(t.domains, value{domain, item.Line})
+				return err
+			})
+		case "health_interval":
+			t.healthInterval, err = duration(key, node)
+		case "lua_script":
+			if t.script, err = text(key, node); err == nil && strings.Contains(t.script, "\n") {
+				err = at(node.Line, "lua_script holds code; write it into a file and name that")
+			}
+		case "services":
+			return r.items(node, key, func(item *yaml.Node) error {
+				s, err := r.service(item)
+				t.services = append(t.services, s)
+				return err
+			})
+		default:
+			r.drop(node.Line, "%s of tenant %q is dropped: it is unknown", key, t.name)
+		}
+		return err
+	})
+	if err == nil && t.name == "" {
+		err = at(t.line, "a tenant has no name")
+	}
+	return t, err
+}
+
+func (r *reader) service(node *yaml.Node) (service, error) {
+	s := service{line: node.Line}
+	err := r.fields(node, "a service", func(key string, node *yaml.Node) (err error) {
+		var v string
+		switch key {
+		case "name":
+			s.name, err = text(key, node)
+		case "url":
+			v, err = text(key, node)
+			s.url = value{v, node.Line}
+		case "health":
+			v, err = text(key, node)
+			s.healthy = value{v, node.Line}
+		default:
+			r.drop(node.Line, "%s of service %q is dropped: it is unknown", key, s.name)
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+	case s.name == "":
+		err = at(s.line, "a service has no name")
+	case s.url.text == "":
+		err = at(s.line, "service %q has no url", s.name)
+	}
+	return s, err
+}
+
+// fields calls a function for every key of a mapping that has a value. A key is there once.
+func (r *reader) fields(node *yaml.Node, what string, read func(key string, value *yaml.Node) error) error {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	if node.Kind != yaml.MappingNode {
+		return at(node.Line, "%s is %s; expected keys and values", what, kind(node))
+	}
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if seen[key.Value] {
+			return at(key.Line, "%s has %s twice", what, key.Value)
+		}
+		seen[key.Value] = true
+		for value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		if value.Tag == "!!null" {
+			continue
+		}
+		if err := read(key.Value, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reader) items(node *yaml.Node, what string, read func(*yaml.Node) error) error {
+	if node.Kind != yaml.SequenceNode {
+		return at(node.Line, "%s is %s; expected a list", what, kind(node))
+	}
+	for _, item := range node.Content {
+		if err := read(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func text(what string, node *yaml.Node) (string, error) {
+	if node.Kind != yaml.ScalarNode {
+		return "", at(node.Line, "%s is %s; expected a text", what, kind(node))
+	}
+	return node.Value, nil
+}
+
+// duration reads a duration. A number stands for seconds.
+func duration(what string, node *yaml.Node) (time.Duration, error) {
+	v, err := text(what, node)
+	if err != nil {
+		return 0, err
+	}
+	for _, form := range []string{v, v + "s"} {
+		if d, err := time.ParseDuration(form); err == nil && d > 0 {
+			return d, nil
+		}
+	}
+	return 0, at(node.Line, "%s %q: expected a duration such as 10s", what, v)
+}
+
+func kind(node *yaml.Node) string {
+	switch node.Kind {
+	case yaml.MappingNode:
+		return "a mapping"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	return fmt.Sprintf("%q", node.Value)
+}

@@ -1,0 +1,108 @@
+package luaroute
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddytls"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+func init() {
+	caddy.RegisterModule(new(Permission))
+}
+
+// Permission allows on-demand TLS to get certificates for exactly the hosts that are served: those that a tenant, or a layer
+// for hosts, of a running instance lists. A wildcard such as `*.example.com` stands for one label. What is for all hosts
+// allows none. A script may add names and veto them with `route.certificate`.
+//
+// It asks the table in memory, so that a host costs the same among ten as among a hundred thousand. While a configuration loads,
+// the one that runs answers; when none runs, nothing is allowed.
+type Permission struct {
+	// The name of the instance that is asked. Default: all of them; the certificate is allowed if one allows it.
+	Name string `json:"name,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Permission) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "tls.permission.luaroute",
+		New: func() caddy.Module { return new(Permission) },
+	}
+}
+
+// UnmarshalCaddyfile reads `permission luaroute [<instance>]`.
+func (p *Permission) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the name of the module
+	if d.NextArg() {
+		p.Name = d.Val()
+	}
+	if d.NextArg() {
+		return d.Errf("%q is one word too many; expected the name of an instance, or nothing for all", d.Val())
+	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("%q: permission luaroute has no block; expected the name of an instance behind it, or nothing for all", d.Val())
+	}
+	return nil
+}
+
+// Provision has the app check that there is such an instance.
+func (p *Permission) Provision(ctx caddy.Context) error {
+	if p.Name == "" {
+		return nil
+	}
+	app, err := ctx.App("luaroute")
+	if err != nil {
+		return err
+	}
+	app.(*App).expect(p.Name)
+	return nil
+}
+
+// CertificateAllowed returns nil if a certificate may be obtained for a host. Any error wraps caddytls.ErrPermissionDenied;
+// what scripts did wrong was logged.
+func (p *Permission) CertificateAllowed(ctx context.Context, host string) error {
+	names := []string{p.Name}
+	if p.Name == "" {
+		names = running.names()
+	}
+	var failed error
+	for _, name := range names {
+		ok, err := certify(ctx, name, host)
+		if ok {
+			return nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	if failed != nil {
+		return fmt.Errorf("%s: %w: %w", host, caddytls.ErrPermissionDenied, failed)
+	}
+	return fmt.Errorf("%s: %w: nobody serves this host", host, caddytls.ErrPermissionDenied)
+}
+
+// certify asks the instance that runs under a name. It may end in this moment; then its successor is asked.
+func certify(ctx context.Context, name, host string) (bool, error) {
+	var last *instance
+	for {
+		i := running.get(name)
+		if i == nil || i == last {
+			return false, nil
+		}
+		ok, err := i.certify(ctx, host)
+		if !errors.Is(err, chiproxy.ErrRetired) {
+			return ok, err
+		}
+		last = i
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Permission)(nil)
+	_ caddyfile.Unmarshaler       = (*Permission)(nil)
+	_ caddytls.OnDemandPermission = (*Permission)(nil)
+)

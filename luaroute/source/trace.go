@@ -1,0 +1,136 @@
+package source
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Trace is everything that a load has looked at, so that a change of it can be noticed later: the files it read, those it
+// found missing, and the globs that it expanded. Sources write it with Note.
+type Trace struct {
+	mu     sync.Mutex
+	things map[string]*thing
+	order  []string
+}
+
+// thing is one thing that was looked at.
+type thing struct {
+	seen  Stamp // by the load
+	stamp func(context.Context) Stamp
+}
+
+// Stamp is a short text that is another one when the thing has changed.
+type Stamp string
+
+// Missing is the stamp of what is not there.
+const Missing Stamp = "missing"
+
+type traceKey struct{}
+
+// WithTrace returns a context whose loads are written into a trace.
+func WithTrace(ctx context.Context, t *Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
+
+// Note says that a load has looked at something: what it has seen, and how to look again. The first note of an id counts, as
+// it is the one that is old when the thing changes meanwhile.
+func Note(ctx context.Context, id string, seen Stamp, stamp func(context.Context) Stamp) {
+	t, ok := ctx.Value(traceKey{}).(*Trace)
+	if !ok {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.things == nil {
+		t.things = map[string]*thing{}
+	}
+	if t.things[id] == nil {
+		t.things[id] = &thing{seen, stamp}
+		t.order = append(t.order, id)
+	}
+}
+
+// Changes returns the ids and stamps of all that is not as the load has seen it, as one text. It is empty if nothing has
+// changed. One goroutine at a time may ask.
+func (t *Trace) Changes(ctx context.Context) string {
+	t.mu.Lock()
+	order := t.order
+	t.mu.Unlock()
+	var b strings.Builder
+	for _, id := range order {
+		t.mu.Lock()
+		x := t.things[id]
+		t.mu.Unlock()
+		if now := x.stamp(ctx); now != x.seen {
+			b.WriteString(id + "\x00" + string(now) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// sum is the stamp of bytes.
+func sum(content []byte) Stamp {
+	h := sha256.Sum256(content)
+	return Stamp(h[:])
+}
+
+// listStamp is the stamp of a list.
+func listStamp(names []string) Stamp { return Stamp(strings.Join(names, "\x00")) }
+
+// settles is how long something must have had the same size and time before these are believed: clocks of file systems are
+// coarse, so a second change within the same tick would be missed.
+const settles = 2 * time.Second
+
+// content looks at the bytes of something again, but reads them only when its size or time has changed.
+type content struct {
+	stat func(context.Context) (mark, error)
+	read func(context.Context) ([]byte, error)
+
+	mark  mark
+	since time.Time // when mark was seen first
+	seen  Stamp
+	sure  bool // the content was read long enough after since
+}
+
+// mark is what changes with the content, most of the time.
+type mark struct {
+	size int64
+	time time.Time
+	file uint64 // tells files of one name apart; 0 if nothing does
+}
+
+func (c *content) stamp(ctx context.Context) Stamp {
+	m, err := c.stat(ctx)
+	if err != nil {
+		c.mark, c.sure = mark{}, false
+		return failedStamp(err)
+	}
+	now := time.Now()
+	if m != c.mark || c.since.IsZero() {
+		c.mark, c.since, c.sure = m, now, false
+	}
+	if c.sure {
+		return c.seen
+	}
+	bytes, err := c.read(ctx)
+	if err != nil {
+		return failedStamp(err)
+	}
+	c.seen, c.sure = sum(bytes), now.Sub(c.since) >= settles
+	return c.seen
+}
+
+// failedStamp is the stamp of what can not be read.
+func failedStamp(err error) Stamp {
+	if isMissing(err) {
+		return Missing
+	}
+	return Stamp("error: " + err.Error())
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,19 @@
+// Pebble is Let's Encrypt's server for tests, which a test of cmd/caddy builds and runs. It is a module of its own, so that those
+// who use luaroute never see what it depends on.
+module github.com/luaroute/caddy-luaroute/testdata/pebble
+
+go 1.26.0
+
+tool github.com/letsencrypt/pebble/v2/cmd/pebble
+
+require (
+	github.com/go-jose/go-jose/v4 v4.1.0 // indirect
+	github.com/letsencrypt/challtestsrv v1.3.2 // indirect
+	github.com/letsencrypt/pebble/v2 v2.8.0 // indirect
+	github.com/miekg/dns v1.1.62 // indirect
+	golang.org/x/mod v0.24.0 // indirect
+	golang.org/x/net v0.40.0 // indirect
+	golang.org/x/sync v0.14.0 // indirect
+	golang.org/x/sys v0.33.0 // indirect
+	golang.org/x/tools v0.33.0 // indirect
+)
