@@ -71,6 +71,9 @@ func loop(L *lua.LState, base unsafe.Pointer) {
 				Spend(L, steps)
 			}
 		}
+		if int(op) == lua.OP_GETTABLE && readField(L, f, code) {
+			continue
+		}
 		if instructions[op](L, code, base) == 1 {
 			b.nested -= nested
 			return
