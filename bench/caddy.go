@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -60,7 +59,7 @@ func caddyConfig(variants []variant, address func(variant) string, origin, stora
 		"admin":   object{"disabled": true, "config": object{"persist": false}},
 		"storage": object{"module": "file_system", "root": storage},
 		"apps": object{
-			"http": object{"servers": servers, "grace_period": time.Second},
+			"http": object{"servers": servers},
 			"tls":  object{"disable_storage_check": true, "disable_storage_clean": true},
 		},
 	}

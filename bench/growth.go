@@ -30,7 +30,7 @@ type grown struct {
 }
 
 // growth measures configurations, each in a Caddy of its own.
-func growth(b *bench) (all []grown, err error) {
+func growth(b *bench, r *standResult) error {
 	for _, kind := range []struct {
 		of    func(int) variant
 		sizes []int
@@ -44,17 +44,17 @@ func growth(b *bench) (all []grown, err error) {
 		for _, n := range kind.sizes {
 			g, err := b.grow(kind.of(n), n)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if n == 1 {
 				one = g
 			} else {
 				g.PerRoute = float64(g.Heap-one.Heap) / float64(n-1)
 			}
-			all = append(all, g)
+			r.Grown = append(r.Grown, g)
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // grow loads a variant of n routes, and then one with another route at its end.

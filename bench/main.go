@@ -35,6 +35,8 @@ type options struct {
 	slice    time.Duration
 	conns    int
 	requests int
+	// sockets is how many WebSockets are open during reloads, with a tenth as many streams of events.
+	sockets, reloads int
 	// out is the folder of the report, empty for none.
 	out string
 	// into is a document whose figures are replaced.
@@ -54,6 +56,8 @@ func main() {
 	flag.DurationVar(&o.slice, "slice", 15*time.Millisecond, "length of a slice; 10ms to 25ms are sensible")
 	flag.IntVar(&o.conns, "conns", 4, "connections that are kept busy during a slice")
 	flag.IntVar(&o.requests, "requests", 2000, "requests for counting allocations")
+	flag.IntVar(&o.sockets, "sockets", 1000, "WebSockets that are open during reloads, with a tenth as many streams of events")
+	flag.IntVar(&o.reloads, "reloads", 100, "reloads of scripts while streams are open; a tenth as many of Caddy's configuration")
 	flag.StringVar(&o.out, "o", filepath.Join("bench", "out"), "the `folder` for speed.md, the table, and speed.json, every measurement; empty for none")
 	flag.StringVar(&o.into, "into", "", "replace the figures in this `document`")
 	flag.StringVar(&o.profile, "profile", "", "write profiles of one variant to this `folder`, and print what is at their top")
@@ -86,8 +90,8 @@ func exit(err error) {
 
 // run measures the pairs and stands that are named, all when none is, and prints what it found.
 func run(ctx context.Context, o options, names []string, out io.Writer) error {
-	if o.rounds < 1 || o.slice <= 0 || o.conns < 1 || o.requests < 1 {
-		return errors.New("rounds, slice, conns and requests: expected more than 0")
+	if o.rounds < 1 || o.slice <= 0 || o.conns < 1 || o.requests < 1 || o.sockets < 1 || o.reloads < 1 {
+		return errors.New("rounds, slice, conns, requests, sockets and reloads: expected more than 0")
 	}
 	switch {
 	case o.profile != "":

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"io"
 	"net"
 )
@@ -10,15 +9,8 @@ import (
 // origin answers every request with the same few bytes, as cheaply as it can: it shares the processors with what is
 // measured. It reads no bodies. It writes its address, and ends with its input.
 func origin(in io.Reader, out io.Writer) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := announce(in, out)
 	if err != nil {
-		return err
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, in)
-		_ = l.Close()
-	}()
-	if err := json.NewEncoder(out).Encode(listening{l.Addr().String()}); err != nil {
 		return err
 	}
 	for {

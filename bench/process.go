@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 )
@@ -13,7 +14,7 @@ import (
 // role is what a process of this program does for another one. It ends with its input, so it never outlives the other.
 type role func(in io.Reader, out io.Writer) error
 
-var roles = map[string]role{"-origin": origin, "-load": load, "-caddy": caddyRole, "-service": service}
+var roles = map[string]role{"-origin": origin, "-load": load, "-caddy": caddyRole, "-service": service, "-streams": streamOrigin}
 
 // roleOf returns the role that the arguments of a program name, or nil.
 func roleOf(args []string) role {
@@ -101,3 +102,16 @@ func answers[Q, A any](in io.Reader, out io.Writer, do func(Q) (A, error)) error
 
 // listening is what a role says of itself when it is ready.
 type listening struct{ Address string }
+
+// announce listens until the input ends, and writes the address.
+func announce(in io.Reader, out io.Writer) (net.Listener, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		_ = l.Close()
+	}()
+	return l, json.NewEncoder(out).Encode(listening{l.Addr().String()})
+}

@@ -70,9 +70,12 @@ func (r *report) markdown(out io.Writer) {
 	for _, s := range r.Stands {
 		fmt.Fprintf(out, "\n### %s\n\n", s.Title)
 		w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-		if s.Grown != nil {
+		switch {
+		case s.Grown != nil:
 			grownTable(w, s.Grown)
-		} else {
+		case s.Survived != nil:
+			survivedTable(w, s.Survived)
+		default:
 			pairTable(w, s.Pairs)
 		}
 		_ = w.Flush()

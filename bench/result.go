@@ -26,6 +26,7 @@ type standResult struct {
 	Title    string       `json:"title"`
 	Pairs    []pairResult `json:"pairs,omitempty"`
 	Grown    []grown      `json:"grown,omitempty"`
+	Survived []survived   `json:"survived,omitempty"`
 	Variants []series     `json:"variants,omitempty"`
 }
 

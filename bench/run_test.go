@@ -11,7 +11,7 @@ import (
 )
 
 // quick are options for a run that says nothing about speed.
-var quick = options{rounds: 3, slice: 5 * time.Millisecond, conns: 2, requests: 20}
+var quick = options{rounds: 3, slice: 5 * time.Millisecond, conns: 2, requests: 20, sockets: 20, reloads: 10}
 
 func TestARunMeasuresEveryPairOfAStand(t *testing.T) {
 	for _, name := range []string{"caddy", "service", "quiet", "nginx", "haproxy"} {
@@ -47,6 +47,34 @@ func TestARunMeasuresEveryPairOfAStand(t *testing.T) {
 	}
 }
 
+func TestARunCountsTheStreamsThatReloadsLeave(t *testing.T) {
+	o := quick
+	o.out = t.TempDir()
+	var out bytes.Buffer
+	if err := run(t.Context(), o, []string{"streams"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	r := written(t, o.out)
+	if len(r.Stands) != 1 || len(r.Stands[0].Survived) != len(reloadings) {
+		t.Fatalf("measured %+v, expected %d ways to reload", r.Stands, len(reloadings))
+	}
+	for i, s := range r.Stands[0].Survived {
+		want := s.Sockets.Opened
+		if i == 1 { // plain Caddy closes them
+			want = 0
+		}
+		if s.Sockets.Opened != o.sockets || s.Sockets.Left != want || s.Events.Opened != o.sockets/10 {
+			t.Errorf("%s: %+v, expected %d WebSockets to be left", s.What, s, want)
+		}
+		if way := reloadings[i]; way.script && (s.Reloads != o.reloads || s.Events.Left != s.Events.Opened) {
+			t.Errorf("%s: %+v, expected %d reloads and all event streams to be left", s.What, s, o.reloads)
+		}
+		if !strings.Contains(out.String(), "\n| "+s.What+" ") {
+			t.Errorf("%s is not in the table:\n%s", s.What, &out)
+		}
+	}
+}
+
 // written is the report in a folder.
 func written(t *testing.T, folder string) (r report) {
 	t.Helper()
@@ -67,6 +95,8 @@ func TestARunThatCanNotBeIsAnError(t *testing.T) {
 		"an empty slice":           func(o *options, _ *[]string) { o.slice = 0 },
 		"no connection":            func(o *options, _ *[]string) { o.conns = 0 },
 		"no requests":              func(o *options, _ *[]string) { o.requests = 0 },
+		"no streams":               func(o *options, _ *[]string) { o.sockets = 0 },
+		"no reloads":               func(o *options, _ *[]string) { o.reloads = 0 },
 		"an unknown pair":          func(_ *options, names *[]string) { *names = []string{"apache"} },
 		"a profile of two":         func(o *options, names *[]string) { o.profile, *names = "x", []string{"data", "guard"} },
 		"a profile of another one": func(o *options, names *[]string) { o.profile, *names = "x", []string{"nginx"} },

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"slices"
 
@@ -34,10 +33,6 @@ end`
 // service stands in for the design that this project replaces: routing by Lua in a process of its own, asked over HTTP for
 // every request. It writes its address, and ends with its input.
 func service(in io.Reader, out io.Writer) error {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
 	states := make(chan *lua.LState, 16)
 	for range cap(states) {
 		L := lua.NewState()
@@ -47,11 +42,8 @@ func service(in io.Reader, out io.Writer) error {
 		}
 		states <- L
 	}
-	go func() {
-		_, _ = io.Copy(io.Discard, in)
-		_ = l.Close()
-	}()
-	if err := json.NewEncoder(out).Encode(listening{l.Addr().String()}); err != nil {
+	l, err := announce(in, out)
+	if err != nil {
 		return err
 	}
 	_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

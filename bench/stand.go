@@ -17,8 +17,8 @@ type stand struct {
 	name, title string
 	programs    []program
 	pairs       []pair
-	// grow measures something else than pairs.
-	grow func(*bench) ([]grown, error)
+	// other measures something else than pairs.
+	other func(*bench, *standResult) error
 }
 
 // program serves variants.
@@ -75,9 +75,8 @@ func (s stand) measure(ctx context.Context, o options) (r standResult, err error
 		return r, err
 	}
 	r = standResult{Name: s.name, Title: s.title}
-	if s.grow != nil {
-		r.Grown, err = s.grow(b)
-		return r, err
+	if s.other != nil {
+		return r, s.other(b, &r)
 	}
 	all, err := s.serve(b)
 	if err != nil {

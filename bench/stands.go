@@ -82,7 +82,8 @@ var stands = []stand{
 			{name: "shipped-handler", of: "shipped-handler", to: "stock", budget: 1},
 		},
 	},
-	{name: "load", title: "Loading and memory", grow: growth},
+	{name: "load", title: "Loading and memory", other: growth},
+	{name: "streams", title: "Open streams and reloads", other: survival},
 }
 
 // manyStand compares ours with Caddy's own matching, and with itself at other sizes.
