@@ -31,9 +31,7 @@ type result struct {
 // declines, and the scope's Failed answers its errors.
 func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) (Verdict, error) {
 	ex.record()
-	if volatile {
-		ex.origin.take(ex)
-	}
+	ex.undoes = volatile
 	ex.chain = chain{middleware: mw, action: a}
 	v, err := ex.step()
 	if ex.trace != nil {
@@ -48,7 +46,7 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) 
 		return Done, ex.sent(errDeclinedLate)
 	}
 	if volatile {
-		ex.origin.restore(ex)
+		ex.undo()
 	}
 	return Declined, nil
 }
@@ -61,12 +59,16 @@ func (ex *Exchange) step() (Verdict, error) {
 	i := c.at
 	c.reached = i
 	if i == len(c.middleware) {
+		if ex.undoes && !ex.final(c.action) {
+			ex.expect(c.action)
+		}
 		v, err := ex.settle(ex.do(c.action))
 		c.inner = result{v, err}
 		c.complete = v == Done && err == nil
 		return v, err
 	}
 	c.at = i + 1
+	ex.expect(c.middleware[i])
 	v, err := ex.handle(c.middleware[i])
 	c.at = i
 	if hook := hookError(err); hook != nil {

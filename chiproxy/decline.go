@@ -33,6 +33,41 @@ type snapshot struct {
 	varsWere []savedVar
 }
 
+// Changing tells the exchange that the request, its variables or the header of the response are about to change, so that this can
+// be undone. An Announcer calls it before each change; only the first one costs something.
+func (ex *Exchange) Changing() {
+	if ex.undoes && !ex.origin.taken {
+		ex.origin.take(ex)
+	}
+}
+
+// expect looks out for changes by middleware or an action that does not announce them.
+func (ex *Exchange) expect(hook any) {
+	if _, ok := hook.(Announcer); !ok {
+		ex.Changing()
+	}
+}
+
+// final says that nothing is asked after an action: it does not decline, and neither does the policy for it.
+func (ex *Exchange) final(a Action) bool { return steady(a) && ex.policy().Mode == Closed }
+
+// undo makes the request what it was before a candidate that declines.
+func (ex *Exchange) undo() {
+	if ex.origin.taken {
+		ex.origin.restore(ex)
+		ex.origin.clear()
+	} else {
+		restoreBody(ex.R)
+	}
+}
+
+// restoreBody undoes what a hook did to the body, and begins it again.
+func restoreBody(r *http.Request) {
+	if body, ok := r.Body.(HeldBody); ok {
+		body.Restore(r)
+	}
+}
+
 // requestLine is what was at the top of a request.
 type requestLine struct {
 	method, uri, host string
@@ -69,9 +104,7 @@ func (s *snapshot) restore(ex *Exchange) {
 	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
 	r.URL, *line.url = line.url, line.urlWas
 	r.Header = s.in.restore()
-	if body, ok := r.Body.(HeldBody); ok {
-		body.Restore(r)
-	}
+	restoreBody(r)
 	s.out.restore()
 	clear(s.vars)
 	for _, v := range s.varsWere {

@@ -41,10 +41,12 @@ type Exchange struct {
 	// what of that lies in the tenant.
 	asked, fullPath, path string
 	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
-	at       *layer
-	entry    *entry
-	search   search
-	chain    chain
+	at     *layer
+	entry  *entry
+	search search
+	chain  chain
+	// undoes says that what the candidate changes is undone when it declines.
+	undoes   bool
 	recorder recorder
 	*kept
 }
@@ -137,7 +139,15 @@ func (ex *Exchange) Perform(a Action) (Verdict, error) {
 	if err != nil {
 		return Done, err
 	}
-	return bound.Do(ex)
+	return ex.Act(bound)
+}
+
+// Act carries out an action that Bind or Pool has returned.
+func (ex *Exchange) Act(a Action) (Verdict, error) {
+	if ex.undoes && !ex.final(a) {
+		ex.Changing()
+	}
+	return a.Do(ex)
 }
 
 // Bind resolves the names in an action that a hook has made, as the current tenant sees them. The error is that of the

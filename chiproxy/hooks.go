@@ -27,6 +27,13 @@ type Action interface {
 	Do(*Exchange) (Verdict, error)
 }
 
+// Announcer is middleware or an action that calls Exchange.Changing before it changes something. Middleware that is one passes on
+// what next has returned: after an error in there it does not decline. All others are expected to change everything, and each of
+// their requests is copied for the case that they decline.
+type Announcer interface {
+	Announces()
+}
+
 // Describer is a guard, middleware or action that can say where it comes from.
 type Describer interface {
 	Describe() Origin

@@ -13,11 +13,13 @@ import (
 // ResponseHooks is what one hook wants to do with the response of what is inside of it. It is a layer around the
 // response: the hooks of functions further in see the response first.
 type ResponseHooks struct {
-	// Changes are made to the header when it leaves, so they replace what the action has set.
+	// Changes are made to the header when it leaves, so they replace what the action has set. Its maps may be nil.
 	Changes HeaderOps
 
 	onHeader []func(status int) (int, error)
 	onBody   []func(piece []byte, last bool) ([]byte, error)
+	first    [1]func(status int) (int, error) // room for onHeader: mostly there is one
+	writer   layerWriter
 
 	ex    *Exchange
 	outer http.ResponseWriter
@@ -33,8 +35,10 @@ type ResponseHooks struct {
 // ResponseHooks puts a new layer around the response of what is inside. The caller runs that with Around.
 func (ex *Exchange) ResponseHooks() *ResponseHooks {
 	ex.record()
-	h := &ResponseHooks{ex: ex, outer: ex.W, around: ex.layer, Changes: HeaderOps{Set: http.Header{}, Add: http.Header{}}}
-	ex.W, ex.layer = &layerWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, h}, h
+	h := &ResponseHooks{ex: ex, outer: ex.W, around: ex.layer}
+	h.onHeader = h.first[:0]
+	h.writer = layerWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, h}
+	ex.W, ex.layer = &h.writer, h
 	return h
 }
 

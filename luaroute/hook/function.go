@@ -83,6 +83,9 @@ func (v *VMs) Handler(ref vm.Ref, origin chiproxy.Origin) chiproxy.Action {
 
 type handler struct{ function }
 
+// Announces says that req and res tell of changes.
+func (h *handler) Announces() {}
+
 // Do calls the function and does what it returns.
 func (h *handler) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	s, err := h.vms.enter(ex)
@@ -98,7 +101,7 @@ func (h *handler) answered(s *session, r results) (chiproxy.Verdict, error) {
 	case err != nil:
 		return chiproxy.Done, s.failed(err, h.origin)
 	case action != nil:
-		return action.Do(s.ex)
+		return s.ex.Act(action)
 	case s.request.Sent():
 		return chiproxy.Done, nil
 	}
@@ -113,6 +116,9 @@ func (v *VMs) Middleware(ref vm.Ref, origin chiproxy.Origin) chiproxy.Middleware
 
 type before struct{ function }
 
+// Announces says that req and res tell of changes.
+func (b *before) Announces() {}
+
 // Handle calls the function, and goes on if it did not answer.
 func (b *before) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
 	s, err := b.vms.enter(ex)
@@ -125,7 +131,7 @@ func (b *before) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, er
 		case err != nil:
 			return chiproxy.Done, s.failed(err, b.origin)
 		case action != nil:
-			return action.Do(ex)
+			return ex.Act(action)
 		case s.request.Sent():
 			return chiproxy.Done, nil
 		}

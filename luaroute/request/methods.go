@@ -44,7 +44,7 @@ var reqMethods = merged(map[string]lua.LGFunction{
 func changing(object string, methods map[string]lua.LGFunction) map[string]lua.LGFunction {
 	for name, fn := range methods {
 		methods[name] = func(L *lua.LState) int {
-			of(L, object).changing(L, object+":"+name)
+			of(L, object).changing(L, object, ":", name)
 			return fn(L)
 		}
 	}
@@ -82,7 +82,7 @@ func reqVar(L *lua.LState) int {
 		L.Push(fromGo(L, caddyhttp.GetVar(ctx, name)))
 		return 1
 	}
-	r.changing(L, "req:var with a value")
+	r.changing(L, "req", ":", "var with a value")
 	v, err := toGo(L, L.Get(3))
 	if err != nil {
 		L.RaiseError("var %q: %s", name, err)

@@ -122,11 +122,12 @@ func of(L *lua.LState, name string) *Request {
 // r is the Caddy request as it is now.
 func (r *Request) http() *http.Request { return r.ex.R }
 
-// changing raises an error where a function may only look.
-func (r *Request) changing(L *lua.LState, what string) {
+// changing is called before each change, to an object by its method or of its field. It raises an error where a function may only look.
+func (r *Request) changing(L *lua.LState, object, of, name string) {
 	if r.guard {
-		L.RaiseError("%s is used in a guard, which can change nothing but req.ctx", what)
+		L.RaiseError("%s%s%s is used in a guard, which can change nothing but req.ctx", object, of, name)
 	}
+	r.ex.Changing()
 }
 
 // values returns the parsed query.

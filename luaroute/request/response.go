@@ -126,6 +126,9 @@ func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 		changes.Remove = append(changes.Remove, name)
 		return
 	}
+	if changes.Set == nil {
+		changes.Set = http.Header{}
+	}
 	changes.Set[name] = values
 }
 
@@ -262,6 +265,9 @@ func resCookie(L *lua.LState) int {
 		return 0
 	}
 	changes := &r.hooks().Changes
+	if changes.Add == nil {
+		changes.Add = http.Header{}
+	}
 	changes.Add["Set-Cookie"] = append(changes.Add["Set-Cookie"], cookie.String())
 	return 0
 }

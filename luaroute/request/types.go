@@ -71,7 +71,7 @@ func objectType(name string, field func(*Request, *lua.LState, string) lua.LValu
 		},
 		"__newindex": func(L *lua.LState) int {
 			r, key := of(L, name), L.CheckString(2)
-			r.changing(L, name+"."+key)
+			r.changing(L, name, ".", key)
 			if set == nil || !set(r, L, key, L.Get(3)) {
 				L.RaiseError("%s.%s can not be assigned; values of your own belong into req.ctx", name, key)
 			}
@@ -110,7 +110,7 @@ func tableType(name string, get func(*Request, *lua.LState, string) lua.LValue, 
 			if set == nil {
 				L.RaiseError("%s is read-only", name)
 			}
-			r.changing(L, name+"."+key)
+			r.changing(L, name, ".", key)
 			set(r, L, key, L.Get(3))
 			return 0
 		},
