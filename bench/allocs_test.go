@@ -24,7 +24,7 @@ var pinned = []struct {
 	{"guard", "data", 1},
 	{"before", "data", 1},
 	{"around", "data", 2},
-	{"on_headers", "data", 8},
+	{"on_headers", "data", 9},
 }
 
 func TestARequestAllocatesWhatIsPinned(t *testing.T) {

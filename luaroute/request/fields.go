@@ -28,9 +28,9 @@ func reqField(r *Request, L *lua.LState, name string) lua.LValue {
 	case "headers":
 		return &r.headers
 	case "query":
-		return &r.queries
+		return r.table(&r.queries, queryType)
 	case "cookies":
-		return &r.cookies
+		return r.table(&r.cookies, cookiesType)
 	case "ctx":
 		return r.context(L)
 	case "scheme":

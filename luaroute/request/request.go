@@ -22,24 +22,30 @@ type Request struct {
 	ex   *chiproxy.Exchange
 	body int64 // the largest body to buffer, in bytes
 
-	query    url.Values // parsed when first asked for
-	rawQuery string     // what query was parsed from
+	query    *query // parsed when first asked for
 	store    *lua.LTable
 	out      *chiproxy.ResponseHooks // of the function that runs, once it asks for them
 	runs     Runner
-	guard    bool
-	status   int
-	statusOf *chiproxy.Route // for which it was set
+	statusOf *chiproxy.Route // for which status was set
 	live     http.Header     // of the response, while on_headers runs
-	filters  bool            // while on_body runs
-	sent     bool            // something was written by res
+	status   int16
+	used     uint8 // of strings
+	guard    bool
+	filters  bool // while on_body runs
+	sent     bool // something was written by res
 	over     bool
 
 	strings [boxed]lua.LString // written once each, since scripts may keep them
-	used    int
 
-	// The userdata are parts of the request, so that one allocation makes them all.
-	req, res, params, headers, queries, cookies, outHeaders lua.LUserData
+	// The userdata that most functions use are parts of the request, so that one allocation makes them all.
+	req, res, params, headers    lua.LUserData
+	queries, cookies, outHeaders *lua.LUserData // nil until they are asked for
+}
+
+// query is a parsed query, and what it was parsed from.
+type query struct {
+	raw    string
+	values url.Values
 }
 
 // New returns the view of a request. Bodies of more than the given number of bytes are not buffered.
@@ -49,10 +55,15 @@ func New(ex *chiproxy.Exchange, runs Runner, body int64) *Request {
 	r.res.Value, r.res.Metatable = r, resType
 	r.params.Value, r.params.Metatable = r, paramsType
 	r.headers.Value, r.headers.Metatable = r, headersType
-	r.queries.Value, r.queries.Metatable = r, queryType
-	r.cookies.Value, r.cookies.Metatable = r, cookiesType
-	r.outHeaders.Value, r.outHeaders.Metatable = r, outHeadersType
 	return r
+}
+
+// table returns a table of the request, and makes it when it is asked for first.
+func (r *Request) table(kept **lua.LUserData, kind *lua.LTable) lua.LValue {
+	if *kept == nil {
+		*kept = &lua.LUserData{Value: r, Metatable: kind}
+	}
+	return *kept
 }
 
 // Req returns the value that scripts know as req.
@@ -132,11 +143,11 @@ func (r *Request) changing(L *lua.LState, object, of, name string) {
 
 // values returns the parsed query.
 func (r *Request) values(L *lua.LState) url.Values {
-	if raw := r.http().URL.RawQuery; r.query == nil || r.rawQuery != raw {
+	if raw := r.http().URL.RawQuery; r.query == nil || r.query.raw != raw {
 		vm.Spend(L, len(raw)/4)
-		r.query, r.rawQuery = r.http().URL.Query(), raw
+		r.query = &query{raw, r.http().URL.Query()}
 	}
-	return r.query
+	return r.query.values
 }
 
 // text is a string as a Lua value. The empty string needs no allocation.

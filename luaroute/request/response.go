@@ -35,7 +35,7 @@ func resField(r *Request, _ *lua.LState, name string) lua.LValue {
 	case "status":
 		return lua.LNumber(r.answerStatus())
 	case "headers":
-		return &r.outHeaders
+		return r.table(&r.outHeaders, outHeadersType)
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
 		return false
 	}
 	r.unsent(L, "res.status")
-	r.status = CheckStatus(L, v)
+	r.status = int16(CheckStatus(L, v))
 	if r.live == nil {
 		r.statusOf = r.ex.Route()
 	}
@@ -58,7 +58,7 @@ func (r *Request) answerStatus() int {
 	if r.status == 0 || r.live == nil && r.statusOf != r.ex.Route() {
 		return http.StatusOK
 	}
-	return r.status
+	return int(r.status)
 }
 
 // CheckStatus returns a Lua value as the status of a response, or raises an error.

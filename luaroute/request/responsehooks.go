@@ -21,9 +21,9 @@ func resOnHeaders(L *lua.LState) int {
 	call, hooks := r.runs.Later(fn), r.hooks()
 	hooks.OnHeader(func(status int) (int, error) {
 		was, out := r.status, r.out
-		r.status, r.live, r.out = status, hooks.Header(), hooks // an on_body of the function belongs to this response
+		r.status, r.live, r.out = int16(status), hooks.Header(), hooks // an on_body of the function belongs to this response
 		_, err := call(r.Res())
-		status = r.status
+		status = int(r.status)
 		r.status, r.live, r.out = was, nil, out
 		return status, err
 	})
