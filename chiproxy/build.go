@@ -15,6 +15,7 @@ type builder struct {
 	// what many routes have in common is held once
 	methods map[string]*methodSet
 	texts   map[string]*text
+	shared  map[traits]*traits
 	covers  map[*methodSet]*methodCover
 }
 
@@ -23,7 +24,7 @@ type builder struct {
 func Build(s Spec, p *Pools) (*Table, error) {
 	b := &builder{
 		spec: &s, source: p,
-		methods: map[string]*methodSet{}, texts: map[string]*text{}, covers: map[*methodSet]*methodCover{},
+		methods: map[string]*methodSet{}, texts: map[string]*text{}, shared: map[traits]*traits{}, covers: map[*methodSet]*methodCover{},
 	}
 	t := b.table()
 	if b.failed() {
@@ -260,4 +261,15 @@ func (b *builder) text(prefix string, tokens []token) *text {
 		b.texts[key] = x
 	}
 	return x
+}
+
+// traits returns the one copy of some traits.
+func (b *builder) traits(t traits) *traits {
+	shared := b.shared[t]
+	if shared == nil {
+		own := t // so that only the first of its kind is allocated
+		shared = &own
+		b.shared[t] = shared
+	}
+	return shared
 }

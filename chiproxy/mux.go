@@ -44,8 +44,13 @@ type entry struct {
 type candidate struct {
 	route *Route
 	// action is the route's, with its names resolved.
-	action  Action
-	place   *place
+	action Action
+	place  *place
+	*traits
+}
+
+// traits are what many candidates have in common; equal ones share them.
+type traits struct {
 	methods *methodSet
 	text    *text
 	// volatile says that the route may change the request and decline afterwards.

@@ -136,14 +136,13 @@ func (w *scopeWalk) route(r *Route, p *place, l *layerDraft) {
 	}
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
 	d := routeDraft{candidate: candidate{
-		route: r, place: p, methods: methods,
-		action: w.action(r), text: w.b.text(p.prefix, tokens),
+		route: r, place: p, action: w.action(r),
 	}}
 	policy := r.OnError
 	if policy == nil {
 		policy = w.policy
 	}
-	d.volatile = d.mayChange(policy)
+	d.traits = w.b.traits(traits{methods, w.b.text(p.prefix, tokens), d.mayChange(policy)})
 	put := func(pattern string, tokens []token, d routeDraft) {
 		s := l.draft.shape(pattern, tokens)
 		s.routes = append(s.routes, d)
