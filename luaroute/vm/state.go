@@ -29,6 +29,7 @@ type State struct {
 	Slot any
 
 	budget   Budget
+	line     *line
 	options  *Options
 	builder  *Builder // while scripts load, else nil
 	copier   copier   // of a copy
@@ -55,7 +56,7 @@ func (s *State) rest() {
 }
 
 func newState(options *Options) *State {
-	s := &State{L: lua.NewState(stateOptions), options: options}
+	s := &State{L: lua.NewState(stateOptions), options: options, line: &line{lane: slowLane}}
 	s.budget.state = s
 	s.env = s.L.G.Global
 	s.budget.attach(s.L)
@@ -114,6 +115,7 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 	}
 	s.depth++
 	err := pcall(s.L, len(args), nret)
+	s.budget.stepAside() // also if this is a call in a call: the Go code between them may wait
 	if s.depth--; s.depth == 0 {
 		s.budget.pause()
 	}
