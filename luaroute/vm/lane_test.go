@@ -185,9 +185,14 @@ func TestAPlaceIsTakenWhileLuaRunsForLongAndAtNoOtherTime(t *testing.T) {
 	wantLane(t, s.line.lane, 0, 0)
 }
 
+// brokenGlobals has a function of Go that panics.
+func brokenGlobals() map[string]lua.LValue {
+	return map[string]lua.LValue{"broken": GoFunc(func(*lua.LState) int { panic("broken") })}
+}
+
 func TestNoEndOfACallLosesItsPlace(t *testing.T) {
 	t.Parallel()
-	broken := lua.LValue(GoFunc(func(*lua.LState) int { panic("broken") }))
+	broken := brokenGlobals()["broken"]
 	inner := lua.LValue(GoFunc(func(L *lua.LState) int {
 		s := Of(L)
 		if err := s.Call(L.CheckFunction(1), 0); err != nil {

@@ -114,7 +114,7 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 		s.L.Push(arg)
 	}
 	s.depth++
-	err := pcall(s.L, len(args), nret)
+	err := s.described(pcall(s.L, len(args), nret))
 	s.budget.stepAside() // also if this is a call in a call: the Go code between them may wait
 	if s.depth--; s.depth == 0 {
 		s.budget.pause()
