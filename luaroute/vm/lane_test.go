@@ -140,12 +140,16 @@ func TestPlacesAreNeitherLostNorMadeInACrowd(t *testing.T) {
 	wantLane(t, n, 0, 0)
 }
 
-// long runs for longer than what is free of the lane. Steps count for at most a microsecond, so they are many.
-const long = `local function long() for i = 1, 200000 do end end `
+// long runs until it has a place in the lane.
+const long = `local taken = taken local function long() repeat for i = 1, 1000 do end until taken() end `
 
 // busyState returns a state whose lane has one place, and its first function.
 func busyState(t *testing.T, src string, globals map[string]lua.LValue) (*State, *lua.LFunction) {
 	t.Helper()
+	globals["taken"] = GoFunc(func(L *lua.LState) int {
+		L.Push(lua.LBool(Of(L).budget.place.taken))
+		return 1
+	})
 	img, refs := freeze(t, long+src, Options{Globals: globals})
 	s := img.NewState()
 	s.line = newLane(1).holder()
@@ -251,13 +255,14 @@ func TestALongRunMakesRoomForOthersThatWait(t *testing.T) {
 			order.WriteString(who)
 		}
 		s.Arm(Limits{CPU: time.Hour}, t.Context())
+		s.budget.spent = soon
 		all.Go(func() {
 			if err := s.Call(s.Func(refs[0]), 0, lua.LString(name)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	untilWaiting(n, 2) // both have used up what is free
+	untilWaiting(n, 2)
 	n.leave()
 	all.Wait()
 	if changes := strings.Count(order.String(), "ab") + strings.Count(order.String(), "ba"); changes < 10 {
@@ -290,6 +295,18 @@ func TestWaitingForAPlaceIsNoTimeThatLuaRuns(t *testing.T) {
 	}
 	if s.budget.spent-soon >= 250*time.Millisecond {
 		t.Errorf("%v count as run", s.budget.spent)
+	}
+}
+
+func TestLuaThatRunsForLittleNeedsNoPlace(t *testing.T) {
+	t.Parallel()
+	img, refs := freeze(t, `keep(function() for i = 1, 1000 do end return "done" end)`, Options{})
+	s := img.NewState()
+	n := newLane(1)
+	fill(t, n)
+	s.line = n.holder()
+	if got, err := call(s, refs[0]); err != nil || got != "done" {
+		t.Errorf("got %q, %v; want done", got, err)
 	}
 }
 
