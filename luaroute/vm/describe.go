@@ -9,8 +9,11 @@ import (
 // described replaces an error that is a table with a __tostring by what that says. It runs within the budget, as all that
 // scripts do; if it fails, the error stays what it is.
 func (s *State) described(err error) error {
-	var api *lua.ApiError
-	if err == nil || s.budget.ended != nil || !errors.As(err, &api) {
+	if err == nil || s.budget.ended != nil {
+		return err
+	}
+	var api *lua.ApiError // after the calls that succeed have left: it is allocated
+	if !errors.As(err, &api) {
 		return err
 	}
 	object, ok := api.Object.(*lua.LTable)
