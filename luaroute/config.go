@@ -3,6 +3,7 @@ package luaroute
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,12 +85,12 @@ const (
 func NewOnError(mode, pool string) (*OnError, error) {
 	switch {
 	case mode == OnErrorPool && pool == "":
-		return nil, fmt.Errorf("on_error pool: the name of the pool is missing")
+		return nil, errors.New("on_error pool: the name of the pool is missing")
 	case mode == OnErrorPool:
 	case !slices.Contains([]string{OnErrorClosed, OnErrorOpen, OnErrorDecline}, mode):
 		return nil, fmt.Errorf("on_error %q: expected closed, open, decline, or pool and its name", mode)
 	case pool != "":
-		return nil, fmt.Errorf("on_error %s: %q is one word too many", mode, pool)
+		return nil, fmt.Errorf("on_error %s: %q is one word too many; only pool has a name", mode, pool)
 	}
 	return &OnError{Mode: mode, Pool: pool}, nil
 }
@@ -153,10 +154,10 @@ func (n *Named) unmarshalList(b []byte) error {
 	for i, obj := range list {
 		var name string
 		if err := json.Unmarshal(obj["name"], &name); err != nil || name == "" {
-			return fmt.Errorf(`position %d: a "name" is missing`, i)
+			return within(fmt.Sprintf("[%d]", i), errors.New(`a "name" is missing`))
 		}
 		if _, dup := byName[name]; dup {
-			return fmt.Errorf("position %d: %q is there twice", i, name)
+			return within(fmt.Sprintf("[%d]", i), fmt.Errorf("%q is there twice", name))
 		}
 		delete(obj, "name")
 		raw, err := json.Marshal(obj)
@@ -178,12 +179,16 @@ func (t *Tenants) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("[")) {
 		return t.unmarshalList(b)
 	}
-	byName := map[string]*Tenant{}
-	if err := caddy.StrictUnmarshalJSON(b, &byName); err != nil {
+	var byName map[string]json.RawMessage
+	if err := json.Unmarshal(b, &byName); err != nil {
 		return err
 	}
 	*t = nil
-	for name, tenant := range byName {
+	for name, raw := range byName {
+		tenant, err := oneTenant(raw)
+		if err != nil {
+			return within(name, err)
+		}
 		if name == "" || tenant == nil || tenant.Name != "" && tenant.Name != name {
 			return fmt.Errorf("tenant %q: expected an object whose name, if any, is its key", name)
 		}
@@ -195,20 +200,37 @@ func (t *Tenants) UnmarshalJSON(b []byte) error {
 }
 
 func (t *Tenants) unmarshalList(b []byte) error {
-	var list []*Tenant
-	if err := caddy.StrictUnmarshalJSON(b, &list); err != nil {
+	var list []json.RawMessage
+	if err := json.Unmarshal(b, &list); err != nil {
 		return err
 	}
 	names := map[string]bool{}
-	for i, tenant := range list {
-		if tenant == nil || tenant.Name == "" {
-			return fmt.Errorf(`position %d: a "name" is missing`, i)
-		}
-		if names[tenant.Name] {
-			return fmt.Errorf("position %d: %q is there twice", i, tenant.Name)
+	tenants := make(Tenants, len(list))
+	for i, raw := range list {
+		place := fmt.Sprintf("[%d]", i)
+		tenant, err := oneTenant(raw)
+		switch {
+		case err != nil:
+			return within(place, err)
+		case tenant == nil || tenant.Name == "":
+			return within(place, errors.New(`a "name" is missing`))
+		case names[tenant.Name]:
+			return within(place, fmt.Errorf("%q is there twice", tenant.Name))
 		}
 		names[tenant.Name] = true
+		tenants[i] = tenant
 	}
-	*t = list
+	*t = tenants
 	return nil
+}
+
+// oneTenant reads a tenant; null is none.
+func oneTenant(raw json.RawMessage) (*Tenant, error) {
+	var t *Tenant
+	var wrong *json.UnmarshalTypeError
+	err := json.Unmarshal(raw, &t)
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("expected an object, found %s", shown(raw))
+	}
+	return t, err
 }
