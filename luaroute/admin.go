@@ -136,7 +136,7 @@ func unknownPath(path string) error {
 	}
 	var paths []string
 	for _, e := range endpoints {
-		paths = append(paths, e.method+" "+adminRoot+name+"/"+e.path)
+		paths = append(paths, e.method+" "+adminRoot+name+"/"+strings.ReplaceAll(e.path, "...}", "}"))
 	}
 	return fmt.Errorf("%s: expected %s", path, strings.Join(paths, ", "))
 }
