@@ -18,8 +18,8 @@ func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// App owns the instances of a configuration: what the handlers of one name share. It needs no configuration; the first
-// handler brings it to life.
+// App owns the instances of a configuration: what `luaroute` handlers of one name share. It has no configuration and need not be
+// written: the first handler brings it to life.
 //
 // Provisioning is not the point of no return, since `caddy validate` provisions too. What acts by itself begins when the app
 // starts.

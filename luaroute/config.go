@@ -14,31 +14,31 @@ import (
 // Scripting is the part of the configuration that an instance and a tenant have in common.
 type Scripting struct {
 	// Files with Lua scripts, or globs of them. They are read by the `file` source and run in order, those of a
-	// glob sorted by name.
+	// glob sorted by name. Relative names start at the working directory. A name or glob that finds nothing is an error.
 	Scripts []string `json:"scripts,omitempty"`
 
 	// Sources of scripts besides files. Their scripts run after those of `scripts`, in order.
 	SourcesRaw []json.RawMessage `json:"sources,omitempty" caddy:"namespace=luaroute.sources inline_key=source"`
 
 	// Upstream pools by name, each the JSON of a `reverse_proxy` handler. A list of them, each with a `name`, is
-	// accepted too and keeps its order.
+	// accepted too and keeps its order. Those of the instance are visible to all tenants, a tenant's to itself.
 	Pools Pools `json:"pools,omitempty"`
 
 	// Caddy handlers by name, for `route.handler("name")` in scripts. A list of them, each with a `name`, is
-	// accepted too.
+	// accepted too. A tenant's own come before those of the instance.
 	HandlersRaw Named `json:"handlers,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
 	// What the scripts may use. A tenant inherits from its instance what it does not set.
 	Limits *Limits `json:"limits,omitempty"`
 
-	// What to do when a script fails on a request: `"closed"` (the default) answers 500, or 503 with
-	// `Retry-After` when a budget ended; `"open"` goes on as if the function were absent; `"decline"`
-	// goes on with the next candidate; `{"pool": "name"}` forwards to that pool.
+	// What to do when a script fails on a request: `"closed"` answers 500, or 503 with `Retry-After` when a budget
+	// ended; `"open"` goes on as if the function were absent; `"decline"` goes on with the next candidate;
+	// `{"pool": "name"}` forwards to that pool. Default: `"closed"`; a tenant's is that of the instance.
 	OnError *OnError `json:"on_error,omitempty"`
 }
 
-// Tenant is a set of routes for some hosts, a path prefix, or both. One that brings a script of its own is
-// isolated: it shares no Lua state with anyone.
+// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources` or `use_pool`. Its scripts
+// are isolated: they share no Lua state with anyone.
 type Tenant struct {
 	// The name of the tenant, unique in its instance.
 	Name string `json:"name,omitempty"`
@@ -49,17 +49,19 @@ type Tenant struct {
 	// The path prefix the tenant owns. `/acme` owns `/acme` and `/acme/…`, not `/acmefoo`. Default: all paths.
 	PathPrefix string `json:"path_prefix,omitempty"`
 
-	// Whether the prefix is taken off the path that is forwarded. Matching is the same without it.
+	// Whether the prefix is taken off the path that is forwarded. Patterns are relative to the prefix in any case. Default:
+	// false.
 	StripPrefix bool `json:"strip_prefix,omitempty"`
 
 	// Whether the next tenant that fits is asked when this one has no route for a request. The
-	// default tenant is asked in any case.
+	// default tenant is asked in any case. Default: false.
 	Fallthrough bool `json:"fallthrough,omitempty"`
 
 	// The order among tenants that fit one request; the highest is asked first. Default: 0.
 	Priority int `json:"priority,omitempty"`
 
-	// The pool for every request that no route of the tenant answers.
+	// The pool for every request that no route of the tenant answers, nor an `on_route_request` of its script. Default:
+	// none.
 	UsePool string `json:"use_pool,omitempty"`
 
 	Scripting
