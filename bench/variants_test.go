@@ -29,17 +29,3 @@ func TestEveryVariantWithLuaLooksAtTheRequest(t *testing.T) {
 		})
 	}
 }
-
-func TestPlainIsAlwaysAmongTheChosenVariants(t *testing.T) {
-	t.Parallel()
-	got, err := choose("guard,data")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if all := names(got); len(all) != 3 || all[0] != plain || all[1] != "data" || all[2] != "guard" {
-		t.Errorf("chose %v, expected plain, data and guard", all)
-	}
-	if _, err := choose("data,lua"); err == nil {
-		t.Error("a variant that is not there was chosen")
-	}
-}

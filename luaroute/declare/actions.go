@@ -225,6 +225,7 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		raw = text
 	}
 	vm.Spend(L, moduleSteps)
+	vm.Of(L).StepAside()
 	mod, err := l.options.Modules.Load(namespace+name, raw)
 	if err != nil {
 		L.RaiseError("%s: %s%s", name, err, l.others(namespace, name))

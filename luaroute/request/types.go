@@ -13,10 +13,14 @@ import (
 // The metatables of req, res and their tables. They hold Go functions only and are shared by all states.
 var reqType, resType, paramsType, headersType, queryType, cookiesType, outHeadersType *lua.LTable
 
+// The methods of req and res, as Lua functions.
+var reqFunctions, resFunctions map[string]*lua.LFunction
+
 // Initialised here, because the functions below use the tables.
 func init() {
-	reqType = objectType("req", reqFields, reqField, reqMethods, nil)
-	resType = objectType("res", resFields, resField, resMethods, setResField)
+	reqFunctions, resFunctions = functionsOf(reqMethods), functionsOf(resMethods)
+	reqType = objectType("req", reqFields, reqField, reqFunctions, nil)
+	resType = objectType("res", resFields, resField, resFunctions, setResField)
 	paramsType = tableType("req.params", paramsGet, nil, paramsAll)
 	headersType = tableType("req.headers", headersGet, headersSet, headersAll)
 	queryType = tableType("req.query", queryGet, nil, queryAll)
@@ -34,15 +38,20 @@ func newType(name string, functions map[string]lua.LGFunction) *lua.LTable {
 	return t
 }
 
-// objectType is the type of an object with fields, whose names are for errors, and methods. field returns nil for a name it does
-// not know.
-func objectType(name string, fields []string, field func(*Request, *lua.LState, string) lua.LValue, methods map[string]lua.LGFunction,
-	set func(*Request, *lua.LState, string, lua.LValue) bool,
-) *lua.LTable {
+// functionsOf returns methods as Lua functions.
+func functionsOf(methods map[string]lua.LGFunction) map[string]*lua.LFunction {
 	functions := make(map[string]*lua.LFunction, len(methods))
 	for method, fn := range methods {
 		functions[method] = vm.GoFunc(fn)
 	}
+	return functions
+}
+
+// objectType is the type of an object with fields, whose names are for errors, and methods. field returns nil for a name it does
+// not know.
+func objectType(name string, fields []string, field func(*Request, *lua.LState, string) lua.LValue, functions map[string]*lua.LFunction,
+	set func(*Request, *lua.LState, string, lua.LValue) bool,
+) *lua.LTable {
 	return newType(name, map[string]lua.LGFunction{
 		"__index": func(L *lua.LState) int {
 			if v := lasting(L); v != nil {
