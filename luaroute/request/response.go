@@ -29,6 +29,9 @@ var resMethods = changing("res", map[string]lua.LGFunction{
 	"on_done":    resOnDone,
 })
 
+// resFields are the fields of res, for errors.
+var resFields = []string{"headers", "status"}
+
 // resField returns a field of res, or nil if there is none of that name.
 func resField(r *Request, _ *lua.LState, name string) lua.LValue {
 	switch name {
