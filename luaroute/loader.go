@@ -157,6 +157,10 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 		life.End()
 	}
 	defer func() {
+		if r := recover(); r != nil { // of a module of Caddy that a script names: those who wait must not go down with it
+			l.logger.Error("panic while scripts were loaded", zap.Any("panic", r), zap.StackSkip("stack", 1))
+			err = fmt.Errorf("panic while scripts were loaded: %v", r)
+		}
 		if err != nil {
 			stop()
 		}
@@ -222,11 +226,10 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	if err != nil {
 		return nil, err
 	}
+	stop = table.Retire // which stops all, when the last one who asks it has gone
 	life.Settle()
-	if wrong := simulate.Check(table, expectations); wrong != nil {
-		table.Retire() // which stops all
-		stop = func() {}
-		return nil, wrong
+	if err := simulate.Check(table, expectations); err != nil {
+		return nil, err
 	}
 	out.table, out.took = table, time.Since(start)
 	return out, nil
