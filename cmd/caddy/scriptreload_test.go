@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -65,6 +68,46 @@ func TestAReloadInWhichGoCodePanicsIsOneThatFails(t *testing.T) {
 
 	c.File("main.lua", `require("luaroute"):get("/", { body = "3" })`)
 	becomes(t, c, "/", "3")
+}
+
+func TestAReloadKeepsTheHealthOfAPool(t *testing.T) {
+	c := e2e.New(t)
+	var ill atomic.Bool
+	ill.Store(true)
+	app := c.Serve("app", func(w http.ResponseWriter, _ *http.Request) {
+		if ill.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	script := func(version int, more string) {
+		c.File("main.lua", fmt.Sprintf(`
+			local route = require("luaroute")
+			route:pool("app", { "$app", health_uri = "/health", health_interval = "1h"%s })
+			route:get("/version", route.respond(200, "%d"))
+			route:get("/", "app")`, more, version))
+	}
+	script(1, "")
+	c.Start(e2e.Site(""))
+	healthy := func() bool {
+		return strings.Contains(c.Admin(http.MethodGet, "/luaroute/main/pools", "").Body, `"healthy":true`)
+	}
+	e2e.Until(t, "the first check has failed", func() bool { return !healthy() })
+
+	ill.Store(false) // which the next check would find, in an hour
+	for version := 2; version < 5; version++ {
+		script(version, "")
+		if answer := c.Admin(http.MethodPost, "/luaroute/main/reload", ""); answer.Status != 200 {
+			t.Fatalf("the reload is %d %q", answer.Status, answer.Body)
+		}
+		c.Get("/version").Want(200, fmt.Sprint(version))
+		if healthy() || c.Get("/").Status != http.StatusServiceUnavailable || app.Requests.Load() != 1 {
+			t.Fatalf("after a reload the pool is healthy, or was checked again: %d requests", app.Requests.Load())
+		}
+	}
+	script(5, ", try_duration = 1") // another pool, which is checked at once
+	c.Admin(http.MethodPost, "/luaroute/main/reload", "")
+	e2e.Until(t, "the new pool was checked", func() bool { return app.Requests.Load() == 2 && healthy() })
+	c.Get("/").Want(200, "")
 }
 
 func TestAReloadGoesOnWhenTheOneWhoAskedForItHasGone(t *testing.T) {
