@@ -27,13 +27,13 @@ func serveExplain(i *instance, w http.ResponseWriter, r *http.Request) error {
 	}
 	var question chiproxy.Question
 	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
-		return badRequest(fmt.Errorf("the request: %w; expected method, host, path, headers, remote_addr and body", err))
+		return badRequest(fmt.Errorf("the request: %w; expected method, scheme, host, path, headers, remote_addr and body", err))
 	}
 	asked, err := question.HTTP()
 	if err != nil {
 		return badRequest(err)
 	}
-	d := i.explain(asked, run)
+	d := i.explain(asked.WithContext(r.Context()), run)
 	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
 }
 
