@@ -174,6 +174,22 @@ func TestTheCommandsAskAFileAndARunningCaddyAlike(t *testing.T) {
 	}
 }
 
+func TestATenantThatAnswersIsNamedWithItsLine(t *testing.T) {
+	c := e2e.New(t)
+	c.Set("app", "127.0.0.1:1")
+	c.Route(`local route = require("luaroute")
+		route:pool("app", { "$app" })
+		route:tenant("acme", { path_prefix = "/acme", pool = "app" })`)
+	want := c.Expand("$dir/main.lua:3")
+	for _, address := range []string{"$admin", "http://$admin/"} {
+		out, _, code := caddyOutput(t, "luaroute", "explain", "--address", c.Expand(address), "--format", "json", "/acme/x")
+		var d decided
+		if err := json.Unmarshal([]byte(out), &d); err != nil || code != 0 || d.Pool != "app" || d.At != want || d.Candidates[0].At != want {
+			t.Errorf("%s: exit code %d and %s", address, code, out)
+		}
+	}
+}
+
 func TestTheCommandsUsedWronglySayWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	dir := written(t, map[string]string{
