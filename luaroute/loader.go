@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -200,7 +199,11 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 		spec.Certifier, expectations = result.Certifier, result.Expectations
 		for _, t := range result.Tenants {
 			if len(t.Scripts) > 0 {
-				own, err := run(t.Name, l.inner(ctx, t))
+				inner, err := l.inner(ctx, t)
+				if err != nil {
+					return nil, err
+				}
+				own, err := run(t.Name, inner)
 				if err != nil {
 					return nil, err
 				}
@@ -236,23 +239,14 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 }
 
 // inner is what the scripts of a tenant run with that a script has declared.
-func (l *loader) inner(ctx context.Context, t declare.Tenant) scripting {
+func (l *loader) inner(ctx context.Context, t declare.Tenant) (scripting, error) {
 	s := l.root
 	s.limits = t.Limits.Or(s.limits)
-	s.sources = source.Set{&source.File{Files: beside(ctx, t.Origin.Script, t.Scripts)}}
-	return s
-}
-
-// beside returns files as seen from a script: beside it, if they are there, or else from the working directory.
-func beside(ctx context.Context, script string, files []string) []string {
-	out := slices.Clone(files)
-	for i, file := range out {
-		near := filepath.Join(filepath.Dir(script), file)
-		if !filepath.IsAbs(file) && len(source.Glob(ctx, near)) > 0 {
-			out[i] = near
-		}
+	var err error
+	if s.sources, err = l.root.sources.Beside(ctx, t.Origin.Script, t.Scripts); err != nil {
+		return s, t.Origin.Errorf("tenant %q: %w", t.Name, err)
 	}
-	return out
+	return s, nil
 }
 
 // spec returns what the configuration says of a tenant.

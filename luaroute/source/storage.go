@@ -38,6 +38,7 @@ type Storage struct {
 	CanWrite bool `json:"writable,omitempty"`
 
 	storage certmagic.Storage
+	outer   *Storage // of scripts that a script of it names, else nil
 }
 
 // CaddyModule returns the Caddy module information.
