@@ -174,6 +174,23 @@ func TestTheCommandsAskAFileAndARunningCaddyAlike(t *testing.T) {
 	}
 }
 
+func TestExplainingDoesNotReload(t *testing.T) {
+	c := e2e.New(t)
+	c.Route(`local route = require("luaroute")
+		route:get("/", function() route.reload() return 204 end)
+		route:expect({ path = "/" }, { status = 204 })`)
+	answer := c.Admin(http.MethodPost, "/luaroute/main/explain?run=true", `{}`)
+	if !strings.Contains(answer.Body, `"status":204`) || !strings.Contains(answer.Body, `"refused":["route.reload()"]`) {
+		t.Errorf("the decision is %s", answer.Body)
+	}
+	reload(t, c) // what scripts had asked for before would come first, or be one with it
+	if i := instances(t, c)[0]; i.Version != 2 || c.Logged(`"cause":"route.reload"`) > 0 {
+		t.Errorf("the version is %d", i.Version)
+	}
+	c.Get("/").Want(204, "")
+	e2e.Until(t, "a request has reloaded", func() bool { return instances(t, c)[0].Version == 3 })
+}
+
 func TestATenantThatAnswersIsNamedWithItsLine(t *testing.T) {
 	c := e2e.New(t)
 	c.Set("app", "127.0.0.1:1")
