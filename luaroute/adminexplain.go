@@ -1,6 +1,7 @@
 package luaroute
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,10 @@ func serveExplain(i *instance, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return badRequest(err)
 	}
-	d := i.explain(asked.WithContext(r.Context()), run)
+	ctx, cancel := context.WithCancel(context.Background()) // what else the context knows is about the admin API
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	d := i.explain(asked.WithContext(ctx), run)
 	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
 }
 

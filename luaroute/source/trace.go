@@ -124,7 +124,7 @@ func (c *content) stamp(ctx context.Context) Stamp {
 	if err != nil {
 		return failedStamp(err)
 	}
-	c.seen, c.sure = sum(bytes), now.Sub(c.since) >= settles
+	c.seen, c.sure = sum(bytes), !m.time.IsZero() && now.Sub(c.since) >= settles // some storages know no times
 	return c.seen
 }
 
