@@ -56,7 +56,7 @@ func (l *candidateList) ask(t *tenant) {
 	l.layer, l.gates = nil, nil
 	l.search(t.base)
 	for i, rest := range t.rest {
-		l.occasion(occasion{t.base.place, restKind(rest), i}, "", describe(rest))
+		l.occasion(occasion{t.base.place, restKind(rest), i}, "", rest)
 	}
 	l.missed(t.base.place)
 }
@@ -98,7 +98,7 @@ func (l *candidateList) search(layer *layer) {
 			l.route(c, e)
 		}
 		if e.miss != nil {
-			l.occasion(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", "")
+			l.occasion(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", nil)
 			return
 		}
 	}
@@ -134,23 +134,29 @@ func (l *candidateList) missed(p *place) {
 	if p.notFound == nil && p.notAllowed == nil && l.attempts[occasion{p, KindMissed, 0}] == nil {
 		return
 	}
-	action := ""
+	var action Action
 	if p.notFound != nil {
-		action = describe(p.notFound.action)
+		action = p.notFound.action
 	}
 	l.occasion(occasion{p, KindMissed, 0}, "", action)
 }
 
 // occasion lists a scope that answers. Where the search has passed it by, it had nothing to say.
-func (l *candidateList) occasion(o occasion, pattern, action string) {
+func (l *candidateList) occasion(o occasion, pattern string, action Action) {
 	a := l.attempts[o]
 	if a == nil && !l.over {
 		return
 	}
-	if a != nil && a.action != "" {
-		action = a.action
+	c := Candidate{Kind: o.kind, Pattern: pattern, Guards: l.gates}
+	at := o.place.origin
+	switch {
+	case a != nil && a.action != "":
+		at, c.Action = a.at, a.action
+	case action != nil:
+		at, c.Action = placeOf(action, at), describe(action)
 	}
-	l.add(Candidate{Kind: o.kind, Pattern: pattern, At: o.place.origin.String(), Guards: l.gates, Action: action}, a)
+	c.At = at.String()
+	l.add(c, a)
 }
 
 // add finds out what became of a candidate, and adds it.

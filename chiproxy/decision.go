@@ -46,7 +46,7 @@ type Decision struct {
 	Candidates []Candidate `json:"candidates"`
 	// Omitted is how many candidates are left out because a shape has too many. All that were asked are there.
 	Omitted int `json:"omitted,omitempty"`
-	// Refused are the calls of scripts that would have reached the world outside. They have failed.
+	// Refused are the calls of scripts that would have reached the world outside, and were not made.
 	Refused []string `json:"refused,omitempty"`
 }
 

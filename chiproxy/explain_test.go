@@ -1,6 +1,8 @@
 package chiproxy
 
 import (
+	"cmp"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -106,7 +108,7 @@ func TestADecisionTellsWhatBecameOfEachCandidate(t *testing.T) {
 	table := asked(t, &ran)
 	for run, want := range map[bool]string{
 		false: `not decided
-  not certain  the middleware at main.lua:3 was not run, and may answer or change the request; the middleware at main.lua:3 was not run, and may answer or change the request; the handler at main.lua:12 decides; ask with ?run=true, or --run
+  not certain  the middleware at main.lua:3 was not run, and may answer or change the request; the handler at main.lua:12 decides; ask with ?run=true, or --run
   pattern      /a/*
   param        * = 7
   at           main.lua:12
@@ -278,6 +280,10 @@ func TestAQuestionIsReadFromJSON(t *testing.T) {
 		`{}`: "GET localhost / 127.0.0.1:0",
 		`{"method": "POST", "host": "a.example:8080", "path": "/x?y=1", "remote_addr": "::1"}`: "POST a.example:8080 /x?y=1 [::1]:0",
 		`{"headers": {"host": "b.example"}, "remote_addr": "192.0.2.1:99"}`:                    "GET b.example / 192.0.2.1:99",
+		`{"scheme": "https", "host": "a.example:8443"}`:                                        "GET a.example:8443 / 127.0.0.1:0 TLS 1.3 for a.example",
+		`{"scheme": "https", "host": "[::1]:8443"}`:                                            "GET [::1]:8443 / 127.0.0.1:0 TLS 1.3 for nobody",
+		`{"scheme": "http"}`:               "GET localhost / 127.0.0.1:0",
+		`{"scheme": "ftp"}`:                `scheme "ftp": expected http or https`,
 		`{"path": "x"}`:                    `path "x": expected one that begins with /`,
 		`{"path": "/%zz"}`:                 `path "/%zz": `,
 		`{"method": "a b"}`:                "is not a method",
@@ -297,6 +303,9 @@ func TestAQuestionIsReadFromJSON(t *testing.T) {
 			got = err.Error()
 		} else {
 			got = strings.Join([]string{r.Method, r.Host, r.URL.RequestURI(), r.RemoteAddr}, " ")
+			if r.TLS != nil {
+				got += " " + tls.VersionName(r.TLS.Version) + " for " + cmp.Or(r.TLS.ServerName, "nobody")
+			}
 		}
 		if !strings.Contains(got, want) {
 			t.Errorf("%s: %s, expected %s", text, got, want)

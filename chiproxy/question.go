@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -15,6 +16,8 @@ import (
 type Question struct {
 	// Method is GET by default.
 	Method string `json:"method,omitempty"`
+	// Scheme is http or https. Default: http.
+	Scheme string `json:"scheme,omitempty"`
 	// Host may have a port. Default: localhost.
 	Host string `json:"host,omitempty"`
 	// Path is as it is written on the wire, and may carry a query. Default: /.
@@ -97,7 +100,26 @@ func (q Question) HTTP() (*http.Request, error) {
 	if r.Host == "" {
 		r.Host = defaultHost
 	}
+	if r.TLS, err = q.tls(r.Host); err != nil {
+		return nil, err
+	}
 	return r, CheckHost(r.Host)
+}
+
+// tls returns what a request over https has of its connection: a client of today, with no certificate of its own.
+func (q Question) tls(host string) (*tls.ConnectionState, error) {
+	switch q.Scheme {
+	case "", "http":
+		return nil, nil
+	case "https":
+	default:
+		return nil, fmt.Errorf("scheme %s: expected http or https", Quote(q.Scheme))
+	}
+	state := &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, NegotiatedProtocol: "http/1.1"}
+	if name := withoutPort(host); net.ParseIP(name) == nil { // addresses are not sent as names
+		state.ServerName = name
+	}
+	return state, nil
 }
 
 // remoteAddr completes the address of a client.

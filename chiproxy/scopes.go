@@ -37,6 +37,7 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 	}
 	base := newLayerDraft()
 	base.place = w.place(nil, root)
+	base.place.origin = t.spec.Origin
 	w.answers(base.place, root)
 	w.items(root, base.place, base)
 	w.checkHosts(t.spec.Hosts, base)

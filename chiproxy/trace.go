@@ -33,6 +33,7 @@ type attempt struct {
 	checks []Check
 	steps  []Step
 	action string
+	at     Origin // of an occasion
 	// denied says that a guard has said no, or failed.
 	denied bool
 	// listed says that the list of candidates has it.
@@ -68,7 +69,7 @@ func (t *trace) begin(ex *Exchange, subject any) {
 		d.Route, d.Origin, d.Params = s.route.Name, s.route.Origin, maps.Collect(ex.Params())
 		d.Action = describe(s.action)
 	case occasion:
-		d.Origin = s.place.origin
+		a.at, d.Origin = s.place.origin, s.place.origin
 	}
 	a.action = d.Action
 }
@@ -135,10 +136,12 @@ func (t *trace) runs(mw Middleware) bool {
 // stop says why the decision is not certain. What was passed over counts even if the candidate has declined: it might not
 // have.
 func (t *trace) stop(why string) {
-	if t.decision.Stops != "" {
-		why = t.decision.Stops + "; " + why
+	switch stops := t.decision.Stops; {
+	case stops == "":
+		t.decision.Stops = why
+	case !slices.Contains(strings.Split(stops, "; "), why): // middleware stands around many candidates
+		t.decision.Stops = stops + "; " + why
 	}
-	t.decision.Stops = why
 }
 
 // rest adds the middleware that was not reached.
@@ -150,9 +153,9 @@ func (t *trace) rest(mw []Middleware) {
 
 // do performs an action, unless it is a function that must not run.
 func (t *trace) do(ex *Exchange, a Action) (Verdict, error) {
-	if t.now.action == "" {
-		t.now.action = describe(a)
-		t.decision.Action = t.now.action
+	if t.now.action == "" { // an occasion
+		t.now.action, t.now.at = describe(a), placeOf(a, t.now.at)
+		t.decision.Action, t.decision.Origin = t.now.action, t.now.at
 	}
 	if !t.run && !plain(a) {
 		t.stop(labelOf(a, "handler") + " decides")
@@ -229,6 +232,14 @@ func describe(x any) string {
 	}
 	o := Describe(x)
 	return strings.TrimSpace(o.Kind + " " + o.Text)
+}
+
+// placeOf is where an action stands by its own account, as functions do, or else the place around it.
+func placeOf(a Action, around Origin) Origin {
+	if at := Describe(a); at.String() != "" {
+		return at
+	}
+	return around
 }
 
 // labelOf names something in a sentence: `the handler at main.lua:12`.

@@ -1,6 +1,7 @@
 package luaroute
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,13 +28,16 @@ func serveExplain(i *instance, w http.ResponseWriter, r *http.Request) error {
 	}
 	var question chiproxy.Question
 	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
-		return badRequest(fmt.Errorf("the request: %w; expected method, host, path, headers, remote_addr and body", err))
+		return badRequest(fmt.Errorf("the request: %w; expected method, scheme, host, path, headers, remote_addr and body", err))
 	}
 	asked, err := question.HTTP()
 	if err != nil {
 		return badRequest(err)
 	}
-	d := i.explain(asked, run)
+	ctx, cancel := context.WithCancel(context.Background()) // what else the context knows is about the admin API
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	d := i.explain(asked.WithContext(ctx), run)
 	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
 }
 

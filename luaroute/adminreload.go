@@ -1,6 +1,7 @@
 package luaroute
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 
@@ -44,9 +45,18 @@ func newChangesInfo(c chiproxy.Changes) changesInfo {
 func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
 	done, err := i.reload(r.Context(), causeAdmin)
 	if err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
+		return reloadError(err)
 	}
 	return writeJSON(w, done.info())
+}
+
+// reloadError is how a reload that failed is answered: as one of the scripts, unless there was nothing left to reload.
+func reloadError(err error) error {
+	status := http.StatusUnprocessableEntity
+	if errors.Is(err, errEnded) {
+		status = http.StatusServiceUnavailable
+	}
+	return caddy.APIError{HTTPStatus: status, Err: err}
 }
 
 func (r *reloaded) info() reloadInfo {

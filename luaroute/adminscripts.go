@@ -141,7 +141,7 @@ func (i *instance) push(w http.ResponseWriter, r *http.Request, to source.Writer
 	case errors.Is(err, errNotKept):
 		return err
 	case err != nil:
-		return caddy.APIError{HTTPStatus: http.StatusUnprocessableEntity, Err: err}
+		return reloadError(err)
 	}
 	return writeJSON(w, done.info())
 }

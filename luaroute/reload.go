@@ -32,9 +32,7 @@ func (i *instance) reload(ctx context.Context, cause string) (*reloaded, error) 
 // change is a reload. If keep is not nil, it is called when the new table is good, and before it serves; what fails then is
 // not remembered, as nothing has changed.
 func (i *instance) change(ctx context.Context, cause string, keep func(context.Context) error) (*reloaded, error) {
-	i.reloading.Lock()
 	done, err := i.replace(ctx, cause, keep)
-	i.reloading.Unlock()
 	i.tell(done, cause, err)
 	return done, err
 }
@@ -46,19 +44,25 @@ type reloaded struct {
 	chiproxy.Difference
 }
 
-// replace is a change with the lock held.
+// replace is a change that is yet to be reported. It goes on when those who have asked for it are gone: cut short, it would have
+// looked at a part of the scripts only, and the others would not be watched any more.
 func (i *instance) replace(ctx context.Context, cause string, keep func(context.Context) error) (*reloaded, error) {
+	i.reloading.Lock()
+	defer i.reloading.Unlock()
 	living := i.live()
 	if living == nil {
 		return nil, errEnded
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(living, func() { cancel(errEnded) })()
 
 	trace := new(source.Trace)
 	next, err := i.loader.load(ctx, trace)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, errEnded
+	case err != nil:
 		if keep == nil {
 			i.remember(&failure{err, cause, time.Now()}, trace)
 		}

@@ -61,6 +61,9 @@ func TestATableThatIsNotAsItsScriptExpectsIsNotPublished(t *testing.T) {
 		{"an address of version 6", address + `route:expect({ path = "/address", remote_addr = "2001:db8::7" }, { pool = "a" })`, ""},
 		{"an address with a port", address + `route:expect({ path = "/address", remote_addr = "[2001:db8::7]:80" }, { pool = "a" })`, ""},
 		{"another address", address + `route:expect({ path = "/address", remote_addr = "192.0.2.8" }, { pool = "a" })`, `pool is "b", expected "a"`},
+		{"a request over TLS", `route:get("/tls", { when = route.matcher("protocol", "https") }, function(req)
+			if req.scheme == "https" and req.port == 443 and req.tls.sni == "localhost" then return "a" end return "b" end)
+			route:expect({ scheme = "https", path = "/tls" }, { pool = "a" })`, ""},
 		{"an unknown key of the outcome", `route:expect({ path = "/" }, { upstream = "a" })`, `unknown key "upstream"; allowed are pool, status, tenant, route, pattern, params, next`},
 		{"an empty outcome", `route:expect({ path = "/" }, {})`, `the outcome of expect is empty`},
 		{"a path without a slash", `route:expect({ path = "x" }, { status = 404 })`, `path "x": expected one that begins with /`},

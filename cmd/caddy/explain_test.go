@@ -19,6 +19,7 @@ route:group(function(g)
   g:use(function(req) if req.client_ip == "192.0.2.1" then return 403, "not you" end end)
   g:post("/made", function(req) return 201, req:body() end)
 end)
+route:get("/secure", { when = route.matcher("protocol", "https") }, { status = 202 })
 `
 
 // decided is a decision in JSON, as far as the tests look.
@@ -89,7 +90,7 @@ func TestTheAdminAPIExplainsAndSendsNothing(t *testing.T) {
 		`{"url": "/"}`:       `unknown field \"url\"`,
 		`{"path": "x"}`:      `path \"x\": expected one that begins with /`,
 		`{"method": "no !"}`: "is not a method",
-		`nonsense`:           "expected method, host, path, headers, remote_addr and body",
+		`nonsense`:           "expected method, scheme, host, path, headers, remote_addr and body",
 	} {
 		if answer := c.Admin(http.MethodPost, "/luaroute/main/explain", question); answer.Status != 400 || !strings.Contains(answer.Body, want) {
 			t.Errorf("%s is answered with %d %s, expected %s", question, answer.Status, answer.Body, want)
@@ -97,6 +98,43 @@ func TestTheAdminAPIExplainsAndSendsNothing(t *testing.T) {
 	}
 	if answer := c.Admin(http.MethodPost, "/luaroute/main/explain?run=perhaps", `{}`); answer.Status != 400 || !strings.Contains(answer.Body, "expected true or false") {
 		t.Errorf("run=perhaps is answered with %d %s", answer.Status, answer.Body)
+	}
+}
+
+func TestTheFunctionOfTheOldContractRunsOnlyIfAskedTo(t *testing.T) {
+	c := e2e.New(t)
+	app := c.Origin("app")
+	c.File("main.lua", `
+function on_route_request(request, backends)
+  log("asked about " .. request.path)
+  if request.path == "/no" then return { reject = true, reject_reason = "not this one" } end
+  return { selected_backend = backends[1].name, modified_path = "/moved", modified_headers = { ["X-By"] = "old" } }
+end`)
+	c.Start(e2e.Site("pool app $app"))
+	at := c.Expand("$dir/main.lua:2")
+	for _, row := range []struct {
+		query, path string
+		want        decided
+	}{
+		{"", "/x", decided{Stops: "the handler at " + at + " decides; ask with ?run=true, or --run"}},
+		{"?run=true", "/x", decided{Pool: "app"}},
+		{"?run=true", "/no", decided{Status: 403, Response: "not this one"}},
+	} {
+		var d decided
+		answer := c.Admin(http.MethodPost, "/luaroute/main/explain"+row.query, `{"path": "`+row.path+`"}`)
+		if err := json.Unmarshal([]byte(answer.Body), &d); err != nil || d.At != at || d.Candidates[0].At != at || d.Pool != row.want.Pool ||
+			d.Stops != row.want.Stops || d.Status != row.want.Status || d.Response != row.want.Response {
+			t.Errorf("%s%s: the decision is %s", row.path, row.query, answer.Body)
+		}
+		if d.Pool != "" && (d.Request.URI != "/moved" || d.Request.Changed.Get("X-By") != "old" || d.fates() != "taken") {
+			t.Errorf("%s%s: what is handed on is %s", row.path, row.query, answer.Body)
+		}
+		if row.query == "" && (c.Logged("asked about") > 0 || d.fates() != "decides") {
+			t.Errorf("%s: the function has run, or the decision does not wait for it: %s", row.path, answer.Body)
+		}
+	}
+	if n := app.Requests.Load(); n > 0 || c.Logged("asked about") != 2 {
+		t.Errorf("%d requests reached the origin; the function was asked %d times", n, c.Logged("asked about"))
 	}
 }
 
@@ -110,6 +148,7 @@ func TestTheCommandsAskAFileAndARunningCaddyAlike(t *testing.T) {
 	for _, args := range []string{
 		"routes", "routes --format json", "explain /app/7", "explain -H X-New:1 --format json http://any.example/app/7?a=b",
 		"explain -d text --run any.example/made", "explain -d text --run --remote 192.0.2.1 /made", "explain -X DELETE /nowhere",
+		"explain https://any.example/secure", "explain http://any.example/secure",
 	} {
 		var output []string
 		for _, where := range [][]string{offline, live} {
@@ -125,11 +164,45 @@ func TestTheCommandsAskAFileAndARunningCaddyAlike(t *testing.T) {
 		}
 		for word, want := range map[string]string{
 			"routes": c.Expand("$dir/main.lua:3"), "/app/7": "app", "X-New:1": `"status": 203`, "any.example/made": "answer 201",
-			"192.0.2.1": "answer 403", "/nowhere": "Caddy's next handler",
+			"192.0.2.1": "answer 403", "/nowhere": "Caddy's next handler", "https://any.example/secure": "answer 202",
+			"http://any.example/secure": "Caddy's next handler",
 		} {
 			if strings.Contains(" "+args+" ", " "+word+" ") && !strings.Contains(output[0], want) {
 				t.Errorf("%s: expected %s in\n%s", args, want, output[0])
 			}
+		}
+	}
+}
+
+func TestExplainingDoesNotReload(t *testing.T) {
+	c := e2e.New(t)
+	c.Route(`local route = require("luaroute")
+		route:get("/", function() route.reload() return 204 end)
+		route:expect({ path = "/" }, { status = 204 })`)
+	answer := c.Admin(http.MethodPost, "/luaroute/main/explain?run=true", `{}`)
+	if !strings.Contains(answer.Body, `"status":204`) || !strings.Contains(answer.Body, `"refused":["route.reload()"]`) {
+		t.Errorf("the decision is %s", answer.Body)
+	}
+	reload(t, c) // what scripts had asked for before would come first, or be one with it
+	if i := instances(t, c)[0]; i.Version != 2 || c.Logged(`"cause":"route.reload"`) > 0 {
+		t.Errorf("the version is %d", i.Version)
+	}
+	c.Get("/").Want(204, "")
+	e2e.Until(t, "a request has reloaded", func() bool { return instances(t, c)[0].Version == 3 })
+}
+
+func TestATenantThatAnswersIsNamedWithItsLine(t *testing.T) {
+	c := e2e.New(t)
+	c.Set("app", "127.0.0.1:1")
+	c.Route(`local route = require("luaroute")
+		route:pool("app", { "$app" })
+		route:tenant("acme", { path_prefix = "/acme", pool = "app" })`)
+	want := c.Expand("$dir/main.lua:3")
+	for _, address := range []string{"$admin", "http://$admin/"} {
+		out, _, code := caddyOutput(t, "luaroute", "explain", "--address", c.Expand(address), "--format", "json", "/acme/x")
+		var d decided
+		if err := json.Unmarshal([]byte(out), &d); err != nil || code != 0 || d.Pool != "app" || d.At != want || d.Candidates[0].At != want {
+			t.Errorf("%s: exit code %d and %s", address, code, out)
 		}
 	}
 }

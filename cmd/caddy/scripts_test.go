@@ -151,3 +151,34 @@ func TestAScriptPushedToOneOfTwoCaddysServesOnBoth(t *testing.T) {
 	c.Admin(http.MethodDelete, "/luaroute/main/scripts/main.lua", "")
 	serves("")
 }
+
+func TestTheScriptOfATenantIsInTheStorageOfTheScriptThatNamesIt(t *testing.T) {
+	c := e2e.New(t)
+	c.Set("more", "")
+	c.MustLoad(c.JSON(stored))
+	put := func(status int, name, code, want string) {
+		t.Helper()
+		if answer := c.Admin(http.MethodPut, "/luaroute/main/scripts/"+name, code); answer.Status != status || !strings.Contains(answer.Body, want) {
+			t.Errorf("%s is answered with %d %s, want %d %s", name, answer.Status, answer.Body, status, want)
+		}
+	}
+	tenants := func(script string) string {
+		return `local route = require("luaroute")
+			route:tenant("acme", { path_prefix = "/acme", script = "` + script + `" })
+			route:tenant("all", { path_prefix = "/all", script = "tenants/*.lua" })`
+	}
+	put(422, "main.lua", tenants("tenants/acme.lua"), "script routes/tenants/acme.lua: ")
+	put(200, "tenants/acme.lua", say("1"), `"routes":{"added":0`) // no script by itself
+	put(200, "main.lua", tenants("tenants/acme.lua"), `"added_names":["acme","all"]`)
+	c.Get("/acme/").Want(200, "1")
+	put(422, "tenants/acme.lua", "\nerror('no good')", "routes/tenants/acme.lua:2: no good")
+	put(200, "tenants/acme.lua", say("2"), `"changed_names"`)
+	c.Get("/acme/").Want(200, "2")
+	c.Get("/all/").Want(200, "2")
+
+	c.File("outside.lua", say("outside"))
+	for _, name := range []string{c.Expand("$dir/outside.lua"), "../outside.lua", "/tenants/acme.lua"} {
+		put(422, "main.lua", tenants(name), `routes/main.lua:2: tenant`)
+	}
+	c.Get("/acme/").Want(200, "2")
+}

@@ -116,7 +116,7 @@ func (e *explanation) question(target string) (chiproxy.Question, error) {
 			if scheme != "http" && scheme != "https" {
 				return q, fmt.Errorf("%q: expected a URL of http or https, or a path", target)
 			}
-			rest = after
+			q.Scheme, rest = scheme, after
 		}
 		rest, _, _ = strings.Cut(rest, "#")
 		end := strings.IndexAny(rest, "/?")

@@ -16,7 +16,8 @@ import (
 // ask asks the admin API of a running Caddy.
 func (f *flags) ask(method, path string, body string) ([]byte, error) {
 	header := http.Header{"Content-Type": {"application/json"}}
-	resp, err := caddycmd.AdminAPIRequest(f.address, method, path, header, strings.NewReader(body))
+	address := strings.TrimSuffix(strings.TrimPrefix(f.address, "http://"), "/") // people copy it from a browser
+	resp, err := caddycmd.AdminAPIRequest(address, method, path, header, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +76,7 @@ func (f *flags) routes() ([]instanceRoutes, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		answer, err := f.ask(http.MethodGet, "/luaroute/"+name+"/routes", "")
+		answer, err := f.ask(http.MethodGet, "/luaroute/"+url.PathEscape(name)+"/routes", "")
 		if err != nil {
 			return nil, err
 		}

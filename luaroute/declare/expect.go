@@ -50,9 +50,9 @@ func expect(r *router, L *lua.LState) int {
 
 // Question reads a request that a table describes. The names of more keys that the table may have follow.
 func Question(L *lua.LState, what string, t *lua.LTable, more ...string) chiproxy.Question {
-	in := fields(L, what, t, append([]string{"method", "host", "path", "headers", "remote_addr", "body"}, more...)...)
+	in := fields(L, what, t, append([]string{"method", "scheme", "host", "path", "headers", "remote_addr", "body"}, more...)...)
 	return chiproxy.Question{
-		Method: in.text("method"), Host: in.text("host"), Path: in.text("path"),
+		Method: in.text("method"), Scheme: in.text("scheme"), Host: in.text("host"), Path: in.text("path"),
 		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: chiproxy.Fields(in.header("headers")),
 	}
 }

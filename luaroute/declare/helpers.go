@@ -1,7 +1,10 @@
 package declare
 
 import (
+	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -16,6 +19,17 @@ func env(r *router, L *lua.LState) int {
 		L.Push(lua.LNil)
 	}
 	return 1
+}
+
+// envAllowed is route.env(name).
+func (l *load) envAllowed(name string) error {
+	if slices.Contains(l.options.Env, name) {
+		return nil
+	}
+	if len(l.options.Env) == 0 {
+		return fmt.Errorf("env %q: the configuration allows no variables; list them under env", name)
+	}
+	return fmt.Errorf("env %q: the configuration allows %s", name, strings.Join(l.options.Env, ", "))
 }
 
 // onLoad is route.on_load(fn): it runs when all scripts have run, and its error fails the load.

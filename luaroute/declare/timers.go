@@ -43,13 +43,16 @@ func latest(timer *hook.Timer, L *lua.LState) int {
 }
 
 // reload is route.reload(): it asks for a reload, which comes later. In the first run of a timer it does nothing: the scripts
-// have just been loaded, and route.every(60, function() route.reload() end) would never come to rest.
+// have just been loaded, and route.every(60, function() route.reload() end) would never come to rest. Nor does it for a request
+// that is only explained, as those are that a load expects something of.
 func (l *load) reload(L *lua.LState) int {
 	s := vm.Of(L)
-	if s != nil && s.Loading() {
+	switch {
+	case s != nil && s.Loading():
 		L.RaiseError("route.reload is called while the script loads; it is for functions that serve requests, and for timers")
-	}
-	if l.options.Reload != nil && !(s != nil && hook.First(s.Context())) {
+	case s != nil && s.Refuse != nil:
+		s.Refuse("route.reload()")
+	case l.options.Reload != nil && !(s != nil && hook.First(s.Context())):
 		l.options.Reload()
 	}
 	return 0

@@ -145,11 +145,9 @@ func outcomeTable(L *lua.LState, d *chiproxy.Decision, body *string) *lua.LTable
 		params.RawSetString(name, lua.LString(value))
 	}
 	t.RawSetString("params", params)
-	for name, text := range map[string]string{"pool": d.Pool, "handler": d.Handler, "upstream": d.Upstream} {
-		if text != "" {
-			t.RawSetString(name, lua.LString(text))
-		}
-	}
+	t.RawSetString("pool", given(d.Pool))
+	t.RawSetString("handler", given(d.Handler))
+	t.RawSetString("upstream", given(d.Upstream))
 	if d.Status != 0 {
 		t.RawSetString("status", lua.LNumber(d.Status))
 		t.RawSetString("headers", headerTable(L, d.Header))
@@ -162,6 +160,14 @@ func outcomeTable(L *lua.LState, d *chiproxy.Decision, body *string) *lua.LTable
 		t.RawSetString("request", requestTable(L, r, body))
 	}
 	return t
+}
+
+// given is a text, or nil for one that is not there.
+func given(text string) lua.LValue {
+	if text == "" {
+		return lua.LNil
+	}
+	return lua.LString(text)
 }
 
 // requestTable is the request as it was handed on.

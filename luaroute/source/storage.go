@@ -38,6 +38,7 @@ type Storage struct {
 	CanWrite bool `json:"writable,omitempty"`
 
 	storage certmagic.Storage
+	outer   *Storage // of scripts that a script of it names, else nil
 }
 
 // CaddyModule returns the Caddy module information.
@@ -101,16 +102,12 @@ func (s *Storage) expand(ctx context.Context, pattern string) ([]string, error) 
 		return []string{pattern}, nil
 	}
 	names, err := s.match(ctx, pattern)
+	Note(ctx, "keys "+s.key(pattern), keysStamp(names, err), func(ctx context.Context) Stamp {
+		return keysStamp(s.match(ctx, pattern))
+	})
 	if err != nil {
 		return nil, err
 	}
-	Note(ctx, "keys "+s.key(pattern), listStamp(names), func(ctx context.Context) Stamp {
-		names, err := s.match(ctx, pattern)
-		if err != nil {
-			return failedStamp(err)
-		}
-		return listStamp(names)
-	})
 	if len(names) == 0 && !s.CanWrite {
 		return nil, fmt.Errorf("script %q: no key of the storage matches", s.key(pattern))
 	}
@@ -118,6 +115,14 @@ func (s *Storage) expand(ctx context.Context, pattern string) ([]string, error) 
 }
 
 func isGlob(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// keysStamp is the stamp of a listing.
+func keysStamp(names []string, err error) Stamp {
+	if err != nil {
+		return failedStamp(err)
+	}
+	return listStamp(names)
+}
 
 // match lists the names that match a glob, sorted.
 func (s *Storage) match(ctx context.Context, pattern string) ([]string, error) {
@@ -160,7 +165,7 @@ func (s *Storage) load(ctx context.Context, key string) ([]byte, error) {
 			info, err := s.storage.Stat(ctx, key)
 			return mark{size: info.Size, time: info.Modified}, err
 		},
-		read: func(ctx context.Context) ([]byte, error) { return s.storage.Load(ctx, key) },
+		read: func(ctx context.Context) ([]byte, error) { return s.kept(ctx, key) },
 	}
 	Note(ctx, "key "+key, seen, again.stamp)
 	return code, err
@@ -174,6 +179,11 @@ func (s *Storage) current(ctx context.Context, key string) ([]byte, error) {
 		}
 		return draft.code, nil
 	}
+	return s.kept(ctx, key)
+}
+
+// kept returns the value that the storage has for a key.
+func (s *Storage) kept(ctx context.Context, key string) ([]byte, error) {
 	code, err := s.storage.Load(ctx, key)
 	if err == nil && len(code) > maxFile {
 		return nil, fmt.Errorf("it is larger than %d MiB", maxFile>>20)

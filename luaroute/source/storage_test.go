@@ -173,6 +173,52 @@ func TestATraceNoticesChangesOfTheStorage(t *testing.T) {
 	}
 }
 
+func TestAFailureOfTheStorageIsNoticedOnceAndSoIsItsEnd(t *testing.T) {
+	s := &source.Storage{Files: []string{"main.lua", "*/*.lua"}}
+	dir := stored(t, s, map[string]string{"luaroute/main.lua": "1", "luaroute/lib/a.lua": "2"})
+	folder, away := filepath.Join(dir, "luaroute"), filepath.Join(dir, "away")
+	for _, row := range []struct {
+		name      string
+		harm, fix func() error
+	}{
+		{
+			"a script that is a folder",
+			func() error { return errors.Join(os.Remove(folder+"/main.lua"), os.Mkdir(folder+"/main.lua", 0o755)) },
+			func() error {
+				return errors.Join(os.Remove(folder+"/main.lua"), os.WriteFile(folder+"/main.lua", nil, 0o644))
+			},
+		},
+		{
+			"a script that is too large",
+			func() error { return os.Truncate(folder+"/main.lua", source.MaxScript+1) },
+			func() error { return os.Truncate(folder+"/main.lua", 0) },
+		},
+		{
+			"keys that can not be listed",
+			func() error { return errors.Join(os.Rename(folder, away), os.WriteFile(folder, nil, 0o644)) },
+			func() error { return errors.Join(os.Remove(folder), os.Rename(away, folder)) },
+		},
+	} {
+		good := traced(t, s)
+		if err := row.harm(); err != nil {
+			t.Fatal(err)
+		}
+		if good.Changes(t.Context()) == "" {
+			t.Errorf("%s: it is not noticed", row.name)
+		}
+		bad := traced(t, s)
+		if changes := bad.Changes(t.Context()); changes != "" {
+			t.Errorf("%s: it is a change again and again: %q", row.name, changes)
+		}
+		if err := row.fix(); err != nil {
+			t.Fatal(err)
+		}
+		if bad.Changes(t.Context()) == "" {
+			t.Errorf("%s: its end is not noticed", row.name)
+		}
+	}
+}
+
 func TestTheStorageSourceIsReadFromACaddyfile(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {

@@ -30,6 +30,9 @@ type Stamp string
 // Missing is the stamp of what is not there.
 const Missing Stamp = "missing"
 
+// unreadable is the stamp of what is there, or may be, and can not be read.
+const unreadable Stamp = "unreadable"
+
 type traceKey struct{}
 
 // WithTrace returns a context whose loads are written into a trace.
@@ -121,16 +124,17 @@ func (c *content) stamp(ctx context.Context) Stamp {
 	if err != nil {
 		return failedStamp(err)
 	}
-	c.seen, c.sure = sum(bytes), now.Sub(c.since) >= settles
+	c.seen, c.sure = sum(bytes), !m.time.IsZero() && now.Sub(c.since) >= settles // some storages know no times
 	return c.seen
 }
 
-// failedStamp is the stamp of what can not be read.
+// failedStamp is the stamp of what can not be read. The reason is no part of it: looking at a thing again may fail in another
+// step than reading it did, and with other words each time, which would be a change that never ends.
 func failedStamp(err error) Stamp {
 	if isMissing(err) {
 		return Missing
 	}
-	return Stamp("error: " + err.Error())
+	return unreadable
 }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

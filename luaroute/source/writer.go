@@ -42,7 +42,7 @@ type draftKey struct{}
 
 // draft returns the change that a load tries, or nil.
 func (s *Storage) draft(ctx context.Context) *draft {
-	if d, ok := ctx.Value(draftKey{}).(*draft); ok && d.source == s {
+	if d, ok := ctx.Value(draftKey{}).(*draft); ok && (d.source == s || d.source == s.outer) {
 		return d
 	}
 	return nil

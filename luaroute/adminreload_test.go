@@ -1,0 +1,19 @@
+package luaroute
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func TestAReloadOfWhatHasEndedIsNoFaultOfTheScripts(t *testing.T) {
+	t.Parallel()
+	w := httptest.NewRecorder()
+	err := serveReload(new(instance), w, httptest.NewRequest(http.MethodPost, "/luaroute/main/reload", nil))
+	if answer, ok := errors.AsType[caddy.APIError](err); !ok || answer.HTTPStatus != http.StatusServiceUnavailable {
+		t.Errorf("the reload is answered with %v", err)
+	}
+}

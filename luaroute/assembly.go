@@ -1,0 +1,192 @@
+package luaroute
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+)
+
+// loaded is what a load has made.
+type loaded struct {
+	table *chiproxy.Table
+	// sources are those that scripts ran from, one set for each tenant with scripts.
+	sources []source.Set
+	// scripts are the names of those that ran.
+	scripts []string
+	took    time.Duration
+	// vms are those of the default tenant, nil without scripts.
+	vms    *hook.VMs
+	timers []*hook.Timer
+	stop   context.CancelFunc // of the timers; nil before they start
+}
+
+// insideKey marks the contexts of modules that scripts load.
+type insideKey struct{}
+
+// assembly is one load: what scripts declare on the way to a table.
+type assembly struct {
+	*loader
+	ctx          context.Context // of the load
+	out          *loaded
+	life         *lifetime.Life
+	vms          []*hook.VMs
+	expectations []declare.Expectation
+}
+
+// load runs all scripts and builds a table. If it fails nothing is left behind. What it has looked at is in the trace, even then.
+func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
+	start := time.Now()
+	l.programs.Turn()
+	a := &assembly{loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{}, life: l.pools.Modules().Open(insideKey{})}
+	end := a.end
+	defer func() {
+		if r := recover(); r != nil { // of a module of Caddy that a script names: those who wait must not go down with it
+			l.logger.Error("panic while scripts were loaded", zap.Any("panic", r), zap.StackSkip("stack", 1))
+			err = fmt.Errorf("panic while scripts were loaded: %v", r)
+		}
+		if err != nil {
+			end()
+		}
+	}()
+	spec, err := a.spec()
+	if err != nil {
+		return nil, err
+	}
+	table, err := chiproxy.Build(spec, l.pools)
+	if err != nil {
+		return nil, err
+	}
+	end = table.Retire // which ends the assembly, when the last one who asks the table has gone
+	a.life.Settle()
+	if err := simulate.Check(table, a.expectations); err != nil {
+		return nil, err
+	}
+	a.out.table, a.out.took = table, time.Since(start)
+	return a.out, nil
+}
+
+// end lets go all that the scripts use.
+func (a *assembly) end() {
+	for _, v := range a.vms {
+		v.Stop()
+	}
+	a.life.End()
+}
+
+// spec returns what the table is to be.
+func (a *assembly) spec() (chiproxy.Spec, error) {
+	spec := chiproxy.Spec{Pools: a.root.pools, OnError: policy(a.handler.OnError), Release: a.end}
+	if a.handler.MethodMismatch == mismatchDecline {
+		spec.MethodMismatch = chiproxy.DeclineMismatch
+	}
+	if len(a.root.sources) > 0 {
+		if err := a.base(&spec); err != nil {
+			return spec, err
+		}
+	}
+	for _, t := range a.tenants {
+		tenant := t.spec()
+		if len(t.sources) > 0 {
+			if err := a.fill(&tenant, t.scripting); err != nil {
+				return spec, err
+			}
+		}
+		spec.Tenants = append(spec.Tenants, tenant)
+	}
+	return spec, nil
+}
+
+// base runs the scripts of the default tenant, and those of the tenants that they declare.
+func (a *assembly) base(spec *chiproxy.Spec) error {
+	result, err := a.run("", a.root)
+	if err != nil {
+		return err
+	}
+	a.out.vms = result.VMs
+	spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
+	spec.Certifier = result.Certifier
+	for _, t := range result.Tenants {
+		if len(t.Scripts) > 0 {
+			inner, err := a.inner(t)
+			if err != nil {
+				return err
+			}
+			if err := a.fill(&t.Tenant, inner); err != nil {
+				return err
+			}
+		}
+		spec.Tenants = append(spec.Tenants, t.Tenant)
+	}
+	return nil
+}
+
+// inner returns what the scripts of a tenant run with that a script has declared.
+func (a *assembly) inner(t declare.Tenant) (scripting, error) {
+	s := a.root
+	s.limits = t.Limits.Or(s.limits)
+	var err error
+	if s.sources, err = s.sources.Beside(a.ctx, t.Origin.Script, t.Scripts); err != nil {
+		return s, t.Origin.Errorf("tenant %q: %w", t.Name, err)
+	}
+	return s, nil
+}
+
+// fill runs the scripts of a tenant, which gets what they declare.
+func (a *assembly) fill(t *chiproxy.Tenant, s scripting) error {
+	result, err := a.run(t.Name, s)
+	if err != nil {
+		return err
+	}
+	t.Root, t.Rest, t.Pools = result.Root, result.Rest, slices.Concat(t.Pools, result.Pools)
+	return nil
+}
+
+// run runs scripts, and keeps what is not for their tenant alone.
+func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
+	a.out.sources = append(a.out.sources, s.sources)
+	options := declare.Options{
+		Tenant: tenant, Sources: s.sources, Libraries: a.libraries, Env: a.handler.Env, Limits: s.limits,
+		Modules: modules{a.life, s.handlers}, Logger: a.logger.With(zap.String("tenant", tenant)), Reload: a.again, Programs: &a.programs,
+	}
+	if a.suite != nil && tenant == "" {
+		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
+	}
+	result, err := declare.Run(a.ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	a.vms = append(a.vms, result.VMs)
+	a.out.timers = append(a.out.timers, result.Timers...)
+	a.out.scripts = append(a.out.scripts, result.Scripts...)
+	a.expectations = append(a.expectations, result.Expectations...)
+	return result, nil
+}
+
+// modules loads Caddy modules for scripts.
+type modules struct {
+	life     *lifetime.Life
+	handlers map[string]caddyhttp.MiddlewareHandler
+}
+
+// Handler returns a handler of the configuration.
+func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
+	return m.handlers[name], slices.Sorted(maps.Keys(m.handlers))
+}
+
+// Load loads a module.
+func (m modules) Load(id string, config json.RawMessage) (any, error) {
+	return m.life.Load(id, config)
+}

@@ -1,0 +1,61 @@
+package declare
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"unique"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// loading returns the load that a state runs, or raises an error that says that this is not the time.
+func loading(L *lua.LState, what string) *load {
+	if s := vm.Of(L); s != nil && s.Loading() {
+		return s.Slot.(*load)
+	}
+	L.RaiseError("%s while a request runs: routes and all else are declared while the script loads, outside of functions that serve requests", what)
+	return nil
+}
+
+// here returns the place of the Lua code that calls.
+func here(L *lua.LState, kind, text string) chiproxy.Origin {
+	o := chiproxy.Origin{Script: where(L), Kind: kind, Text: text}
+	if i := strings.LastIndexByte(o.Script, ':'); i >= 0 {
+		if line, err := strconv.Atoi(o.Script[i+1:]); err == nil {
+			o.Script, o.Line = unique.Make(o.Script[:i]).Value(), line // one text for all that a script declares
+		}
+	}
+	return o
+}
+
+// where returns script:line of the nearest Lua code on the stack: Go functions such as pcall may stand in between.
+func where(L *lua.LState) string {
+	for ; L != nil; L = L.Parent {
+		for level := 1; ; level++ {
+			if _, ok := L.GetStack(level); !ok {
+				break
+			}
+			if at := L.Where(level); strings.HasSuffix(at, ":") && !strings.HasPrefix(at, "[G]") {
+				return strings.TrimSuffix(at, ":")
+			}
+		}
+	}
+	return ""
+}
+
+// check raises an error of the script that calls.
+func check(L *lua.LState, err error) {
+	if err == nil {
+		return
+	}
+	var own *script.Error
+	if errors.As(err, &own) {
+		vm.Throw(L, err)
+	}
+	L.RaiseError("%s", err)
+}

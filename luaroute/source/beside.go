@@ -1,0 +1,56 @@
+package source
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Beside returns the sources of scripts that another script names: in the storage, if that is one of the storage, or else in
+// files. Names and globs are as seen from the script, if something is there, or else from the prefix of the storage, or the working
+// directory.
+func (s Set) Beside(ctx context.Context, script string, names []string) (Set, error) {
+	for _, src := range s {
+		if storage, ok := src.(*Storage); ok && storage.holds(script) {
+			inner := storage.beside(ctx, script, names)
+			return Set{inner}, inner.Validate()
+		}
+	}
+	return Set{&File{Files: besideFile(ctx, script, names)}}, nil
+}
+
+func besideFile(ctx context.Context, script string, names []string) []string {
+	out := slices.Clone(names)
+	for i, name := range out {
+		near := filepath.Join(filepath.Dir(script), name)
+		if !filepath.IsAbs(name) && len(Glob(ctx, near)) > 0 {
+			out[i] = near
+		}
+	}
+	return out
+}
+
+// beside returns a source of the same storage with other scripts, which must be there.
+func (s *Storage) beside(ctx context.Context, script string, names []string) *Storage {
+	folder := strings.TrimPrefix(path.Dir(script)+"/", s.Prefix+"/")
+	out := slices.Clone(names)
+	for i, name := range out {
+		near := path.Join(folder, name)
+		if fs.ValidPath(name) && near != name && s.has(ctx, near) { // others are refused by Validate
+			out[i] = near
+		}
+	}
+	return &Storage{Prefix: s.Prefix, Files: out, storage: s.storage, outer: s}
+}
+
+// has says whether the storage has a key for a name or glob, and notes it.
+func (s *Storage) has(ctx context.Context, pattern string) bool {
+	names, err := s.expand(ctx, pattern)
+	if err == nil && !isGlob(pattern) {
+		_, err = s.load(ctx, s.key(pattern))
+	}
+	return err == nil && len(names) > 0
+}
