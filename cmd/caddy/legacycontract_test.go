@@ -180,17 +180,21 @@ func TestTheGlobalsOfTheOldFunctionAreThrownAway(t *testing.T) {
 	c.Route(`
 		local route = require("luaroute")
 		count = 10
+		total = { n = 0, ids = {} }
+		local calls = 0
 		log("loaded")
 		function bump() count = count + 1 seen = (seen or 0) + 1 return count .. " " .. seen end
 		route:get("/handler", { on_error = "decline" }, function() count = 1 return 200 end)
 		function on_route_request(request, backends)
 		  log({}) log("asked for " .. request.path)
-		  return { reject = true, reject_reason = bump() .. ", " .. bump() }
+		  calls, total.n = calls + 1, total.n + 1
+		  table.insert(total.ids, request.path)
+		  return { reject = true, reject_reason = bump() .. ", " .. bump() .. ", " .. calls .. total.n .. #total.ids }
 		end`)
 	for range 3 {
-		c.Get("/").Want(403, "11 1, 12 2")
+		c.Get("/").Want(403, "11 1, 12 2, 111")
 	}
-	c.Get("/handler").Want(403, "11 1, 12 2") // elsewhere assigning a global stays an error
+	c.Get("/handler").Want(403, "11 1, 12 2, 111") // elsewhere assigning a global stays an error
 	for text, least := range map[string]int{`"msg":"loaded"`: 1, `"msg":"asked for /"`: 3, `the global \"count\" is assigned while a request runs`: 1} {
 		if n := c.Logged(text); n < least {
 			t.Errorf("the log says %s %d times; want %d", text, n, least)

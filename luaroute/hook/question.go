@@ -10,8 +10,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Question is a function that is called with plain values instead of req and res. Its globals are thrown away: what it assigns
-// is forgotten after each call.
+// Question is a function that is called with plain values instead of req and res, and in a world that is thrown away: each call
+// finds what the scripts left when they had loaded, and what it changes is forgotten.
 type Question struct{ function }
 
 // Question returns a function that is called with plain values.

@@ -34,16 +34,13 @@ type State struct {
 	budget   Budget
 	options  *Options
 	builder  *Builder // while scripts load, else nil
-	copier   copier   // of a copy
-	modules  modules
-	env      *lua.LTable         // the globals
-	scratch  map[lua.LValue]bool // the globals that were assigned; nil outside of Scratch
-	depth    int                 // of Call in itself
-	compiled int64               // bytes of text that load and loadstring have compiled
-	panicked any                 // what Go code called by Lua panicked with
-	thrown   error               // the last error that Throw raised
-	revived  bool                // it had ended before
-	spoiled  bool                // nothing in it can be trusted any more
+	world
+	depth    int   // of Call in itself
+	compiled int64 // bytes of text that load and loadstring have compiled
+	panicked any   // what Go code called by Lua panicked with
+	thrown   error // the last error that Throw raised
+	revived  bool  // it had ended before
+	spoiled  bool  // nothing in it can be trusted any more
 }
 
 // rest forgets the request that the state served.
