@@ -31,9 +31,9 @@ type State struct {
 	// world outside calls it with a few words and fails, and a store keeps its writes to itself. It is nil otherwise.
 	Refuse func(what string)
 
-	budget   Budget
-	options  *Options
-	builder  *Builder // while scripts load, else nil
+	budget  Budget
+	options *Options
+	builder *Builder // while scripts load, else nil
 	world
 	depth    int   // of Call in itself
 	compiled int64 // bytes of text that load and loadstring have compiled
