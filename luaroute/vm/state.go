@@ -52,6 +52,7 @@ func (s *State) rest() {
 
 func newState(options *Options) *State {
 	s := &State{L: lua.NewState(stateOptions), options: options}
+	s.L.G.Registry = newTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
 	s.env = s.L.G.Global
 	s.budget.attach(s.L)
