@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -386,5 +387,39 @@ end`)
 	c.File("old.lua", `function on_route_request() return { reject = true } end`)
 	if got := c.Admin(http.MethodPost, "/luaroute/main/reload", "").Body; !strings.Contains(got, `"changed_names":["any /old/* tenant old host old.example"]`) || !strings.HasPrefix(got, `{"status":"scripts reloaded","count":"2","version":2,`) {
 		t.Errorf("the reload is %s", got)
+	}
+}
+
+func TestNoVirtualMachineWaitsForTheBodyOfTheOldFunction(t *testing.T) {
+	c := e2e.New(t)
+	c.Origin("app")
+	c.File("main.lua", `
+		local route = require("luaroute")
+		route:use(function(req) req.ctx.id = req:header("X-Id") print("arrived", req.method) end)
+		function on_route_request(request, backends)
+		  return { modified_headers = { ["X-Length"] = #request.body } }
+		end`)
+	c.Start(e2e.Site("pool app $app\nlimits {\nvms 1\nqueue 10s\n}"))
+
+	body, send := io.Pipe()
+	slow := make(chan e2e.Answer, 1)
+	go func() {
+		got, err := c.Try(http.MethodPost, "/slow", body)
+		if err != nil {
+			t.Error(err)
+		}
+		slow <- got
+	}()
+	if _, err := io.WriteString(send, "half "); err != nil {
+		t.Fatal(err)
+	}
+	e2e.Until(t, "the slow request arrives", func() bool { return c.Logged(`arrived\tPOST`) > 0 })
+	c.Get("/quick").From("app")
+	if _, err := io.WriteString(send, "and half"); err != nil {
+		t.Fatal(err)
+	}
+	_ = send.Close()
+	if got := <-slow; got.Status != 200 || got.From("app").Header.Get("X-Length") != "13" {
+		t.Errorf("the slow request is answered with %d %q", got.Status, got.Body)
 	}
 }

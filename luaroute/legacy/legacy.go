@@ -11,7 +11,6 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
-	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
 
 // FunctionName is the name of the global function.
@@ -31,15 +30,13 @@ func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }
 
 // Do asks the function and does what it decides.
 func (f *Function) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
-	backends := backendsOf(ex.Backends())
+	body, err := f.question.Body(ex)
+	if err != nil {
+		return chiproxy.Done, err
+	}
+	asked, backends := requestOf(ex.R, body), backendsOf(ex.Backends())
 	var d Decision
-	err := f.question.Ask(ex, func(L *lua.LState, r *request.Request) ([]lua.LValue, error) {
-		asked, err := requestOf(ex.R, r)
-		if err != nil {
-			return nil, err
-		}
-		return arguments(L, asked, backends), nil
-	}, d.read)
+	err = f.question.Ask(ex, func(L *lua.LState) []lua.LValue { return arguments(L, asked, backends) }, d.read)
 	if err != nil {
 		return chiproxy.Done, err
 	}
