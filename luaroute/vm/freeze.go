@@ -35,6 +35,7 @@ func (b *Builder) Freeze() (*Image, error) {
 func (b *Builder) forget() {
 	s := b.state
 	b.refs = nil
+	dropRegisters(s.L) // captured variables go on pointing at them, although nothing runs any more
 	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, Budget{}
 }
 
