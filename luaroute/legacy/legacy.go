@@ -4,6 +4,7 @@ package legacy
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -76,8 +77,8 @@ func (d *Decision) proxy(pool string) chiproxy.Proxy {
 	proxy := chiproxy.Proxy{Pool: pool, Path: d.ModifiedPath}
 	if len(d.ModifiedHeaders) > 0 {
 		proxy.Headers = &chiproxy.HeaderOps{Set: http.Header{}}
-		for name, value := range d.ModifiedHeaders {
-			proxy.Headers.Set.Set(name, value)
+		for _, name := range slices.Sorted(maps.Keys(d.ModifiedHeaders)) { // two may be one in different cases
+			proxy.Headers.Set.Set(name, d.ModifiedHeaders[name])
 		}
 	}
 	return proxy

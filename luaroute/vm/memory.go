@@ -93,10 +93,11 @@ func (b *Budget) weigh() (visits int) {
 // grown says that a state whose request is over holds so much that the next one had better get a new state.
 func (s *State) grown() bool {
 	b := &s.budget
-	if b.made+b.guessed > b.room()/2 {
+	most := b.limits.Memory / 4 * 3
+	if b.live > most || b.made+b.guessed > b.room()/2 { // what was found may be garbage by now
 		b.weigh()
 	}
-	return b.live > b.limits.Memory/4*3
+	return b.live > most
 }
 
 // hold counts what a Go function holds while it calls back into Lua. The function calls release with the same size; an error
