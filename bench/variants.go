@@ -7,12 +7,14 @@ import (
 	"strings"
 )
 
-// variant is one way to the origin. Each variant with Lua reads the header X-Tenant, and answers 404 where it is missing.
+// variant is one way to the origin. Each variant with Lua reads the header X-Tenant, and refuses the request where it is missing.
 type variant struct {
 	name string
 	what string
 	// script is a script of luaroute. Empty is Caddy's own reverse_proxy.
 	script string
+	// before are handlers before it.
+	before []object
 }
 
 // plain is what the others are compared with, and always the first.
@@ -41,6 +43,8 @@ var variants = []variant{
 	{name: "around", what: "Lua middleware around a route that is data", script: `
 		route:use(function(req, res, next) if not req:header("X-Tenant") then return 404 end next() end)
 		route:get("/api/{version}/users/{id}", "origin")`},
+	{name: "contract", what: "the function of the old contract", script: contract},
+	{name: "gateway", what: "the same as it was: an engine is asked by HTTP", before: []object{{"handler": "bench_gateway"}}},
 }
 
 func names(of []variant) []string {
@@ -69,6 +73,10 @@ func choose(list string) ([]variant, error) {
 
 // handler is the configuration of the variant's Caddy handler, with a reverse_proxy as the pool.
 func (v variant) handler(proxy object) object {
+	if len(v.before) > 0 {
+		forward := variant{}.handler(proxy)
+		return object{"handler": "subroute", "routes": []object{{"handle": append(slices.Clone(v.before), forward)}}}
+	}
 	if v.script == "" {
 		return merged(object{"handler": "reverse_proxy"}, proxy)
 	}
