@@ -12,8 +12,8 @@ import (
 type copier struct {
 	image   *Image
 	values  map[lua.LValue]lua.LValue
-	cells   map[*lua.Upvalue]*lua.Upvalue
-	pending []func() // not recursion: a list of a million elements would need as many Go frames
+	cells   map[*lua.Upvalue]*lua.Upvalue // nil before the first
+	pending []func()                      // not recursion: a list of a million elements would need as many Go frames
 	failed  error
 	work    int // values that were copied
 	most    int // values that may be copied; 0 stands for any number
@@ -138,6 +138,9 @@ func (c *copier) cell(from *lua.Upvalue) *lua.Upvalue {
 	}
 	to := &lua.Upvalue{}
 	to.Close()
+	if c.cells == nil {
+		c.cells = map[*lua.Upvalue]*lua.Upvalue{}
+	}
 	c.cells[from] = to
 	c.newCells = append(c.newCells, from)
 	c.pending = append(c.pending, func() { to.SetValue(c.shell(from.Value())) })

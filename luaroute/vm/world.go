@@ -23,11 +23,7 @@ type world struct {
 func (i *Image) enter(s *State, env, registry *lua.LTable) {
 	s.env = env
 	s.modules = modules{}
-	s.copier = copier{
-		image:  i,
-		values: make(map[lua.LValue]lua.LValue, 16),
-		cells:  make(map[*lua.Upvalue]*lua.Upvalue, 8),
-	}
+	s.copier = copier{image: i, values: make(map[lua.LValue]lua.LValue, 8)}
 	s.copier.values[i.builder.state.env] = env
 	env.Metatable, registry.Metatable = i.env, i.registry
 	s.L.Env, s.L.G.Global, s.L.G.Registry = env, env, registry
