@@ -2,15 +2,20 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"io"
 	"net"
 	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/luaroute/caddy-luaroute"
 )
 
-// network is the name of the network on which Caddy listens. Its addresses are the names of variants; the system chooses the
-// real ports, which Caddy could not tell us.
+// network is the name of the network on which the Caddy of a role listens. Its addresses are the names of variants; the system
+// chooses the real ports, which Caddy could not tell us.
 const network = "bench"
 
 func init() { caddy.RegisterNetwork(network, listen) }
@@ -32,40 +37,61 @@ func listen(ctx context.Context, _, variant, _ string, _ uint, config net.Listen
 	return l, nil
 }
 
-// startCaddy runs Caddy with one server for each variant, and returns their addresses. All have the same settings:
-// Caddy's defaults, without an admin API, and with logs that go nowhere.
-func startCaddy(variants []variant, origin, storage string) (map[string]string, error) {
-	listeners.Lock()
+// caddyRole is a Caddy that is told what to do, and says what it has done.
+func caddyRole(in io.Reader, out io.Writer) error {
 	listeners.addresses = map[string]string{}
-	listeners.Unlock()
+	defer func() { _ = caddy.Stop() }()
+	return answers(in, out, wish.grant)
+}
+
+// caddyConfig is the configuration of a Caddy with one server for each variant. All have the same settings: Caddy's defaults,
+// its log included, without an admin API. Loggers that are quiet are excluded from the log.
+func caddyConfig(variants []variant, address func(variant) string, origin, storage string, quiet ...string) (json.RawMessage, error) {
 	servers := object{}
 	for _, v := range variants {
 		servers[v.name] = object{
-			"listen":          []string{network + "/" + v.name + ":80"},
+			"listen":          []string{address(v)},
 			"protocols":       []string{"h1"},
 			"automatic_https": object{"disable": true},
-			"routes":          []object{{"handle": []object{v.handler(forwardTo(origin))}}},
+			"routes":          v.routes(forwardTo(origin)),
 		}
 	}
-	config, err := object{
+	config := object{
 		"admin":   object{"disabled": true, "config": object{"persist": false}},
 		"storage": object{"module": "file_system", "root": storage},
-		"logging": object{"logs": object{"default": object{"writer": object{"output": "discard"}}}},
 		"apps": object{
 			"http": object{"servers": servers, "grace_period": time.Second},
 			"tls":  object{"disable_storage_check": true, "disable_storage_clean": true},
 		},
-	}.json()
-	if err != nil {
-		return nil, err
 	}
-	if err := caddy.Load(config, true); err != nil {
-		return nil, err
+	if len(quiet) > 0 {
+		config["logging"] = object{"logs": object{"default": object{"exclude": quiet}}}
 	}
-	listeners.Lock()
-	defer listeners.Unlock()
-	return listeners.addresses, nil
+	return config.json()
 }
 
 // forwardTo is the configuration of a reverse_proxy with one upstream.
 func forwardTo(address string) object { return object{"upstreams": []object{{"dial": address}}} }
+
+// inOneCaddy starts a Caddy that serves all variants.
+func inOneCaddy(b *bench, variants []variant) (*server, error) { return b.startCaddy(variants) }
+
+// startCaddy starts a Caddy that serves all variants, and keeps loggers quiet.
+func (b *bench) startCaddy(variants []variant, quiet ...string) (*server, error) {
+	p, err := b.role("-caddy")
+	if err != nil {
+		return nil, err
+	}
+	config, err := caddyConfig(variants, ownNetwork, b.origin, b.dir, quiet...)
+	if err != nil {
+		return nil, err
+	}
+	var loaded loaded
+	if err := p.ask(wish{Load: config}, &loaded); err != nil {
+		return nil, err
+	}
+	return &server{addresses: loaded.Addresses, pids: []int{p.cmd.Process.Pid}, caddy: p}, nil
+}
+
+// ownNetwork is the address of a variant in the network of a role.
+func ownNetwork(v variant) string { return network + "/" + v.name + ":80" }

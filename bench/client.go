@@ -15,9 +15,10 @@ const patience = 30 * time.Second
 // client is a connection that asks the same again and again. It does no more than it must: it shares the processors
 // with what is measured.
 type client struct {
-	conn    net.Conn
-	r       *bufio.Reader
-	request []byte
+	conn net.Conn
+	r    *bufio.Reader
+	// times are how long the answers to its last order took.
+	times []time.Duration
 }
 
 func dial(address string) (*client, error) {
@@ -25,20 +26,20 @@ func dial(address string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{conn: conn, r: bufio.NewReader(conn), request: requestText()}, nil
+	return &client{conn: conn, r: bufio.NewReader(conn)}, nil
 }
 
 var (
 	statusOK      = []byte("HTTP/1.1 200 ")
-	contentLength = []byte("Content-Length: ")
+	contentLength = []byte("content-length: ")
 )
 
-// ask sends the request and reads the answer, which must be that of the origin.
-func (c *client) ask() error {
+// ask sends a request and reads the answer, which must be that of the origin.
+func (c *client) ask(request []byte) error {
 	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return err
 	}
-	if _, err := c.conn.Write(c.request); err != nil {
+	if _, err := c.conn.Write(request); err != nil {
 		return err
 	}
 	line, err := c.r.ReadSlice('\n')
@@ -53,8 +54,8 @@ func (c *client) ask() error {
 		if line, err = c.r.ReadSlice('\n'); err != nil {
 			return err
 		}
-		if value, ok := bytes.CutPrefix(line, contentLength); ok {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+		if n := len(contentLength); len(line) > n && bytes.EqualFold(line[:n], contentLength) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[n:]))); err != nil {
 				return err
 			}
 		}

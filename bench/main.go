@@ -1,16 +1,19 @@
-// Command bench measures what routing by luaroute costs beside Caddy's own reverse_proxy:
+// Command bench measures what routing by luaroute costs beside plain Caddy, and what Lua costs in other proxies:
 //
-//	go run ./bench
+//	bench/run              every pair
+//	bench/run handler      one pair, or all pairs of a stand
 //
-// One Caddy serves every variant, each on a listener of its own: reverse_proxy alone, the same once more, a route that is
-// plain data, and routes with Lua in them. The origin and the load generator are processes of their own, so the CPU
-// time of this process is that of Caddy. What counts is CPU time per request. Processors change their speed
-// many times a second, so the variants take turns in short slices and random order, and each slice is
-// compared with the slice of reverse_proxy in the same round. The second reverse_proxy shows how far apart two equal
-// things are measured.
+// A pair is two ways to the same origin. What counts is the CPU time per request of the processes that serve it, in
+// user and kernel mode. Processors change their speed many times a second, so the variants of a stand take turns
+// in short slices and random order, and each slice is compared with those of the same round. Where it can be, all variants
+// of a stand are listeners of one process: two processes of the same program differ by more than what is measured
+// here. The pair "again" is the same thing twice: it shows how far apart two equal things are measured.
 //
-// The collector runs when it runs: a variant pays for its neighbours' garbage as they do for its own. What each one
-// allocates is therefore counted by itself, one request after the other, and is exact.
+// In one process a variant pays for its neighbours' garbage as they do for its own. What each one allocates is therefore
+// counted by itself, one request after the other, and is exact.
+//
+// The origin, the load generator and every proxy are processes of their own. Nothing is installed: a stand whose program is
+// not there is skipped, and the report says so.
 package main
 
 import (
@@ -21,12 +24,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"time"
-
-	_ "github.com/caddyserver/caddy/v2/modules/standard"
-
-	_ "github.com/luaroute/caddy-luaroute"
 )
 
 // options are what the command line says.
@@ -35,9 +35,14 @@ type options struct {
 	slice    time.Duration
 	conns    int
 	requests int
-	only     string
-	json     string
-	cpu, mem string
+	// out is the folder of the report, empty for none.
+	out string
+	// into is a document whose figures are replaced.
+	into string
+	// profile is a folder for profiles of one variant, pgo the file of a profile of them all.
+	profile, pgo string
+	// shipped is a binary to be measured in place of cmd/caddy.
+	shipped string
 }
 
 func main() {
@@ -49,14 +54,26 @@ func main() {
 	flag.DurationVar(&o.slice, "slice", 15*time.Millisecond, "length of a slice; 10ms to 25ms are sensible")
 	flag.IntVar(&o.conns, "conns", 4, "connections that are kept busy during a slice")
 	flag.IntVar(&o.requests, "requests", 2000, "requests for counting allocations")
-	flag.StringVar(&o.only, "only", "", "measure only these variants besides plain, separated by commas: "+strings.Join(names(variants), ", "))
-	flag.StringVar(&o.json, "json", "", "write every measurement to this `file`")
-	flag.StringVar(&o.cpu, "cpuprofile", "", "write a CPU profile of the Caddy process to this `file`")
-	flag.StringVar(&o.mem, "memprofile", "", "write a profile of every allocation of the Caddy process to this `file`; slow")
+	flag.StringVar(&o.out, "o", filepath.Join("bench", "out"), "the `folder` for speed.md, the table, and speed.json, every measurement; empty for none")
+	flag.StringVar(&o.into, "into", "", "replace the figures in this `document`")
+	flag.StringVar(&o.profile, "profile", "", "write profiles of one variant to this `folder`, and print what is at their top")
+	flag.StringVar(&o.pgo, "pgo", "", "write a profile for profile-guided optimisation to this `file`")
+	flag.StringVar(&o.shipped, "shipped", "", "the `binary` to call shipped; default: cmd/caddy, built now")
+	flag.Usage = usage
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	exit(run(ctx, o, os.Stdout))
+	exit(run(ctx, o, flag.Args(), os.Stdout))
+}
+
+func usage() {
+	out := flag.CommandLine.Output()
+	fmt.Fprintf(out, "bench/run [FLAGS] [PAIR or STAND]...\n\n")
+	for _, s := range stands {
+		fmt.Fprintf(out, "  %-10s %s: %s\n", s.name, s.title, strings.Join(s.pairNames(), " "))
+	}
+	fmt.Fprintf(out, "\n")
+	flag.PrintDefaults()
 }
 
 func exit(err error) {
@@ -67,32 +84,34 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run measures, and prints what it found.
-func run(ctx context.Context, o options, out io.Writer) (err error) {
+// run measures the pairs and stands that are named, all when none is, and prints what it found.
+func run(ctx context.Context, o options, names []string, out io.Writer) error {
 	if o.rounds < 1 || o.slice <= 0 || o.conns < 1 || o.requests < 1 {
 		return errors.New("rounds, slice, conns and requests: expected more than 0")
 	}
-	chosen, err := choose(o.only)
+	switch {
+	case o.profile != "":
+		return profile(ctx, o, names, out)
+	case o.pgo != "":
+		return profileAll(ctx, o)
+	}
+	chosen, err := choose(names)
 	if err != nil {
 		return err
 	}
-	b, err := newBench(ctx, chosen)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.close()) }()
-	profiled, err := profile(o)
-	if err != nil {
-		return err
-	}
-	result, err := b.measure(o)
-	if err = errors.Join(err, profiled()); err != nil {
-		return err
-	}
-	if o.json != "" {
-		if err := writeJSON(o.json, result); err != nil {
-			return err
+	r := newReport(o)
+	for _, s := range chosen {
+		fmt.Fprintf(os.Stderr, "bench: %s\n", s.title)
+		result, err := s.measure(ctx, o)
+		var missing missingError
+		switch {
+		case errors.As(err, &missing):
+			r.Skipped = append(r.Skipped, fmt.Sprintf("%s: %v", s.name, missing))
+		case err != nil:
+			return fmt.Errorf("%s: %w", s.name, err)
+		default:
+			r.Stands = append(r.Stands, result)
 		}
 	}
-	return result.markdown(out)
+	return r.publish(o, out)
 }

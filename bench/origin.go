@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"fmt"
+	"encoding/json"
 	"io"
 	"net"
 )
@@ -18,7 +18,7 @@ func origin(in io.Reader, out io.Writer) error {
 		_, _ = io.Copy(io.Discard, in)
 		_ = l.Close()
 	}()
-	if _, err := fmt.Fprintln(out, l.Addr()); err != nil {
+	if err := json.NewEncoder(out).Encode(listening{l.Addr().String()}); err != nil {
 		return err
 	}
 	for {

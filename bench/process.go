@@ -8,13 +8,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strings"
 )
 
 // role is what a process of this program does for another one. It ends with its input, so it never outlives the other.
 type role func(in io.Reader, out io.Writer) error
 
-var roles = map[string]role{"-origin": origin, "-load": load}
+var roles = map[string]role{"-origin": origin, "-load": load, "-caddy": caddyRole, "-service": service}
 
 // roleOf returns the role that the arguments of a program name, or nil.
 func roleOf(args []string) role {
@@ -24,21 +23,22 @@ func roleOf(args []string) role {
 	return roles[args[1]]
 }
 
-// process is a running role.
+// process is a running role, which answers each line of JSON with another one.
 type process struct {
-	cmd *exec.Cmd
-	in  io.WriteCloser
-	out *bufio.Reader
+	role string
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
 }
 
-// start runs this program in another role.
-func start(name string) (*process, error) {
+// startRole runs this program in another role. What it logs goes to a writer.
+func startRole(name string, logs io.Writer) (*process, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(self, name)}
-	p.cmd.Stderr = os.Stderr
+	p := &process{role: name, cmd: exec.Command(self, name)}
+	p.cmd.Stderr = logs
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
@@ -53,29 +53,51 @@ func start(name string) (*process, error) {
 	return p, nil
 }
 
-// line reads one line.
-func (p *process) line() (string, error) {
-	s, err := p.out.ReadString('\n')
-	return strings.TrimSpace(s), err
-}
-
-// order has the load generator carry out an order.
-func (p *process) order(o order) (t tally, err error) {
-	if err := json.NewEncoder(p.in).Encode(o); err != nil {
-		return t, err
+// ask sends a question, unless it is nil, and reads the answer.
+func (p *process) ask(question, answer any) error {
+	if question != nil {
+		if err := json.NewEncoder(p.in).Encode(question); err != nil {
+			return fmt.Errorf("%s: %w", p.role, err)
+		}
 	}
-	line, err := p.line()
+	line, err := p.out.ReadBytes('\n')
 	if err != nil {
-		return t, fmt.Errorf("the load generator: %w", err)
+		return fmt.Errorf("%s gave no answer: %w", p.role, err)
 	}
-	if err := json.Unmarshal([]byte(line), &t); err != nil {
-		return t, err
+	var failed struct{ Error string }
+	if err := json.Unmarshal(line, &failed); err != nil {
+		return fmt.Errorf("%s: %w", p.role, err)
 	}
-	if t.Error != "" {
-		return t, errors.New(t.Error)
+	if failed.Error != "" {
+		return errors.New(failed.Error)
 	}
-	return t, nil
+	return json.Unmarshal(line, answer)
 }
 
 // close ends the process.
 func (p *process) close() error { return errors.Join(p.in.Close(), p.cmd.Wait()) }
+
+// answers carries out the questions in an input until it ends. What it answers has a field Error where it failed.
+func answers[Q, A any](in io.Reader, out io.Writer, do func(Q) (A, error)) error {
+	questions, lines := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var q Q
+		switch err := questions.Decode(&q); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading a question: %w", err)
+		}
+		var line any
+		a, err := do(q)
+		if line = a; err != nil {
+			line = struct{ Error string }{err.Error()}
+		}
+		if err := lines.Encode(line); err != nil {
+			return fmt.Errorf("writing an answer: %w", err)
+		}
+	}
+}
+
+// listening is what a role says of itself when it is ready.
+type listening struct{ Address string }

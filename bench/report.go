@@ -1,96 +1,107 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"runtime"
-	"runtime/debug"
+	"path/filepath"
+	"strings"
 	"text/tabwriter"
-	"time"
 )
 
-// result is everything that was measured.
-type result struct {
-	Machine  string        `json:"machine"`
-	Rounds   int           `json:"rounds"`
-	Slice    time.Duration `json:"slice_ns"`
-	Conns    int           `json:"conns"`
-	Variants []series      `json:"variants"`
-}
-
-// series is what was measured of one variant.
-type series struct {
-	Name string `json:"name"`
-	What string `json:"what"`
-	// Mallocs and Bytes are those of one request.
-	Mallocs float64 `json:"mallocs"`
-	Bytes   float64 `json:"bytes"`
-	// Slices are in the order of the rounds.
-	Slices []slice `json:"slices"`
-}
-
-// slice is a short time in which one variant was asked.
-type slice struct {
-	Requests int           `json:"requests"`
-	CPU      time.Duration `json:"cpu_ns"`
-	Took     time.Duration `json:"took_ns"`
-}
-
-// cpu returns the CPU time per request of each slice, in microseconds.
-func (s series) cpu() []float64 {
-	out := make([]float64, len(s.Slices))
-	for i, at := range s.Slices {
-		out[i] = float64(at.CPU.Nanoseconds()) / 1e3 / float64(at.Requests)
+// publish prints the figures, and writes them where the options say.
+func (r *report) publish(o options, out io.Writer) error {
+	var text bytes.Buffer
+	r.markdown(&text)
+	_, err := out.Write(text.Bytes())
+	if o.out != "" {
+		err = errors.Join(err, r.write(o.out, text.Bytes()))
 	}
-	return out
-}
-
-// rate returns the requests per second of each slice.
-func (s series) rate() []float64 {
-	out := make([]float64, len(s.Slices))
-	for i, at := range s.Slices {
-		out[i] = float64(at.Requests) / at.Took.Seconds()
+	if o.into != "" {
+		err = errors.Join(err, insert(o.into, text.Bytes()))
 	}
-	return out
+	return err
 }
 
-// markdown writes a table. CPU times and rates are medians, the ratio is that of two medians, and the range behind it is its
-// 95 % confidence interval.
-func (r *result) markdown(out io.Writer) error {
-	fmt.Fprintf(out, "%s. %d rounds of %v slices, %d connections.\n\n", r.Machine, r.Rounds, r.Slice, r.Conns)
-	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(w, "| variant\t| what\t| CPU/request\t| ratio to plain (95 %)\t| requests/s\t| mallocs\t| more\t| bytes\t| more\t|")
-	fmt.Fprintln(w, "|---\t|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|")
-	base := r.Variants[0]
-	for _, v := range r.Variants {
-		ratio := medianRatio(v.cpu(), base.cpu())
-		fmt.Fprintf(w, "| %s\t| %s\t| %.1f µs\t| %.3f (%.3f to %.3f)\t| %.0f\t| %.1f\t| %+.1f\t| %.0f\t| %+.0f\t|\n", v.Name, v.What,
-			median(v.cpu()), ratio.Value, ratio.Low, ratio.High, median(v.rate()),
-			v.Mallocs, v.Mallocs-base.Mallocs, v.Bytes, v.Bytes-base.Bytes)
+// write writes the figures and everything they come from into a folder.
+func (r *report) write(folder string, markdown []byte) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
 	}
-	return w.Flush()
-}
-
-// writeJSON writes everything to a file.
-func writeJSON(file string, r *result) error {
-	text, err := json.Marshal(r)
+	raw, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, append(text, '\n'), 0o644)
+	return errors.Join(
+		os.WriteFile(filepath.Join(folder, "speed.md"), markdown, 0o644),
+		os.WriteFile(filepath.Join(folder, "speed.json"), append(raw, '\n'), 0o644),
+	)
 }
 
-// machine says what the figures depend on.
-func machine() string {
-	caddy := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range info.Deps {
-			if m.Path == "github.com/caddyserver/caddy/v2" {
-				caddy = m.Version
-			}
-		}
+// The figures of a document have a section of their own, which ends where the next one begins.
+const (
+	figures = "\n## Figures\n"
+	section = "\n## "
+)
+
+// insert replaces the figures of a document.
+func insert(file string, markdown []byte) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%s/%s, %d CPUs, %s, Caddy %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), caddy)
+	before, rest, found := bytes.Cut(text, []byte(figures))
+	_, after, ends := bytes.Cut(rest, []byte(section))
+	if !found || !ends {
+		return fmt.Errorf("%s: expected a section %q, and another one behind it", file, strings.TrimSpace(figures))
+	}
+	whole := bytes.Join([][]byte{before, []byte(figures), []byte("\n"), markdown, []byte(section), after}, nil)
+	return os.WriteFile(file, whole, 0o644)
+}
+
+// markdown writes tables. Figures are medians, a ratio is that of two medians, and the range behind it is its
+// 95 % confidence interval.
+func (r *report) markdown(out io.Writer) {
+	fmt.Fprintf(out, "Measured on %s: %s. %d rounds of %v slices, %d connections.\n",
+		r.Date.Format("2006-01-02"), r.Machine, r.Rounds, r.Slice, r.Conns)
+	for _, s := range r.Stands {
+		fmt.Fprintf(out, "\n### %s\n\n", s.Title)
+		w := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+		if s.Grown != nil {
+			grownTable(w, s.Grown)
+		} else {
+			pairTable(w, s.Pairs)
+		}
+		_ = w.Flush()
+	}
+	for i, why := range r.Skipped {
+		if i == 0 {
+			fmt.Fprintln(out)
+		}
+		fmt.Fprintf(out, "Skipped: %s.\n", why)
+	}
+}
+
+func pairTable(w io.Writer, pairs []pairResult) {
+	fmt.Fprintln(w, "| pair\t| what\t| µs CPU/request\t| ratio (95 %)\t| budget\t| requests/s (95 %)\t| p50 ms (95 %)\t| p99 ms (95 %)\t| mallocs\t| bytes\t| peak MiB\t|")
+	fmt.Fprintln(w, "|---\t|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|")
+	for _, p := range pairs {
+		budget, mallocs, bytes, peaks := "", "", "", ""
+		if p.Budget > 0 {
+			budget = fmt.Sprintf("≤ %.2f", p.Budget)
+		}
+		if p.Of.Mallocs > 0 && p.To.Mallocs > 0 {
+			mallocs = fmt.Sprintf("%.1f (%+.1f)", p.Of.Mallocs, p.Of.Mallocs-p.To.Mallocs)
+			bytes = fmt.Sprintf("%.0f (%+.0f)", p.Of.Bytes, p.Of.Bytes-p.To.Bytes)
+		}
+		if p.Of.Peak != p.To.Peak { // they are not in one process
+			peaks = fmt.Sprintf("%d / %d", p.Of.Peak>>20, p.To.Peak>>20)
+		}
+		fmt.Fprintf(w, "| %s\t| %s / %s\t| %.1f / %.1f\t| **%.3f** (%.3f to %.3f)\t| %s\t| %.0f / %.0f, %s\t| %.2f / %.2f, %s\t| %.2f / %.2f, %s\t| %s\t| %s\t| %s\t|\n",
+			p.Name, p.Of.What, p.To.What, p.Of.CPU, p.To.CPU, p.CPU.Value, p.CPU.Low, p.CPU.High, budget,
+			p.Of.Rate, p.To.Rate, p.Rate, p.Of.P50, p.To.P50, p.P50, p.Of.P99, p.To.P99, p.P99, mallocs, bytes, peaks)
+	}
 }

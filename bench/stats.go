@@ -1,13 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 )
 
 // resamples is how often the bootstrap draws.
-const resamples = 2000
+const resamples = 1000
 
 // interval is an estimate, and the borders between which 95 % of the estimates of a bootstrap lie.
 type interval struct {
@@ -15,6 +16,9 @@ type interval struct {
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
 }
+
+// String is for tables: 1.02 (0.99 to 1.05).
+func (i interval) String() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", i.Value, i.Low, i.High) }
 
 // median returns the value in the middle. It sorts the values.
 func median(values []float64) float64 {

@@ -5,8 +5,11 @@ import (
 	"strings"
 )
 
-// path is what every request asks for.
-const path = "/api/v1/users/42?page=2"
+// host and path are what most requests ask for.
+const (
+	host = "bench.example"
+	path = "/api/v1/users/42?page=2"
+)
 
 // headers are those of every request: a few more than none, as real clients send.
 var headers = [][2]string{
@@ -22,12 +25,12 @@ var headers = [][2]string{
 const body = `{"id":42,"name":"Grace","roles":["admin","user"]}` + "\n"
 
 // requestText is a request as it is sent.
-func requestText() []byte {
+func requestText(host, path string) []byte {
 	var head strings.Builder
 	for _, h := range headers {
 		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
 	}
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: bench.example\r\n%s\r\n", path, &head)
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, host, &head)
 }
 
 // responseText is the answer of the origin.

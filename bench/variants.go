@@ -1,28 +1,31 @@
 package main
 
-import (
-	"encoding/json"
-	"fmt"
-	"slices"
-	"strings"
-)
+import "encoding/json"
 
-// variant is one way to the origin. Each variant with Lua reads the header X-Tenant, and refuses the request where it is missing.
+// variant is one way to the origin. Each variant with Lua reads the header X-Tenant, and answers 404 where it is missing.
 type variant struct {
 	name string
 	what string
-	// script is a script of luaroute. Empty is Caddy's own reverse_proxy.
+	// host and path are what is asked for, if not the usual.
+	host, path string
+	// script is a script of luaroute.
 	script string
-	// before are handlers before it.
-	before []object
+	// native are Caddy's own routes, given the configuration of a proxy. Without them and a script there is one route, for everything.
+	native func(proxy object) []object
+	// text is the configuration in a language of another program.
+	text string
 }
 
-// plain is what the others are compared with, and always the first.
-const plain = "plain"
+// plain is what the others are compared with, and again is the same once more.
+const (
+	plain = "plain"
+	again = "again"
+)
 
+// variants are those of one Caddy.
 var variants = []variant{
 	{name: plain, what: "`reverse_proxy`"},
-	{name: "again", what: "`reverse_proxy` once more: the error of the method"},
+	{name: again, what: "`reverse_proxy` once more"},
 	{name: "data", what: "a route that is data", script: `
 		route:get("/api/{version}/users/{id}", "origin")`},
 	{name: "handler", what: "a Lua handler that chooses the pool", script: `
@@ -43,42 +46,52 @@ var variants = []variant{
 	{name: "around", what: "Lua middleware around a route that is data", script: `
 		route:use(function(req, res, next) if not req:header("X-Tenant") then return 404 end next() end)
 		route:get("/api/{version}/users/{id}", "origin")`},
-	{name: "contract", what: "the function of the old contract", script: contract},
-	{name: "gateway", what: "the same as it was: an engine is asked by HTTP", before: []object{{"handler": "bench_gateway"}}},
+	{name: "on_headers", what: "a Lua hook that sets a response header", script: `
+		local function stamp(res) res.headers["X-Stamp"] = "acme" end
+		route:get("/api/{version}/users/{id}", function(req, res)
+			if not req:header("X-Tenant") then return 404 end
+			res:on_headers(stamp)
+			return "origin"
+		end)`},
 }
 
-func names(of []variant) []string {
-	all := make([]string, len(of))
-	for i, v := range of {
-		all[i] = v.name
-	}
-	return all
-}
-
-// choose returns plain and the variants in a list of names, in their own order. An empty list is all of them.
-func choose(list string) ([]variant, error) {
-	if list == "" {
-		return variants, nil
-	}
-	wanted := strings.Split(list, ",")
-	for _, name := range wanted {
-		if !slices.Contains(names(variants), name) {
-			return nil, fmt.Errorf("no variant %q; there are %s", name, strings.Join(names(variants), ", "))
+// of returns a variant of a list by its name, with another name if there is one.
+func of(all []variant, name string, renamed ...string) variant {
+	for _, v := range all {
+		if v.name == name {
+			for _, other := range renamed {
+				v.name = other
+			}
+			return v
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(variants), func(v variant) bool {
-		return v.name != plain && !slices.Contains(wanted, v.name)
-	}), nil
+	panic("there is no variant " + name)
+}
+
+// order is a question for this variant.
+func (v variant) order(address string) order {
+	o := order{Address: address, Host: host, Path: path}
+	if v.host != "" {
+		o.Host = v.host
+	}
+	if v.path != "" {
+		o.Path = v.path
+	}
+	return o
+}
+
+// routes are those of the variant in Caddy's configuration.
+func (v variant) routes(proxy object) []object {
+	if v.native != nil {
+		return v.native(proxy)
+	}
+	return []object{{"handle": []object{v.handler(proxy)}}}
 }
 
 // handler is the configuration of the variant's Caddy handler, with a reverse_proxy as the pool.
 func (v variant) handler(proxy object) object {
-	if len(v.before) > 0 {
-		forward := variant{}.handler(proxy)
-		return object{"handler": "subroute", "routes": []object{{"handle": append(slices.Clone(v.before), forward)}}}
-	}
 	if v.script == "" {
-		return merged(object{"handler": "reverse_proxy"}, proxy)
+		return reverseProxy(proxy)
 	}
 	return object{
 		"handler": "luaroute",
@@ -90,6 +103,8 @@ func (v variant) handler(proxy object) object {
 		}},
 	}
 }
+
+func reverseProxy(proxy object) object { return merged(object{"handler": "reverse_proxy"}, proxy) }
 
 // object is JSON that is being written.
 type object map[string]any

@@ -80,6 +80,36 @@ func TestAdaptedJSONDecodesStrictlyAndEncodesToTheSameBytes(t *testing.T) {
 	}
 }
 
+// TestEverySubdirectiveHasAGoldenCase takes the subdirectives from the errors that list them.
+func TestEverySubdirectiveHasAGoldenCase(t *testing.T) {
+	t.Parallel()
+	written := map[string]bool{}
+	for _, parts := range goldenCases(t) {
+		for line := range strings.Lines(parts[0]) {
+			if words := strings.Fields(line); len(words) > 0 {
+				written[words[0]] = true
+			}
+		}
+	}
+	for _, block := range []string{"unknown", "tenant a {\n\tunknown\n}", "limits {\n\tunknown\n}", "source storage {\n\tunknown\n}", "source file {\n\tunknown\n}"} {
+		_, err := adapt(":80 {\n\tluaroute {\n" + block + "\n\t}\n}\n")
+		if err == nil {
+			t.Fatalf("adapted %s", block)
+		}
+		_, list, _ := strings.Cut(err.Error(), ": expected ")
+		list, _, _ = strings.Cut(list, ", at ")
+		names := strings.Split(strings.ReplaceAll(list, " or ", ", "), ", ")
+		if len(names) < 2 {
+			t.Errorf("the error lists no subdirectives: %s", err)
+		}
+		for _, name := range names {
+			if !written[name] {
+				t.Errorf("no golden case has %s", name)
+			}
+		}
+	}
+}
+
 // goldenCases returns the Caddyfile and the JSON of every golden case by its path.
 func goldenCases(t testing.TB) map[string][2]string {
 	t.Helper()

@@ -1,6 +1,8 @@
 package caddyfile
 
 import (
+	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,6 +75,17 @@ func atHead(h httpcaddyfile.Helper) httpcaddyfile.Helper {
 	h.Reset()
 	h.Next()
 	return h
+}
+
+// placed matches an error that names its place, as those of Caddy's parsers do.
+var placed = regexp.MustCompile(`, at \S+:\d+`)
+
+// about says what an error of another parser is about, and where that begins if the error names no place itself.
+func about(h httpcaddyfile.Helper, what string, err error) error {
+	if placed.MatchString(err.Error()) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return atHead(h).Errf("%s: %w", what, err)
 }
 
 // names lists what a block may hold.

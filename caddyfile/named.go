@@ -3,6 +3,7 @@ package caddyfile
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -33,10 +34,11 @@ func handler(to *luaroute.Named) reader {
 		if h.NextArg() {
 			return h.Errf("handler %q: expected a block of directives, found %q", name, h.Val())
 		}
+		what := fmt.Sprintf("handler %q", name)
 		h.Reset()
 		parsed, err := httpcaddyfile.ParseSegmentAsSubroute(h)
 		if err != nil {
-			return atHead(h).Errf("handler %q: %w", name, err)
+			return about(h, what, err)
 		}
 		subroute, ok := parsed.(*caddyhttp.Subroute)
 		if !ok || len(subroute.Routes) == 0 {
@@ -44,32 +46,41 @@ func handler(to *luaroute.Named) reader {
 		}
 		raw, err := inline(subroute, "handler", "subroute")
 		if err != nil {
-			return atHead(h).Errf("handler %q: %w", name, err)
+			return about(h, what, err)
 		}
 		put(to, name, raw)
 		return nil
 	})
 }
 
+// namespace is that of the sources of scripts.
+const namespace = "luaroute.sources"
+
 // source reads a source of scripts with the parser of its module.
 func source(to *[]json.RawMessage) reader {
-	return named(func(module string, h httpcaddyfile.Helper) error {
-		const namespace = "luaroute.sources"
+	read := named(func(module string, h httpcaddyfile.Helper) error {
+		what := "source " + module
 		id := namespace + "." + module
 		if _, err := caddy.GetModule(id); err != nil {
-			return h.Errf("source: unknown module %q: expected %s", module, modules(namespace))
+			return h.Errf("source: unknown module %q: expected %s", module, oneOf(modules()))
 		}
 		parsed, err := caddyfile.UnmarshalModule(h.Dispenser, id)
 		if err != nil {
-			return atHead(h).Errf("source %s: %w", module, err)
+			return about(h, what, err)
 		}
 		raw, err := inline(parsed, "source", module)
 		if err != nil {
-			return atHead(h).Errf("source %s: %w", module, err)
+			return about(h, what, err)
 		}
 		*to = append(*to, raw)
 		return nil
 	})
+	return func(h httpcaddyfile.Helper) error {
+		if h.CountRemainingArgs() == 0 {
+			return h.Errf("source: expected %s, found none", oneOf(modules()))
+		}
+		return read(h)
+	}
 }
 
 func put(to *luaroute.Named, name string, raw json.RawMessage) {
@@ -97,11 +108,11 @@ func inline(module any, key, name string) (json.RawMessage, error) {
 	return json.Marshal(object)
 }
 
-// modules lists the names of the modules in a namespace, for an error text.
-func modules(namespace string) string {
+// modules lists the names of the sources.
+func modules() []string {
 	var list []string
 	for _, m := range caddy.GetModules(namespace) {
 		list = append(list, m.ID.Name())
 	}
-	return oneOf(list)
+	return list
 }

@@ -2,6 +2,7 @@ package caddyfile
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -14,25 +15,26 @@ import (
 // pool reads a pool with the parser of reverse_proxy.
 func pool(to *luaroute.Pools) reader {
 	return named(func(name string, h httpcaddyfile.Helper) error {
+		what := fmt.Sprintf("pool %q", name)
 		var base basepath.Path
 		h, err := withoutPaths(h, &base)
 		if err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
+			return about(h, what, err)
 		}
 		proxy := new(reverseproxy.Handler)
 		h.Reset()
 		if err := proxy.UnmarshalCaddyfile(h.Dispenser); err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
+			return about(h, what, err)
 		}
 		if err := proxy.FinalizeUnmarshalCaddyfile(h); err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
+			return about(h, what, err)
 		}
 		if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
 			return atHead(h).Errf("pool %q: no upstreams: expected addresses after the name, or to or dynamic in its block", name)
 		}
 		raw, err := withPath(proxy, &base)
 		if err != nil {
-			return atHead(h).Errf("pool %q: %w", name, err)
+			return about(h, what, err)
 		}
 		*to = append(*to, luaroute.NamedPool{Name: name, Config: raw})
 		return nil

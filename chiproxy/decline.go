@@ -23,16 +23,21 @@ type HeldBody interface {
 // the request, and the header of the response. A body that was read stays as it is, since it must not be read
 // twice from the client. What is held is kept from request to request.
 type snapshot struct {
-	w           http.ResponseWriter
-	r           *http.Request
-	method, uri string
-	host        string
-	done        int // functions that wait for the outcome
-	url         *url.URL
-	urlWas      url.URL
-	in, out     savedHeader
-	vars        map[string]any
-	varsWere    []savedVar
+	taken    bool
+	w        http.ResponseWriter
+	r        *http.Request
+	line     requestLine
+	done     int // functions that wait for the outcome
+	in, out  savedHeader
+	vars     map[string]any
+	varsWere []savedVar
+}
+
+// requestLine is what was at the top of a request.
+type requestLine struct {
+	method, uri, host string
+	url               *url.URL
+	urlWas            url.URL
 }
 
 type savedVar struct {
@@ -43,9 +48,8 @@ type savedVar struct {
 // take copies what is in the exchange now.
 func (s *snapshot) take(ex *Exchange) {
 	r := ex.R
-	s.w, s.r = ex.W, r
-	s.method, s.uri, s.host = r.Method, r.RequestURI, r.Host
-	s.url, s.urlWas = r.URL, *r.URL
+	s.taken, s.w, s.r = true, ex.W, r
+	s.line = requestLine{r.Method, r.RequestURI, r.Host, r.URL, *r.URL}
 	s.done = len(ex.done)
 	s.in.save(r.Header)
 	s.out.save(ex.W.Header())
@@ -61,8 +65,9 @@ func (s *snapshot) restore(ex *Exchange) {
 	ex.W, ex.R = s.w, s.r
 	ex.done = ex.done[:s.done]
 	r := s.r
-	r.Method, r.RequestURI, r.Host = s.method, s.uri, s.host
-	r.URL, *s.url = s.url, s.urlWas
+	line := &s.line
+	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
+	r.URL, *line.url = line.url, line.urlWas
 	r.Header = s.in.restore()
 	if body, ok := r.Body.(HeldBody); ok {
 		body.Restore(r)
@@ -76,32 +81,41 @@ func (s *snapshot) restore(ex *Exchange) {
 
 // clear forgets the request.
 func (s *snapshot) clear() {
+	if !s.taken {
+		return
+	}
 	clear(s.varsWere)
+	s.varsWere = s.varsWere[:0]
 	s.in.clear()
 	s.out.clear()
-	*s = snapshot{in: s.in, out: s.out, varsWere: s.varsWere[:0]}
+	s.taken, s.w, s.r, s.vars, s.line = false, nil, nil, nil, requestLine{}
 }
 
 // savedHeader is a copy of a header that costs no allocation once it has grown.
 type savedHeader struct {
 	header http.Header
 	fields []savedField
-	values []string
+	more   []string // the values of all fields but their first ones, in their order
 }
 
-// savedField is a field and the number of its values.
+// savedField is a field, the number of its values, and the first of them, which mostly is the only one.
 type savedField struct {
 	name   string
 	values []string
 	n      int
+	first  string
 }
 
 func (s *savedHeader) save(h http.Header) {
 	s.header = h
-	s.fields, s.values = s.fields[:0], s.values[:0]
+	s.fields, s.more = s.fields[:0], s.more[:0]
 	for name, values := range h {
-		s.fields = append(s.fields, savedField{name, values, len(values)})
-		s.values = append(s.values, values...)
+		f := savedField{name: name, values: values, n: len(values)}
+		if f.n > 0 {
+			f.first = values[0]
+			s.more = append(s.more, values[1:]...)
+		}
+		s.fields = append(s.fields, f)
 	}
 }
 
@@ -109,10 +123,12 @@ func (s *savedHeader) save(h http.Header) {
 // back too.
 func (s *savedHeader) restore() http.Header {
 	clear(s.header)
-	values := s.values
+	more := s.more
 	for _, f := range s.fields {
-		copy(f.values, values[:f.n])
-		values = values[f.n:]
+		if f.n > 0 {
+			f.values[0] = f.first
+			more = more[copy(f.values[1:f.n], more):]
+		}
 		s.header[f.name] = f.values
 	}
 	return s.header
@@ -120,6 +136,6 @@ func (s *savedHeader) restore() http.Header {
 
 func (s *savedHeader) clear() {
 	clear(s.fields)
-	clear(s.values)
-	*s = savedHeader{fields: s.fields[:0], values: s.values[:0]}
+	clear(s.more)
+	s.header, s.fields, s.more = nil, s.fields[:0], s.more[:0]
 }

@@ -41,18 +41,23 @@ type Exchange struct {
 	// what of that lies in the tenant.
 	asked, fullPath, path string
 	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
-	at      *layer
-	entry   *entry
+	at       *layer
+	entry    *entry
+	search   search
+	chain    chain
+	recorder recorder
+	*kept
+}
+
+// kept is what an exchange keeps for the next request, emptied. It is much, and copied never.
+type kept struct {
 	rctx    chi.Context
 	tenants []ranked
 	gates   []gateVerdict
 	hits    []int32
-	search  search
-	chain   chain
-	// next is step as a value, made once.
-	next     func() (Verdict, error)
-	recorder recorder
-	origin   snapshot
+	origin  snapshot
+	// next is Exchange.step as a value, made once.
+	next func() (Verdict, error)
 }
 
 // Tenant returns the name of the tenant that is being asked, empty for the default tenant.

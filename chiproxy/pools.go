@@ -88,6 +88,7 @@ func (p *Pools) open(name, key string) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	logWhenWritten(pool.handler)
 	pool.policy = pool.handler.LoadBalancing.SelectionPolicy
 	pool.handler.LoadBalancing.SelectionPolicy = pool
 	return pool, nil

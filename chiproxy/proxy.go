@@ -36,8 +36,8 @@ type Proxy struct {
 	Upstream string
 	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
 	// reached. Nil and Closed return the error, for Caddy's handle_errors; Decline and Open decline; UsePool forwards
-	// to that pool instead. Once some of the request's body was read it cannot be sent again, so the error is
-	// returned.
+	// to that pool instead. Once some of the client's body was read it cannot be sent again, so the error is
+	// returned; a body that a hook holds in memory can.
 	OnError *ErrorPolicy
 }
 
@@ -145,7 +145,7 @@ func (b *boundProxy) doOrElse(ex *Exchange, undo rewritten) (Verdict, error) {
 	hw := newHeaderWriter(w, b.ResponseHeaders)
 	ex.W = hw
 	defer func() { ex.W = w }()
-	if ex.R.Body != nil && ex.R.Body != http.NoBody {
+	if _, held := ex.R.Body.(HeldBody); !held && ex.R.Body != nil && ex.R.Body != http.NoBody { // one that is held is sent again
 		r, real := ex.R, ex.R.Body
 		r.Body = body
 		defer func() {

@@ -97,7 +97,7 @@ func (t *Table) setHosts() {
 }
 
 var exchanges = sync.Pool{New: func() any {
-	ex := &Exchange{}
+	ex := &Exchange{kept: new(kept)}
 	ex.next = ex.step
 	return ex
 }}
@@ -136,9 +136,7 @@ func (ex *Exchange) reset() {
 	ex.rctx.Reset()
 	clear(ex.tenants)
 	clear(ex.gates)
+	ex.tenants, ex.gates, ex.hits = ex.tenants[:0], ex.gates[:0], ex.hits[:0]
 	ex.origin.clear()
-	*ex = Exchange{
-		rctx: ex.rctx, tenants: ex.tenants[:0], gates: ex.gates[:0], hits: ex.hits[:0],
-		next: ex.next, origin: ex.origin,
-	}
+	*ex = Exchange{kept: ex.kept}
 }

@@ -16,7 +16,20 @@ func init() {
 	caddy.RegisterModule(adminAPI{})
 }
 
-// adminAPI serves /luaroute/ in the admin API of Caddy, under its rules of access.
+// adminAPI serves `/luaroute/` in the admin API of Caddy, under its rules of access: origins, hosts, and what remote
+// administrators may do. It has no configuration.
+//
+// | | |
+// |---|---|
+// | `GET /luaroute/` | the instances |
+// | `GET /luaroute/{name}/routes` | the routes that an instance serves by |
+// | `GET /luaroute/{name}/pools` | its pools, with the state of their upstreams |
+// | `POST /luaroute/{name}/explain` | what becomes of a request, and why |
+// | `POST /luaroute/{name}/reload` | runs the scripts again |
+// | `GET`, `PUT`, `DELETE /luaroute/{name}/scripts/{script}` | scripts of a writable source |
+// | `GET /luaroute/{name}/health`, `GET /luaroute/{name}/tenants`, `POST /luaroute/{name}/route/{tenant}` | what the old programs had |
+//
+// Answers are JSON; lists are a text for people with `?format=text`. Errors are `{"error": "…"}`.
 //
 // Caddy provisions the modules of its admin API before all apps and never cleans them up, so this one has no state: every
 // request finds the instances that run then.
@@ -136,7 +149,7 @@ func unknownPath(path string) error {
 	}
 	var paths []string
 	for _, e := range endpoints {
-		paths = append(paths, e.method+" "+adminRoot+name+"/"+e.path)
+		paths = append(paths, e.method+" "+adminRoot+name+"/"+strings.ReplaceAll(e.path, "...}", "}"))
 	}
 	return fmt.Errorf("%s: expected %s", path, strings.Join(paths, ", "))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,8 +18,8 @@ func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// App owns the instances of a configuration: what the handlers of one name share. It needs no configuration; the first
-// handler brings it to life.
+// App owns the instances of a configuration: what `luaroute` handlers of one name share. It has no configuration and need not be
+// written: the first handler brings it to life.
 //
 // Provisioning is not the point of no return, since `caddy validate` provisions too. What acts by itself begins when the app
 // starts.
@@ -129,10 +130,18 @@ func (a *App) expect(name string) {
 func (a *App) checkExpected() error {
 	for _, name := range a.expected {
 		if a.instances[name] == nil {
-			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %q", name, slices.Sorted(maps.Keys(a.instances)))
+			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %s", name, quoted(slices.Sorted(maps.Keys(a.instances))))
 		}
 	}
 	return nil
+}
+
+// quoted lists names for an error text.
+func quoted(names []string) string {
+	if len(names) == 0 {
+		return "none"
+	}
+	return `"` + strings.Join(names, `", "`) + `"`
 }
 
 // known returns the instance of a name, or nil if there is none yet.

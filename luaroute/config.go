@@ -3,6 +3,7 @@ package luaroute
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,31 +14,31 @@ import (
 // Scripting is the part of the configuration that an instance and a tenant have in common.
 type Scripting struct {
 	// Files with Lua scripts, or globs of them. They are read by the `file` source and run in order, those of a
-	// glob sorted by name.
+	// glob sorted by name. Relative names start at the working directory. A name or glob that finds nothing is an error.
 	Scripts []string `json:"scripts,omitempty"`
 
 	// Sources of scripts besides files. Their scripts run after those of `scripts`, in order.
 	SourcesRaw []json.RawMessage `json:"sources,omitempty" caddy:"namespace=luaroute.sources inline_key=source"`
 
 	// Upstream pools by name, each the JSON of a `reverse_proxy` handler. A list of them, each with a `name`, is
-	// accepted too and keeps its order.
+	// accepted too and keeps its order. Those of the instance are visible to all tenants, a tenant's to itself.
 	Pools Pools `json:"pools,omitempty"`
 
 	// Caddy handlers by name, for `route.handler("name")` in scripts. A list of them, each with a `name`, is
-	// accepted too.
+	// accepted too. A tenant's own come before those of the instance.
 	HandlersRaw Named `json:"handlers,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
 	// What the scripts may use. A tenant inherits from its instance what it does not set.
 	Limits *Limits `json:"limits,omitempty"`
 
-	// What to do when a script fails on a request: `"closed"` (the default) answers 500, or 503 with
-	// `Retry-After` when a budget ended; `"open"` goes on as if the function were absent; `"decline"`
-	// goes on with the next candidate; `{"pool": "name"}` forwards to that pool.
+	// What to do when a script fails on a request: `"closed"` answers 500, or 503 with `Retry-After` when a budget
+	// ended; `"open"` goes on as if the function were absent; `"decline"` goes on with the next candidate;
+	// `{"pool": "name"}` forwards to that pool. Default: `"closed"`; a tenant's is that of the instance.
 	OnError *OnError `json:"on_error,omitempty"`
 }
 
-// Tenant is a set of routes for some hosts, a path prefix, or both. One that brings a script of its own is
-// isolated: it shares no Lua state with anyone.
+// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources` or `use_pool`. Its scripts
+// are isolated: they share no Lua state with anyone.
 type Tenant struct {
 	// The name of the tenant, unique in its instance.
 	Name string `json:"name,omitempty"`
@@ -48,17 +49,19 @@ type Tenant struct {
 	// The path prefix the tenant owns. `/acme` owns `/acme` and `/acme/…`, not `/acmefoo`. Default: all paths.
 	PathPrefix string `json:"path_prefix,omitempty"`
 
-	// Whether the prefix is taken off the path that is forwarded. Matching is the same without it.
+	// Whether the prefix is taken off the path that is forwarded. Patterns are relative to the prefix in any case. Default:
+	// false.
 	StripPrefix bool `json:"strip_prefix,omitempty"`
 
 	// Whether the next tenant that fits is asked when this one has no route for a request. The
-	// default tenant is asked in any case.
+	// default tenant is asked in any case. Default: false.
 	Fallthrough bool `json:"fallthrough,omitempty"`
 
 	// The order among tenants that fit one request; the highest is asked first. Default: 0.
 	Priority int `json:"priority,omitempty"`
 
-	// The pool for every request that no route of the tenant answers.
+	// The pool for every request that no route of the tenant answers, nor an `on_route_request` of its script. Default:
+	// none.
 	UsePool string `json:"use_pool,omitempty"`
 
 	Scripting
@@ -84,12 +87,12 @@ const (
 func NewOnError(mode, pool string) (*OnError, error) {
 	switch {
 	case mode == OnErrorPool && pool == "":
-		return nil, fmt.Errorf("on_error pool: the name of the pool is missing")
+		return nil, errors.New("on_error pool: the name of the pool is missing")
 	case mode == OnErrorPool:
 	case !slices.Contains([]string{OnErrorClosed, OnErrorOpen, OnErrorDecline}, mode):
 		return nil, fmt.Errorf("on_error %q: expected closed, open, decline, or pool and its name", mode)
 	case pool != "":
-		return nil, fmt.Errorf("on_error %s: %q is one word too many", mode, pool)
+		return nil, fmt.Errorf("on_error %s: %q is one word too many; only pool has a name", mode, pool)
 	}
 	return &OnError{Mode: mode, Pool: pool}, nil
 }
@@ -153,10 +156,10 @@ func (n *Named) unmarshalList(b []byte) error {
 	for i, obj := range list {
 		var name string
 		if err := json.Unmarshal(obj["name"], &name); err != nil || name == "" {
-			return fmt.Errorf(`position %d: a "name" is missing`, i)
+			return within(fmt.Sprintf("[%d]", i), errors.New(`a "name" is missing`))
 		}
 		if _, dup := byName[name]; dup {
-			return fmt.Errorf("position %d: %q is there twice", i, name)
+			return within(fmt.Sprintf("[%d]", i), fmt.Errorf("%q is there twice", name))
 		}
 		delete(obj, "name")
 		raw, err := json.Marshal(obj)
@@ -178,12 +181,16 @@ func (t *Tenants) UnmarshalJSON(b []byte) error {
 	if bytes.HasPrefix(bytes.TrimSpace(b), []byte("[")) {
 		return t.unmarshalList(b)
 	}
-	byName := map[string]*Tenant{}
-	if err := caddy.StrictUnmarshalJSON(b, &byName); err != nil {
+	var byName map[string]json.RawMessage
+	if err := json.Unmarshal(b, &byName); err != nil {
 		return err
 	}
 	*t = nil
-	for name, tenant := range byName {
+	for name, raw := range byName {
+		tenant, err := oneTenant(raw)
+		if err != nil {
+			return within(name, err)
+		}
 		if name == "" || tenant == nil || tenant.Name != "" && tenant.Name != name {
 			return fmt.Errorf("tenant %q: expected an object whose name, if any, is its key", name)
 		}
@@ -195,20 +202,37 @@ func (t *Tenants) UnmarshalJSON(b []byte) error {
 }
 
 func (t *Tenants) unmarshalList(b []byte) error {
-	var list []*Tenant
-	if err := caddy.StrictUnmarshalJSON(b, &list); err != nil {
+	var list []json.RawMessage
+	if err := json.Unmarshal(b, &list); err != nil {
 		return err
 	}
 	names := map[string]bool{}
-	for i, tenant := range list {
-		if tenant == nil || tenant.Name == "" {
-			return fmt.Errorf(`position %d: a "name" is missing`, i)
-		}
-		if names[tenant.Name] {
-			return fmt.Errorf("position %d: %q is there twice", i, tenant.Name)
+	tenants := make(Tenants, len(list))
+	for i, raw := range list {
+		place := fmt.Sprintf("[%d]", i)
+		tenant, err := oneTenant(raw)
+		switch {
+		case err != nil:
+			return within(place, err)
+		case tenant == nil || tenant.Name == "":
+			return within(place, errors.New(`a "name" is missing`))
+		case names[tenant.Name]:
+			return within(place, fmt.Errorf("%q is there twice", tenant.Name))
 		}
 		names[tenant.Name] = true
+		tenants[i] = tenant
 	}
-	*t = list
+	*t = tenants
 	return nil
+}
+
+// oneTenant reads a tenant; null is none.
+func oneTenant(raw json.RawMessage) (*Tenant, error) {
+	var t *Tenant
+	var wrong *json.UnmarshalTypeError
+	err := json.Unmarshal(raw, &t)
+	if errors.As(err, &wrong) {
+		err = fmt.Errorf("expected an object, found %s", shown(raw))
+	}
+	return t, err
 }

@@ -20,10 +20,28 @@ func init() {
 // defaultName is the name of an instance that has none.
 const defaultName = "main"
 
-// Handler routes requests by Lua scripts. A script declares routes once, when the configuration loads; a request for a
-// route that is plain data runs no Lua at all.
+// Handler routes requests by Lua scripts. A script declares tenants, hosts, routes, guards, middleware and upstream pools
+// once, when the configuration loads: `require("luaroute"):get("/users/{id}", "users")` sends such requests to the pool
+// `users`. A request for a route that is plain data runs no Lua at all; where a script left a function, it decides while the
+// request runs.
 //
-// A request that no route serves goes on to the next handler.
+// A request that no route serves goes on to the next handler. The directive `luaroute` of the Caddyfile is therefore ordered
+// after `route`, before fallbacks such as `respond` and `file_server`:
+//
+//	example.com {
+//		luaroute {
+//			script routes.lua
+//			pool users 10.0.0.1:8080 10.0.0.2:8080
+//		}
+//		respond "nothing here" 404
+//	}
+//
+// At least one of `scripts`, `sources` and `tenants` must be there. A script with an error refuses the configuration, with
+// its name and the line. Errors while requests run are treated as `on_error` says; clients never see their messages.
+//
+// Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The handler
+// sets no placeholders. Its metrics are `caddy_luaroute_reloads_total`, `caddy_luaroute_table_version` and
+// `caddy_luaroute_table_age_seconds`, its events `luaroute.reloaded` and `luaroute.reload_failed`.
 type Handler struct {
 	// The name of this instance, in the admin API, logs and metrics. Two handlers may have the same name only
 	// if their configuration is the same; they then are one instance. Default: `main`.
@@ -35,16 +53,16 @@ type Handler struct {
 	// object by name.
 	Tenants Tenants `json:"tenants,omitempty"`
 
-	// What happens when no route serves a request, but one has its path for other methods: `405` (the default)
-	// answers so with the `Allow` header, `decline` goes on as if the path were unknown.
+	// What happens when no route serves a request, but one has its path for other methods: `405` answers so, with
+	// the `Allow` header; `decline` goes on as if the path were unknown. Default: `405`.
 	MethodMismatch string `json:"method_mismatch,omitempty"`
 
-	// Names of the environment variables that scripts may read with `route.env(name)`. Default: none.
+	// Names of the environment variables that scripts may read with `route.env(name)` while they load. Default: none.
 	Env []string `json:"env,omitempty"`
 
 	// How often the scripts, the modules they require and the data files they read are looked at, to reload them when
-	// they have changed: text such as `"1s"`, or a number of nanoseconds. A change is taken when it is the
-	// same at two looks. Default: never.
+	// they have changed: text such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is taken when it is
+	// the same at two looks. If a reload fails, what was loaded before serves on. Default: never.
 	Watch caddy.Duration `json:"watch,omitempty"`
 
 	instance *instance

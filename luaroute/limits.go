@@ -34,7 +34,8 @@ type Limits struct {
 	// Default: 1000.
 	VMs int `json:"vms,omitempty"`
 
-	// How long a request waits for a virtual machine while all are in use. Default: 1s.
+	// How long a request waits for a virtual machine while all are in use; and how long, all together, for a
+	// processor when its Lua has run for more than 2 ms and that of other requests has, too. Default: 1s.
 	Queue caddy.Duration `json:"queue,omitempty"`
 }
 

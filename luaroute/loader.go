@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -94,6 +95,9 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 		if err := oneWriter(s.sources); err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
+		if len(s.sources) == 0 && t.UsePool == "" {
+			return nil, fmt.Errorf("tenant %q: there is nothing to route with; expected scripts, sources or use_pool", t.Name)
+		}
 		handlers := maps.Clone(l.root.handlers)
 		maps.Copy(handlers, s.handlers)
 		s.handlers = handlers
@@ -112,6 +116,9 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 	s.limits = own.Or(limits)
 	if len(c.Scripts) > 0 {
 		s.sources = source.Set{&source.File{Files: c.Scripts}}
+	}
+	if err := knownSources(c.SourcesRaw); err != nil {
+		return s, err
 	}
 	if c.SourcesRaw != nil {
 		mods, err := ctx.LoadModule(c, "SourcesRaw")
@@ -138,6 +145,32 @@ func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limi
 		})
 	}
 	return s, nil
+}
+
+// knownSources refuses sources that there are not, since Caddy would not say which there are.
+func knownSources(raws []json.RawMessage) error {
+	const namespace = "luaroute.sources"
+	for i, raw := range raws {
+		var source struct {
+			Module string `json:"source"`
+		}
+		if err := json.Unmarshal(raw, &source); err != nil {
+			return fmt.Errorf("sources[%d]: expected an object with a \"source\", found %s", i, shown(raw))
+		}
+		if _, err := caddy.GetModule(namespace + "." + source.Module); err != nil {
+			return fmt.Errorf("sources[%d]: source %q: expected one of %s", i, source.Module, strings.Join(moduleNames(namespace), ", "))
+		}
+	}
+	return nil
+}
+
+// moduleNames lists the modules of a namespace.
+func moduleNames(namespace string) []string {
+	var list []string
+	for _, m := range caddy.GetModules(namespace) {
+		list = append(list, m.ID.Name())
+	}
+	return list
 }
 
 // insideKey marks the contexts of modules that scripts load.

@@ -16,7 +16,7 @@ func init() {
 	caddy.RegisterModule(new(Permission))
 }
 
-// Permission allows on-demand TLS to get certificates for exactly the hosts that are served: those that a tenant, or a layer
+// Permission is `permission luaroute [<instance>]` in the global option `on_demand_tls`. It allows on-demand TLS to get certificates for exactly the hosts that are served: those that a tenant, or a layer
 // for hosts, of a running instance lists. A wildcard such as `*.example.com` stands for one label. What is for all hosts
 // allows none. A script may add names and veto them with `route.certificate`.
 //

@@ -127,6 +127,7 @@ func TestTheAdminAPISaysWhatThereIs(t *testing.T) {
 		{http.MethodPost, "/luaroute/shop/reload", 404, `no luaroute instance "shop" runs; expected main`},
 		{http.MethodGet, "/luaroute/main/reload", 405, "method GET: expected POST"},
 		{http.MethodGet, "/luaroute/main/nothing", 404, "/luaroute/main/nothing: expected "},
+		{http.MethodGet, "/luaroute/main", 404, "PUT /luaroute/main/scripts/{script}, "},
 		{http.MethodGet, "/luaroute/shop", 404, `no luaroute instance "shop" runs; expected main`},
 		{http.MethodGet, "/luaroute/?format=xml", 400, `format "xml": expected json or text`},
 	} {

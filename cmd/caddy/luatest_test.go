@@ -35,7 +35,7 @@ $dir/b_test.lua
 		t.Errorf("exit code %d and\n%s\nexpected\n%s", code, out, want)
 	}
 	out, _, code = caddyOutput(t, "luaroute", "test", "--config", filepath.Join(dir, "Caddyfile"), filepath.Join(dir, "ok_test.lua"))
-	if code != 0 || !strings.Contains(out, "  ok    forwards\n\n1 tests, 0 failed\n") {
+	if code != 0 || !strings.Contains(out, "  ok    forwards\n\n1 test, 0 failed\n") {
 		t.Errorf("exit code %d and\n%s", code, out)
 	}
 }

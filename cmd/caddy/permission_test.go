@@ -162,7 +162,7 @@ func TestAPermissionOfAnInstanceThatIsNotThereIsAnError(t *testing.T) {
 	c.Options = "on_demand_tls {\npermission luaroute shop\n}"
 	c.File("main.lua", `require("luaroute"):get("/", { body = "hello" })`)
 	err := c.Load(c.Caddyfile(e2e.Site("")))
-	if want := `tls.permission.luaroute: there is no instance "shop"; there are ["main"]`; err == nil || !strings.Contains(err.Error(), want) {
+	if want := `tls.permission.luaroute: there is no instance "shop"; there are "main"`; err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	c.Start(e2e.Site("name shop"))

@@ -18,12 +18,7 @@ func migrateCommand() *cobra.Command {
 		Short: "Turns a configuration of the old programs into a Caddyfile",
 		Long: `Turns a configuration of the old programs into a Caddyfile, on standard output or in the file that --out names. What it drops, and
 why, goes to standard error with the line of the YAML. The scripts stay as they are.`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return wrongUse(cmd, fmt.Errorf("migrate takes the name of one YAML file, found %q", args))
-			}
-			return nil
-		},
+		Args: oneArg("the name of one YAML file"),
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "File to write the Caddyfile to; it must not be there yet. Default: standard output")
 	cmd.Flags().StringVar(&site, "site", "", "Address of the site in the Caddyfile. Default: http://, which is port 80 for all hosts")

@@ -39,7 +39,11 @@ func reportText(out io.Writer, files []simulate.File) error {
 		}
 	}
 	failed, all := simulate.Failed(files)
-	fmt.Fprintf(&b, "\n%d tests, %d failed\n", all, failed)
+	tests := "tests"
+	if all == 1 {
+		tests = "test"
+	}
+	fmt.Fprintf(&b, "\n%d %s, %d failed\n", all, tests, failed)
 	_, err := io.WriteString(out, b.String())
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -198,6 +199,21 @@ func longPlaceholders(text string) string {
 // moduleSteps is what loading a module counts for: one that compiles an expression takes milliseconds.
 const moduleSteps = 5000
 
+// others says what there is besides a module that failed to load: the modules if it is none, and the handlers of the configuration.
+func (l *load) others(namespace, name string) (text string) {
+	if _, err := caddy.GetModule(namespace + name); err != nil {
+		var modules []string
+		for _, m := range caddy.GetModules(strings.TrimSuffix(namespace, ".")) {
+			modules = append(modules, m.ID.Name())
+		}
+		text = "; modules are " + strings.Join(modules, ", ")
+	}
+	if _, names := l.options.Modules.Handler(""); namespace == "http.handlers." && len(names) > 0 {
+		text += "; handlers of the configuration are " + strings.Join(names, ", ")
+	}
+	return text
+}
+
 // module loads a Caddy module whose configuration is a Lua value, of which it returns the fingerprint, too.
 func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) (mod any, mark uint64) {
 	var raw json.RawMessage
@@ -209,13 +225,10 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		raw = text
 	}
 	vm.Spend(L, moduleSteps)
+	vm.Of(L).StepAside()
 	mod, err := l.options.Modules.Load(namespace+name, raw)
 	if err != nil {
-		_, names := l.options.Modules.Handler("")
-		if namespace == "http.handlers." && len(names) > 0 {
-			L.RaiseError("%s: %s; handlers of the configuration are %s", name, err, strings.Join(names, ", "))
-		}
-		L.RaiseError("%s: %s", name, err)
+		L.RaiseError("%s: %s%s", name, err, l.others(namespace, name))
 	}
 	return mod, chiproxy.FingerprintOf(string(raw))
 }

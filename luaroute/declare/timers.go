@@ -22,7 +22,7 @@ const (
 func every(r *router, L *lua.LState) int {
 	seconds, fn := float64(L.CheckNumber(1)), L.CheckFunction(2)
 	if !(seconds >= minEvery.Seconds() && seconds <= maxEvery.Seconds()) {
-		L.RaiseError("every: %v seconds; expected %v to %v", seconds, minEvery.Seconds(), maxEvery.Seconds())
+		L.RaiseError("every: %v seconds; expected %v to %.0f", seconds, minEvery.Seconds(), maxEvery.Seconds())
 	}
 	l := r.load
 	if len(l.timers) == maxTimers {

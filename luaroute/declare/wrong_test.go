@@ -1,6 +1,8 @@
 package declare_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
@@ -253,10 +255,30 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 				if err == nil {
 					t.Fatalf("loaded; want the error %s", row.want)
 				}
-				if err.Error() != row.want {
+				got, _, _ := strings.Cut(err.Error(), moduleList)
+				if got != row.want {
 					t.Errorf("got  %s\nwant %s", err, row.want)
 				}
 			})
+		}
+	}
+}
+
+// moduleList begins what an error says of the modules there are, which is another test's.
+const moduleList = "; modules are "
+
+func TestTheErrorOfAnUnknownModuleListsThoseThereAre(t *testing.T) {
+	t.Parallel()
+	for call, want := range map[string]string{
+		`route.matcher("ip", {})`:    "remote_ip",
+		`route.handler("hello", {})`: "static_response",
+	} {
+		_, err := wrongSetup.Load(t, wrongHead+call)
+		if err == nil {
+			t.Fatalf("%s loaded", call)
+		}
+		if _, list, _ := strings.Cut(err.Error(), moduleList); !slices.Contains(strings.Split(list, ", "), want) {
+			t.Errorf("%s: %s: want %s among the modules", call, err, want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ type Limits struct {
 	Body int64
 	// VMs is the largest number of virtual machines.
 	VMs int
-	// Queue is how long a request waits for one of them.
+	// Queue is how long a request waits for one of them, and as long again for a processor when its Lua runs for long.
 	Queue time.Duration
 }
 

@@ -137,6 +137,7 @@ func (in *inside) call(L *lua.LState) int {
 		L.RaiseError("next was called before; it can be called once")
 	}
 	in.called = true
+	in.s.state.StepAside()
 	in.verdict, in.err = in.run()
 	if in.err != nil {
 		in.broken = in.s.ex.Wrote()

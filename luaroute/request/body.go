@@ -114,6 +114,7 @@ func tooLarge(limit int64) error {
 
 // mustRead is read for Go functions of scripts.
 func (r *Request) mustRead(L *lua.LState, limit int64) []byte {
+	vm.Of(L).StepAside() // the client may be slow
 	data, err := r.read(limit)
 	if err != nil {
 		vm.Throw(L, err)

@@ -120,8 +120,8 @@ func TestTheConnectionOfTLSIsATable(t *testing.T) {
 func TestAWrongUseOfTheRequestSaysWhatIsThere(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{"local _ = req.foo", `req has no field "foo"; its methods are `},
-		{"req.path = '/y'", "req.path can not be assigned; values of your own belong into req.ctx"},
+		{"local _ = req.foo", `req has no field "foo"; its fields are client_ip, cookies, ctx, headers, host, id, method, params, path, pattern, port, proto, query, raw_path, raw_query, remote_addr, route, scheme, tenant, tls, uri; its methods are `},
+		{"req.path = '/y'", "req.path can not be assigned; call req:set_path(…)"},
 		{"req.foo = 1", "req.foo can not be assigned; values of your own belong into req.ctx"},
 		{"req.header('X-A')", "req:method(…) is called without req; write a colon, not a dot"},
 		{"res.write('x')", "res:method(…) is called without res; write a colon, not a dot"},

@@ -60,6 +60,9 @@ func TestABodyInMemoryIsSentAgainWhenAPoolHasFailed(t *testing.T) {
 	for _, row := range []struct{ name, code, want string }{
 		{"by a wrapper", `route:with(function(req, res, next) req:body() if not pcall(next) then return "p" end end):post("/x", "breaks")`, "200 6 client"},
 		{"by a wrapper, one that was set", `route:with(function(req, res, next) req:set_body("other") if not pcall(next) then return "p" end end):post("/x", "breaks")`, "200 5 other"},
+		{"by on_error of the proxy", `route:post("/x", function(req) req:body() return route.proxy("breaks", { on_error = { pool = "p" } }) end)`, "200 6 client"},
+		{"by on_error of the proxy, one that was set", `route:post("/x", function(req) req:set_body("other") return route.proxy("breaks", { on_error = { pool = "p" } }) end)`, "200 5 other"},
+		{"by the next candidate", `route:post("/x", function(req) req:set_body("other") return route.proxy("breaks", { on_error = "decline" }) end) route:post("/*", "p")`, "200 6 client"},
 		{"by on_error", `route:on_error(function() return "p" end) route:post("/x", function(req) req:body() return "breaks" end)`, "200 6 client"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -29,6 +29,9 @@ var resMethods = changing("res", map[string]lua.LGFunction{
 	"on_done":    resOnDone,
 })
 
+// resFields are the fields of res, for errors.
+var resFields = []string{"headers", "status"}
+
 // resField returns a field of res, or nil if there is none of that name.
 func resField(r *Request, _ *lua.LState, name string) lua.LValue {
 	switch name {
@@ -186,6 +189,7 @@ func (r *Request) send(L *lua.LState, what, contentType, body string) {
 	if status := r.answerStatus(); body != "" && (status == http.StatusNoContent || status == http.StatusNotModified) {
 		L.RaiseError("%s: status %d has no body", what, status)
 	}
+	vm.Of(L).StepAside() // the client may be slow
 	r.begin(contentType, r.answerStatus())
 	if body == "" {
 		return
@@ -206,6 +210,7 @@ func resWrite(L *lua.LState) int {
 func resFlush(L *lua.LState) int {
 	r := of(L, "res")
 	r.answering(L, "res:flush")
+	vm.Of(L).StepAside()
 	r.begin("", r.answerStatus())
 	if err := http.NewResponseController(r.ex.W).Flush(); err != nil {
 		vm.Throw(L, err)
@@ -235,6 +240,7 @@ func resRedirect(L *lua.LState) int {
 		L.RaiseError("%s", err)
 	}
 	r.sent = true
+	vm.Of(L).StepAside()
 	if _, err := redirect.Do(r.ex); err != nil {
 		vm.Throw(L, err)
 	}

@@ -13,10 +13,14 @@ import (
 // The metatables of req, res and their tables. They hold Go functions only and are shared by all states.
 var reqType, resType, paramsType, headersType, queryType, cookiesType, outHeadersType *lua.LTable
 
+// The methods of req and res, as Lua functions.
+var reqFunctions, resFunctions map[string]*lua.LFunction
+
 // Initialised here, because the functions below use the tables.
 func init() {
-	reqType = objectType("req", reqField, reqMethods, nil)
-	resType = objectType("res", resField, resMethods, setResField)
+	reqFunctions, resFunctions = functionsOf(reqMethods), functionsOf(resMethods)
+	reqType = objectType("req", reqFields, reqField, reqFunctions, nil)
+	resType = objectType("res", resFields, resField, resFunctions, setResField)
 	paramsType = tableType("req.params", paramsGet, nil, paramsAll)
 	headersType = tableType("req.headers", headersGet, headersSet, headersAll)
 	queryType = tableType("req.query", queryGet, nil, queryAll)
@@ -34,14 +38,20 @@ func newType(name string, functions map[string]lua.LGFunction) *lua.LTable {
 	return t
 }
 
-// objectType is the type of an object with fields and methods. field returns nil for a name it does not know.
-func objectType(name string, field func(*Request, *lua.LState, string) lua.LValue, methods map[string]lua.LGFunction,
-	set func(*Request, *lua.LState, string, lua.LValue) bool,
-) *lua.LTable {
+// functionsOf returns methods as Lua functions.
+func functionsOf(methods map[string]lua.LGFunction) map[string]*lua.LFunction {
 	functions := make(map[string]*lua.LFunction, len(methods))
 	for method, fn := range methods {
 		functions[method] = vm.GoFunc(fn)
 	}
+	return functions
+}
+
+// objectType is the type of an object with fields, whose names are for errors, and methods. field returns nil for a name it does
+// not know.
+func objectType(name string, fields []string, field func(*Request, *lua.LState, string) lua.LValue, functions map[string]*lua.LFunction,
+	set func(*Request, *lua.LState, string, lua.LValue) bool,
+) *lua.LTable {
 	return newType(name, map[string]lua.LGFunction{
 		"__index": func(L *lua.LState) int {
 			if v := lasting(L); v != nil {
@@ -56,7 +66,7 @@ func objectType(name string, field func(*Request, *lua.LState, string) lua.LValu
 			v := field(r, L, key)
 			if v == nil {
 				methods := strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
-				L.RaiseError("%s has no field %q; its methods are %s", name, key, methods)
+				L.RaiseError("%s has no field %q; its fields are %s; its methods are %s", name, key, strings.Join(fields, ", "), methods)
 			}
 			L.Push(v)
 			return 1
@@ -65,6 +75,9 @@ func objectType(name string, field func(*Request, *lua.LState, string) lua.LValu
 			r, key := of(L, name), L.CheckString(2)
 			r.changing(L, name+"."+key)
 			if set == nil || !set(r, L, key, L.Get(3)) {
+				if _, ok := functions["set_"+key]; ok {
+					L.RaiseError("%s.%s can not be assigned; call %s:set_%s(…)", name, key, name, key)
+				}
 				L.RaiseError("%s.%s can not be assigned; values of your own belong into req.ctx", name, key)
 			}
 			return 0

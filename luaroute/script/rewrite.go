@@ -36,6 +36,7 @@ const maxName = 1000
 //   - `x = a and b`, where x is a local, goes through a new local (gopher-lua 490: x may keep its old value when a is
 //     false). So does `x, y = y, x`: gopher-lua assigns x before it reads it for y.
 //   - `a:b()`, where a is a local, is `a.b(a)`: see keepNames.
+//   - `for k, v in next, t` is `for k, v in next, t, nil`: see completeFor.
 //   - A branch or loop whose condition is a constant false is dropped (gopher-lua 540: with one in it, a function may
 //     return nothing, run for ever or panic).
 func rewrite(chunk []stmt, most int) (out []stmt, err error) {
@@ -126,6 +127,7 @@ func (w *rewriter) stmt(s stmt) stmt {
 		w.block(s.Stmts, s.Name)
 	case *ast.GenericForStmt:
 		w.exprs(s.Exprs)
+		completeFor(s)
 		w.block(s.Stmts, s.Names...)
 	case *ast.FuncDefStmt:
 		w.funcDef(s)
@@ -313,19 +315,10 @@ func (w *rewriter) concat(e *ast.StringConcatOpExpr) expr {
 		call.Args = append(call.Args, w.expr(more.Lhs))
 		rest = more.Rhs
 	}
-	call.Args = append(call.Args, one(w.expr(rest)))
+	last := w.expr(rest)
+	oneValue(last)
+	call.Args = append(call.Args, last)
 	return call
-}
-
-// one makes an expression at the end of a list give one value, as an operand does, and not all that it has.
-func one(e expr) expr {
-	switch e := e.(type) {
-	case *ast.FuncCallExpr:
-		e.AdjustRet = true
-	case *ast.Comma3Expr:
-		e.AdjustRet = true
-	}
-	return e
 }
 
 // isFalse says whether a condition is false whatever the script does.

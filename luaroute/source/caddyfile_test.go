@@ -22,9 +22,9 @@ func TestTheFileSourceIsReadFromACaddyfile(t *testing.T) {
 	}{
 		{"on one line", "file a.lua b/*.lua", []string{"a.lua", "b/*.lua"}, nil, ""},
 		{"as a block", "file a.lua {\n script b.lua c.lua\n path lib more\n path last\n}", []string{"a.lua", "b.lua", "c.lua"}, []string{"lib", "more", "last"}, ""},
-		{"without a script", "file {\n path lib\n}", nil, nil, "source file needs a script: a file or a glob, at Testfile:3"},
+		{"without a script", "file {\n path lib\n}", nil, nil, "expected a script, which is a file or a glob, found none, at Testfile:3"},
 		{"with an unknown subdirective", "file {\n scripts a.lua\n}", nil, nil, `unknown subdirective "scripts" of source file: expected script or path, at Testfile:2`},
-		{"with an empty subdirective", "file {\n script\n}", nil, nil, "wrong argument count or unexpected line ending after 'script', at Testfile:2"},
+		{"with an empty subdirective", "file {\n script\n}", nil, nil, "script: expected one value or more, found none, at Testfile:2"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

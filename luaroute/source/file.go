@@ -217,14 +217,14 @@ func (s *File) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		default:
 			return d.Errf("unknown subdirective %q of source file: expected script or path", d.Val())
 		}
-		args := d.RemainingArgs()
+		name, args := d.Val(), d.RemainingArgs()
 		if len(args) == 0 {
-			return d.ArgErr()
+			return d.Errf("%s: expected one value or more, found none", name)
 		}
 		*list = append(*list, args...)
 	}
 	if len(s.Files) == 0 {
-		return d.Err("source file needs a script: a file or a glob")
+		return d.Err("expected a script, which is a file or a glob, found none")
 	}
 	return nil
 }

@@ -242,19 +242,19 @@ func (s *Storage) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		s.Prefix = d.Val()
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("%q is one word too many; expected the prefix of the keys, or nothing", d.Val())
 	}
 	for d.NextBlock(0) {
 		switch name := d.Val(); name {
 		case "script":
 			args := d.RemainingArgs()
 			if len(args) == 0 {
-				return d.ArgErr()
+				return d.Err("script: expected one name or more, found none")
 			}
 			s.Files = append(s.Files, args...)
 		case "writable":
 			if d.NextArg() {
-				return d.ArgErr()
+				return d.Errf("writable: expected no value, found %q", d.Val())
 			}
 			s.CanWrite = true
 		default:

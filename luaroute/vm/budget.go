@@ -43,6 +43,7 @@ type Budget struct {
 	logged  int // bytes, see MayLog
 	resumes int
 	nested  int // main loops of the running thread in one another: calls of metamethods, iterators and the like
+	place   place
 
 	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and
 	// what Go functions hold that call back into Lua. The first three outlive a request.
@@ -54,6 +55,7 @@ var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c 
 
 // arm starts a new budget.
 func (b *Budget) arm(parent context.Context, limits Limits) {
+	b.stepAside()
 	*b = Budget{
 		state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, slow: 1, ended: b.ended,
 		live: b.live, made: b.made, guessed: b.guessed,
@@ -74,7 +76,7 @@ func (b *Budget) pass() <-chan struct{} {
 	return b.look()
 }
 
-// look takes the time, and asks whether anybody still waits for the result.
+// look takes the time, and asks whether anybody still waits for the result, and whether it is the turn of others.
 func (b *Budget) look() <-chan struct{} {
 	if L := b.state.L.G.CurrentThread; L != nil {
 		forgetTailCalls(L)
@@ -88,7 +90,11 @@ func (b *Budget) look() <-chan struct{} {
 	if b.ended == nil && b.parent.Err() != nil {
 		b.end(context.Cause(b.parent))
 	}
+	if b.ended == nil && b.spent >= soon {
+		b.keepPlace()
+	}
 	if b.ended != nil {
+		b.stepAside()
 		b.left = 0
 		return ended
 	}
@@ -157,6 +163,7 @@ func (s *State) Wait(wait func(ctx context.Context) error) error {
 	over := fmt.Errorf("%w: it waited for more than %v", ErrBudget, b.limits.Wall)
 	ctx, cancel := context.WithTimeoutCause(b.parent, b.limits.Wall-b.waited, over)
 	defer cancel()
+	b.stepAside()
 	start := time.Now()
 	err := wait(ctx)
 	waited := time.Since(start)

@@ -65,15 +65,32 @@ func loop(L *lua.LState, base unsafe.Pointer) {
 		if b.left--; b.left < 0 && b.pass() != nil {
 			L.RaiseError("%s", b.ended.Error())
 		}
-		op := code >> opcodeShift
-		if weighed>>op&1 != 0 {
+		op := int(code >> opcodeShift)
+		switch {
+		case weighed>>op&1 == 0:
+		case op == lua.OP_TAILCALL:
+			op = f.tailCall(L, code)
+		default:
 			if steps := workOf(L, f, code); steps > 0 {
 				Spend(L, steps)
 			}
+		}
+		if int(op) == lua.OP_GETTABLE && readField(L, f, code) {
+			continue
 		}
 		if instructions[op](L, code, base) == 1 {
 			b.nested -= nested
 			return
 		}
 	}
+}
+
+// tailCall returns the instruction that a tail call is to be: that of an ordinary call, which a return of all results always
+// follows, unless a function of Lua is called. gopher-lua takes the frame of the caller away also if coroutine.yield is called,
+// so that nothing would be left to resume, and it would panic.
+func (f *callFrame) tailCall(L *lua.LState, code uint32) int {
+	if fn, ok := f.register(L, int(code>>18&0xff)).(*lua.LFunction); ok && !fn.IsG {
+		return lua.OP_TAILCALL
+	}
+	return lua.OP_CALL
 }

@@ -22,6 +22,7 @@ type Pool struct {
 	image *Image
 	max   int
 	queue time.Duration
+	line  *line
 
 	mu      sync.Mutex
 	idle    []idleState // oldest first
@@ -46,9 +47,17 @@ type Stats struct {
 	Waiting int
 }
 
-// NewPool returns a pool of at most max states. A request waits for one for at most queue.
+// NewPool returns a pool of at most max states. A request waits for one for at most queue, and, when its Lua runs for long, as
+// long again for a processor.
 func NewPool(img *Image, max int, queue time.Duration) *Pool {
-	return &Pool{image: img, max: max, queue: queue}
+	return &Pool{image: img, max: max, queue: queue, line: &line{lane: slowLane, queue: queue}}
+}
+
+// newState returns a state that stands in the line of the pool for a processor.
+func (p *Pool) newState() *State {
+	s := p.image.NewState()
+	s.line = p.line
+	return s
 }
 
 // Get returns a state for one request. The caller gives it back with Put or Discard. At the limit it waits; the error then
@@ -69,7 +78,7 @@ func (p *Pool) Get(ctx context.Context) (*State, error) {
 	case p.size < p.max:
 		p.size++
 		p.mu.Unlock()
-		return p.image.NewState(), nil
+		return p.newState(), nil
 	}
 	turn := make(chan *State, 1)
 	p.waiting = append(p.waiting, turn)
@@ -104,7 +113,7 @@ func (p *Pool) take(s *State, ok bool) (*State, error) {
 	case !ok:
 		return nil, ErrClosed
 	case s == nil:
-		return p.image.NewState(), nil
+		return p.newState(), nil
 	}
 	return s, nil
 }
@@ -124,6 +133,7 @@ func (p *Pool) leave(turn chan *State) bool {
 
 // Put gives a state back. One that is broken, or whose variables have grown too large, is let go.
 func (p *Pool) Put(s *State) {
+	s.StepAside()
 	if !s.Broken() {
 		s.rest()
 	}

@@ -100,6 +100,7 @@ func (s *State) loadModule(L *lua.LState, name string) lua.LValue {
 // findModule compiles a Lua module.
 func (s *State) findModule(L *lua.LState, name string) *lua.LFunction {
 	if s.options.Modules != nil {
+		s.StepAside()
 		program, err := s.options.Modules.Module(scriptOf(L), name)
 		if err != nil {
 			Throw(L, err)

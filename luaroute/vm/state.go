@@ -32,6 +32,7 @@ type State struct {
 	Refuse func(what string)
 
 	budget  Budget
+	line    *line
 	options *Options
 	builder *Builder // while scripts load, else nil
 	world
@@ -51,7 +52,7 @@ func (s *State) rest() {
 }
 
 func newState(options *Options) *State {
-	s := &State{L: lua.NewState(stateOptions), options: options}
+	s := &State{L: lua.NewState(stateOptions), options: options, line: &line{lane: slowLane}}
 	s.L.G.Registry = newTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
 	s.env = s.L.G.Global
@@ -110,7 +111,8 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 		s.L.Push(arg)
 	}
 	s.depth++
-	err := pcall(s.L, len(args), nret)
+	err := s.described(pcall(s.L, len(args), nret))
+	s.budget.stepAside() // also if this is a call in a call: the Go code between them may wait
 	if s.depth--; s.depth == 0 {
 		s.budget.pause()
 	}

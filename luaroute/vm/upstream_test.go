@@ -49,6 +49,26 @@ func TestWhatIsKnownOfGopherLuaDoesNotHurt(t *testing.T) {
 				return 4
 			end)
 			return co() .. co()`, "24"},
+		{"a generic for begins with nil where it is given no control variable", `
+			local n, _ = 0, { 1, 2, 3 }
+			for k in next, { 5, 6 } do n = n + k end
+			for k, v in next, { 5, 6 } do n = n + v end
+			return n`, "14"},
+		{"an iterator gets nil for what a generic for is not given", `
+			local seen = ""
+			for a, b, c in function(...) if seen == "" then seen = "seen" return 1, ... end end do seen = select("#", a, b, c) .. tostring(b) .. tostring(c) end
+			return seen`, "3nilnil"},
+		{"a coroutine ends with what a yield in its last call returns", `
+			local co = coroutine.wrap(function(...) return coroutine.yield(...) end)
+			return co(1) .. co(2, 3)`, "12"},
+		{"a concatenation takes one value of a call, and of ...", `
+			local function both(...) return "<" .. ("aa"):gsub("a", "b") .. ">", "=" .. ("aa"):gsub("a", "b"), "." .. ... end
+			return table.concat({ both(1, 2) })`, "<bb>=bb.1"},
+		{"a coroutine may end with a call of a function that yields in its last call", `
+			local function ask(v) return coroutine.yield(v) end
+			local co = coroutine.create(function() return ask(1) end)
+			coroutine.resume(co)
+			return table.concat({ select(2, coroutine.resume(co, "a", "b")) }) .. coroutine.status(co)`, "abdead"},
 		{"a yield across pcall is an error", `return (select(2, coroutine.resume(coroutine.create(function()
 			local ok, err = pcall(coroutine.yield, 1) return err end))))`, "attempt to yield across a call of a Go function, such as pcall"},
 		{"a yield across a metamethod is an error", `

@@ -11,8 +11,9 @@ import (
 )
 
 // BenchmarkNeighbour measures how long innocent requests take, one after the other, while their neighbour is quiet and while
-// clients of it have it burn its CPU. The p99 of both and their ratio are reported. With as many clients as cores or more the
-// ratio is that of a machine that is too small, not that of a wall that is missing.
+// clients of it have it burn its CPU. The p99 of both and their ratio are reported. Lua that runs for long leaves one processor,
+// so more clients than processors make little difference; a machine with one, or one that is busy with other programs, has
+// none to leave.
 func BenchmarkNeighbour(b *testing.B) {
 	for _, attackers := range []int{1, 2, 8} {
 		b.Run(fmt.Sprintf("attackers=%d", attackers), func(b *testing.B) {

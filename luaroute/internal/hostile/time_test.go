@@ -16,9 +16,10 @@ import (
 
 // The time is that which the thread has run, not that of a clock on the wall: what other programs of the machine take is no
 // fault of a script. The budget is large enough that the longest call of Go that nothing can end, such as reading 16 MiB, is
-// within it. Whatever misses it once may have paid for the garbage of others; what is not bounded misses it each time.
+// within it. Whatever misses it once may have paid for the garbage of others, or shared its core; what is not bounded misses it
+// each time.
 func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
-	const budget, attempts = 50 * time.Millisecond, 4
+	const budget, attempts = 50 * time.Millisecond, 10
 	setup := setup()
 	limits := vm.Limits{CPU: budget, Wall: time.Second, Memory: memory}
 	setup.Limits, setup.LoadLimits = hook.Limits{Limits: limits}, limits
@@ -43,6 +44,7 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 				if least = min(least, threadTime(t)-start); least <= 2*budget {
 					break
 				}
+				runtime.GC()
 			}
 			if least > 2*budget {
 				t.Errorf("%s, %s: it ran for %v; its budget is %v", s.name, place.name, least, budget)

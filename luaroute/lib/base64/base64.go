@@ -25,7 +25,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("base64")` of scripts: texts and bytes in the standard and the URL-safe alphabet. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -47,7 +47,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("crypto")` of scripts: digests, HMACs, comparison in constant time and random bytes. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -20,7 +20,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("json")` of scripts: values to JSON and back. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

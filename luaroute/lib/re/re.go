@@ -34,7 +34,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("re")` of scripts: regular expressions of RE2. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -47,7 +47,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("time")` of scripts: the time, its texts and zones, and waiting. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -42,7 +42,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("url")` of scripts: URLs, their parts, escapes and queries. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -22,7 +22,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is the library.
+// Library is `require("uuid")` of scripts: random UUIDs and those that sort by time. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.

@@ -62,3 +62,30 @@ function none() end
 function some(a) if a ~= "a" then return a .. a end end
 function number(a) return #tostring(a) / 2 end
 function bad() return true end
+
+-- What programs with coroutines use: iterators of all kinds, and trace, which resumes a coroutine until it is dead.
+function same(...) return ... end
+function yield(v) return coroutine.yield(v) end
+nothing = setmetatable({}, { __index = function() end })
+function count(n) local i = 0 return function() i = i + 1 if i <= n then return i end end end
+function tail(n) local f = count(n) return function() return f() end end
+function rest(n) local i = 0 return function(...) i = i + 1 if i > n then return end return i, ... end end
+function callable(n) local f = count(n) return setmetatable({}, { __call = function() return f() end }) end
+function wrapped(n) return coroutine.wrap(function() for i = 1, n do coroutine.yield(i) end end) end
+function trace(make, body)
+  local n, out = 0, {}
+  local function put(...)
+    out[#out + 1] = select("#", ...)
+    for i = 1, select("#", ...) do out[#out + 1] = tostring((select(i, ...))) end
+  end
+  local co = make(function() return body(function() n = n + 1 return n end, put) end)
+  local resume = type(co) == "function" and pcall or coroutine.resume
+  for i = 1, 20 do
+    local function results(ok, ...)
+      if ok then put(ok, ...) else put(ok) end
+      return ok
+    end
+    if not results(resume(co, i)) then break end
+  end
+  return table.concat(out, " ")
+end

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// routing is the question that a proxy asks the service, and routed its answer.
+type (
+	routing struct {
+		Method  string            `json:"method"`
+		Path    string            `json:"path"`
+		Host    string            `json:"host"`
+		Headers map[string]string `json:"headers"`
+	}
+	routed struct {
+		Backend string `json:"backend"`
+	}
+)
+
+// serviceScript decides what the other scripts decide.
+const serviceScript = `function on_route_request(request)
+	if request.method == "GET" and request.path ~= "/" and request.headers["X-Tenant"] == "acme"
+		and request.path:match("^/api/([^/]+)/") == "v1" then
+		return "origin"
+	end
+end`
+
+// service stands in for the design that this project replaces: routing by Lua in a process of its own, asked over HTTP for
+// every request. It writes its address, and ends with its input.
+func service(in io.Reader, out io.Writer) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	states := make(chan *lua.LState, 16)
+	for range cap(states) {
+		L := lua.NewState()
+		defer L.Close()
+		if err := L.DoString(serviceScript); err != nil {
+			return err
+		}
+		states <- L
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, in)
+		_ = l.Close()
+	}()
+	if err := json.NewEncoder(out).Encode(listening{l.Addr().String()}); err != nil {
+		return err
+	}
+	_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var q routing
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		L := <-states
+		defer func() { states <- L }()
+		backend, err := decide(L, q)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(routed{backend})
+	}))
+	return nil // the input has ended
+}
+
+// decide asks the script.
+func decide(L *lua.LState, q routing) (string, error) {
+	request, all := L.NewTable(), L.NewTable()
+	for name, value := range q.Headers {
+		all.RawSetString(name, lua.LString(value))
+	}
+	request.RawSetString("method", lua.LString(q.Method))
+	request.RawSetString("path", lua.LString(q.Path))
+	request.RawSetString("host", lua.LString(q.Host))
+	request.RawSetString("headers", all)
+	if err := L.CallByParam(lua.P{Fn: L.GetGlobal("on_route_request"), NRet: 1, Protect: true}, request); err != nil {
+		return "", err
+	}
+	defer L.Pop(1)
+	return lua.LVAsString(L.Get(-1)), nil
+}
+
+// withService starts such a service, and a Caddy whose variants may ask it.
+func withService(b *bench, variants []variant) (*server, error) {
+	p, err := b.role("-service")
+	if err != nil {
+		return nil, err
+	}
+	var at listening
+	if err := p.ask(nil, &at); err != nil {
+		return nil, err
+	}
+	variants = slices.Clone(variants)
+	for i := range variants {
+		asking := object{"handler": "bench_ask", "service": "http://" + at.Address}
+		variants[i].native = func(proxy object) []object {
+			return []object{{"handle": []object{asking, reverseProxy(proxy)}}}
+		}
+	}
+	s, err := b.startCaddy(variants)
+	if err == nil {
+		s.pids = append(s.pids, p.cmd.Process.Pid)
+	}
+	return s, err
+}
