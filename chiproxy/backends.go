@@ -71,6 +71,20 @@ type TenantState struct {
 	Backends []Backend
 }
 
+// TenantSpec returns what a tenant was made of, nil if there is none of that name. The default tenant has no name. The spec must
+// not be changed.
+func (t *Table) TenantSpec(name string) *Tenant {
+	if name == "" {
+		return t.base.spec
+	}
+	for _, tn := range t.tenants {
+		if tn.name == name {
+			return tn.spec
+		}
+	}
+	return nil
+}
+
 // TenantStates returns the default tenant, and then the others as they were declared.
 func (t *Table) TenantStates() []TenantState {
 	all := make([]TenantState, 0, len(t.tenants)+1)

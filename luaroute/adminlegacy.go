@@ -41,6 +41,20 @@ func legacyTenants(t *chiproxy.Table) (names []string, tenants []chiproxy.Tenant
 	return names, tenants
 }
 
+// legacyFunction returns the function of a tenant, nil if there is none. It does not look at the other tenants, since the old gateway
+// asked for each of its requests.
+func legacyFunction(t *chiproxy.Table, name string) *legacy.Function {
+	spec := t.TenantSpec(name)
+	if spec == nil && name == defaultTenant {
+		spec = t.TenantSpec("")
+	}
+	if spec == nil {
+		return nil
+	}
+	function, _ := spec.Rest.(*legacy.Function)
+	return function
+}
+
 // serveDecision asks the function of a tenant about the request and the backends in the body, and answers with what it decides,
 // as it is.
 func serveDecision(i *instance, w http.ResponseWriter, r *http.Request) error {
@@ -59,11 +73,7 @@ func serveDecision(i *instance, w http.ResponseWriter, r *http.Request) error {
 	}
 	defer table.Release()
 	name := r.PathValue("tenant")
-	names, tenants := legacyTenants(table)
-	var function *legacy.Function
-	if at := slices.Index(names, name); at >= 0 {
-		function, _ = tenants[at].Spec.Rest.(*legacy.Function)
-	}
+	function := legacyFunction(table, name)
 	if function == nil {
 		return writeJSON(w, legacy.Decision{
 			ModifiedHeaders: map[string]string{}, Reject: true, RejectReason: "No script found for tenant: " + name,

@@ -2,8 +2,10 @@ package main
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
 )
@@ -25,7 +27,7 @@ const customerDomains = `https:// {
 
 // shakeHands asks a Caddy for a host by TLS. The client trusts nobody but Pebble.
 func shakeHands(c *e2e.Caddy, pebble *e2e.Pebble, host string) error {
-	conn, err := tls.Dial("tcp", c.Expand("127.0.0.1:$tls"), &tls.Config{RootCAs: pebble.Roots, ServerName: host})
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: time.Minute}, "tcp", c.Expand("127.0.0.1:$tls"), &tls.Config{RootCAs: pebble.Roots, ServerName: host})
 	if err != nil {
 		return err
 	}

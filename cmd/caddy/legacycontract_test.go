@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -180,17 +181,21 @@ func TestTheGlobalsOfTheOldFunctionAreThrownAway(t *testing.T) {
 	c.Route(`
 		local route = require("luaroute")
 		count = 10
+		total = { n = 0, ids = {} }
+		local calls = 0
 		log("loaded")
 		function bump() count = count + 1 seen = (seen or 0) + 1 return count .. " " .. seen end
 		route:get("/handler", { on_error = "decline" }, function() count = 1 return 200 end)
 		function on_route_request(request, backends)
 		  log({}) log("asked for " .. request.path)
-		  return { reject = true, reject_reason = bump() .. ", " .. bump() }
+		  calls, total.n = calls + 1, total.n + 1
+		  table.insert(total.ids, request.path)
+		  return { reject = true, reject_reason = bump() .. ", " .. bump() .. ", " .. calls .. total.n .. #total.ids }
 		end`)
 	for range 3 {
-		c.Get("/").Want(403, "11 1, 12 2")
+		c.Get("/").Want(403, "11 1, 12 2, 111")
 	}
-	c.Get("/handler").Want(403, "11 1, 12 2") // elsewhere assigning a global stays an error
+	c.Get("/handler").Want(403, "11 1, 12 2, 111") // elsewhere assigning a global stays an error
 	for text, least := range map[string]int{`"msg":"loaded"`: 1, `"msg":"asked for /"`: 3, `the global \"count\" is assigned while a request runs`: 1} {
 		if n := c.Logged(text); n < least {
 			t.Errorf("the log says %s %d times; want %d", text, n, least)
@@ -382,5 +387,39 @@ end`)
 	c.File("old.lua", `function on_route_request() return { reject = true } end`)
 	if got := c.Admin(http.MethodPost, "/luaroute/main/reload", "").Body; !strings.Contains(got, `"changed_names":["any /old/* tenant old host old.example"]`) || !strings.HasPrefix(got, `{"status":"scripts reloaded","count":"2","version":2,`) {
 		t.Errorf("the reload is %s", got)
+	}
+}
+
+func TestNoVirtualMachineWaitsForTheBodyOfTheOldFunction(t *testing.T) {
+	c := e2e.New(t)
+	c.Origin("app")
+	c.File("main.lua", `
+		local route = require("luaroute")
+		route:use(function(req) req.ctx.id = req:header("X-Id") print("arrived", req.method) end)
+		function on_route_request(request, backends)
+		  return { modified_headers = { ["X-Length"] = #request.body } }
+		end`)
+	c.Start(e2e.Site("pool app $app\nlimits {\nvms 1\nqueue 10s\n}"))
+
+	body, send := io.Pipe()
+	slow := make(chan e2e.Answer, 1)
+	go func() {
+		got, err := c.Try(http.MethodPost, "/slow", body)
+		if err != nil {
+			t.Error(err)
+		}
+		slow <- got
+	}()
+	if _, err := io.WriteString(send, "half "); err != nil {
+		t.Fatal(err)
+	}
+	e2e.Until(t, "the slow request arrives", func() bool { return c.Logged(`arrived\tPOST`) > 0 })
+	c.Get("/quick").From("app")
+	if _, err := io.WriteString(send, "and half"); err != nil {
+		t.Fatal(err)
+	}
+	_ = send.Close()
+	if got := <-slow; got.Status != 200 || got.From("app").Header.Get("X-Length") != "13" {
+		t.Errorf("the slow request is answered with %d %q", got.Status, got.Body)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Question is a function that is called with plain values instead of req and res. Its globals are thrown away: what it assigns
-// is forgotten after each call.
+// Question is a function that is called with plain values instead of req and res, and in a world that is thrown away: each call
+// finds what the scripts left when they had loaded, and what it changes is forgotten.
 type Question struct{ function }
 
 // Question returns a function that is called with plain values.
@@ -19,20 +19,23 @@ func (v *VMs) Question(ref vm.Ref, origin chiproxy.Origin) *Question {
 	return &Question{function{v, ref, origin}}
 }
 
+// Body reads the body of a request for Ask, and keeps it for those who follow. The error is one for the client. A client may take
+// its time to send a body, so no virtual machine waits for it unless another function needs one.
+func (q *Question) Body(ex *chiproxy.Exchange) ([]byte, error) {
+	if ex.Hold != nil && request.IsToCome(ex.R) {
+		ex.Hold.Yield()
+	}
+	return request.ReadBody(ex.R, q.vms.limits.Body)
+}
+
 // Ask calls the function as a part of a request, with the values that args returns, and hands what it returned to read. An error
 // of read is one of the function.
-func (q *Question) Ask(ex *chiproxy.Exchange,
-	args func(*lua.LState, *request.Request) ([]lua.LValue, error), read func(lua.LValue) error,
-) error {
+func (q *Question) Ask(ex *chiproxy.Exchange, args func(*lua.LState) []lua.LValue, read func(lua.LValue) error) error {
 	s, err := q.vms.enter(ex)
 	if err != nil {
 		return err
 	}
-	values, err := args(s.state.L, s.request)
-	if err != nil {
-		return err
-	}
-	if err := q.put(s.state, values, read); err != nil {
+	if err := q.put(s.state, args(s.state.L), read); err != nil {
 		return s.failed(err, q.origin)
 	}
 	return nil

@@ -4,6 +4,7 @@ package legacy
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -11,7 +12,6 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
-	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
 
 // FunctionName is the name of the global function.
@@ -31,15 +31,13 @@ func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }
 
 // Do asks the function and does what it decides.
 func (f *Function) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
-	backends := backendsOf(ex.Backends())
+	body, err := f.question.Body(ex)
+	if err != nil {
+		return chiproxy.Done, err
+	}
+	asked, backends := requestOf(ex.R, body), backendsOf(ex.Backends())
 	var d Decision
-	err := f.question.Ask(ex, func(L *lua.LState, r *request.Request) ([]lua.LValue, error) {
-		asked, err := requestOf(ex.R, r)
-		if err != nil {
-			return nil, err
-		}
-		return arguments(L, asked, backends), nil
-	}, d.read)
+	err = f.question.Ask(ex, func(L *lua.LState) []lua.LValue { return arguments(L, asked, backends) }, d.read)
 	if err != nil {
 		return chiproxy.Done, err
 	}
@@ -79,8 +77,8 @@ func (d *Decision) proxy(pool string) chiproxy.Proxy {
 	proxy := chiproxy.Proxy{Pool: pool, Path: d.ModifiedPath}
 	if len(d.ModifiedHeaders) > 0 {
 		proxy.Headers = &chiproxy.HeaderOps{Set: http.Header{}}
-		for name, value := range d.ModifiedHeaders {
-			proxy.Headers.Set.Set(name, value)
+		for _, name := range slices.Sorted(maps.Keys(d.ModifiedHeaders)) { // two may be one in different cases
+			proxy.Headers.Set.Set(name, d.ModifiedHeaders[name])
 		}
 	}
 	return proxy

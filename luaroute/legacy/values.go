@@ -41,12 +41,8 @@ type Decision struct {
 	RejectReason    string            `json:"reject_reason"`
 }
 
-// requestOf returns the request that is being served. The error is one for the client.
-func requestOf(r *http.Request, view *request.Request) (Request, error) {
-	body, err := view.Body()
-	if err != nil {
-		return Request{}, err
-	}
+// requestOf returns the request that is being served.
+func requestOf(r *http.Request, body []byte) Request {
 	asked := Request{
 		Method: r.Method, Path: r.URL.Path, Host: request.Hostname(r.Host),
 		Headers: make(map[string]string, len(r.Header)), Body: string(body),
@@ -58,7 +54,7 @@ func requestOf(r *http.Request, view *request.Request) (Request, error) {
 		}
 		asked.Headers[name] = strings.Join(values, separator)
 	}
-	return asked, nil
+	return asked
 }
 
 // backendsOf returns the pools of a tenant.

@@ -145,3 +145,62 @@ func TestWhatCanNotBeMigratedIsAnErrorWithItsLine(t *testing.T) {
 		}
 	}
 }
+
+func TestAliasesAndMergesMeanWhatTheyStandFor(t *testing.T) {
+	t.Parallel()
+	const in = `
+tenants:
+  - &a
+    name: a
+    domains: [&host a.example, b.example]
+    health_interval: 1s
+    services: &services
+      - &s {name: s, url: "http://h:1", health: /up}
+      - {<<: *s, name: t}
+  - {<<: [{name: wrong, path_prefix: /b}, *a], name: b, domains: [*host], health_interval: null}
+  - {<<: *a, name: c, path_prefix: /c, services: [*s]}
+`
+	const want = `http:// {
+	luaroute {
+		tenant a {
+			host a.example b.example
+			pool s http://h:1 http://h:1 {
+				lb_policy first
+				health_uri /up
+				health_interval 1s
+			}
+			use_pool s
+		}
+		tenant b {
+			host a.example
+			path_prefix /b
+			strip_prefix
+			pool s http://h:1 http://h:1 {
+				lb_policy first
+				health_uri /up
+			}
+			use_pool s
+		}
+		tenant c {
+			host a.example b.example
+			path_prefix /c
+			strip_prefix
+			pool s http://h:1 {
+				health_uri /up
+				health_interval 1s
+			}
+			use_pool s
+		}
+	}
+	respond 404
+}
+`
+	got, notes, err := migrate.Caddyfile(strings.NewReader(in), migrate.Options{})
+	if err != nil || len(notes) > 0 || got != want {
+		t.Errorf("got\n%s, %q, %v; want\n%s", got, notes, err, want)
+	}
+	const circle = "tenants:\n- &a {name: a, <<: *a, services: [{name: s, url: 'http://h'}]}"
+	if _, _, err := migrate.Caddyfile(strings.NewReader(circle), migrate.Options{}); err != nil {
+		t.Errorf("a tenant that merges itself: %v", err)
+	}
+}

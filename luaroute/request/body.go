@@ -62,17 +62,16 @@ type unread struct {
 	io.Closer
 }
 
-// read returns the body and keeps it for those who follow. The error is one for the client: 413 if the body is larger
-// than the limit, 400 if it does not arrive.
-func (r *Request) read(limit int64) ([]byte, error) {
-	hr := r.http()
+// ReadBody returns the body of a request and keeps it for those who follow. The error is one for the client: 413 if the body is
+// larger than the limit, in bytes, 400 if it does not arrive. What follows a CONNECT is a stream and no body.
+func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	if b, ok := hr.Body.(*buffered); ok {
 		if int64(len(b.data)) > limit {
 			return nil, tooLarge(limit)
 		}
 		return b.data, nil
 	}
-	if hr.Body == nil || hr.Body == http.NoBody {
+	if !IsToCome(hr) {
 		return nil, nil
 	}
 	if hr.ContentLength > limit {
@@ -87,16 +86,23 @@ func (r *Request) read(limit int64) ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	_ = hr.Body.Close() // all of it was read
-	r.setBody(data, nil)
+	setBody(hr, data, nil)
 	return data, nil
 }
 
-// Body returns the body and keeps it for those who follow. The error is one for the client: 413 if the body is larger
-// than the limit of the tenant, 400 if it does not arrive.
-func (r *Request) Body() ([]byte, error) { return r.read(r.body) }
+// IsToCome says whether a request has a body that was not read yet, so that reading it may take as long as the client likes.
+func IsToCome(hr *http.Request) bool {
+	if hr.Body == nil || hr.Body == http.NoBody || hr.Method == http.MethodConnect {
+		return false
+	}
+	_, is := hr.Body.(*buffered)
+	return !is
+}
 
-func (r *Request) setBody(data []byte, was *received) {
-	hr := r.http()
+// read is ReadBody for the request.
+func (r *Request) read(limit int64) ([]byte, error) { return ReadBody(r.http(), limit) }
+
+func setBody(hr *http.Request, data []byte, was *received) {
 	hr.Body = newBuffered(data, was)
 	hr.ContentLength = int64(len(data))
 	hr.TransferEncoding = nil
@@ -185,7 +191,7 @@ func reqSetBody(L *lua.LState) int {
 	if old, ok := hr.Body.(*buffered); ok && old.was != nil {
 		was = old.was
 	}
-	r.setBody([]byte(body), was)
+	setBody(hr, []byte(body), was)
 	hr.Header.Del("Content-Length")
 	return 0
 }

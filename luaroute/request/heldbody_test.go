@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
 
 // reader is an upstream that answers with the body, or breaks the connection when it has read it.
@@ -41,6 +42,15 @@ func TestABodyThatACandidateHasSetIsNotThatOfTheNext(t *testing.T) {
 				t.Errorf("got %s, want %s", a, row.want)
 			}
 		})
+	}
+}
+
+func TestTheStreamOfAConnectIsNoBody(t *testing.T) {
+	t.Parallel()
+	stream, _ := io.Pipe() // on which nobody sends
+	r := &http.Request{Method: http.MethodConnect, Body: stream, ContentLength: -1}
+	if body, err := request.ReadBody(r, 10); body != nil || err != nil || r.Body != io.ReadCloser(stream) {
+		t.Errorf("got %q, %v", body, err)
 	}
 }
 

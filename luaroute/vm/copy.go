@@ -12,9 +12,11 @@ import (
 type copier struct {
 	image   *Image
 	values  map[lua.LValue]lua.LValue
-	cells   map[*lua.Upvalue]*lua.Upvalue
-	pending []func() // not recursion: a list of a million elements would need as many Go frames
+	cells   map[*lua.Upvalue]*lua.Upvalue // nil before the first
+	pending []func()                      // not recursion: a list of a million elements would need as many Go frames
 	failed  error
+	work    int // values that were copied
+	most    int // values that may be copied; 0 stands for any number
 
 	// What the running copy has made; if it fails, all that is forgotten.
 	newValues []lua.LValue
@@ -27,18 +29,22 @@ var errThread = errors.New("a coroutine can not be copied into the states that s
 // copy returns the copy of a value, with everything it reaches.
 func (c *copier) copy(v lua.LValue) (lua.LValue, error) {
 	out := c.shell(v)
-	for len(c.pending) > 0 {
+	for len(c.pending) > 0 && !c.tooMuch() {
 		last := len(c.pending) - 1
 		fill := c.pending[last]
 		c.pending = c.pending[:last]
 		fill()
 	}
+	c.pending = c.pending[:0]
 	if c.failed != nil {
 		return lua.LNil, c.forget()
 	}
 	c.newValues, c.newCells = c.newValues[:0], c.newCells[:0]
 	return out, nil
 }
+
+// tooMuch says that more was copied than may be. What is left is not filled then; nobody is going to see it.
+func (c *copier) tooMuch() bool { return c.most > 0 && c.work > c.most }
 
 // forget takes back a copy that failed, so that the next one of the same value fails too.
 func (c *copier) forget() error {
@@ -96,6 +102,7 @@ func (c *copier) table(from *lua.LTable) *lua.LTable {
 	for k, _ := from.Next(last); k != lua.LNil; k, _ = from.Next(k) {
 		hash++
 	}
+	c.work += 1 + array + hash
 	to := newTable(array, hash)
 	c.remember(from, to)
 	c.pending = append(c.pending, func() { c.fill(from, to) })
@@ -110,6 +117,7 @@ func (c *copier) fill(from, to *lua.LTable) {
 }
 
 func (c *copier) function(from *lua.LFunction) *lua.LFunction {
+	c.work += 1 + len(from.Upvalues)
 	to := &lua.LFunction{IsG: from.IsG, Proto: from.Proto, GFunction: from.GFunction}
 	c.remember(from, to)
 	to.Env, _ = c.shell(tableOrNil(from.Env)).(*lua.LTable)
@@ -130,6 +138,9 @@ func (c *copier) cell(from *lua.Upvalue) *lua.Upvalue {
 	}
 	to := &lua.Upvalue{}
 	to.Close()
+	if c.cells == nil {
+		c.cells = map[*lua.Upvalue]*lua.Upvalue{}
+	}
 	c.cells[from] = to
 	c.newCells = append(c.newCells, from)
 	c.pending = append(c.pending, func() { to.SetValue(c.shell(from.Value())) })

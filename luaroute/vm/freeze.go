@@ -26,8 +26,17 @@ func (b *Builder) Freeze() (*Image, error) {
 		w.visit(module, nil)
 	}
 	_ = w.walk()
-	b.state.builder = nil
-	return newImage(b), nil
+	image := newImage(b)
+	b.forget()
+	return image, nil
+}
+
+// forget lets go what was for the load only: a fleet of tenants has many images. What an image needs are the tables.
+func (b *Builder) forget() {
+	s := b.state
+	b.refs = nil
+	dropRegisters(s.L) // captured variables go on pointing at them, although nothing runs any more
+	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, Budget{}
 }
 
 // walker visits everything that the kept functions reach.

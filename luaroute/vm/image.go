@@ -29,19 +29,8 @@ func (i *Image) Empty() bool { return len(i.builder.kept) == 0 }
 
 // NewState returns a state with a copy of the image, in which nothing is copied yet. It is armed with the default limits.
 func (i *Image) NewState() *State {
-	b := i.builder
-	s := newState(b.state.options)
-	s.copier = copier{
-		image:  i,
-		values: make(map[lua.LValue]lua.LValue, 16),
-		cells:  make(map[*lua.Upvalue]*lua.Upvalue, 8),
-	}
-	s.copier.values[b.state.env] = s.env
-	s.env.Metatable = i.env
-	s.L.G.Registry.Metatable = i.registry
-	if strs, err := s.copier.copy(b.strs); err == nil {
-		s.L.SetMetatable(lua.LString(""), strs)
-	}
+	s := newState(i.builder.state.options)
+	i.enter(s, s.env, s.L.G.Registry)
 	s.Arm(DefaultLimits, context.Background())
 	return s
 }
@@ -81,10 +70,11 @@ func (i *Image) fetching(from *lua.LTable) *lua.LTable {
 // fetch copies one field of a table of the builder.
 func (s *State) fetch(from, to *lua.LTable, key lua.LValue) (lua.LValue, error) {
 	v := from.RawGet(key)
-	if v == lua.LNil || to == s.env && s.scratch[key] { // a global that was set to nil stays nil
+	if v == lua.LNil || to == s.env && s.erased[key] { // a global that was set to nil stays nil
 		return lua.LNil, nil
 	}
 	v, err := s.copier.copy(v)
+	s.paid()
 	if err != nil {
 		return lua.LNil, err
 	}
@@ -118,6 +108,7 @@ func (s *State) Func(r Ref) *lua.LFunction {
 		return v.(*lua.LFunction)
 	}
 	v, err := s.copier.copy(fn)
+	s.paid()
 	if err != nil {
 		panic(err) // Freeze has checked everything that the function reaches
 	}

@@ -89,6 +89,14 @@ func registersOf(L *lua.LState) ([]lua.LValue, int) {
 	return values[:min(*at[int](registry, layout.top), len(values))], len(values)
 }
 
+// dropRegisters gives back the registers of a thread in which nothing is going to run.
+func dropRegisters(L *lua.LState) {
+	if layout.ok {
+		registry := *at[unsafe.Pointer](unsafe.Pointer(L), layout.registry)
+		*at[[]lua.LValue](registry, layout.values) = nil
+	}
+}
+
 // argumentsOf returns the arguments of the Go function that runs in a thread.
 func argumentsOf(L *lua.LState) []lua.LValue {
 	if !layout.ok {

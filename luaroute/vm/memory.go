@@ -93,10 +93,11 @@ func (b *Budget) weigh() (visits int) {
 // grown says that a state whose request is over holds so much that the next one had better get a new state.
 func (s *State) grown() bool {
 	b := &s.budget
-	if b.made+b.guessed > b.room()/2 {
+	most := b.limits.Memory / 4 * 3
+	if b.live > most || b.made+b.guessed > b.room()/2 { // what was found may be garbage by now
 		b.weigh()
 	}
-	return b.live > b.limits.Memory/4*3
+	return b.live > most
 }
 
 // hold counts what a Go function holds while it calls back into Lua. The function calls release with the same size; an error
@@ -113,31 +114,37 @@ func release(L *lua.LState, size int) { hold(L, -size) }
 // a limit.
 func (s *State) measure(limit int64) (size int64, visits int) {
 	w := &scale{state: s, limit: limit, seen: map[unsafe.Pointer]struct{}{}, size: s.budget.held + s.compiled*madeByText}
-	w.visit(s.env)
 	w.visit(s.L.G.Registry)
 	w.visit(s.L)
 	for L := s.L.G.CurrentThread; L != nil; L = L.Parent {
 		w.visit(L)
-	}
-	for _, v := range s.modules.loaded {
-		w.visit(v)
 	}
 	if s.builder != nil {
 		for _, fn := range s.builder.kept {
 			w.visit(fn)
 		}
 	}
-	for _, v := range s.copier.values {
-		w.size += copySize
-		w.visit(v)
-	}
-	for _, cell := range s.copier.cells {
-		w.size += copySize
-		w.cell(cell)
+	for world := &s.world; world != nil; world = world.outer {
+		w.world(world)
 	}
 	if k, ok := s.Slot.(Keeper); ok {
 		k.Keeps(w.visit)
 	}
 	w.walk()
 	return w.size, w.visits
+}
+
+func (w *scale) world(of *world) {
+	w.visit(of.env)
+	for _, v := range of.modules.loaded {
+		w.visit(v)
+	}
+	for _, v := range of.copier.values {
+		w.size += copySize
+		w.visit(v)
+	}
+	for _, cell := range of.copier.cells {
+		w.size += copySize
+		w.cell(cell)
+	}
 }

@@ -53,33 +53,6 @@ func TestAStateForgetsItsRequest(t *testing.T) {
 	}
 }
 
-func TestGlobalsThatAreAssignedInScratchAreForgotten(t *testing.T) {
-	t.Parallel()
-	img, refs := freeze(t, `n, old = 1, 1 keep(function()
-		n = n + 1
-		new = (new or 0) + 1
-		old = nil
-		return n .. "," .. new .. "," .. _G.n .. "," .. tostring(old)
-	end)`, Options{})
-	s := mustGet(t, NewPool(img, 1, time.Second))
-	for range 2 {
-		err := s.Scratch(func() error {
-			for _, want := range []string{"2,1,2,nil", "3,2,3,nil"} {
-				if got, err := call(s, refs[0]); err != nil || got != want {
-					t.Errorf("got %q, %v; want %q", got, err, want)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := call(s, refs[0]); err == nil {
-		t.Error("outside of Scratch a global is assigned")
-	}
-}
-
 func TestABrokenStateIsLetGo(t *testing.T) {
 	t.Parallel()
 	p := newTestPool(t, 1, time.Second)

@@ -50,6 +50,7 @@ func (s *State) loadedModule(L *lua.LState, name string) (lua.LValue, bool) {
 		return nil, false
 	}
 	v, err := s.copier.copy(v)
+	s.paid()
 	if err != nil {
 		L.RaiseError("module %q: %s", name, err)
 	}

@@ -105,9 +105,9 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 	case s.Loading():
 		sealed.private = true
 		L.RawSet(sealed.own(table), key, value)
-	case sealed.name == globals && s.scratch != nil:
+	case sealed.name == globals && s.outer != nil:
 		L.RawSet(table, key, value)
-		s.scratch[key] = true
+		s.erase(key, value == lua.LNil)
 	case sealed.name == globals:
 		L.RaiseError("the global %q is assigned while a request runs; allowed are locals, req.ctx and kv", shorten(key.String()))
 	default:

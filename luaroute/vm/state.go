@@ -31,20 +31,17 @@ type State struct {
 	// world outside calls it with a few words and fails, and a store keeps its writes to itself. It is nil otherwise.
 	Refuse func(what string)
 
-	budget   Budget
-	line     *line
-	options  *Options
-	builder  *Builder // while scripts load, else nil
-	copier   copier   // of a copy
-	modules  modules
-	env      *lua.LTable         // the globals
-	scratch  map[lua.LValue]bool // the globals that were assigned; nil outside of Scratch
-	depth    int                 // of Call in itself
-	compiled int64               // bytes of text that load and loadstring have compiled
-	panicked any                 // what Go code called by Lua panicked with
-	thrown   error               // the last error that Throw raised
-	revived  bool                // it had ended before
-	spoiled  bool                // nothing in it can be trusted any more
+	budget  Budget
+	line    *line
+	options *Options
+	builder *Builder // while scripts load, else nil
+	world
+	depth    int   // of Call in itself
+	compiled int64 // bytes of text that load and loadstring have compiled
+	panicked any   // what Go code called by Lua panicked with
+	thrown   error // the last error that Throw raised
+	revived  bool  // it had ended before
+	spoiled  bool  // nothing in it can be trusted any more
 }
 
 // rest forgets the request that the state served.
@@ -56,6 +53,7 @@ func (s *State) rest() {
 
 func newState(options *Options) *State {
 	s := &State{L: lua.NewState(stateOptions), options: options, line: &line{lane: slowLane}}
+	s.L.G.Registry = newTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
 	s.env = s.L.G.Global
 	s.budget.attach(s.L)

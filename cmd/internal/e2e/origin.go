@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -39,11 +40,33 @@ func (c *Caddy) Origin(name string) *Origin {
 	})
 }
 
+// ServeTLS starts an origin that is asked by TLS. Its address is $name, and its certificate the file $dir/name.pem, which nobody
+// has signed.
+func (c *Caddy) ServeTLS(name string, h http.HandlerFunc) *Origin {
+	c.t.Helper()
+	o := c.origin(name, h)
+	c.selfSigned(name+".pem", name+".key")
+	pair, err := tls.LoadX509KeyPair(c.Expand("$dir/"+name+".pem"), c.Expand("$dir/"+name+".key"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	o.server.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+	o.server.StartTLS()
+	return o
+}
+
 // Serve starts an origin whose address is $name.
 func (c *Caddy) Serve(name string, h http.HandlerFunc) *Origin {
 	c.t.Helper()
+	o := c.origin(name, h)
+	o.server.Start()
+	return o
+}
+
+// origin is an origin that is not started yet.
+func (c *Caddy) origin(name string, h http.HandlerFunc) *Origin {
 	o := new(Origin)
-	o.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	o.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		o.Requests.Add(1)
 		h(w, r)
 	}))
