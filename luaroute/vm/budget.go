@@ -34,6 +34,7 @@ type Budget struct {
 
 	left    int           // steps until the next look at the clock
 	size    int           // what left was at the last look
+	ahead   int           // steps that were counted at the last look for work that came after it
 	slow    int           // how many times as long as usual a step may take
 	spent   time.Duration // of limits.CPU
 	waited  time.Duration // of limits.Wall
@@ -105,7 +106,7 @@ func (b *Budget) look() <-chan struct{} {
 func (b *Budget) count() {
 	now := time.Now()
 	if !b.looked.IsZero() {
-		took := min(now.Sub(b.looked), time.Duration(b.size-b.left)*slowest*time.Duration(b.slow))
+		took := min(now.Sub(b.looked), time.Duration(b.size-b.left+b.ahead)*slowest*time.Duration(b.slow))
 		b.spent += took
 		b.guessed += int64(took) * madeEach
 	}
@@ -114,7 +115,7 @@ func (b *Budget) count() {
 	if b.made+b.guessed > b.room() {
 		steps = 0 // the next instruction measures
 	}
-	b.looked, b.left, b.size = now, steps, steps
+	b.looked, b.left, b.size, b.ahead = now, steps, steps, 0
 }
 
 // pause forgets the time of the last look, because the call ends here.
@@ -151,9 +152,13 @@ func Spend(L *lua.LState, steps int) {
 	if !ok {
 		return
 	}
-	if b.left -= steps; b.left < 0 && b.look() != nil {
+	if b.left -= steps; b.left >= 0 {
+		return
+	}
+	if b.look() != nil {
 		L.RaiseError("%s", b.ended.Error())
 	}
+	b.ahead = steps
 }
 
 // Wait runs a function that waits. The context is done when the time for waiting is over, or when nobody waits

@@ -75,6 +75,7 @@ func (b *Budget) measure() {
 	if b.ended != nil || b.made+b.guessed <= b.room() {
 		return
 	}
+	b.count() // what came before the walk
 	start := time.Now()
 	visits := b.weigh()
 	b.spent += min(time.Since(start), time.Duration(visits)*slowest)

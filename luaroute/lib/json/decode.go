@@ -38,6 +38,12 @@ const (
 	objectSize = 800
 )
 
+// A budget may end after each piece of a long text.
+const (
+	piece      = 64 << 10 // bytes
+	pieceSteps = piece / 16
+)
+
 // parser reads a text from the byte at.
 type parser struct {
 	L    *lua.LState
@@ -49,13 +55,15 @@ var errEnd = errors.New("the text ends too soon")
 
 // next skips blanks and returns the byte behind them, 0 at the end. A NUL is no part of JSON, so it may stand for the end.
 func (p *parser) next() byte {
-	for ; p.at < len(p.text); p.at++ {
-		switch c := p.text[p.at]; c {
-		case ' ', '\t', '\r', '\n':
-		case 0:
-			return 0xff
-		default:
-			return c
+	for end := p.at; end < len(p.text); vm.Spend(p.L, pieceSteps) {
+		for end = min(p.at+piece, len(p.text)); p.at < end; p.at++ {
+			switch c := p.text[p.at]; c {
+			case ' ', '\t', '\r', '\n':
+			case 0:
+				return 0xff
+			default:
+				return c
+			}
 		}
 	}
 	return 0
@@ -167,24 +175,37 @@ func (p *parser) object(depth int) (lua.LValue, error) {
 
 // string reads a string from its first quote. Bytes that are not UTF-8 become U+FFFD.
 func (p *parser) string() (string, error) {
+	var before strings.Builder // the pieces that have ended
+	p.at++
 	start, plain := p.at, true
-	for p.at++; p.at < len(p.text); p.at++ {
-		switch c := p.text[p.at]; {
+	for escape := -1; p.at < len(p.text); p.at++ {
+		c := p.text[p.at]
+		if !plain && p.at-start >= piece && p.divides(escape) {
+			s, err := unquote(p.text[start:p.at])
+			if err != nil {
+				return "", err
+			}
+			before.WriteString(s)
+			start, plain = p.at, true
+			vm.Spend(p.L, pieceSteps)
+		}
+		switch {
 		case c == '"':
+			text := p.text[start:p.at]
 			p.at++
-			quoted := p.text[start:p.at]
-			if plain {
-				return strings.Clone(quoted[1 : len(quoted)-1]), nil // a value must not keep the whole text alive
+			if plain && before.Len() == 0 {
+				return strings.Clone(text), nil // a value must not keep the whole text alive
 			}
-			var s string
-			if err := json.Unmarshal([]byte(quoted), &s); err != nil {
-				return "", fmt.Errorf("the string before has a wrong escape: %w", err)
+			s, err := unquote(text)
+			if err != nil {
+				return "", err
 			}
-			return s, nil
+			before.WriteString(s)
+			return before.String(), nil
 		case c < ' ':
 			return "", p.unexpected("no control character in a string")
 		case c == '\\':
-			plain = false
+			plain, escape = false, p.at
 			p.at++
 		case c >= utf8.RuneSelf:
 			plain = false
@@ -192,6 +213,26 @@ func (p *parser) string() (string, error) {
 	}
 	p.at = len(p.text)
 	return "", errEnd
+}
+
+// divides says whether a string may be read in two pieces, the second from here: not inside of a character or of the last escape,
+// and not between the escapes of two surrogates.
+func (p *parser) divides(escape int) bool {
+	if !utf8.RuneStart(p.text[p.at]) {
+		return false
+	}
+	if escape < 0 || p.text[escape+1] != 'u' {
+		return true
+	}
+	return p.at > escape+6 || p.at == escape+6 && p.text[p.at] != '\\'
+}
+
+// unquote returns what stands between the quotes of a string.
+func unquote(text string) (s string, err error) {
+	if err = json.Unmarshal([]byte(`"`+text+`"`), &s); err != nil {
+		err = fmt.Errorf("the string before has a wrong escape: %w", err)
+	}
+	return s, err
 }
 
 func (p *parser) number() (lua.LValue, error) {
