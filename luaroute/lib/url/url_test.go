@@ -5,9 +5,11 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	luaurl "github.com/luaroute/caddy-luaroute/luaroute/lib/url"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 var world = libtest.World{Name: "url", Library: luaurl.Library{}}
@@ -199,6 +201,7 @@ func FuzzAURLThatIsParsedIsBuiltTheSame(f *testing.F) {
 		return again and "=" .. again or "!" .. err
 	end)`)
 	f.Fuzz(func(t *testing.T, text string) {
+		s.Arm(vm.Limits{CPU: time.Minute}, t.Context())
 		got, err := libtest.Text(s, s.Call(s.Func(ref), 1, libtest.String(text)))
 		if err != nil {
 			t.Fatal(err)
