@@ -91,7 +91,7 @@ func (b *Budget) look() <-chan struct{} {
 	if b.ended == nil && b.parent.Err() != nil {
 		b.end(context.Cause(b.parent))
 	}
-	if b.ended == nil && b.spent >= soon {
+	if b.ended == nil && b.spent >= sooner && (b.place.taken || b.spent >= b.state.line.free()) {
 		b.keepPlace()
 	}
 	if b.ended != nil {

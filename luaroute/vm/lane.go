@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -18,6 +19,9 @@ import (
 const (
 	// soon is how long the Lua of one request, or load, runs before it needs a place in the lane. Nearly all end before.
 	soon = 2 * time.Millisecond
+	// sooner is soon for a tenant that has requests in the lane or in line already: one that keeps the lane busy would use as
+	// many processors as there are for what each of its requests has free.
+	sooner = soon / 10
 	// slice is how long it keeps the place while others wait for one.
 	slice = 10 * time.Millisecond
 )
@@ -39,6 +43,15 @@ type line struct {
 	lane  *lane
 	queue time.Duration   // how long a request waits, all together; 0 for a load, which waits for as long as it takes
 	turns []chan struct{} // in the order in which they came
+	busy  atomic.Int32    // how many of its requests are in the lane or in line
+}
+
+// free is how long a request of the tenant runs before it needs a place.
+func (l *line) free() time.Duration {
+	if l.busy.Load() > 0 {
+		return sooner
+	}
+	return soon
 }
 
 // slowLane is that of the process.
@@ -73,6 +86,7 @@ func (l *line) enter(ctx context.Context, most time.Duration) error {
 // lineUp takes a place and returns nil, or returns the turn of the goroutine, which is closed when it has one.
 func (l *line) lineUp() chan struct{} {
 	n := l.lane
+	l.busy.Add(1)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.lines) == 0 && n.taken < n.places() {
@@ -96,10 +110,17 @@ func (l *line) giveUp(turn chan struct{}) bool {
 	if i < 0 {
 		return false
 	}
+	l.busy.Add(-1)
 	if l.turns = slices.Delete(l.turns, i, i+1); len(l.turns) == 0 {
 		n.lines = slices.DeleteFunc(n.lines, func(other *line) bool { return other == l })
 	}
 	return true
+}
+
+// leave gives the place of one of the tenant's requests back.
+func (l *line) leave() {
+	l.busy.Add(-1)
+	l.lane.leave()
 }
 
 // leave gives a place back.

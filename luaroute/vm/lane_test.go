@@ -347,3 +347,25 @@ func TestARequestThatGetsNoPlaceEnds(t *testing.T) {
 		})
 	}
 }
+
+func TestATenantInTheLaneHasLessFreeForItsNextRequests(t *testing.T) {
+	t.Parallel()
+	n := newLane(1)
+	l, other := &line{lane: n}, &line{lane: n}
+	if l.free() != soon {
+		t.Errorf("a tenant has %v, want %v", l.free(), soon)
+	}
+	if err := l.enter(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	if l.free() != sooner || other.free() != soon {
+		t.Errorf("with a request in the lane a tenant has %v, another %v; want %v and %v", l.free(), other.free(), sooner, soon)
+	}
+	turn := l.lineUp()
+	l.leave()
+	<-turn
+	l.leave()
+	if l.free() != soon {
+		t.Errorf("afterwards it has %v, want %v", l.free(), soon)
+	}
+}

@@ -41,7 +41,7 @@ func (b *Budget) keepPlace() {
 func (b *Budget) stepAside() {
 	if b.place.taken {
 		b.place.taken = false
-		b.state.line.lane.leave()
+		b.state.line.leave()
 	}
 }
 
