@@ -35,7 +35,7 @@ type Limits struct {
 	VMs int `json:"vms,omitempty"`
 
 	// How long a request waits for a virtual machine while all are in use; and how long, all together, for a
-	// processor when its Lua has run for more than 2 ms and that of other requests has, too. Default: 1s.
+	// processor when the Lua of its tenant and that of others has run for long. Default: 1s.
 	Queue caddy.Duration `json:"queue,omitempty"`
 }
 

@@ -13,8 +13,10 @@ import (
 var ErrBudget = errors.New("the budget of the script is used up")
 
 const (
-	// quantum is the number of steps between two looks at the clock. A step is one instruction, some 50 ns.
+	// quantum is the number of steps between two looks at the clock. A step is one instruction.
 	quantum = 1000
+	// usualStep is about how long a step takes.
+	usualStep = 50 * time.Nanosecond
 	// slowest is the most time that one step counts for. A machine that is busy with other things makes steps longer;
 	// the script is not to blame for that, and a call of few steps can never end by the clock.
 	slowest = time.Microsecond
@@ -22,6 +24,10 @@ const (
 	maxThreads = 1000
 	// maxResumes is how deep coroutines may resume one another. Each level takes a piece of the Go stack.
 	maxResumes = 100
+	// loopsPerStep and stepsPerResume say what it costs to call from Lua into Go into Lua. Go's stack moves to a larger place as it
+	// grows, so a main loop costs one step for so many around it, and a resume so many for each around it.
+	loopsPerStep   = 10
+	stepsPerResume = 4
 )
 
 // Budget counts what a state uses. It is the context of all its Lua threads: gopher-lua asks Done before every
@@ -91,7 +97,7 @@ func (b *Budget) look() <-chan struct{} {
 	if b.ended == nil && b.parent.Err() != nil {
 		b.end(context.Cause(b.parent))
 	}
-	if b.ended == nil && b.spent >= sooner && (b.place.taken || b.spent >= b.state.line.free()) {
+	if b.ended == nil && (b.place.taken || b.state.line.usedUp()) {
 		b.keepPlace()
 	}
 	if b.ended != nil {
@@ -105,10 +111,14 @@ func (b *Budget) look() <-chan struct{} {
 // count adds the time since the last look.
 func (b *Budget) count() {
 	now := time.Now()
+	took := unseen
 	if !b.looked.IsZero() {
-		took := min(now.Sub(b.looked), time.Duration(b.size-b.left+b.ahead)*slowest*time.Duration(b.slow))
+		took = min(now.Sub(b.looked), time.Duration(b.size-b.left+b.ahead)*slowest*time.Duration(b.slow))
 		b.spent += took
 		b.guessed += int64(took) * madeEach
+	}
+	if !b.place.taken {
+		b.state.line.use(took, now)
 	}
 	b.slow = b.state.slowness()
 	steps := max(quantum/b.slow, 1)
@@ -155,10 +165,14 @@ func Spend(L *lua.LState, steps int) {
 	if b.left -= steps; b.left >= 0 {
 		return
 	}
-	if b.look() != nil {
+	end := b.look()
+	b.ahead = steps
+	if end == nil && !b.place.taken && steps >= int(soon/usualStep) {
+		b.keepPlace() // what comes will use up the allowance
+	}
+	if b.ended != nil {
 		L.RaiseError("%s", b.ended.Error())
 	}
-	b.ahead = steps
 }
 
 // Wait runs a function that waits. The context is done when the time for waiting is over, or when nobody waits

@@ -100,6 +100,7 @@ func enter(L *lua.LState) (leave func()) {
 	if b.resumes >= maxResumes {
 		L.RaiseError("coroutines resume one another too deeply; allowed are %d levels", maxResumes)
 	}
+	Spend(L, b.resumes*stepsPerResume)
 	nested := b.nested
 	b.resumes, b.nested = b.resumes+1, 0
 	return func() { b.resumes, b.nested = b.resumes-1, nested }
@@ -124,6 +125,7 @@ func yieldsOutOfGo(L *lua.LState) bool {
 		if !ok {
 			return false
 		}
+		Spend(L, 1+level/8) // GetStack counts up to it
 		if fn, err := L.GetInfo("f", at, lua.LNil); err == nil && fn.(*lua.LFunction).IsG {
 			return true
 		}

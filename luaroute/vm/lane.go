@@ -6,25 +6,17 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
 // Go takes a processor from a goroutine only every 10 ms, and looks for requests on the network when a processor has nothing
-// else to do. So scripts that use up their budget, as many at a time as there are processors, would make the requests of all
-// others wait. Therefore Lua that has run for soon has to stand in the slow lane: in it one goroutine less runs than there
-// are processors, so that one is always left for those that need little. Tenants take turns there, one
-// after the other, however many requests of each wait.
+// else to do. So scripts that run for long, as many at a time as there are processors, would make the requests of all others
+// wait. Therefore the Lua of a tenant that has used up its allowance has to stand in the slow lane: in it one goroutine less
+// runs than there are processors, so that one is always left for those that need little. Tenants take turns there, one after
+// the other, however many requests of each wait.
 
-const (
-	// soon is how long the Lua of one request, or load, runs before it needs a place in the lane. Nearly all end before.
-	soon = 2 * time.Millisecond
-	// sooner is soon for a tenant that has requests in the lane or in line already: one that keeps the lane busy would use as
-	// many processors as there are for what each of its requests has free.
-	sooner = soon / 10
-	// slice is how long it keeps the place while others wait for one.
-	slice = 10 * time.Millisecond
-)
+// slice is how long a request keeps its place in the lane while others wait for one.
+const slice = time.Millisecond
 
 // errQueue says that a place in the lane did not come in time.
 var errQueue = errors.New("no place in the lane")
@@ -42,24 +34,23 @@ type lane struct {
 type line struct {
 	lane  *lane
 	queue time.Duration   // how long a request waits, all together; 0 for a load, which waits for as long as it takes
-	turns []chan struct{} // in the order in which they came
-	busy  atomic.Int32    // how many of its requests are in the lane or in line
+	turns []chan struct{} // in the order in which they are served
+	fresh int             // how many of them, at the front, are of requests that have not had a slice yet
+	allowance
 }
 
-// free is how long a request of the tenant runs before it needs a place.
-func (l *line) free() time.Duration {
-	if l.busy.Load() > 0 {
-		return sooner
-	}
-	return soon
+// newLine returns the line of a tenant that was quiet.
+func (n *lane) newLine(queue time.Duration) *line {
+	return &line{lane: n, queue: queue, allowance: allowance{began: time.Now()}}
 }
 
 // slowLane is that of the process.
 var slowLane = &lane{places: func() int { return max(1, runtime.GOMAXPROCS(0)-1) }}
 
-// enter waits for a place. The error is that of the context, or errQueue after the most that the goroutine may wait.
-func (l *line) enter(ctx context.Context, most time.Duration) error {
-	turn := l.lineUp()
+// enter waits for a place. Those that have not had a slice yet come before those that have, for most of them need no more.
+// The error is that of the context, or errQueue after the most that the goroutine may wait.
+func (l *line) enter(ctx context.Context, most time.Duration, fresh bool) error {
+	turn := l.lineUp(fresh)
 	if turn == nil {
 		return nil
 	}
@@ -84,9 +75,8 @@ func (l *line) enter(ctx context.Context, most time.Duration) error {
 }
 
 // lineUp takes a place and returns nil, or returns the turn of the goroutine, which is closed when it has one.
-func (l *line) lineUp() chan struct{} {
+func (l *line) lineUp(fresh bool) chan struct{} {
 	n := l.lane
-	l.busy.Add(1)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(n.lines) == 0 && n.taken < n.places() {
@@ -94,7 +84,12 @@ func (l *line) lineUp() chan struct{} {
 		return nil
 	}
 	turn := make(chan struct{})
-	if l.turns = append(l.turns, turn); len(l.turns) == 1 {
+	at := len(l.turns)
+	if fresh {
+		at = l.fresh
+		l.fresh++
+	}
+	if l.turns = slices.Insert(l.turns, at, turn); len(l.turns) == 1 {
 		n.lines = append(n.lines, l)
 	}
 	n.serve()
@@ -110,17 +105,18 @@ func (l *line) giveUp(turn chan struct{}) bool {
 	if i < 0 {
 		return false
 	}
-	l.busy.Add(-1)
-	if l.turns = slices.Delete(l.turns, i, i+1); len(l.turns) == 0 {
+	if l.drop(i); len(l.turns) == 0 {
 		n.lines = slices.DeleteFunc(n.lines, func(other *line) bool { return other == l })
 	}
 	return true
 }
 
-// leave gives the place of one of the tenant's requests back.
-func (l *line) leave() {
-	l.busy.Add(-1)
-	l.lane.leave()
+// drop takes one of the turns out of the line.
+func (l *line) drop(i int) {
+	l.turns = slices.Delete(l.turns, i, i+1)
+	if i < l.fresh {
+		l.fresh--
+	}
 }
 
 // leave gives a place back.
@@ -138,7 +134,7 @@ func (n *lane) serve() {
 		n.lines = slices.Delete(n.lines, 0, 1)
 		n.taken++
 		close(l.turns[0])
-		if l.turns = slices.Delete(l.turns, 0, 1); len(l.turns) > 0 {
+		if l.drop(0); len(l.turns) > 0 {
 			n.lines = append(n.lines, l)
 		}
 	}

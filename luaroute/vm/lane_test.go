@@ -27,13 +27,13 @@ func (n *lane) state() (taken, waiting int) {
 	return n.taken, waiting
 }
 
-// holder is a line of its own.
-func (n *lane) holder() *line { return &line{lane: n} }
+// useUp takes all that a tenant may run without a place, for a long time.
+func useUp(l *line) { l.use(time.Hour, time.Now()) }
 
 // fill takes one place.
 func fill(t *testing.T, n *lane) {
 	t.Helper()
-	if err := n.holder().enter(t.Context(), 0); err != nil {
+	if err := n.newLine(0).enter(t.Context(), 0, true); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,7 +61,7 @@ func TestTenantsTakeTurnsInTheLaneHoweverManyRequestsOfEachWait(t *testing.T) {
 		var order []string
 		enter := func(name string, l *line) {
 			go func() {
-				if err := l.enter(t.Context(), 0); err != nil {
+				if err := l.enter(t.Context(), 0, true); err != nil {
 					t.Error(err)
 				}
 				order = append(order, name)
@@ -69,7 +69,7 @@ func TestTenantsTakeTurnsInTheLaneHoweverManyRequestsOfEachWait(t *testing.T) {
 			}()
 			synctest.Wait() // it stands in line
 		}
-		a, b := &line{lane: n}, &line{lane: n}
+		a, b := n.newLine(0), n.newLine(0)
 		for i := range 3 {
 			enter(fmt.Sprint("a", i), a)
 		}
@@ -90,15 +90,15 @@ func TestWaitingInTheLaneEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newLane(1)
 		fill(t, n)
-		l := &line{lane: n, queue: time.Minute}
+		l := n.newLine(time.Minute)
 		start := time.Now()
-		if err := l.enter(t.Context(), time.Second); !errors.Is(err, errQueue) || time.Since(start) != time.Second {
+		if err := l.enter(t.Context(), time.Second, true); !errors.Is(err, errQueue) || time.Since(start) != time.Second {
 			t.Errorf("got %v after %v, want the end of the queue after a second", err, time.Since(start))
 		}
 		gone := errors.New("gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(gone)
-		if err := l.enter(ctx, time.Second); !errors.Is(err, gone) {
+		if err := l.enter(ctx, time.Second, true); !errors.Is(err, gone) {
 			t.Errorf("got %v, want the cause of the context", err)
 		}
 		wantLane(t, n, 1, 0)
@@ -113,7 +113,7 @@ func TestPlacesAreNeitherLostNorMadeInACrowd(t *testing.T) {
 	var inside, most atomic.Int64
 	var all sync.WaitGroup
 	for i := range 8 {
-		l := &line{lane: n, queue: time.Hour}
+		l := n.newLine(time.Hour)
 		for range 4 {
 			all.Go(func() {
 				for round := range 200 {
@@ -121,7 +121,7 @@ func TestPlacesAreNeitherLostNorMadeInACrowd(t *testing.T) {
 					if (round+i)%3 == 0 {
 						wait = time.Microsecond
 					}
-					if l.enter(t.Context(), wait) != nil {
+					if l.enter(t.Context(), wait, round%2 == 0) != nil {
 						continue
 					}
 					now := inside.Add(1)
@@ -152,7 +152,7 @@ func busyState(t *testing.T, src string, globals map[string]lua.LValue) (*State,
 	})
 	img, refs := freeze(t, long+src, Options{Globals: globals})
 	s := img.NewState()
-	s.line = newLane(1).holder()
+	s.line = newLane(1).newLine(0)
 	s.Arm(Limits{CPU: time.Hour}, t.Context())
 	return s, s.Func(refs[0])
 }
@@ -248,14 +248,14 @@ func TestALongRunMakesRoomForOthersThatWait(t *testing.T) {
 	var all sync.WaitGroup
 	for _, name := range []string{"a", "b"} {
 		s := img.NewState()
-		s.line = n.holder()
+		s.line = n.newLine(0)
 		s.Slot = func(who string) {
 			mu.Lock()
 			defer mu.Unlock()
 			order.WriteString(who)
 		}
 		s.Arm(Limits{CPU: time.Hour}, t.Context())
-		s.budget.spent = soon
+		useUp(s.line)
 		all.Go(func() {
 			if err := s.Call(s.Func(refs[0]), 0, lua.LString(name)); err != nil {
 				t.Error(err)
@@ -277,9 +277,9 @@ func TestWaitingForAPlaceIsNoTimeThatLuaRuns(t *testing.T) {
 	s := img.NewState()
 	n := newLane(1)
 	fill(t, n)
-	s.line = n.holder()
+	s.line = n.newLine(0)
 	s.Arm(Limits{CPU: time.Hour}, t.Context())
-	s.budget.spent = soon // the first look stands in line
+	useUp(s.line) // the call stands in line
 	done := make(chan error)
 	go func() { _, err := call(s, refs[0]); done <- err }()
 	untilWaiting(n, 1)
@@ -293,7 +293,7 @@ func TestWaitingForAPlaceIsNoTimeThatLuaRuns(t *testing.T) {
 	if s.budget.place.queued < waited {
 		t.Errorf("it waited for %v, of which %v were counted", waited, s.budget.place.queued)
 	}
-	if s.budget.spent-soon >= 250*time.Millisecond {
+	if s.budget.spent >= 250*time.Millisecond {
 		t.Errorf("%v count as run", s.budget.spent)
 	}
 }
@@ -304,7 +304,7 @@ func TestLuaThatRunsForLittleNeedsNoPlace(t *testing.T) {
 	s := img.NewState()
 	n := newLane(1)
 	fill(t, n)
-	s.line = n.holder()
+	s.line = n.newLine(0)
 	if got, err := call(s, refs[0]); err != nil || got != "done" {
 		t.Errorf("got %q, %v; want done", got, err)
 	}
@@ -348,24 +348,82 @@ func TestARequestThatGetsNoPlaceEnds(t *testing.T) {
 	}
 }
 
-func TestATenantInTheLaneHasLessFreeForItsNextRequests(t *testing.T) {
+func TestRequestsThatHadNoSliceYetComeBeforeThoseOfTheirTenantThatHad(t *testing.T) {
 	t.Parallel()
 	n := newLane(1)
-	l, other := &line{lane: n}, &line{lane: n}
-	if l.free() != soon {
-		t.Errorf("a tenant has %v, want %v", l.free(), soon)
+	fill(t, n)
+	l := n.newLine(0)
+	names := make(map[chan struct{}]string)
+	lineUp := func(name string, fresh bool) chan struct{} {
+		turn := l.lineUp(fresh)
+		names[turn] = name
+		return turn
 	}
-	if err := l.enter(t.Context(), 0); err != nil {
+	lineUp("old 1", false)
+	lineUp("new 1", true)
+	gone := lineUp("new 2", true)
+	lineUp("old 2", false)
+	lineUp("new 3", true)
+	if !l.giveUp(gone) || l.giveUp(gone) {
+		t.Error("a turn can be given up once")
+	}
+	lineUp("new 4", true)
+	var order []string
+	for len(l.turns) > 0 {
+		order = append(order, names[l.turns[0]])
+		n.leave()
+	}
+	if got := strings.Join(order, ", "); got != "new 1, new 3, new 4, old 1, old 2" {
+		t.Errorf("the order was %s", got)
+	}
+	n.leave()
+	wantLane(t, n, 0, 0)
+}
+
+func TestACallOfATenantThatUsedUpItsAllowanceHasAPlaceFromTheStart(t *testing.T) {
+	t.Parallel()
+	var running []int
+	s, fn := busyState(t, `local running = running keep(function() running() end)`, map[string]lua.LValue{"running": seen(&running, false)})
+	if err := s.Call(fn, 0); err != nil {
 		t.Fatal(err)
 	}
-	if l.free() != sooner || other.free() != soon {
-		t.Errorf("with a request in the lane a tenant has %v, another %v; want %v and %v", l.free(), other.free(), sooner, soon)
+	useUp(s.line)
+	if err := s.Call(fn, 0); err != nil {
+		t.Fatal(err)
 	}
-	turn := l.lineUp()
-	l.leave()
-	<-turn
-	l.leave()
-	if l.free() != soon {
-		t.Errorf("afterwards it has %v, want %v", l.free(), soon)
+	if fmt.Sprint(running) != "[0 1]" {
+		t.Errorf("places taken: %v, want 0 before and 1 after it was used up", running)
 	}
+	wantLane(t, s.line.lane, 0, 0)
+}
+
+func TestMuchWorkOfOneFunctionHasAPlaceBeforeItBegins(t *testing.T) {
+	t.Parallel()
+	var running []int
+	work := GoFunc(func(L *lua.LState) int { Spend(L, L.CheckInt(1)); return 0 })
+	s, fn := busyState(t, `local running, work = running, work
+		keep(function() work(2000) running() work(100000) running() end)`, map[string]lua.LValue{"running": seen(&running, false), "work": work})
+	if err := s.Call(fn, 0); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(running) != "[0 1]" {
+		t.Errorf("places taken: %v, want 0 for some work and 1 for much", running)
+	}
+	wantLane(t, s.line.lane, 0, 0)
+}
+
+func TestLongRunsUseUpTheAllowanceOfTheirTenant(t *testing.T) {
+	t.Parallel()
+	s, fn := busyState(t, `keep(function() for i = 1, 5000 do end end)`, map[string]lua.LValue{})
+	calls := 0
+	for ; !s.line.usedUp() && calls < 1000; calls++ {
+		s.Arm(Limits{}, t.Context()) // of another request
+		if err := s.Call(fn, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if calls == 1 || calls == 1000 {
+		t.Errorf("it was used up after %d calls, want some", calls)
+	}
+	wantLane(t, s.line.lane, 0, 0)
 }

@@ -53,6 +53,9 @@ func loop(L *lua.LState, base unsafe.Pointer) {
 		nested = 1
 	}
 	b.nested += nested
+	if steps := b.nested / loopsPerStep; nested == 1 && steps > 0 {
+		Spend(L, steps)
+	}
 	if f := *frame; f == nil || f.Fn.IsG {
 		theirLoop(L, base)
 		b.nested -= nested

@@ -50,7 +50,7 @@ type Stats struct {
 // NewPool returns a pool of at most max states. A request waits for one for at most queue, and, when its Lua runs for long, as
 // long again for a processor.
 func NewPool(img *Image, max int, queue time.Duration) *Pool {
-	return &Pool{image: img, max: max, queue: queue, line: &line{lane: slowLane, queue: queue}}
+	return &Pool{image: img, max: max, queue: queue, line: slowLane.newLine(queue)}
 }
 
 // newState returns a state that stands in the line of the pool for a processor.

@@ -52,7 +52,7 @@ func (s *State) rest() {
 }
 
 func newState(options *Options) *State {
-	s := &State{L: lua.NewState(stateOptions), options: options, line: &line{lane: slowLane}}
+	s := &State{L: lua.NewState(stateOptions), options: options, line: slowLane.newLine(0)}
 	s.L.G.Registry = newTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
 	s.env = s.L.G.Global
@@ -111,6 +111,9 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 		s.L.Push(arg)
 	}
 	s.depth++
+	if s.line.usedUp() && s.budget.ended == nil {
+		s.budget.keepPlace()
+	}
 	err := s.described(pcall(s.L, len(args), nret))
 	s.budget.stepAside() // also if this is a call in a call: the Go code between them may wait
 	if s.depth--; s.depth == 0 {

@@ -81,3 +81,8 @@ local function f(n)
 end f(700)
 --- errors at the bottom of a deep stack => ended
 local function f(n) if n > 0 then local x = f(n - 1) return x end while true do pcall(error, "x") end end f(800)
+--- a coroutine that yields for ever in depth => ended
+local function f(n) if n == 0 then while true do coroutine.yield() end end local x = f(n - 1) return x end
+local co = coroutine.wrap(f) co(980) while true do co() end
+--- resumes in one another without an end
+local function f(n) coroutine.wrap(function() f(n + 1) end)() end while true do pcall(f, 1) end
