@@ -128,14 +128,20 @@ func (b *Budget) count() {
 	b.looked, b.left, b.size, b.ahead = now, steps, steps, 0
 }
 
-// pause forgets the time of the last look, because the call ends here.
-func (b *Budget) pause() {
+// settle adds the time since the last look without being one: the next comes no later for it.
+func (b *Budget) settle() {
 	if b.looked.IsZero() {
 		return
 	}
 	left := b.left
 	b.count()
-	b.looked, b.left, b.size = time.Time{}, left, left
+	b.left, b.size = left, left
+}
+
+// pause forgets the time of the last look, because the call ends here.
+func (b *Budget) pause() {
+	b.settle()
+	b.looked = time.Time{}
 }
 
 // end says that nothing may run any more, for good: the state is broken. The first reason counts.

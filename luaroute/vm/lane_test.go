@@ -427,3 +427,23 @@ func TestLongRunsUseUpTheAllowanceOfTheirTenant(t *testing.T) {
 	}
 	wantLane(t, s.line.lane, 0, 0)
 }
+
+func TestPlacesThatComeAndGoDoNotPutOffTheEndOfABudget(t *testing.T) {
+	t.Parallel()
+	inner := lua.LValue(GoFunc(func(L *lua.LState) int {
+		if err := Of(L).Call(L.CheckFunction(1), 0); err != nil {
+			Throw(L, err)
+		}
+		return 0
+	}))
+	s, fn := busyState(t, `local inner = inner local function little() end keep(function() while true do inner(little) end end)`,
+		map[string]lua.LValue{"inner": inner})
+	useUp(s.line)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	s.Arm(Limits{CPU: 20 * time.Millisecond}, ctx)
+	if err := s.Call(fn, 0); !errors.Is(err, ErrBudget) || s.budget.spent > 25*time.Millisecond {
+		t.Errorf("got %v after %v, want the end of the budget after 20 ms", err, s.budget.spent)
+	}
+	wantLane(t, s.line.lane, 0, 0)
+}

@@ -51,8 +51,8 @@ func (b *Budget) giveWay() {
 // stepAside gives the place up.
 func (b *Budget) stepAside() {
 	if b.place.taken {
-		if b.ended == nil && !b.looked.IsZero() {
-			b.count() // as time in the lane
+		if b.ended == nil {
+			b.settle() // as time in the lane
 		}
 		b.place.taken = false
 		b.state.line.lane.leave()
