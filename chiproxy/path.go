@@ -64,17 +64,26 @@ func decodeValue(s string) string {
 	return s
 }
 
-// cleanPath removes double slashes and dot segments, keeps a trailing slash as Caddy does, and makes the path
-// begin with a slash.
+// cleanPath removes double slashes and dot segments, keeps a trailing slash, and makes the path begin with a slash. A dot
+// segment at the end leaves a slash there, as in RFC 3986, section 5.2.4: /admin/. is /admin/.
 func cleanPath(p string) string {
 	if isClean(p) {
 		return p
 	}
 	cleaned := path.Clean("/" + p)
-	if cleaned != "/" && strings.HasSuffix(p, "/") {
+	if cleaned != "/" && endsInDirectory(p) {
 		cleaned += "/"
 	}
 	return cleaned
+}
+
+// endsInDirectory reports whether the last segment of a path is empty or a dot segment.
+func endsInDirectory(p string) bool {
+	switch p[strings.LastIndexByte(p, '/')+1:] {
+	case "", ".", "..":
+		return true
+	}
+	return false
 }
 
 // isClean says that cleanPath has nothing to do.

@@ -29,6 +29,12 @@ type gateVerdict struct {
 func (ex *Exchange) serve() error {
 	t, r := ex.table, ex.R
 	w := ex.W
+	if err := checkTarget(r); err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	if isServerWide(r.URL) {
+		return ex.Next.ServeHTTP(w, r)
+	}
 	ex.method = routeMethod(r)
 	ex.asked, ex.fullPath = r.URL.Path, routePath(r.URL)
 	if t.hosts {
