@@ -32,6 +32,7 @@ type Request struct {
 	used     uint8 // of strings
 	guard    bool
 	filters  bool // while on_body runs
+	writes   bool // while res:write and its like send a piece
 	sent     bool // something was written by res
 	over     bool
 

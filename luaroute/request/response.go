@@ -197,8 +197,13 @@ func (r *Request) send(L *lua.LState, what, contentType, body string) {
 	if body == "" {
 		return
 	}
-	if _, err := io.WriteString(r.ex.W, body); err != nil {
+	r.writes = true
+	_, err := io.WriteString(r.ex.W, body)
+	if r.writes = false; err != nil {
 		vm.Throw(L, err)
+	}
+	if r.http().Method != http.MethodHead { // whose client has all it asked for, however much is written
+		vm.Of(L).Streamed(len(body))
 	}
 }
 

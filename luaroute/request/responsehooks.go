@@ -36,8 +36,11 @@ func resOnBody(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	r.unsent(L, "res:on_body")
 	vm.Charge(L, hookSize)
-	call := r.runs.Later(fn)
+	call, state := r.runs.Later(fn), vm.Of(L)
 	r.hooks().OnBody(func(piece []byte, last bool) ([]byte, error) {
+		if !r.writes { // else the piece is the script's own, and refills the budget when it is out
+			state.Refill()
+		}
 		r.filters = true
 		v, err := call(lua.LString(piece), lua.LBool(last))
 		if r.filters = false; err != nil {

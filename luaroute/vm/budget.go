@@ -49,7 +49,8 @@ type Budget struct {
 	threads int
 	logged  int // bytes, see MayLog
 	resumes int
-	nested  int // main loops of the running thread in one another: calls of metamethods, iterators and the like
+	nested  int  // main loops of the running thread in one another: calls of metamethods, iterators and the like
+	streams bool // it was refilled
 	place   place
 
 	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"slices"
 	"sync"
@@ -14,6 +15,9 @@ import (
 // wait. Therefore the Lua of a tenant that has used up its allowance has to stand in the slow lane: in it one goroutine less
 // runs than there are processors, so that one is always left for those that need little. Tenants take turns there, one after
 // the other, however many requests of each wait.
+
+// forever is how long those wait for a place who do so for as long as it takes.
+const forever = time.Duration(math.MaxInt64)
 
 // slice is how long a request keeps its place in the lane while others wait for one.
 const slice = time.Millisecond
@@ -48,14 +52,14 @@ func (n *lane) newLine(queue time.Duration) *line {
 var slowLane = &lane{places: func() int { return max(1, runtime.GOMAXPROCS(0)-1) }}
 
 // enter waits for a place. Those that have not had a slice yet come before those that have, for most of them need no more.
-// The error is that of the context, or errQueue after the most that the goroutine may wait.
+// The error is that of the context, or errQueue after the most that the goroutine may wait, which may be forever.
 func (l *line) enter(ctx context.Context, most time.Duration, fresh bool) error {
 	turn := l.lineUp(fresh)
 	if turn == nil {
 		return nil
 	}
 	var over <-chan time.Time
-	if l.queue > 0 {
+	if most < forever {
 		timer := time.NewTimer(most)
 		defer timer.Stop()
 		over = timer.C

@@ -33,7 +33,7 @@ func useUp(l *line) { l.use(time.Hour, time.Now()) }
 // fill takes one place.
 func fill(t *testing.T, n *lane) {
 	t.Helper()
-	if err := n.newLine(0).enter(t.Context(), 0, true); err != nil {
+	if err := n.newLine(0).enter(t.Context(), forever, true); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,7 +61,7 @@ func TestTenantsTakeTurnsInTheLaneHoweverManyRequestsOfEachWait(t *testing.T) {
 		var order []string
 		enter := func(name string, l *line) {
 			go func() {
-				if err := l.enter(t.Context(), 0, true); err != nil {
+				if err := l.enter(t.Context(), forever, true); err != nil {
 					t.Error(err)
 				}
 				order = append(order, name)

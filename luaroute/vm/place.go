@@ -26,8 +26,12 @@ func (b *Budget) keepPlace() {
 		}
 		b.stepAside()
 	}
+	most := forever
+	if line.queue > 0 && !b.streams {
+		most = line.queue - b.place.queued
+	}
 	start := time.Now()
-	err := line.enter(b.parent, line.queue-b.place.queued, b.spent < slice)
+	err := line.enter(b.parent, most, b.spent < slice && !b.streams)
 	b.looked = time.Now() // the wait is not time that Lua ran
 	b.place.queued += b.looked.Sub(start)
 	switch {
