@@ -2,9 +2,10 @@ package chiproxy
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
 
 // DataGuard is a guard that is plain data: all conditions must hold. Any number of routes on one shape that differ in
@@ -71,7 +72,7 @@ func eachValue(r *http.Request, in Source, name string, f func(string) bool) {
 			}
 		}
 	case InQuery:
-		eachQuery(r.URL.RawQuery, func(k, v string) bool { return k != name || f(v) })
+		rawquery.Each(r.URL.RawQuery, func(k, v string) bool { return k != name || f(v) })
 	case InCookie:
 		for _, c := range r.CookiesNamed(name) {
 			if !f(c.Value) {
@@ -79,37 +80,6 @@ func eachValue(r *http.Request, in Source, name string, f func(string) bool) {
 			}
 		}
 	}
-}
-
-// eachQuery calls f with each parameter of a query until it returns false. Malformed ones are left out, as
-// url.ParseQuery does.
-func eachQuery(raw string, f func(name, value string) bool) {
-	for raw != "" {
-		var part string
-		part, raw, _ = strings.Cut(raw, "&")
-		if part == "" || strings.Contains(part, ";") {
-			continue
-		}
-		name, value, _ := strings.Cut(part, "=")
-		name, err := queryUnescape(name)
-		if err != nil {
-			continue
-		}
-		value, err = queryUnescape(value)
-		if err != nil {
-			continue
-		}
-		if !f(name, value) {
-			return
-		}
-	}
-}
-
-func queryUnescape(s string) (string, error) {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return s, nil
-	}
-	return url.QueryUnescape(s)
 }
 
 var (

@@ -28,6 +28,12 @@ func TestDataGuard(t *testing.T) {
 		"a parameter that is there": {
 			[]Condition{{In: InQuery, Name: "debug"}}, map[string]bool{"/?debug": true, "/?debug=": true, "/?a=1&debug=x": true, "/?d": false},
 		},
+		"a parameter that net/url does not read": {
+			[]Condition{{In: InQuery, Name: "role", Values: []string{"a;b", "%zz", "x%y"}}},
+			map[string]bool{
+				"/?role=a;b": true, "/?role=%zz": true, "/?role=%78%%79": true, "/?role=a%3Bb&c": true, "/?x;role=a;b": false, "/?role=a": false, "/?%=1&role=%zz": true,
+			},
+		},
 		"a cookie": {
 			[]Condition{{In: InCookie, Name: "beta", Values: []string{"1"}}},
 			map[string]bool{"/ | Cookie: a=b; beta=1": true, "/ | Cookie: beta=2": false, "/ | Cookie: Beta=1": false, "/": false},

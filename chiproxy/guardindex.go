@@ -3,6 +3,8 @@ package chiproxy
 import (
 	"net/http"
 	"slices"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
 
 // manyRoutes is how many routes a shape must have for an index of their data guards.
@@ -107,7 +109,7 @@ func (x *guardIndex) find(r *http.Request, into []int32) []int32 {
 		}
 	}
 	if fields := x.fields[InQuery]; len(fields) > 0 {
-		eachQuery(r.URL.RawQuery, func(name, value string) bool {
+		rawquery.Each(r.URL.RawQuery, func(name, value string) bool {
 			if f := fields[name]; f != nil {
 				into = f.find(value, into)
 			}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
 
 // Proxy forwards the request to a pool. With nothing but a pool, the upstream gets the request as the client sent it.
@@ -61,8 +63,8 @@ func (p Proxy) Check() error {
 		}
 	}
 	if p.Query != nil {
-		if err := checkQuery(*p.Query); err != nil {
-			return fmt.Errorf("proxy: %w", err)
+		if err := rawquery.Check(*p.Query); err != nil {
+			return fmt.Errorf("proxy: query %s: %w", Quote(*p.Query), err)
 		}
 	}
 	if err := p.Headers.Check(); err != nil {

@@ -1,7 +1,6 @@
 package chiproxy
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -119,16 +118,6 @@ func cutPrefix(path, prefix string, encoded bool) (string, bool) {
 		return "", false
 	}
 	return path[i:], true
-}
-
-// checkQuery reports what would break the request line.
-func checkQuery(raw string) error {
-	for i := range len(raw) {
-		if raw[i] <= ' ' || raw[i] >= 0x7f || raw[i] == '#' {
-			return fmt.Errorf("query %s: expected an encoded query, without %q", Quote(raw), raw[i])
-		}
-	}
-	return nil
 }
 
 // readBody knows whether anything was read.

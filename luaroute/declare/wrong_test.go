@@ -177,7 +177,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a proxy with path and strip_prefix", `route.proxy("p", { path = "/x", strip_prefix = "/y" })`, "main.lua:3: proxy: path and strip_prefix exclude each other"},
 			{"a proxy with a relative path", `route.proxy("p", { path = "x" })`, `main.lua:3: proxy: path "x": expected a slash at its beginning`},
 			{"a proxy with a wrong method", `route.proxy("p", { method = "get" })`, `main.lua:3: proxy: method "get": methods are case-sensitive, write GET`},
-			{"a proxy with a blank in the query", `route.proxy("p", { query = "a b" })`, `main.lua:3: proxy: query "a b": expected an encoded query, without ' '`},
+			{"a proxy with a blank in the query", `route.proxy("p", { query = "a b" })`, `main.lua:3: proxy: query "a b": expected an encoded query, without blanks, #, control characters, broken escapes and what is not ASCII`},
 			{"a proxy with a query of functions", `route.proxy("p", { query = { a = print } })`, `main.lua:3: route.proxy: query "a": a function is no value`},
 			{"a proxy with a query by place", `route.proxy("p", { query = { "a=b" } })`, "main.lua:3: route.proxy: query: the key 1 is not a name"},
 			{"a proxy with a query that is true", `route.proxy("p", { query = true })`, "main.lua:3: route.proxy: query is true; expected a text, or a table of names and values"},

@@ -129,7 +129,7 @@ func TestBytesThatAreNoUTF8AreSentAsTheyAre(t *testing.T) {
 func TestAChangeThatMakesNoRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	const uri = ": expected an encoded path that begins with /, and perhaps a query"
-	const query = ": expected an encoded one, without blanks, #, control characters and what is not ASCII"
+	const query = ": expected an encoded query, without blanks, #, control characters, broken escapes and what is not ASCII"
 	for _, row := range []struct{ call, want string }{
 		{"req:set_header('', 'b')", `"" is not a header name; a name is a token such as X-Request-Id`},
 		{"req:set_header('X A', 'b')", `"X A" is not a header name; a name is a token such as X-Request-Id`},
@@ -151,9 +151,13 @@ func TestAChangeThatMakesNoRequestIsRefused(t *testing.T) {
 		{"req:set_uri('/x#y')", `URI "/x#y"` + uri},
 		{"req:set_uri('/%zz')", `URI "/%zz"` + uri},
 		{"req:set_uri('/a\\r\\nb')", `URI "/a\r\nb"` + uri},
+		{"req:set_raw_query('a=%zz')", `query "a=%zz"` + query},
+		{"req:set_uri('/x?a=%4')", `URI "/x?a=%4"` + uri},
 		{"req:set_raw_query('a b')", `query "a b"` + query},
 		{"req:set_raw_query('a#b')", `query "a#b"` + query},
 		{"req:set_raw_query('a\\r\\nb')", `query "a\r\nb"` + query},
+		{"req:set_raw_query('a=%zz')", `query "a=%zz"` + query},
+		{"req:set_uri('/x?a=%4')", `URI "/x?a=%4"` + uri},
 		{"req:set_raw_query('é')", `query "é"` + query},
 		{"req:set_query('a', print)", `query "a": a function is not a text; allowed are strings, numbers and booleans`},
 		{"req:set_method('')", `"" is not a method; a method is a token such as GET`},

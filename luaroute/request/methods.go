@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -146,16 +147,11 @@ func reqSetURI(L *lua.LState) int {
 	r, uri := of(L, "req"), L.CheckString(2)
 	path, query, _ := strings.Cut(uri, "?")
 	decoded, err := url.PathUnescape(path)
-	if err != nil || !strings.HasPrefix(uri, "/") || !encoded(uri) {
+	if err != nil || !strings.HasPrefix(uri, "/") || rawquery.Check(uri) != nil {
 		L.RaiseError("URI %s: expected an encoded path that begins with /, and perhaps a query", chiproxy.Quote(uri))
 	}
 	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
 	return 0
-}
-
-// encoded says whether a text can stand in a URI: without blanks, #, control characters and what is not ASCII.
-func encoded(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '#' })
 }
 
 // reqSetQuery is req:set_query(name, value or list). nil removes it.
@@ -183,7 +179,7 @@ func withQuery(raw, name string, values []string) string {
 	if raw != "" {
 		for part := range strings.SplitSeq(raw, "&") {
 			key, _, _ := strings.Cut(part, "=")
-			if key, err := url.QueryUnescape(key); err == nil && key == name && part != "" {
+			if part != "" && rawquery.Unescape(key) == name {
 				put()
 			} else {
 				parts = append(parts, part)
@@ -197,8 +193,8 @@ func withQuery(raw, name string, values []string) string {
 // reqSetRawQuery is req:set_raw_query(encoded).
 func reqSetRawQuery(L *lua.LState) int {
 	r, query := of(L, "req"), L.CheckString(2)
-	if !encoded(query) {
-		L.RaiseError("query %s: expected an encoded one, without blanks, #, control characters and what is not ASCII", chiproxy.Quote(query))
+	if err := rawquery.Check(query); err != nil {
+		L.RaiseError("query %s: %s", chiproxy.Quote(query), err)
 	}
 	r.setURL(L, func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
 	return 0

@@ -1,6 +1,8 @@
 package request_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 )
@@ -26,6 +28,9 @@ func TestSettingAParameterLeavesTheRestOfTheQueryAlone(t *testing.T) {
 		{"a[]=1&a[]=2", "'a[]', 3", "a%5B%5D=3"},
 		{"q=%zz&a=1", "'a', 2", "q=%zz&a=2"},
 		{"x;y=1&a=1", "'a', 2", "x;y=1&a=2"},
+		{"x;y=1&a=1", "'x;y', nil", "a=1"},
+		{"%zz=1&a=%", "'%zz', nil", "a=%"},
+		{"a=%zz&a=1;2&b", "'a', nil", "b"},
 		{"a=1&&b=2", "'a', nil", "&b=2"},
 		{"=1&a", "'', 2", "=2&a"},
 		{"a=b=c", "'a', 'd=e&f'", "a=d%3De%26f"},
@@ -65,7 +70,11 @@ func TestAParameterIsRead(t *testing.T) {
 		{"a=x+y%2B", "req.query.a", "x y+"},
 		{"a=b=c", "req.query.a", "b=c"},
 		{"=1", "req.query['']", "1"},
-		{"a=%zz&b=1", "tostring(req.query.a) .. req.query.b", "nil1"},
+		{"a=%zz&b=1", "req.query.a .. req.query.b", "%zz1"},
+		{"a=1;b=2&c", "req.query.a", "1;b=2"},
+		{"a;b=1", "tostring(req.query.a) .. req.query['a;b']", "nil1"},
+		{"%zz=%41%4", "req.query['%zz']", "A%4"},
+		{"a=1&a=%&a=;", "table.concat(req:query_values('a'), ' ')", "1 % ;"},
 		{"a=%ff", "#req.query.a", "1"},
 		{"a=1", "req:query_value('a') .. req.raw_query", "1a=1"},
 		{"1=one", "req.query[1]", "one"},
@@ -78,6 +87,39 @@ func TestAParameterIsRead(t *testing.T) {
 		})
 	}
 }
+
+// A pair is there for all or for none: what req.query sees is what set_query takes away.
+func TestNoPairIsHiddenFromTheScript(t *testing.T) {
+	t.Parallel()
+	s := site(t, `
+		local seen = #req:query_values("role")
+		assert((req.query.role ~= nil) == (seen > 0))
+		req:set_query("role", nil)
+		assert(req.query.role == nil)
+		return 200, seen .. " [" .. req.raw_query .. "]"`)
+	rng := rand.New(rand.NewPCG(8, 9))
+	for range 500 {
+		raw, rest, there := "", []string{}, 0
+		for range 1 + rng.IntN(4) {
+			pair := ""
+			for range rng.IntN(5) {
+				pair += pick(rng, "role", "role", "%72ole", "r", "=", "=", ";", "%", "%zz", "+", "%3B")
+			}
+			raw += "&" + pair
+			name, _, _ := strings.Cut(pair, "=")
+			if strings.ReplaceAll(name, "%72", "r") == "role" {
+				there++
+			} else {
+				rest = append(rest, pair)
+			}
+		}
+		if a := s.Do(t, "/x?"+raw[1:], ""); a.String() != fmt.Sprintf("200 %d [%s]", there, strings.Join(rest, "&")) {
+			t.Fatalf("%s: %d are there and %q besides; got %s", raw[1:], there, rest, a)
+		}
+	}
+}
+
+func pick(rng *rand.Rand, from ...string) string { return from[rng.IntN(len(from))] }
 
 // What changes the query besides the functions of req is seen, too.
 func TestTheQueryIsThatOfTheRequestAsItIsNow(t *testing.T) {

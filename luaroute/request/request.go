@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -48,6 +50,9 @@ type query struct {
 	raw    string
 	values url.Values
 }
+
+// pairSize is what a name and its value take in memory, the texts aside, in bytes.
+const pairSize = 128
 
 // New returns the view of a request. Bodies of more than the given number of bytes are not buffered.
 func New(ex *chiproxy.Exchange, runs Runner, body int64) *Request {
@@ -146,7 +151,8 @@ func (r *Request) changing(L *lua.LState, object, of, name string) {
 func (r *Request) values(L *lua.LState) url.Values {
 	if raw := r.http().URL.RawQuery; r.query == nil || r.query.raw != raw {
 		vm.Spend(L, len(raw)/4)
-		r.query = &query{raw, r.http().URL.Query()}
+		vm.Charge(L, pairSize*strings.Count(raw, "&"))
+		r.query = &query{raw, rawquery.Parse(raw)}
 	}
 	return r.query.values
 }

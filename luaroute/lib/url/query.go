@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -17,13 +18,10 @@ const pairSize = 128
 // parseQuery is url.parse_query(text).
 func parseQuery(L *lua.LState) int {
 	s := checked(L)
-	values, err := url.ParseQuery(s)
 	vm.Spend(L, callSteps+len(s)/bytesPerStep)
-	if err != nil {
-		return failure(L, fmt.Errorf("url: %w", err))
-	}
+	vm.Charge(L, pairSize*strings.Count(s, "&"))
+	values := rawquery.Parse(s)
 	t := L.CreateTable(0, len(values))
-	vm.Charge(L, pairSize*len(values))
 	for name, all := range values {
 		if len(all) == 1 {
 			t.RawSetString(name, lua.LString(all[0]))

@@ -6,7 +6,7 @@
 //	url.escape(text)        the text with all but letters, digits and -_.~ as %XX
 //	url.unescape(text)      the text with %XX decoded, or nil and an error; a + stays
 //	url.escape_path(text)   the same as escape for a whole path, whose slashes stay
-//	url.parse_query(text)   a query as a table of names and values, or nil and an error; several values are a list
+//	url.parse_query(text)   a query as a table of names and values, as req.query has them; several values are a list
 //	url.build_query(table)  the query of such a table, sorted by name
 //
 // The parts are scheme, user, password, host (without port, and an IPv6 address without brackets), port (a number), path
