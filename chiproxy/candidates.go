@@ -56,7 +56,8 @@ func (l *candidateList) ask(t *tenant) {
 	l.layer, l.gates = nil, nil
 	l.search(t.base)
 	for i, rest := range t.rest {
-		l.occasion(occasion{t.base.place, restKind(rest), i}, "", rest)
+		at := placeOf(rest, t.base.place.origin)
+		l.occasion(Candidate{Kind: restKind(rest), At: at.String(), Action: describe(rest)}, l.attempts[occasion{t.base.place, restKind(rest), i}])
 	}
 	l.missed(t.base.place)
 }
@@ -98,7 +99,7 @@ func (l *candidateList) search(layer *layer) {
 			l.route(c, e)
 		}
 		if e.miss != nil {
-			l.occasion(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", nil)
+			l.answer(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
 			return
 		}
 	}
@@ -134,28 +135,35 @@ func (l *candidateList) missed(p *place) {
 	if p.notFound == nil && p.notAllowed == nil && l.attempts[occasion{p, KindMissed, 0}] == nil {
 		return
 	}
-	var action Action
-	if p.notFound != nil {
-		action = p.notFound.action
+	a := p.notFound
+	if a == nil {
+		a = p.notAllowed
 	}
-	l.occasion(occasion{p, KindMissed, 0}, "", action)
+	l.answer(occasion{p, KindMissed, 0}, "", a)
 }
 
-// occasion lists a scope that answers. Where the search has passed it by, it had nothing to say.
-func (l *candidateList) occasion(o occasion, pattern string, action Action) {
+// answer lists a scope that may say something where no route does. Where the search has passed it by, it had nothing to say.
+func (l *candidateList) answer(o occasion, pattern string, may *answer) {
+	c := Candidate{Kind: o.kind, Pattern: pattern, At: o.place.origin.String()}
 	a := l.attempts[o]
+	switch {
+	case a != nil:
+		c.Says = a.says
+	case may != nil:
+		c.Says, c.At, c.Action = may.kind.name, placeOf(may.action, may.spec.Origin).String(), describe(may.action)
+	}
+	l.occasion(c, a)
+}
+
+// occasion lists what answers where no route does.
+func (l *candidateList) occasion(c Candidate, a *attempt) {
 	if a == nil && !l.over {
 		return
 	}
-	c := Candidate{Kind: o.kind, Pattern: pattern, Guards: l.gates}
-	at := o.place.origin
-	switch {
-	case a != nil && a.action != "":
-		at, c.Action = a.at, a.action
-	case action != nil:
-		at, c.Action = placeOf(action, at), describe(action)
+	c.Guards = l.gates
+	if a != nil && (a.action != "" || a.says != "") {
+		c.At, c.Action = a.at.String(), a.action
 	}
-	c.At = at.String()
 	l.add(c, a)
 }
 

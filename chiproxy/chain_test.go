@@ -212,14 +212,14 @@ func TestFailedAnswersTheErrorsOfItsScope(t *testing.T) {
 		he, _ := errors.AsType[caddyhttp.HandlerError](ex.Err())
 		return ex.Perform(Respond{Status: 503, Body: fmt.Sprintf("sorry: %d %v", he.StatusCode, he.Err)})
 	})
-	s := only(in(Scope{Failed: sorry},
+	s := only(in(Scope{Failed: saying(sorry)},
 		at("/action", failAction), at("/guard", say(""), failGuard), at("/raise", Raise{Status: 404}), at("/fine", say("fine")),
 		at("/late", actionFunc(func(ex *Exchange) (Verdict, error) {
 			_, err := io.WriteString(ex.W, "half")
 			return Done, errors.Join(err, errors.New("broken"))
 		})),
-		in(Scope{Failed: Skip{}}, at("/declines", Raise{Status: 418})),
-		in(Scope{Failed: Raise{Status: 507}}, at("/again", failAction)),
+		in(Scope{Failed: saying(Skip{})}, at("/declines", Raise{Status: 418})),
+		in(Scope{Failed: saying(Raise{Status: 507})}, at("/again", failAction)),
 	), at("/outside", failAction))
 	expect{
 		"/action": "sorry: 500 a.lua:3: attempt to call nil", "/guard": "sorry: 500 a.lua:3: attempt to call nil",

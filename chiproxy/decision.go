@@ -102,6 +102,8 @@ type Candidate struct {
 	// Middleware are the steps around the action, the outermost first. They are there for a candidate that was tried.
 	Middleware []Step `json:"middleware,omitempty"`
 	Action     string `json:"action,omitempty"`
+	// Says is the kind of answer that a scope or tenant gives: not_found or method_not_allowed. It is empty for all others.
+	Says string `json:"says,omitempty"`
 }
 
 // Verdicts of a Check.

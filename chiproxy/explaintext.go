@@ -98,14 +98,22 @@ func (d *Decision) facts() []fact {
 	return all
 }
 
+// behind writes a word behind others.
+func behind(word string) string {
+	if word == "" {
+		return ""
+	}
+	return ", " + word
+}
+
 // writeText writes a candidate as a line of a table, and its guards and middleware below.
 func (c *Candidate) writeText(w io.Writer) {
 	what := c.Pattern
 	switch c.Kind {
 	case KindScope:
-		what += " (scope)"
+		what += " (scope" + behind(c.Says) + ")"
 	case KindMissed:
-		what = "(no route)"
+		what = "(no route" + behind(c.Says) + ")"
 	case KindRest:
 		what = "(function of the tenant)"
 	case KindUsePool:

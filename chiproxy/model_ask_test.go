@@ -19,7 +19,6 @@ type refRun struct {
 	gates      map[*Scope]bool
 	here       *refScope
 	known      bool
-	notAllowed *refAnswer
 	base       *refTenant
 	tenants    []*refTenant
 	tenant     *refTenant
@@ -143,7 +142,7 @@ func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
 	own := ""
 	if known {
 		own, _ = refBelow(r.path, t.spec.PathPrefix)
-	} else if t.layers[len(t.layers)-1].scope.notFound != nil {
+	} else if t.layers[len(t.layers)-1].scope.answer(refNotFound) != nil {
 		return true, false
 	}
 	either := func(pattern string) bool {
@@ -155,7 +154,7 @@ func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
 		if !r.hostIn(l) {
 			continue
 		}
-		if !known && l.scope.notFound != nil {
+		if !known && l.scope.answer(refNotFound) != nil {
 			return true, false
 		}
 		here := t == r.tenant && l == r.at
@@ -214,7 +213,7 @@ func (r *refRun) hostIn(l *refLayer) bool {
 
 // ask returns what becomes of the request in a tenant, empty if it leaves it.
 func (r *refRun) ask(t *refTenant, path string) string {
-	r.tenant, r.gates, r.known, r.notAllowed = t, map[*Scope]bool{}, false, nil
+	r.tenant, r.gates, r.known = t, map[*Scope]bool{}, false
 	for i, l := range t.layers {
 		base := i == len(t.layers)-1
 		if !r.hostIn(l) {
@@ -225,29 +224,36 @@ func (r *refRun) ask(t *refTenant, path string) string {
 			return out
 		}
 		r.form = nil
-		if !base && (l.scope.notFound != nil || l.scope.notAllowed != nil && r.here != nil) && r.open(l) {
-			if out := r.missed(l.scope, r.here != nil, l.scope.notAllowed); out != "" {
+		known := r.here != nil
+		says := l.scope.answer(refNotFound) != nil || known && l.scope.answer(refNotAllowed) != nil
+		if base {
+			known, says = r.known, true
+		}
+		if says && r.open(l) {
+			if out := r.missed(l.scope, known); out != "" {
 				return out
 			}
 		}
 	}
-	root := t.layers[len(t.layers)-1].scope
-	notAllowed := root.notAllowed
-	if r.notAllowed != nil {
-		notAllowed = r.notAllowed
-	}
-	return r.missed(root, r.known, notAllowed)
+	return ""
 }
 
-func (r *refRun) missed(s *refScope, known bool, notAllowed *refAnswer) string {
+// missed is what a scope says when no route in it takes the request. Where all routes that have the path stand in one group, that
+// is what the group says.
+func (r *refRun) missed(s *refScope, known bool) string {
+	notFound := s.answer(refNotFound)
 	if !known || r.spec.MethodMismatch == DeclineMismatch {
-		return r.answer(s.notFound)
+		return r.answer(notFound)
 	}
-	if notAllowed != nil {
-		return r.answer(notAllowed)
+	at := s
+	if r.here != nil && r.here.owner == s.owner {
+		at = r.here
 	}
-	if s.notFound != nil {
-		return r.refused()
+	if a := at.answer(refNotAllowed); a != nil {
+		return r.answer(a)
+	}
+	if notFound != nil {
+		return r.chain(notFound.middleware, r.refused)
 	}
 	return ""
 }
@@ -351,12 +357,12 @@ func (r *refRun) mismatch(f refForm) {
 			r.allow[http.MethodHead] = true
 		}
 	}
-	if !r.known {
-		r.notAllowed = f.scope.notAllowed
-	}
 	r.known = true
 	if r.here == nil || r.here.owner != f.scope.owner {
 		r.here = f.scope
+	}
+	for !f.scope.in(r.here.spec) {
+		r.here = r.here.outer
 	}
 }
 
@@ -369,21 +375,10 @@ func (r *refRun) leave(o *refScope) string {
 			break
 		}
 	}
-	end := func() string { return "" }
-	mw := o.middleware
-	switch {
-	case inside && r.spec.MethodMismatch == AnswerMismatch && o.notAllowed != nil:
-		mw = o.notAllowed.middleware
-		end = func() string { return r.act(o.notAllowed.action) }
-	case inside && r.spec.MethodMismatch == AnswerMismatch:
-		if o.notFound != nil {
-			end = r.refused
-		}
-	case o.notFound != nil:
-		mw = o.notFound.middleware
-		end = func() string { return r.act(o.notFound.action) }
+	if out := r.missed(o, inside); out != "" || o.answer(refNotFound) != nil || inside && r.spec.MethodMismatch == AnswerMismatch && o.answer(refNotAllowed) != nil {
+		return out
 	}
-	return r.chain(mw, end)
+	return r.chain(o.middleware, func() string { return "" })
 }
 
 func (r *refRun) chain(mw []Middleware, end func() string) string {

@@ -21,7 +21,7 @@ func dumpSpec(s *Spec) string {
 func dumpScope(sb *strings.Builder, s *Scope, indent string) {
 	fmt.Fprintf(sb, "%s%s %s hosts %v priority %d guards %s middleware %s notfound %s notallowed %s", indent,
 		[]string{"group", "owner", "layer"}[s.Kind], s.Pattern, s.Hosts, s.Priority, dumpHooks(s.Guards), dumpHooks(s.Middleware),
-		dumpHooks([]Action{s.NotFound}), dumpHooks([]Action{s.MethodNotAllowed}))
+		dumpAnswer(s.NotFound), dumpAnswer(s.MethodNotAllowed))
 	for _, i := range s.Items {
 		if i.Scope != nil {
 			dumpScope(sb, i.Scope, indent+"  ")
@@ -30,6 +30,13 @@ func dumpScope(sb *strings.Builder, s *Scope, indent string) {
 		fmt.Fprintf(sb, "%s  route %v %s guards %s action %s priority %d", indent, i.Route.Methods, i.Route.Pattern,
 			dumpHooks(i.Route.Guards), dumpHooks([]Action{i.Route.Action}), i.Route.Priority)
 	}
+}
+
+func dumpAnswer(a *Answer) string {
+	if a == nil {
+		return "-"
+	}
+	return dumpHooks([]Action{a.Action})
 }
 
 func dumpHooks[T any](hooks []T) string {

@@ -30,12 +30,11 @@ type refForm struct {
 }
 
 type refScope struct {
-	outer                *refScope
-	spec                 *Scope
-	prefix               string
-	middleware           []Middleware
-	owner                *refScope
-	notFound, notAllowed *refAnswer
+	outer      *refScope
+	spec       *Scope
+	prefix     string
+	middleware []Middleware
+	owner      *refScope
 }
 
 type refAnswer struct {
@@ -52,7 +51,6 @@ func newRefTenant(spec *Tenant) *refTenant {
 	t := &refTenant{spec: spec}
 	base := &refLayer{spec: &spec.Root}
 	base.scope = newRefScope(nil, &spec.Root)
-	base.scope.answers()
 	t.items(&spec.Root, base.scope, base)
 	slices.SortFunc(t.layers, func(a, b *refLayer) int {
 		return cmp.Or(cmp.Compare(b.depth, a.depth), cmp.Compare(b.spec.Priority, a.spec.Priority), cmp.Compare(a.order, b.order))
@@ -65,38 +63,64 @@ func newRefScope(outer *refScope, spec *Scope) *refScope {
 	s := &refScope{outer: outer, spec: spec, middleware: spec.Middleware}
 	if outer != nil {
 		s.prefix, s.owner = outer.prefix, outer.owner
-		s.notFound, s.notAllowed = outer.notFound, outer.notAllowed
 		s.middleware = slices.Concat(outer.middleware, spec.Middleware)
 	}
 	return s
 }
 
-func (s *refScope) answers() {
-	pick := func(inherited *refAnswer, own func(*Scope) Action) *refAnswer {
-		if a := findAnswer(s.spec, s.middleware, own); a != nil {
-			return a
-		}
-		if inherited != nil {
-			return &refAnswer{s.middleware, inherited.action}
-		}
-		return nil
-	}
-	s.notFound = pick(s.notFound, func(s *Scope) Action { return s.NotFound })
-	s.notAllowed = pick(s.notAllowed, func(s *Scope) Action { return s.MethodNotAllowed })
-}
+func refNotFound(s *Scope) *Answer   { return s.NotFound }
+func refNotAllowed(s *Scope) *Answer { return s.MethodNotAllowed }
 
-func findAnswer(s *Scope, mw []Middleware, own func(*Scope) Action) *refAnswer {
-	if a := own(s); a != nil {
-		return &refAnswer{mw, a}
-	}
-	for _, i := range s.Items {
-		if i.Scope != nil && i.Scope.Kind == Group {
-			if a := findAnswer(i.Scope, slices.Concat(mw, i.Scope.Middleware), own); a != nil {
-				return a
+// answer returns what is said for what stands in a scope: by the scope, or else by the first around it that says something, itself
+// or, if it has paths of its own, by one of its groups. What is outside of a layer is not for what stands in it.
+func (s *refScope) answer(of func(*Scope) *Answer) *refAnswer {
+	for at := s; at != nil; at = at.outer {
+		if a := of(at.spec); a != nil {
+			return &refAnswer{s.middleware, a.Action}
+		}
+		if at.spec.Kind != Group || at.outer == nil {
+			if groups := refGroups(at.spec, of); groups != nil {
+				mw := s.middleware
+				for _, g := range groups {
+					if !s.in(g) {
+						mw = slices.Concat(mw, g.Middleware)
+					}
+				}
+				return &refAnswer{mw, of(groups[len(groups)-1]).Action}
 			}
+		}
+		if at.spec.Kind == Layer {
+			break
 		}
 	}
 	return nil
+}
+
+// refGroups returns the group in a scope that says something, behind those that it stands in.
+func refGroups(s *Scope, of func(*Scope) *Answer) []*Scope {
+	for _, i := range s.Items {
+		g := i.Scope
+		if g == nil || g.Kind != Group {
+			continue
+		}
+		if of(g) != nil {
+			return []*Scope{g}
+		}
+		if inner := refGroups(g, of); inner != nil {
+			return append([]*Scope{g}, inner...)
+		}
+	}
+	return nil
+}
+
+// in reports whether a scope is the one given or stands in it.
+func (s *refScope) in(spec *Scope) bool {
+	for ; s != nil; s = s.outer {
+		if s.spec == spec {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *refTenant) items(s *Scope, at *refScope, l *refLayer) {
@@ -117,7 +141,6 @@ func (t *refTenant) items(s *Scope, at *refScope, l *refLayer) {
 			o := newRefScope(at, i.Scope)
 			o.prefix += strings.TrimSuffix(i.Scope.Pattern, "/")
 			o.owner = o
-			o.answers()
 			t.items(i.Scope, o, l)
 			if o.prefix != "" {
 				l.add(o.prefix, nil, o, false)
@@ -127,8 +150,7 @@ func (t *refTenant) items(s *Scope, at *refScope, l *refLayer) {
 		default:
 			inner := &refLayer{around: l, spec: i.Scope, depth: l.depth + 1, order: len(t.layers)}
 			inner.scope = newRefScope(at, i.Scope)
-			inner.scope.owner, inner.scope.notFound, inner.scope.notAllowed = nil, nil, nil
-			inner.scope.answers()
+			inner.scope.owner = nil
 			t.layers = append(t.layers, inner)
 			t.items(i.Scope, inner.scope, inner)
 		}

@@ -127,6 +127,8 @@ type specMaker struct {
 	rng   *rand.Rand
 	world **world
 	ids   int
+	// talks makes scopes say much and routes take little.
+	talks bool
 }
 
 func (m *specMaker) hook() *worldHook {
@@ -175,18 +177,26 @@ func (m *specMaker) scope(kind ScopeKind, depth int) Scope {
 		}
 		s.Priority = m.rng.IntN(6) / 4
 	}
-	if m.chance(6) {
-		s.NotFound = m.hook()
-		if m.chance(3) {
-			s.NotFound = Pass{}
+	seldom := 6
+	if m.talks {
+		seldom = 3
+	}
+	if m.chance(seldom) {
+		s.NotFound = &Answer{Action: m.hook()}
+		if !m.talks && m.chance(3) {
+			s.NotFound.Action = Pass{}
 		}
 	}
-	if m.chance(6) {
-		s.MethodNotAllowed = m.hook()
+	if m.chance(seldom) {
+		s.MethodNotAllowed = &Answer{Action: m.hook()}
 	}
 	for range 1 + m.rng.IntN(4) {
 		if depth > 0 && m.chance(3) {
-			inner := m.scope(pick(m.rng, Group, Owner, Owner, Layer), depth-1)
+			kind := pick(m.rng, Group, Owner, Owner, Layer)
+			if m.talks && m.chance(3) {
+				kind = Group
+			}
+			inner := m.scope(kind, depth-1)
 			s.Items = append(s.Items, Item{Scope: &inner})
 			continue
 		}
@@ -229,6 +239,10 @@ func (m *specMaker) route() *Route {
 		r.Action = Pass{}
 	}
 	r.Name = fmt.Sprint(m.ids)
+	if m.talks {
+		r.Methods = []string{pick(m.rng, "PUT", "PATCH", "POST")}
+		return r
+	}
 	switch m.rng.IntN(6) {
 	case 0, 1:
 		r.Methods = []string{"GET"}

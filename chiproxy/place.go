@@ -11,17 +11,31 @@ type place struct {
 	owner *place
 	// prefix is what the owners around it own, as written, without a slash at the end.
 	prefix string
-	// notFound and notAllowed answer where no route does; nil when there is none.
-	notFound, notAllowed *answer
+	// notFound and notAllowed answer where no route does; nil when there is none. refused is the 405 of a scope
+	// that has only notFound, inside of the same middleware.
+	notFound, notAllowed, refused *answer
 	// failed answers errors; nil when there is none.
 	failed Action
 	origin Origin
 }
 
-// answer is what a scope says where no route does, inside the middleware of the scope that declared it.
+// answer is what a scope says where no route does, inside the middleware of that scope and of the one that declared it.
 type answer struct {
 	middleware []Middleware
 	action     Action
+	// by is the scope that declared it.
+	by *place
+	// spec is the declaration.
+	spec *Answer
+	kind *answerKind
+}
+
+// at is the scope whose Failed is for the errors of an answer that p gives: the inner one of the two.
+func (a *answer) at(p *place) *place {
+	if a.by.within(p) {
+		return a.by
+	}
+	return p
 }
 
 // inside says whether p is owner or stands in it.
@@ -35,4 +49,22 @@ func (p *place) inside(owner *place) bool {
 		}
 	}
 	return false
+}
+
+// within reports whether p is a scope or stands in it.
+func (p *place) within(scope *place) bool {
+	for ; p != nil; p = p.outer {
+		if p == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// common returns the innermost scope that both stand in.
+func (p *place) common(q *place) *place {
+	for !q.within(p) {
+		p = p.outer
+	}
+	return p
 }

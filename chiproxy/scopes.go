@@ -13,8 +13,9 @@ type scopeWalk struct {
 	pools  *poolScope
 	policy *ErrorPolicy
 	// strip is the prefix that is taken off what is forwarded, if any.
-	strip  string
-	layers []*layerDraft
+	strip   string
+	layers  []*layerDraft
+	answers scopeAnswers
 }
 
 // layerDraft is a layer whose routes are still being gathered.
@@ -27,7 +28,9 @@ type layerDraft struct {
 
 func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: newMuxDraft()} }
 
-func newScopeWalk(b *builder, pools *poolScope) *scopeWalk { return &scopeWalk{b: b, pools: pools} }
+func newScopeWalk(b *builder, pools *poolScope) *scopeWalk {
+	return &scopeWalk{b: b, pools: pools, answers: scopeAnswers{b: b, pools: pools, used: map[*Answer]bool{}, around: map[*Answer]*answer{}}}
+}
 
 // tenant walks the root scope of a tenant and sets the tenant's layers.
 func (w *scopeWalk) tenant(t *tenant, root *Scope) {
@@ -36,10 +39,12 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 		w.strip = t.prefix
 	}
 	base := newLayerDraft()
-	base.place = w.place(nil, root)
+	in := w.enter(nil, root)
+	base.place = in.place
 	base.place.origin = t.spec.Origin
-	w.answers(base.place, root)
-	w.items(root, base.place, base)
+	w.settle(in, nil)
+	w.items(in, base)
+	w.answers.check()
 	w.checkHosts(t.spec.Hosts, base)
 	base.mux = base.draft.finish(w.b)
 	t.base = base.layer
@@ -51,57 +56,68 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 	t.layers = newLayerIndex(layers)
 }
 
-// place makes the place of a scope that stands in outer, with nothing of its own answers.
-func (w *scopeWalk) place(outer *place, s *Scope) *place {
-	p := &place{outer: outer, origin: s.Origin, failed: w.b.bind(s.Failed, w.pools, s.Origin)}
+// walked is a scope whose answers are known before its items are looked at.
+type walked struct {
+	*place
+	scope  *Scope
+	groups []*walked
+}
+
+// enter makes the place of a scope that stands in outer, and those of the groups in it, which say nothing but what they
+// declare.
+func (w *scopeWalk) enter(outer *place, s *Scope) *walked {
+	p := &place{outer: outer, origin: s.Origin}
 	if outer != nil {
-		p.middleware, p.owner, p.prefix = outer.middleware, outer.owner, outer.prefix
-		p.notFound, p.notAllowed = outer.notFound, outer.notAllowed
-		if p.failed == nil {
-			p.failed = outer.failed
+		p.middleware, p.owner, p.prefix, p.failed = outer.middleware, outer.owner, outer.prefix, outer.failed
+	}
+	if s.Failed != nil {
+		p.failed = w.b.bind(s.Failed.Action, w.pools, s.Failed.Origin)
+		if s.Kind == Group && outer != nil && !s.says() {
+			w.b.add(s.Failed.Origin, errors.New("on_error can never answer: the group has no routes"))
 		}
 	}
 	if len(s.Middleware) > 0 {
 		p.middleware = slices.Concat(p.middleware, s.Middleware)
 	}
-	return p
+	w.answers.declare(p, s, notFoundKind)
+	w.answers.declare(p, s, notAllowedKind)
+	return &walked{place: p, scope: s}
 }
 
-// answers sets what a scope that has a path of its own, or a layer, answers itself: what it says, else what a group
-// in it says, else what the scope around it says.
-func (w *scopeWalk) answers(p *place, s *Scope) {
-	if a := w.answer(p, s, func(s *Scope) Action { return s.NotFound }); a != nil {
-		p.notFound = a
-	} else if p.notFound != nil {
-		p.notFound = &answer{p.middleware, p.notFound.action}
-	}
-	if a := w.answer(p, s, func(s *Scope) Action { return s.MethodNotAllowed }); a != nil {
-		p.notAllowed = a
-	} else if p.notAllowed != nil {
-		p.notAllowed = &answer{p.middleware, p.notAllowed.action}
-	}
+// says reports whether something in a scope may fail.
+func (s *Scope) says() bool {
+	return len(s.Items) > 0 || s.NotFound != nil || s.MethodNotAllowed != nil
 }
 
-// answer looks for an answer in a scope and in the groups in it.
-func (w *scopeWalk) answer(p *place, s *Scope, own func(*Scope) Action) *answer {
-	if a := own(s); a != nil {
-		return &answer{p.middleware, w.b.bind(a, w.pools, s.Origin)}
+// settle finds what a scope that has paths of its own answers, and the groups in it. Around is what it inherits from.
+func (w *scopeWalk) settle(s *walked, around *place) {
+	w.enterGroups(s)
+	if around == nil {
+		around = &place{}
 	}
-	for _, item := range s.Items {
+	w.answers.settle(s, notFoundKind, around.notFound)
+	w.answers.settle(s, notAllowedKind, around.notAllowed)
+	s.refuse()
+}
+
+// enterGroups enters the groups in a scope.
+func (w *scopeWalk) enterGroups(s *walked) {
+	for _, item := range s.scope.Items {
 		if g := item.Scope; g != nil && g.Kind == Group {
-			inner := &place{middleware: slices.Concat(p.middleware, g.Middleware)}
-			if a := w.answer(inner, g, own); a != nil {
-				return a
-			}
+			in := w.enter(s.place, g)
+			w.enterGroups(in)
+			s.groups = append(s.groups, in)
 		}
 	}
-	return nil
 }
 
-func (w *scopeWalk) items(s *Scope, p *place, l *layerDraft) {
-	for _, item := range s.Items {
+// items puts what stands in a scope into its layer.
+func (w *scopeWalk) items(s *walked, l *layerDraft) {
+	p, groups := s.place, s.groups
+	for _, item := range s.scope.Items {
 		switch {
 		case item.Route != nil:
+			w.answers.use(p.notAllowed)
 			w.route(item.Route, p, l)
 		case item.Scope == nil:
 		case item.Scope.Kind == Owner:
@@ -109,7 +125,8 @@ func (w *scopeWalk) items(s *Scope, p *place, l *layerDraft) {
 		case item.Scope.Kind == Layer:
 			w.layer(item.Scope, p, l)
 		default:
-			w.items(item.Scope, w.place(p, item.Scope), l)
+			w.items(groups[0], l)
+			groups = groups[1:]
 		}
 	}
 }
@@ -206,7 +223,8 @@ func (w *scopeWalk) owner(s *Scope, outer *place, l *layerDraft) {
 		}
 		key = shapeKey(prefix, tokens)
 	}
-	p := w.place(outer, s)
+	in := w.enter(outer, s)
+	p := in.place
 	p.prefix = prefix
 	if other := l.draft.owners[key]; other != nil && !outer.inside(other) {
 		w.b.add(s.Origin, fmt.Errorf("the prefix %s is owned by another scope already%s", prefix+"/", alsoAt(other.origin)))
@@ -214,8 +232,8 @@ func (w *scopeWalk) owner(s *Scope, outer *place, l *layerDraft) {
 	}
 	p.owner = p
 	l.draft.owners[key] = p
-	w.answers(p, s)
-	w.items(s, p, l)
+	w.settle(in, outer)
+	w.items(in, l)
 	if prefix != "" {
 		w.root(prefix, func(pattern string, tokens []token) { w.miss(l, pattern, tokens, p) }, true)
 	} else {
@@ -236,10 +254,9 @@ func (w *scopeWalk) miss(l *layerDraft, pattern string, tokens []token, owner *p
 
 // layer walks a scope that is tried before the unlayered routes.
 func (w *scopeWalk) layer(s *Scope, outer *place, around *layerDraft) {
-	p := w.place(outer, s)
-	// what is outside is tried after the layer, so its answers are not the layer's
-	p.notFound, p.notAllowed = nil, nil
-	w.answers(p, s)
+	in := w.enter(outer, s)
+	p := in.place
+	w.settle(in, nil) // what is outside is tried after the layer, so its answers are not the layer's
 	l := newLayerDraft()
 	l.place, l.priority, l.order = p, s.Priority, len(w.layers)
 	l.gates, l.hosts, l.keys, l.around = around.gates, around.hosts, around.keys, around.around
@@ -253,7 +270,7 @@ func (w *scopeWalk) layer(s *Scope, outer *place, around *layerDraft) {
 		l.around = append(slices.Clip(l.around), keys)
 	}
 	w.layers = append(w.layers, l)
-	w.items(s, p, l)
+	w.items(in, l)
 }
 
 var errNoAction = errors.New("the route has no action")

@@ -11,10 +11,8 @@ import (
 type search struct {
 	// allow are the methods of the routes that had the path for another method, in all tenants asked.
 	allow allowed
-	// here is the place of such a route in the layer that is being searched, in its innermost owner.
+	// here is the innermost scope that all such routes stand in of the layer that is being searched, in its innermost owner.
 	here *place
-	// notAllowed is what the tenant says about the first one.
-	notAllowed *answer
 	// path says that the tenant had such a route.
 	path bool
 }
@@ -78,7 +76,7 @@ func (ex *Exchange) ask(t *tenant) (Verdict, error) {
 	if t.prefix != "" {
 		ex.path, _ = below(ex.fullPath, t.prefix)
 	}
-	ex.search.notAllowed, ex.search.path = nil, false
+	ex.search.path = false
 	ex.gates = ex.gates[:0]
 	v, err := ex.askTenant(t)
 	ex.finish(err)
@@ -140,24 +138,21 @@ func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
 		return ex.say(p, p.notFound)
 	}
 	a := p.notAllowed
-	if p == ex.tenant.base.place && ex.search.notAllowed != nil {
-		a = ex.search.notAllowed
+	if here := ex.search.here; here != nil && here.owner == p.owner {
+		a = here.notAllowed // a group's
 	}
 	if a != nil {
 		ex.W.Header().Set("Allow", ex.search.allow.String())
 		return ex.say(p, a)
 	}
-	if p.notFound != nil {
-		ex.says(p)
-		return Done, ex.answer405()
-	}
-	return Declined, nil
+	return ex.say(p, p.refused)
 }
 
 // says writes down that a scope answers where no route does, while the request is explained.
-func (ex *Exchange) says(p *place) {
+func (ex *Exchange) says(p *place, a *answer) {
 	if ex.trace != nil {
 		ex.trace.begin(ex, occasion{p, KindMissed, 0})
+		ex.trace.gives(a)
 	}
 }
 
@@ -166,8 +161,8 @@ func (ex *Exchange) say(p *place, a *answer) (Verdict, error) {
 	if a == nil {
 		return Declined, nil
 	}
-	ex.says(p)
-	return ex.perform(a.middleware, a.action, p, true)
+	ex.says(p, a)
+	return ex.perform(a.middleware, a.action, a.at(p), true)
 }
 
 // searchMux tries the routes of a layer, from the most to the least specific.
@@ -202,23 +197,33 @@ func (ex *Exchange) leave(owner *place) (Verdict, error) {
 	}
 	a := owner.notFound
 	if known && ex.table.mismatch == AnswerMismatch {
-		if a = owner.notAllowed; a != nil {
+		a = owner.notAllowed
+		if ex.search.here.owner == owner {
+			a = ex.search.here.notAllowed // a group's
+		}
+		if a != nil {
 			ex.W.Header().Set("Allow", ex.search.allow.String())
-		} else if owner.notFound != nil {
-			a = &answer{owner.middleware, refuse{}}
+		} else {
+			a = owner.refused
 		}
 	}
-	if a == nil {
-		if len(owner.middleware) == 0 {
-			return Declined, nil
+	switch {
+	case a != nil:
+		if ex.trace != nil {
+			ex.trace.gives(a)
 		}
-		a = &answer{owner.middleware, Skip{}}
+		return ex.perform(a.middleware, a.action, a.at(owner), true)
+	case len(owner.middleware) > 0:
+		return ex.perform(owner.middleware, Skip{}, owner, true)
 	}
-	return ex.perform(a.middleware, a.action, owner, true)
+	return Declined, nil
 }
 
 // refuse answers 405 inside the middleware of an owner.
 type refuse struct{}
+
+// Describe says that it is an answer.
+func (refuse) Describe() Origin { return Origin{Kind: "answer", Text: "405"} }
 
 func (refuse) Do(ex *Exchange) (Verdict, error) { return Done, ex.answer405() }
 
@@ -291,11 +296,10 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 func (ex *Exchange) mismatched(c *candidate) {
 	s := &ex.search
 	s.allow.add(c.methods)
-	if s.notAllowed == nil && !s.path {
-		s.notAllowed = c.place.notAllowed
-	}
 	s.path = true
 	if s.here == nil || s.here.owner != c.place.owner {
 		s.here = c.place
+	} else {
+		s.here = s.here.common(c.place)
 	}
 }

@@ -33,6 +33,17 @@ func (f guardFunc) Allow(ex *Exchange) (bool, error) { return f(ex) }
 // say answers with a text.
 func say(text string) Action { return Respond{Body: text} }
 
+// saying is what a scope says.
+func saying(a Action) *Answer { return &Answer{Action: a} }
+
+// key lets requests with a key pass.
+var key = middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	if ex.R.Header.Get("Key") == "" {
+		return Done, caddyhttp.Error(http.StatusUnauthorized, nil)
+	}
+	return next()
+})
+
 // at makes a route. Its rule is a pattern, after methods separated by commas if it has any.
 func at(rule string, a Action, guards ...Guard) Item {
 	r := &Route{Action: a, Guards: guards, Pattern: rule}
@@ -243,7 +254,7 @@ func TestServe(t *testing.T) {
 			expect{"/admin/settings": "next", "/other/settings": "settings"},
 		},
 		"a scope at the root owns everything": {
-			only(owner("/", at("/a", say("a")), in(Scope{NotFound: say("nothing")}))), expect{"/a": "a", "/": "nothing", "/b": "nothing"},
+			only(owner("/", at("/a", say("a")), in(Scope{NotFound: saying(say("nothing"))}))), expect{"/a": "a", "/": "nothing", "/b": "nothing"},
 		},
 		"a group owns nothing": {
 			only(in(Scope{}, at("/g/a", say("a"))), at("/g/*", say("all"))), expect{"/g/a": "a", "/g/b": "all"},
@@ -253,10 +264,45 @@ func TestServe(t *testing.T) {
 			expect{"/t/admin/foo": "foo", "/t/admin/x": "x", "/t/1/x": "x", "/t/1/foo": "next"},
 		},
 		"not_found is inherited by inner scopes": {
-			only(in(Scope{Kind: Owner, Pattern: "/a", NotFound: say("a's")},
+			only(in(Scope{Kind: Owner, Pattern: "/a", NotFound: saying(say("a's"))},
 				owner("/b", at("/x", say("x"))),
-				in(Scope{Kind: Owner, Pattern: "/c", NotFound: say("c's")}, at("/x", say("x"))))),
+				in(Scope{Kind: Owner, Pattern: "/c", NotFound: saying(say("c's"))}, at("/x", say("x"))))),
 			expect{"/a/q": "a's", "/a/b/q": "a's", "/a/c/q": "c's", "/q": "next"},
+		},
+		"not_found of with keeps its middleware below scopes": {
+			only(in(Scope{Middleware: []Middleware{key}, NotFound: saying(say("o"))}), owner("/s", at("/x", say("x")))),
+			expect{"/none": "401", "/s/none": "401", "/s/none | Key: 1": "o", "/none | Key: 1": "o", "/s/x": "x"},
+		},
+		"not_found of a group is for the scopes in it beside that of the tenant": {
+			Spec{Default: Tenant{Root: Scope{NotFound: saying(say("root's")), Items: []Item{
+				in(Scope{NotFound: saying(say("first's"))}, owner("/a", at("/x", say("x")))),
+				in(Scope{NotFound: saying(say("second's"))}, in(Scope{}, owner("/b", at("/x", say("x"))))),
+				owner("/c", at("/x", say("x"))),
+			}}}},
+			expect{"/a/q": "first's", "/b/q": "second's", "/c/q": "root's", "/q": "root's"},
+		},
+		"method_not_allowed of a group is for what stands in it": {
+			Spec{Default: Tenant{Root: Scope{MethodNotAllowed: saying(say("root's")), Items: []Item{
+				in(Scope{Middleware: []Middleware{key}, MethodNotAllowed: saying(say("group's"))},
+					at("POST /a", say("a")), owner("/s", at("POST /x", say("x"))), at("POST /both", say(""))),
+				in(Scope{}, at("POST /b", say("b")), at("PUT /both", say(""))),
+			}}}},
+			expect{
+				"/a": "401", "/a | Key: 1": "group's", "/s/x": "401", "/s/x | Key: 1": "group's", "/b": "root's",
+				"/both": "root's", "/none": "next",
+			},
+		},
+		"method_not_allowed of a group keeps its middleware where the scope around it gives it": {
+			only(in(Scope{Middleware: []Middleware{key}, MethodNotAllowed: saying(say("group's"))}, at("POST /a", say("a"))), at("POST /b", say("b"))),
+			expect{"/b": "401", "/b | Key: 1": "group's"},
+		},
+		"a 405 in the place of not_found is inside the same middleware": {
+			only(in(Scope{Middleware: []Middleware{key}, NotFound: saying(say("o"))}), at("POST /b", say("b")), owner("/s", at("POST /x", say("")))),
+			expect{"/b": "401", "/b | Key: 1": "405", "/s/x": "401", "/s/x | Key: 1": "405"},
+		},
+		"what fails in an answer of a group is for the group's on_error": {
+			only(in(Scope{NotFound: saying(failAction), Failed: saying(say("sorry"))}), at("/a", failAction)),
+			expect{"/none": "sorry", "/a": "500"},
 		},
 		"a layer comes before every unlayered route": {
 			only(at("/a", say("a")), in(Scope{Kind: Layer, Guards: []Guard{header("Beta")}}, at("/*", say("beta")))),
@@ -279,11 +325,11 @@ func TestServe(t *testing.T) {
 			expect{"http://a.example/": "layer", "http://x.b.example/": "layer", "http://b.example/": "base", "http://x.y.b.example/": "base"},
 		},
 		"a layer's not_found answers for its hosts": {
-			only(in(Scope{Kind: Layer, Hosts: []string{"a.example"}, NotFound: say("no")}, at("/x", say("x"))), at("/*", say("base"))),
+			only(in(Scope{Kind: Layer, Hosts: []string{"a.example"}, NotFound: saying(say("no"))}, at("/x", say("x"))), at("/*", say("base"))),
 			expect{"http://a.example/x": "x", "http://a.example/y": "no", "http://b.example/y": "base"},
 		},
 		"not_found of the tenant is not the layer's": {
-			Spec{Default: Tenant{Root: Scope{NotFound: say("no"), Items: []Item{
+			Spec{Default: Tenant{Root: Scope{NotFound: saying(say("no")), Items: []Item{
 				in(Scope{Kind: Layer}, owner("/a", at("/x", say("layer")))), at("/a/y", say("base")),
 			}}}},
 			expect{"/a/x": "layer", "/a/y": "base", "/a/z": "no"},
@@ -360,7 +406,7 @@ func TestTenants(t *testing.T) {
 		},
 		"its own not_found ends the search": {
 			Spec{
-				Tenants: []Tenant{tenant("first", Tenant{Fallthrough: true, PathPrefix: "/a", Root: Scope{NotFound: say("no")}}), tenant("second", Tenant{})},
+				Tenants: []Tenant{tenant("first", Tenant{Fallthrough: true, PathPrefix: "/a", Root: Scope{NotFound: saying(say("no"))}}), tenant("second", Tenant{})},
 				Default: Tenant{Root: root(at("/*", say("default")))},
 			},
 			expect{"/a/y": "no", "/b": "second"},
@@ -370,7 +416,7 @@ func TestTenants(t *testing.T) {
 			expect{"/Acme/x": "t", "/acme/x": "404", "/acme%2Fx": "404", "/acme/y": "next"},
 		},
 		"another case of a prefix is not handed on where not_found would answer": {
-			Spec{Tenants: []Tenant{tenant("t", Tenant{PathPrefix: "/acme", Root: Scope{NotFound: say("no")}})}},
+			Spec{Tenants: []Tenant{tenant("t", Tenant{PathPrefix: "/acme", Root: Scope{NotFound: saying(say("no"))}})}},
 			expect{"/acme/y": "no", "/ACME/y": "404"},
 		},
 	} {
@@ -412,7 +458,7 @@ func TestMethodMismatch(t *testing.T) {
 	})
 	t.Run("a scope's own answer gets Allow too", func(t *testing.T) {
 		t.Parallel()
-		s := only(in(Scope{Kind: Owner, Pattern: "/a", MethodNotAllowed: Respond{Status: 405, Body: "own"}}, at("GET /x", say(""))))
+		s := only(in(Scope{Kind: Owner, Pattern: "/a", MethodNotAllowed: saying(Respond{Status: 405, Body: "own"})}, at("GET /x", say(""))))
 		r := send(mustBuild(t, s), ask("PUT /a/x"))
 		if r.Body.String() != "own" || r.Header().Get("Allow") != "GET, HEAD" {
 			t.Errorf("got %q with Allow %q", r.Body, r.Header().Get("Allow"))
@@ -420,13 +466,7 @@ func TestMethodMismatch(t *testing.T) {
 	})
 	t.Run("a scope that would say not found says method not allowed, inside its middleware", func(t *testing.T) {
 		t.Parallel()
-		deny := middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
-			if ex.R.Header.Get("Key") == "" {
-				return Done, caddyhttp.Error(http.StatusUnauthorized, nil)
-			}
-			return next()
-		})
-		s := only(in(Scope{Kind: Owner, Pattern: "/a", Middleware: []Middleware{deny}, NotFound: say("no")}, at("GET /x", say("x"))))
+		s := only(in(Scope{Kind: Owner, Pattern: "/a", Middleware: []Middleware{key}, NotFound: saying(say("no"))}, at("GET /x", say("x"))))
 		expect{"PUT /a/x": "401", "PUT /a/x | Key: 1": "405", "/a/y | Key: 1": "no", "/a/y": "401"}.check(t, s)
 	})
 	t.Run("a WebSocket over HTTP/2 or HTTP/3 is a GET", func(t *testing.T) {

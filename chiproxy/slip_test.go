@@ -28,7 +28,7 @@ func TestARouteHandsNothingOnThatAnotherSpellingGuards(t *testing.T) {
 			},
 		},
 		"by not_found": {
-			Spec{Default: Tenant{Root: Scope{NotFound: Pass{}, Items: []Item{guarded}}}},
+			Spec{Default: Tenant{Root: Scope{NotFound: saying(Pass{}), Items: []Item{guarded}}}},
 			expect{"/ADMIN/x": "404", "/admin%2Fx": "404", "/Other": "next"},
 		},
 		"by middleware": {
@@ -115,7 +115,7 @@ func slipCase(rng *rand.Rand) (s Spec, host string, prefix string) {
 	rng.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	home := Tenant{Name: "home", Root: root(items...)}
 	if rng.IntN(4) == 0 {
-		home.Root.NotFound = Pass{}
+		home.Root.NotFound = saying(Pass{})
 	}
 	if rng.IntN(3) == 0 {
 		s.Tenants = append(s.Tenants, Tenant{Name: "other", PathPrefix: "/other", Fallthrough: rng.IntN(2) == 0, Root: root(at("/*", Pass{}))})

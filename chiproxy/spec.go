@@ -90,12 +90,19 @@ type Scope struct {
 	Middleware []Middleware
 	// Items are the routes and scopes inside, as written.
 	Items []Item
-	// NotFound answers for a path that no route in the scope has. It may be nil.
-	NotFound Action
+	// NotFound answers for a path that no route in the scope has. It may be nil. A Group owns no paths: its answer is for
+	// the owners in it, and for the scope around it if that has none and no other group in that has one.
+	NotFound *Answer
 	// MethodNotAllowed answers for a path that routes in the scope have for other methods only. It may be nil.
-	MethodNotAllowed Action
+	MethodNotAllowed *Answer
 	// Failed answers when a route in the scope ended in an error before it wrote anything. It may be nil.
-	Failed Action
+	Failed *Answer
+	Origin Origin
+}
+
+// Answer is what a scope says itself, inside its middleware.
+type Answer struct {
+	Action Action
 	Origin Origin
 }
 

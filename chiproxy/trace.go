@@ -34,6 +34,7 @@ type attempt struct {
 	steps  []Step
 	action string
 	at     Origin // of an occasion
+	says   string // of an occasion, the kind of the answer
 	// denied says that a guard has said no, or failed.
 	denied bool
 	// listed says that the list of candidates has it.
@@ -72,6 +73,11 @@ func (t *trace) begin(ex *Exchange, subject any) {
 		a.at, d.Origin = s.place.origin, s.place.origin
 	}
 	a.action = d.Action
+}
+
+// gives writes down which answer a scope gives.
+func (t *trace) gives(a *answer) {
+	t.now.at, t.now.says, t.decision.Origin = a.spec.Origin, a.kind.name, a.spec.Origin
 }
 
 // through writes down that nothing in the table has answered.

@@ -87,9 +87,9 @@ func outline(s *chiproxy.Scope, indent string) (lines []string) {
 		}
 		lines = append(lines, outline(in, indent+"  ")...)
 	}
-	for name, a := range map[string]chiproxy.Action{"not_found": s.NotFound, "method_not_allowed": s.MethodNotAllowed, "on_error": s.Failed} {
+	for name, a := range map[string]*chiproxy.Answer{"not_found": s.NotFound, "method_not_allowed": s.MethodNotAllowed, "on_error": s.Failed} {
 		if a != nil {
-			say("%s %s", name, describe(a))
+			say("%s %s", name, describe(a.Action))
 		}
 	}
 	return lines

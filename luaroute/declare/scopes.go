@@ -85,12 +85,9 @@ func onError(r *router, L *lua.LState) int {
 }
 
 // answer sets what a scope answers by itself.
-func (r *router) answer(L *lua.LState, name string, to *chiproxy.Action) {
+func (r *router) answer(L *lua.LState, name string, to **chiproxy.Answer) {
 	if *to != nil {
-		L.RaiseError("%s is declared twice in this scope", name)
+		L.RaiseError("%s is declared twice in this scope, first at %s", name, (*to).Origin)
 	}
-	*to = r.load.action(L, L.CheckAny(1))
-	if r.scope.Origin.Script == "" { // the root of a tenant is written nowhere
-		r.scope.Origin = here(L, name, "")
-	}
+	*to = &chiproxy.Answer{Action: r.load.action(L, L.CheckAny(1)), Origin: here(L, name, "")}
 }

@@ -146,7 +146,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"mounts too deep", "local r = route.new()\nfor i = 1, 200 do\n  local outer = route.new()\n  outer:mount(\"/a\", r)\n  r = outer\nend\nroute:mount(\"/\", r)", "main.lua:6: more than 100 scopes in one another"},
 			{"scopes too deep", "local r = route\nfor i = 1, 200 do\n  r = r:with(function() end)\nend", "main.lua:5: more than 100 scopes in one another"},
 			{"new with an argument", `route.new("/x")`, "main.lua:3: route.new takes no arguments"},
-			{"not_found twice", "route:not_found({ status = 404 })\nroute:not_found({ status = 404 })", "main.lua:4: not_found is declared twice in this scope"},
+			{"not_found twice", "route:not_found({ status = 404 })\nroute:not_found({ status = 404 })", "main.lua:4: not_found is declared twice in this scope, first at main.lua:3"},
 			{"not_found without a handler", "route:not_found()", "main.lua:3: bad argument #1 to not_found (value expected)"},
 			{"on_error with an unknown pool", `route:on_error("spare")`, `main.lua:3: no pool "spare"; there are "central", "p"`},
 			{"method_not_allowed that is a number", "route:method_not_allowed(405)", "main.lua:3: a number is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
