@@ -29,6 +29,7 @@ type snapshot struct {
 	line     requestLine
 	done     int // functions that wait for the outcome
 	in, out  savedHeader
+	fields   []proxyField
 	vars     map[string]any
 	varsWere []savedVar
 }
@@ -87,6 +88,7 @@ func (s *snapshot) take(ex *Exchange) {
 	s.line = requestLine{r.Method, r.RequestURI, r.Host, r.URL, *r.URL}
 	s.done = len(ex.done)
 	s.in.save(r.Header)
+	s.fields = append(s.fields[:0], ex.fields...)
 	s.out.save(ex.W.Header())
 	s.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	s.varsWere = s.varsWere[:0]
@@ -104,6 +106,7 @@ func (s *snapshot) restore(ex *Exchange) {
 	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
 	r.URL, *line.url = line.url, line.urlWas
 	r.Header = s.in.restore()
+	ex.fields = append(ex.fields[:0], s.fields...)
 	restoreBody(r)
 	s.out.restore()
 	clear(s.vars)
@@ -119,6 +122,8 @@ func (s *snapshot) clear() {
 	}
 	clear(s.varsWere)
 	s.varsWere = s.varsWere[:0]
+	clear(s.fields)
+	s.fields = s.fields[:0]
 	s.in.clear()
 	s.out.clear()
 	s.taken, s.w, s.r, s.vars, s.line = false, nil, nil, nil, requestLine{}

@@ -33,6 +33,8 @@ type Exchange struct {
 	layer *ResponseHooks
 	// done are told how the request ended.
 	done []func(Outcome)
+	// fields are the changed ones that reverse_proxy would write itself.
+	fields []proxyField
 	// trace is what is written down while the request is only explained; nil when it is served.
 	trace *trace
 

@@ -128,16 +128,77 @@ func (o *HeaderOps) checkHost() error {
 	return nil
 }
 
-// apply changes h.
+// apply changes the header of a response.
 func (o *HeaderOps) apply(h http.Header) {
 	for _, name := range o.Remove {
 		RemoveHeader(h, name)
 	}
 	setHeaders(h, o.Set)
-	for name, values := range o.Add {
-		key := textproto.CanonicalMIMEHeaderKey(name)
-		h[key] = append(h[key], values...)
+	addAll(h, o.Add)
+}
+
+// applyTo changes the header of a request.
+func (o *HeaderOps) applyTo(ex *Exchange) {
+	for _, name := range o.Remove {
+		ex.SetHeader(name, nil)
 	}
+	for name, values := range o.Set {
+		ex.SetHeader(name, slices.Clone(values)) // what comes later may change them where they stand
+	}
+	for name, values := range o.Add {
+		ex.AddHeader(name, values)
+	}
+}
+
+// split returns the changes of fields that reverse_proxy writes, and those of all others; nil for none.
+func (o *HeaderOps) split() (proxy, others *HeaderOps) {
+	if o == nil {
+		return nil, nil
+	}
+	proxy, others = &HeaderOps{Set: http.Header{}, Add: http.Header{}}, &HeaderOps{Set: http.Header{}, Add: http.Header{}}
+	part := func(name string) (string, *HeaderOps) {
+		if name = textproto.CanonicalMIMEHeaderKey(name); isProxyField(name) {
+			return name, proxy
+		}
+		return name, others
+	}
+	for _, name := range o.Remove {
+		name, to := part(name)
+		to.Remove = append(to.Remove, name)
+	}
+	for name, values := range o.Set {
+		name, to := part(name)
+		to.Set[name] = values
+	}
+	for name, values := range o.Add {
+		name, to := part(name)
+		to.Add[name] = slices.Concat(to.Add[name], values)
+	}
+	for _, part := range []**HeaderOps{&proxy, &others} {
+		if len((*part).Remove)+len((*part).Set)+len((*part).Add) == 0 {
+			*part = nil
+		}
+	}
+	return proxy, others
+}
+
+// changes returns what header_up is to do.
+func (o *HeaderOps) changes() []fieldChange {
+	var all []fieldChange
+	for _, name := range o.Remove {
+		if o.Set[name] == nil && o.Add[name] == nil {
+			all = append(all, fieldChange{name, true, nil})
+		}
+	}
+	for name, values := range o.Set {
+		all = append(all, fieldChange{name, true, slices.Concat(values, o.Add[name])})
+	}
+	for name, values := range o.Add {
+		if o.Set[name] == nil {
+			all = append(all, fieldChange{name, slices.Contains(o.Remove, name), values})
+		}
+	}
+	return all
 }
 
 // RemoveHeader takes a field out of a header. Where net/http would write a value of its own, such as a Content-Type that it
@@ -148,17 +209,6 @@ func RemoveHeader(h http.Header, name string) {
 		h[name] = nil
 	default:
 		delete(h, name)
-	}
-}
-
-// applyTo changes the header of a request. Its Host is a field of its own in net/http.
-func (o *HeaderOps) applyTo(r *http.Request) {
-	o.apply(r.Header)
-	if host, ok := r.Header["Host"]; ok {
-		delete(r.Header, "Host")
-		if len(host) > 0 {
-			r.Host = host[len(host)-1]
-		}
 	}
 }
 

@@ -24,6 +24,7 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 		return Done, nil
 	}
 	ex.yield()
+	settleConnection(ex.R.Header)
 	return Done, m.Handler.ServeHTTP(ex.W, ex.R, ex.Next)
 }
 
@@ -31,6 +32,7 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 // next returns. If what is inside declines, so does the module.
 func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
 	verdict := Done
+	settleConnection(ex.R.Header)
 	err := m.Handler.ServeHTTP(ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
 		outerW, outerR := ex.W, ex.R
 		defer func() { ex.W, ex.R = outerW, outerR }()

@@ -50,7 +50,7 @@ type alias struct {
 }
 
 // Do forwards the request.
-func (n *alias) Do(ex *Exchange) (Verdict, error) { return Done, n.forward(ex, n.name) }
+func (n *alias) Do(ex *Exchange) (Verdict, error) { return Done, n.forward(ex, n.name, nil) }
 
 // Describe names the pool.
 func (n *alias) Describe() Origin { return Origin{Kind: "proxy", Text: n.name} }
@@ -79,10 +79,11 @@ func (p *Pool) Upstreams() []UpstreamStatus {
 }
 
 // Do forwards the request.
-func (p *Pool) Do(ex *Exchange) (Verdict, error) { return Done, p.forward(ex, p.name) }
+func (p *Pool) Do(ex *Exchange) (Verdict, error) { return Done, p.forward(ex, p.name, nil) }
 
-// forward forwards the request to the pool under a name, unless that is only explained.
-func (p *Pool) forward(ex *Exchange, name string) error {
+// forward forwards the request to the pool under a name, unless that is only explained. The handler is one of headerUp, or nil for
+// the pool's own.
+func (p *Pool) forward(ex *Exchange, name string, h *reverseproxy.Handler) error {
 	ex.yield()
 	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
 		ex.R.Body = body.Again()
@@ -90,7 +91,14 @@ func (p *Pool) forward(ex *Exchange, name string) error {
 	if ex.trace != nil {
 		return ex.trace.forward(ex, name)
 	}
-	return p.handler.ServeHTTP(ex.W, ex.R, ex.Next)
+	r := ex.R
+	if len(ex.fields) > 0 {
+		asked, changes := ex.asClient()
+		r, h = asked, p.headerUp(changes)
+	} else if h == nil {
+		h = p.handler
+	}
+	return h.ServeHTTP(ex.W, r, ex.Next)
 }
 
 // Describe names the pool.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
@@ -28,7 +29,9 @@ type Proxy struct {
 	// Query replaces the whole query, without the question mark. Nil leaves it, an empty string removes it. A table
 	// of values is written with url.Values.Encode.
 	Query *string
-	// Headers changes the request header. Setting Host changes the host that the upstream sees.
+	// Headers changes the request header as header_up of a reverse_proxy does: what is set reaches the upstream, be it
+	// X-Forwarded-For or a field that the client names in Connection. Setting Host changes the host that the upstream
+	// sees, and leaves X-Forwarded-Host.
 	Headers *HeaderOps
 	// ResponseHeaders changes the header of the response when it leaves, whoever set it. Informational responses and
 	// errors that Caddy's handle_errors answers stay as they are.
@@ -105,6 +108,7 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 	}
 	b := &boundProxy{Proxy: p, pool: pool}
 	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
+	b.headerUp, b.header = p.Headers.split()
 	if p.Upstream != "" {
 		if err := pool.checkUpstream(p.Upstream); err != nil {
 			return nil, err
@@ -116,6 +120,13 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 			return nil, fmt.Errorf("on_error: %w", err)
 		}
 	}
+	if b.headerUp != nil {
+		changes := b.headerUp.changes()
+		b.handler = pool.headerUp(changes)
+		if b.instead != nil {
+			b.insteadHandler = b.instead.headerUp(changes)
+		}
+	}
 	return b, nil
 }
 
@@ -125,11 +136,20 @@ type boundProxy struct {
 	pool *Pool
 	// instead is the pool of OnError, if it names one.
 	instead *Pool
+	// header is the part of Headers that is changed on the request, headerUp the part that reverse_proxy changes. Both may be
+	// nil.
+	header, headerUp *HeaderOps
+	// handler and insteadHandler are those of the pools that make the changes of headerUp; nil without.
+	handler, insteadHandler *reverseproxy.Handler
 }
+
+// asks says whether the changes of headerUp are made on the request, too: where others were made there already, and where
+// somebody looks at it.
+func (b *boundProxy) asks(ex *Exchange) bool { return len(ex.fields) > 0 || ex.trace != nil }
 
 // Do changes the request and forwards it.
 func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
-	undo := b.rewrite(ex.R)
+	undo := b.rewrite(ex)
 	if b.OnError != nil && b.OnError.Mode != Closed {
 		return b.doOrElse(ex, undo)
 	}
@@ -171,14 +191,14 @@ func (b *boundProxy) doOrElse(ex *Exchange, undo rewritten) (Verdict, error) {
 // forward sends the request to a pool, and to the chosen upstream if there is one.
 func (b *boundProxy) forward(ex *Exchange, pool *Pool) error {
 	if pool != b.pool {
-		return pool.forward(ex, b.OnError.Pool)
+		return pool.forward(ex, b.OnError.Pool, b.insteadHandler)
 	}
 	if b.Upstream == "" {
-		return pool.forward(ex, b.Pool)
+		return pool.forward(ex, b.Pool, b.handler)
 	}
 	c := &choice{pool: pool, address: b.Upstream}
 	caddyhttp.SetVar(ex.R.Context(), choiceVar, c)
-	err := pool.forward(ex, b.Pool)
+	err := pool.forward(ex, b.Pool, b.handler)
 	caddyhttp.SetVar(ex.R.Context(), choiceVar, nil)
 	if wrong := c.err(); err != nil && wrong != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, wrong)

@@ -16,19 +16,23 @@ type rewritten struct {
 func (u rewritten) restore(r *http.Request) { r.Body, r.ContentLength = u.body, u.length }
 
 // rewrite changes the request.
-func (p *Proxy) rewrite(r *http.Request) rewritten {
+func (b *boundProxy) rewrite(ex *Exchange) rewritten {
+	r := ex.R
 	undo := rewritten{r.Body, r.ContentLength}
-	if p.Path != "" || p.StripPrefix != "" || p.Query != nil {
-		p.rewriteURI(r)
+	if b.Path != "" || b.StripPrefix != "" || b.Query != nil {
+		b.rewriteURI(r)
 	}
-	if p.Method != "" && p.Method != r.Method {
-		r.Method = p.Method
-		if p.Method == http.MethodGet || p.Method == http.MethodHead {
+	if b.Method != "" && b.Method != r.Method {
+		r.Method = b.Method
+		if b.Method == http.MethodGet || b.Method == http.MethodHead {
 			r.Body, r.ContentLength = http.NoBody, 0
 		}
 	}
-	if p.Headers != nil {
-		p.Headers.applyTo(r)
+	if b.header != nil {
+		b.header.applyTo(ex)
+	}
+	if b.headerUp != nil && b.asks(ex) {
+		b.headerUp.applyTo(ex)
 	}
 	return undo
 }

@@ -119,9 +119,8 @@ func reqAddHeader(L *lua.LState) int {
 	if name = textproto.CanonicalMIMEHeaderKey(name); name == hostHeader || name == "Content-Length" {
 		L.RaiseError("the header %s has one value; set it", name)
 	}
-	header := r.http().Header
-	vm.Spend(L, len(header[name])/8) // they are copied
-	header[name] = append(header[name][:len(header[name]):len(header[name])], values...)
+	vm.Spend(L, len(r.http().Header[name])/8) // they are copied
+	r.ex.AddHeader(name, values)
 	return 0
 }
 

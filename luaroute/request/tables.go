@@ -45,19 +45,12 @@ func headersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 
 // setHeader replaces the values of a request header; without values it is removed.
 func setHeader(r *Request, L *lua.LState, name string, values []string) {
-	hr := r.http()
-	name = textproto.CanonicalMIMEHeaderKey(name)
-	switch {
-	case name == hostHeader:
+	if name = textproto.CanonicalMIMEHeaderKey(name); name == hostHeader {
 		if err := chiproxy.CheckHost(values...); err != nil {
 			L.RaiseError("%s", err)
 		}
-		hr.Host = values[0]
-	case len(values) == 0:
-		delete(hr.Header, name)
-	default:
-		hr.Header[name] = values
 	}
+	r.ex.SetHeader(name, values)
 }
 
 // checkedValues returns the values of a header, or raises an error if it must not be sent.

@@ -1,0 +1,110 @@
+package chiproxy
+
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// connectionHeader names what is for the next hop only. Caddy's reverse_proxy does not forward the fields that the client
+// names there, be they the client's or not. What the gateway itself sets is meant for the upstream, so its name goes from there:
+// else a client could take an identity, or a wall, off its own request.
+const connectionHeader = "Connection"
+
+// hostHeader is the one field that net/http keeps elsewhere.
+const hostHeader = "Host"
+
+// SetHeader replaces the values of a field of the request's header; without values it is removed. Host is a field as any other,
+// and has one value. The values are kept.
+func (ex *Exchange) SetHeader(name string, values []string) {
+	r, name := ex.R, textproto.CanonicalMIMEHeaderKey(name)
+	if isProxyField(name) {
+		ex.changing(name).replace = true
+	} else if len(values) > 0 {
+		unname(r.Header, name)
+	}
+	switch {
+	case name == hostHeader && len(values) > 0:
+		r.Host = values[len(values)-1]
+	case name == hostHeader:
+	case len(values) == 0:
+		delete(r.Header, name)
+	default:
+		r.Header[name] = values
+	}
+}
+
+// AddHeader adds values to a field of the request's header, but to those of the client where it wanted to keep them from the
+// upstream.
+func (ex *Exchange) AddHeader(name string, values []string) {
+	r, name := ex.R, textproto.CanonicalMIMEHeaderKey(name)
+	if isProxyField(name) {
+		if c := ex.changing(name); !c.replace {
+			c.values = slices.Concat(c.values, values)
+		}
+	} else if unname(r.Header, name) {
+		delete(r.Header, name)
+	}
+	r.Header[name] = slices.Concat(r.Header[name], values)
+}
+
+// unname takes a name out of the Connection field, and reports whether it was there.
+func unname(h http.Header, name string) bool {
+	if len(h[connectionHeader]) == 0 || name == connectionHeader {
+		return false
+	}
+	named := false
+	keepNames(h, func(option string) bool {
+		same := textproto.CanonicalMIMEHeaderKey(option) == name
+		named = named || same
+		return !same
+	})
+	return named
+}
+
+// settleConnection does what Connection says: it takes the fields that it names off the header, but those that Caddy deals with
+// itself. What a handler of Caddy's sets afterwards is not named any more.
+func settleConnection(h http.Header) {
+	if len(h[connectionHeader]) == 0 {
+		return
+	}
+	keepNames(h, func(option string) bool {
+		name := textproto.CanonicalMIMEHeaderKey(option)
+		keep := slices.Contains(connectionOptions, name)
+		if !keep {
+			delete(h, name)
+		}
+		return keep
+	})
+}
+
+// connectionOptions are what Connection may name and Caddy's reverse_proxy treats by itself.
+var connectionOptions = []string{
+	"Close", "Alt-Svc", connectionHeader, "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
+	"Transfer-Encoding", "Upgrade",
+}
+
+// keepNames drops the names in the Connection field that keep says no to.
+func keepNames(h http.Header, keep func(option string) bool) {
+	var left []string
+	dropped := false
+	for _, line := range h[connectionHeader] {
+		for option := range strings.SplitSeq(line, ",") {
+			switch option = textproto.TrimString(option); {
+			case option == "":
+			case keep(option):
+				left = append(left, option)
+			default:
+				dropped = true
+			}
+		}
+	}
+	switch {
+	case !dropped:
+	case len(left) == 0:
+		delete(h, connectionHeader)
+	default:
+		h[connectionHeader] = []string{strings.Join(left, ", ")}
+	}
+}
