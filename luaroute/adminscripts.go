@@ -131,7 +131,11 @@ var errNotKept = errors.New("the script was not kept")
 
 // push changes a source.
 func (i *instance) push(w http.ResponseWriter, r *http.Request, to source.Writer, name string, code []byte) error {
-	done, err := i.change(to.Try(r.Context(), name, code), causePush, func(ctx context.Context) error {
+	cause := causePush
+	if code == nil {
+		cause = causeDelete
+	}
+	done, err := i.change(to.Try(r.Context(), name, code), cause, func(ctx context.Context) error {
 		if err := to.Write(ctx, name, code); err != nil {
 			return fmt.Errorf("%w: %w", errNotKept, err)
 		}

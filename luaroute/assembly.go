@@ -26,7 +26,9 @@ type loaded struct {
 	sources []source.Set
 	// scripts are the names of those that ran.
 	scripts []string
-	took    time.Duration
+	// contents is what the scripts were, one for each tenant with scripts.
+	contents []content
+	took     time.Duration
 	// vms are those of the default tenant, nil without scripts.
 	vms    *hook.VMs
 	timers []*hook.Timer
@@ -74,6 +76,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	if err := simulate.Check(table, a.expectations); err != nil {
 		return nil, err
 	}
+	a.out.warn(l.logger)
 	a.out.table, a.out.took = table, time.Since(start)
 	return a.out, nil
 }
@@ -171,6 +174,7 @@ func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	a.vms = append(a.vms, result.VMs)
 	a.out.timers = append(a.out.timers, result.Timers...)
 	a.out.scripts = append(a.out.scripts, result.Scripts...)
+	a.out.contents = append(a.out.contents, content{tenant, result.Blank, result.Declares()})
 	a.expectations = append(a.expectations, result.Expectations...)
 	return result, nil
 }

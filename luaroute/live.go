@@ -3,6 +3,8 @@ package luaroute
 import (
 	"context"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // pause is the least time between two reloads that scripts have asked for.
@@ -56,24 +58,51 @@ func (i *instance) fulfil(ctx context.Context) {
 	}
 }
 
-// watch reloads when something that the last load has looked at is another one, and stays so from one look to the next: an
-// editor may write several files, or one in several steps.
+// watch reloads when something that the last load has looked at is another one, and stays so for a while: an editor may write
+// several files, or one in several steps.
 func (i *instance) watch(ctx context.Context, every time.Duration) {
-	pending, of := "", i.state().trace
+	var p pending
 	for wait(ctx, every) {
 		trace := i.state().trace
-		changes := trace.Changes(ctx)
-		switch {
-		case changes == "":
-			pending = ""
-		case trace != of || changes != pending:
-			pending = changes
-		default:
-			pending = ""
+		if p.settled(trace, trace.Changes(ctx), time.Now()) {
+			p = pending{}
 			_, _ = i.reload(ctx, causeWatch) // which reports what goes wrong
 		}
-		of = trace
 	}
+}
+
+const (
+	// settles is how long a change must stay as it is before it is taken, from one look to another at least.
+	settles = 100 * time.Millisecond
+	// missed is how long something must be missed, and for how many looks: an editor may delete a file and write it anew, or
+	// empty it before it writes. Until then it is not known whether it is gone.
+	missed      = 2 * time.Second
+	missedLooks = 4
+)
+
+// pending is a change that has not been taken yet.
+type pending struct {
+	of      *source.Trace
+	changes source.Changes
+	since   time.Time
+	looks   int
+}
+
+// settled notes what a look has found, and says whether it has stayed so for long enough.
+func (p *pending) settled(of *source.Trace, changes source.Changes, now time.Time) bool {
+	switch {
+	case changes.All == "":
+		*p = pending{}
+		return false
+	case p.of != of || p.changes != changes:
+		*p = pending{of, changes, now, 1}
+		return false
+	}
+	p.looks++
+	if changes.Lost {
+		return now.Sub(p.since) >= missed && p.looks >= missedLooks
+	}
+	return now.Sub(p.since) >= settles
 }
 
 // wait waits, and returns false when the context ends.

@@ -15,9 +15,13 @@ import (
 const (
 	causeAdmin  = "admin API"
 	causePush   = "script of the admin API"
+	causeDelete = "script deleted by the admin API"
 	causeScript = "route.reload"
 	causeWatch  = "watch"
 )
+
+// errMoved says that scripts were changed again while they were loaded. The watch waits until that is over.
+var errMoved = errors.New("the scripts have changed again")
 
 // errEnded says that an instance has no more tables.
 var errEnded = errors.New("the configuration of the instance has ended")
@@ -59,7 +63,16 @@ func (i *instance) replace(ctx context.Context, cause string, keep func(context.
 
 	trace := new(source.Trace)
 	next, err := i.loader.load(ctx, trace)
+	if err == nil {
+		if err = i.good(next, trace, cause); err != nil {
+			next.table.Retire()
+		}
+	} else if cause == causeWatch && !i.state().trace.Agrees(trace) {
+		err = errMoved
+	}
 	switch {
+	case errors.Is(err, errMoved):
+		return nil, err
 	case err != nil && ctx.Err() != nil:
 		return nil, errEnded
 	case err != nil:
@@ -81,6 +94,15 @@ func (i *instance) replace(ctx context.Context, cause string, keep func(context.
 		return nil, errEnded
 	}
 	return done, nil
+}
+
+// good says what speaks against a table that was loaded.
+func (i *instance) good(next *loaded, trace *source.Trace, cause string) error {
+	now := i.state()
+	if cause == causeWatch && !now.trace.Agrees(trace) {
+		return errMoved
+	}
+	return lost(now.contents, next.contents, cause == causeDelete)
 }
 
 // live returns the context of what the instance does by itself, or nil if the configuration does not run.

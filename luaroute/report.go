@@ -14,7 +14,7 @@ const (
 
 // tell reports a reload to the log, the metrics and the events.
 func (i *instance) tell(done *reloaded, cause string, err error) {
-	if errors.Is(err, errEnded) {
+	if errors.Is(err, errEnded) || errors.Is(err, errMoved) {
 		return
 	}
 	if err != nil {

@@ -148,8 +148,37 @@ func TestAScriptPushedToOneOfTwoCaddysServesOnBoth(t *testing.T) {
 		c.Get("/").Want(200, text)
 		serves(text)
 	}
+	c.Admin(http.MethodPut, "/luaroute/main/scripts/more.lua", `require("luaroute"):get("/more", { body = "more" })`)
 	c.Admin(http.MethodDelete, "/luaroute/main/scripts/main.lua", "")
 	serves("")
+	c.Get("/more").Want(200, "more")
+}
+
+// A storage that has nothing any more may be one that is not mounted.
+func TestAWritableSourceLosesItsLastScriptByADeleteOnly(t *testing.T) {
+	c := e2e.New(t)
+	c.Set("more", `"watch": "10ms",`)
+	c.MustLoad(c.JSON(stored))
+	c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", say("here"))
+	if err := os.RemoveAll(c.Expand("$dir/storage/routes")); err != nil {
+		t.Fatal(err)
+	}
+	const text = "the sources have no script any more"
+	e2e.Until(t, "the watch has reported it", func() bool {
+		failed := instances(t, c)[0].LastError
+		return failed != nil && strings.Contains(failed.Error, text)
+	})
+	refuses(t, c.Admin(http.MethodPost, "/luaroute/main/reload", ""), http.StatusUnprocessableEntity, text)
+	c.Get("/").Want(200, "here")
+
+	c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", say("again"))
+	for _, code := range []string{"", "-- later\n"} {
+		refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", code), http.StatusUnprocessableEntity, "there is no code in it any more")
+	}
+	refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", `require("luaroute")`), http.StatusUnprocessableEntity, "declare nothing any more")
+	c.Get("/").Want(200, "again")
+	c.Admin(http.MethodDelete, "/luaroute/main/scripts/main.lua", "")
+	c.Get("/").Want(200, "")
 }
 
 func TestTheScriptOfATenantIsInTheStorageOfTheScriptThatNamesIt(t *testing.T) {

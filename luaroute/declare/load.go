@@ -76,6 +76,15 @@ type Result struct {
 	Certifier chiproxy.Certifier
 	// Scripts are the names of the scripts that ran.
 	Scripts []string
+	// Blank says of each script that ran, and of each module that was loaded, whether there is no code in it.
+	Blank map[string]bool
+}
+
+// Declares reports whether the scripts have declared anything that has a say in requests.
+func (r *Result) Declares() bool {
+	root := &r.Root
+	return len(root.Items)+len(root.Middleware)+len(r.Tenants) > 0 ||
+		root.NotFound != nil || root.MethodNotAllowed != nil || r.Rest != nil || r.Certifier != nil
 }
 
 // Tenant is a tenant that a script has declared.
@@ -107,6 +116,7 @@ type load struct {
 	certifier    chiproxy.Certifier
 	certifierAt  chiproxy.Origin
 	ctx          context.Context // of the load
+	blank        map[string]bool // see Result.Blank
 }
 
 // Run runs the scripts of a tenant. The error names the script and line.
@@ -115,7 +125,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, vms: hook.NewVMs(o.Limits, o.Logger)}
+	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, blank: map[string]bool{}, vms: hook.NewVMs(o.Limits, o.Logger)}
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(vm.Options{
@@ -124,11 +134,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Context:   ctx,
 		Libraries: l.libraries(),
 		Globals:   l.globals(),
-		Modules:   modules{ctx, o.Sources, o.Programs},
+		Modules:   modules{l},
 	})
 	l.builder.State().Slot = l
 	for _, s := range scripts {
-		program, err := o.Programs.Compile(s.Name, s.Code)
+		program, err := l.compile(s)
 		if err != nil {
 			return nil, err
 		}
@@ -184,6 +194,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	}
 	r := &Result{
 		Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
+		Blank: l.blank,
 	}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
@@ -195,18 +206,23 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	return r, nil
 }
 
-// modules finds Lua modules in sources.
-type modules struct {
-	ctx      context.Context
-	sources  source.Set
-	programs *script.Programs
+// compile compiles a script or module.
+func (l *load) compile(s source.Script) (*script.Program, error) {
+	program, err := l.options.Programs.Compile(s.Name, s.Code)
+	if err == nil {
+		l.blank[s.Name] = program.Blank
+	}
+	return program, err
 }
+
+// modules finds Lua modules in the sources of a load.
+type modules struct{ load *load }
 
 // Module returns the program of a module.
 func (m modules) Module(from, name string) (*script.Program, error) {
-	found, err := m.sources.Module(m.ctx, from, name)
+	found, err := m.load.options.Sources.Module(m.load.ctx, from, name)
 	if found == nil || err != nil {
 		return nil, err
 	}
-	return m.programs.Compile(found.Name, found.Code)
+	return m.load.compile(*found)
 }

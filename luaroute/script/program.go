@@ -23,6 +23,8 @@ type Program struct {
 	Proto *lua.FunctionProto
 	// Hash is the SHA-256 of the name and the source, so the same hash is the same program.
 	Hash [sha256.Size]byte
+	// Blank says that there is no code in it, but at most space and comments.
+	Blank bool
 }
 
 // Compile compiles the text of a script. Assignments to globals are compiled so that they reach the table GlobalsName
@@ -47,6 +49,7 @@ func compileWith(name string, src []byte, compares int) (*Program, error) {
 	if err != nil {
 		return nil, atEnd(compileError(name, err), src)
 	}
+	blank := len(chunk) == 0
 	if chunk, err = rewrite(chunk, compares); err != nil {
 		return nil, compileError(name, err)
 	}
@@ -54,7 +57,7 @@ func compileWith(name string, src []byte, compares int) (*Program, error) {
 	if err != nil {
 		return nil, compileError(name, err)
 	}
-	return &Program{Name: name, Proto: proto, Hash: hash(name, src)}, nil
+	return &Program{Name: name, Proto: proto, Hash: hash(name, src), Blank: blank}, nil
 }
 
 func hash(name string, src []byte) [sha256.Size]byte {

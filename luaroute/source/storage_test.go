@@ -167,7 +167,7 @@ func TestATraceNoticesChangesOfTheStorage(t *testing.T) {
 		if err := s.Write(t.Context(), row.name, []byte(row.text)); err != nil {
 			t.Fatal(err)
 		}
-		if changes := trace.Changes(t.Context()); !strings.Contains(changes, row.want) || row.want == "" && changes != "" {
+		if changes := trace.Changes(t.Context()).All; !strings.Contains(changes, row.want) || row.want == "" && changes != "" {
 			t.Errorf("%s: the changes are %q, want %q", row.name, changes, row.want)
 		}
 	}
@@ -203,17 +203,17 @@ func TestAFailureOfTheStorageIsNoticedOnceAndSoIsItsEnd(t *testing.T) {
 		if err := row.harm(); err != nil {
 			t.Fatal(err)
 		}
-		if good.Changes(t.Context()) == "" {
+		if good.Changes(t.Context()).All == "" {
 			t.Errorf("%s: it is not noticed", row.name)
 		}
 		bad := traced(t, s)
-		if changes := bad.Changes(t.Context()); changes != "" {
+		if changes := bad.Changes(t.Context()).All; changes != "" {
 			t.Errorf("%s: it is a change again and again: %q", row.name, changes)
 		}
 		if err := row.fix(); err != nil {
 			t.Fatal(err)
 		}
-		if bad.Changes(t.Context()) == "" {
+		if bad.Changes(t.Context()).All == "" {
 			t.Errorf("%s: its end is not noticed", row.name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ type Trace struct {
 // thing is one thing that was looked at.
 type thing struct {
 	seen  Stamp // by the load
+	now   Stamp // by the last look of Changes
 	stamp func(context.Context) Stamp
 }
 
@@ -53,14 +55,22 @@ func Note(ctx context.Context, id string, seen Stamp, stamp func(context.Context
 		t.things = map[string]*thing{}
 	}
 	if t.things[id] == nil {
-		t.things[id] = &thing{seen, stamp}
+		t.things[id] = &thing{seen: seen, stamp: stamp}
 		t.order = append(t.order, id)
 	}
 }
 
-// Changes returns the ids and stamps of all that is not as the load has seen it, as one text. It is empty if nothing has
-// changed. One goroutine at a time may ask.
-func (t *Trace) Changes(ctx context.Context) string {
+// Changes is what is not as a load has seen it.
+type Changes struct {
+	// All is the ids and stamps of what has changed, as one text. It is empty if nothing has.
+	All string
+	// Lost says that something is not there any more, or has nothing in it: it may be in the middle of being saved.
+	Lost bool
+}
+
+// Changes returns what has changed since the load. One goroutine at a time may ask.
+func (t *Trace) Changes(ctx context.Context) Changes {
+	lost := false
 	t.mu.Lock()
 	order := t.order
 	t.mu.Unlock()
@@ -69,11 +79,39 @@ func (t *Trace) Changes(ctx context.Context) string {
 		t.mu.Lock()
 		x := t.things[id]
 		t.mu.Unlock()
-		if now := x.stamp(ctx); now != x.seen {
+		now := x.stamp(ctx)
+		t.mu.Lock()
+		x.now = now
+		t.mu.Unlock()
+		if now != x.seen {
 			b.WriteString(id + "\x00" + string(now) + "\n")
+			lost = lost || less(x.seen, now)
 		}
 	}
-	return b.String()
+	return Changes{b.String(), lost}
+}
+
+// Agrees reports whether a later load has seen what the last look of Changes has found.
+func (t *Trace) Agrees(later *Trace) bool {
+	later.mu.Lock()
+	defer later.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id, x := range t.things {
+		if y := later.things[id]; y != nil && y.seen != x.now {
+			return false
+		}
+	}
+	return true
+}
+
+// less says whether there is nothing left of a thing, or not all of a list.
+func less(was, is Stamp) bool {
+	if !strings.HasPrefix(string(was), listed) || !strings.HasPrefix(string(is), listed) {
+		return is == Missing || is == unreadable || is == nothing
+	}
+	left := strings.Split(string(is), "\x00")
+	return slices.ContainsFunc(strings.Split(string(was), "\x00"), func(name string) bool { return !slices.Contains(left, name) })
 }
 
 // sum is the stamp of bytes.
@@ -82,8 +120,14 @@ func sum(content []byte) Stamp {
 	return Stamp(h[:])
 }
 
+// nothing is the stamp of no bytes.
+var nothing = sum(nil)
+
+// listed is what the stamps of lists begin with.
+const listed = "list\x00"
+
 // listStamp is the stamp of a list.
-func listStamp(names []string) Stamp { return Stamp(strings.Join(names, "\x00")) }
+func listStamp(names []string) Stamp { return Stamp(listed + strings.Join(names, "\x00")) }
 
 // settles is how long something must have had the same size and time before these are believed: clocks of file systems are
 // coarse, so a second change within the same tick would be missed.

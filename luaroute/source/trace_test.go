@@ -73,15 +73,15 @@ func TestATraceNoticesEveryChangeOfWhatWasLookedAt(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			folder(t, map[string]string{"main.lua": "1", "lib/init.lua": "1", "lib.txt": "1"})
 			trace := traced(t, &source.File{Files: []string{"*.lua"}}, "lib", "none")
-			if changes := trace.Changes(t.Context()); changes != "" {
+			if changes := trace.Changes(t.Context()).All; changes != "" {
 				t.Fatalf("before: %q", changes)
 			}
 			row.change(t)
-			changes := trace.Changes(t.Context())
+			changes := trace.Changes(t.Context()).All
 			if (changes == "") != (row.want == "") || !strings.Contains(changes, row.want+"\x00") && row.want != "" {
 				t.Errorf("the changes are %q; want %q", changes, row.want)
 			}
-			if again := trace.Changes(t.Context()); again != changes {
+			if again := trace.Changes(t.Context()).All; again != changes {
 				t.Errorf("the second look sees %q, the first %q", again, changes)
 			}
 		})
@@ -91,13 +91,13 @@ func TestATraceNoticesEveryChangeOfWhatWasLookedAt(t *testing.T) {
 func TestALoadThatFailsIsTraced(t *testing.T) {
 	folder(t, map[string]string{"other.lua": "1"})
 	trace := traced(t, &source.File{Files: []string{"main.lua"}})
-	if changes := trace.Changes(t.Context()); changes != "" {
+	if changes := trace.Changes(t.Context()).All; changes != "" {
 		t.Fatalf("before: %q", changes)
 	}
 	if err := os.WriteFile("main.lua", []byte("1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if trace.Changes(t.Context()) == "" {
+	if trace.Changes(t.Context()).All == "" {
 		t.Error("the script that was missing is not noticed")
 	}
 }
