@@ -63,12 +63,31 @@ func stateOf(backends []backend) []Backend {
 	return all
 }
 
+// servicesOf returns a Backend for each upstream.
+func servicesOf(backends []backend) []Backend {
+	all := make([]Backend, 0, len(backends))
+	for i := range backends {
+		b := &backends[i]
+		if b.pool.handler.DynamicUpstreams != nil {
+			all = append(all, b.now())
+			continue
+		}
+		for _, u := range b.pool.handler.Upstreams {
+			service := b.Backend
+			service.URL, service.Healthy = b.pool.urlOf(u), u.Healthy()
+			all = append(all, service)
+		}
+	}
+	return all
+}
+
 // TenantState is a tenant of a table, for those who look at it from outside.
 type TenantState struct {
 	// Spec is what the tenant was made of. It must not be changed.
 	Spec *Tenant
-	// Backends are its pools, see Exchange.Backends.
-	Backends []Backend
+	// Services are the upstreams of the pools that Exchange.Backends returns, each with the name of its pool: an old configuration
+	// had one service for each. A pool whose upstreams are dynamic is one service.
+	Services []Backend
 }
 
 // TenantSpec returns what a tenant was made of, nil if there is none of that name. The default tenant has no name. The spec must
@@ -89,7 +108,7 @@ func (t *Table) TenantSpec(name string) *Tenant {
 func (t *Table) TenantStates() []TenantState {
 	all := make([]TenantState, 0, len(t.tenants)+1)
 	for _, tn := range append([]*tenant{t.base}, t.tenants...) {
-		all = append(all, TenantState{tn.spec, stateOf(tn.pools.backends())})
+		all = append(all, TenantState{tn.spec, servicesOf(tn.pools.backends())})
 	}
 	return all
 }
@@ -106,16 +125,20 @@ func (p *Pool) healthy() bool {
 
 // url returns the URL of the first upstream.
 func (p *Pool) url() string {
-	h := p.handler
-	if len(h.Upstreams) == 0 {
+	if len(p.handler.Upstreams) == 0 {
 		return ""
 	}
-	dial := h.Upstreams[0].Dial
+	return p.urlOf(p.handler.Upstreams[0])
+}
+
+// urlOf returns the URL of an upstream.
+func (p *Pool) urlOf(u *reverseproxy.Upstream) string {
+	dial := u.Dial
 	if addr, err := caddy.ParseNetworkAddress(dial); err == nil && (addr.IsUnixNetwork() || addr.IsFdNetwork()) {
 		return dial
 	}
 	scheme := "http"
-	if tls, ok := h.Transport.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
+	if tls, ok := p.handler.Transport.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
 		scheme = "https"
 	}
 	return scheme + "://" + dial + p.basePath()

@@ -33,8 +33,8 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 	}
 	defer table.Retire()
 	got := map[string][]Backend{}
-	for _, tenant := range table.TenantStates() {
-		got[tenant.Spec.Name] = tenant.Backends
+	for _, tn := range append([]*tenant{table.base}, table.tenants...) {
+		got[tn.name] = stateOf(tn.pools.backends())
 	}
 	backend := func(name, url string) Backend { return Backend{Name: name, URL: url, Healthy: true} }
 	checked := backend("checked", "http://127.0.0.1:1")
@@ -55,6 +55,27 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 		if !slices.Equal(got[name], want) {
 			t.Errorf("tenant %q has %+v; want %+v", name, got[name], want)
 		}
+	}
+}
+
+func TestServicesAreTheUpstreamsOfATenant(t *testing.T) {
+	t.Parallel()
+	spec := func(name, config string) PoolSpec { return PoolSpec{Name: name, Config: json.RawMessage(config)} }
+	table, err := Build(Spec{Default: Tenant{Pools: []PoolSpec{
+		spec("two", `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}], "rewrite": {"path_regexp": [{"find": "^", "replace": "/v1"}]}}`),
+		spec("dynamic", `{"dynamic_upstreams": {"source": "a", "name": "app.invalid", "port": "80"}}`),
+		spec("one", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`),
+	}}}, newTestPools(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Retire()
+	want := []Backend{
+		{Name: "two", URL: "http://10.0.0.1:80/v1", Healthy: true}, {Name: "two", URL: "http://10.0.0.2:80/v1", Healthy: true},
+		{Name: "dynamic", Healthy: true}, {Name: "one", URL: "http://10.0.0.3:80", Healthy: true},
+	}
+	if got := table.TenantStates()[0].Services; !slices.Equal(got, want) {
+		t.Errorf("got %+v; want %+v", got, want)
 	}
 }
 

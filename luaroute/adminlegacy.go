@@ -117,7 +117,7 @@ type legacyHealth struct {
 	Version string            `json:"version"`
 }
 
-// serveHealth says how many backends of each tenant are healthy. The status is "degraded" if a tenant has backends of which none is, and
+// serveHealth says how many services of each tenant are healthy. The status is "degraded" if a tenant has services of which none is, and
 // else "healthy".
 func serveHealth(i *instance, w http.ResponseWriter, _ *http.Request) error {
 	health := legacyHealth{
@@ -125,16 +125,16 @@ func serveHealth(i *instance, w http.ResponseWriter, _ *http.Request) error {
 	}
 	names, tenants := legacyTenants(i.table.Load())
 	for at, name := range names {
-		healthy, backends := 0, tenants[at].Backends
-		for _, b := range backends {
+		healthy, services := 0, tenants[at].Services
+		for _, b := range services {
 			if b.Healthy {
 				healthy++
 			}
 		}
-		if healthy == 0 && len(backends) > 0 {
+		if healthy == 0 && len(services) > 0 {
 			health.Status = "degraded"
 		}
-		health.Tenants[name] = fmt.Sprintf("%d/%d healthy", healthy, len(backends))
+		health.Tenants[name] = fmt.Sprintf("%d/%d healthy", healthy, len(services))
 	}
 	return writeJSON(w, health)
 }
@@ -167,7 +167,7 @@ type legacyTenant struct {
 	Services  []legacyService
 }
 
-// legacyService is a backend in the old form.
+// legacyService is an upstream in the old form, under the name of its pool.
 type legacyService struct {
 	Name string
 	URL  string
@@ -185,7 +185,7 @@ func serveTenants(i *instance, w http.ResponseWriter, _ *http.Request) error {
 		if spec.Rest != nil {
 			t.LuaScript = chiproxy.Describe(spec.Rest).Script
 		}
-		for _, b := range tenants[at].Backends {
+		for _, b := range tenants[at].Services {
 			if t.Interval == "" && b.HealthInterval > 0 {
 				t.Interval = b.HealthInterval.String()
 			}

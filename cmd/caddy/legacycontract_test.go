@@ -354,6 +354,15 @@ end`)
 				path_prefix /plain
 				script $dir/plain.lua
 			}
+			tenant three {
+				path_prefix /three
+				pool one http://$app/v1 http://127.0.0.1:1/v1 http://127.0.0.1:2/v1 {
+					lb_policy first
+					health_uri /health
+					health_interval 10ms
+				}
+				use_pool one
+			}
 		}
 	}
 	`)
@@ -377,13 +386,19 @@ end`)
 	c.Admin(http.MethodGet, "/luaroute/main/tenants", "").Want(200, c.Expand(
 		`[{"Name":"old","PathPrefix":"/old","Domains":["old.example"],"Interval":"10ms","LuaScript":"$dir/old.lua","Services":[`+
 			`{"Name":"spare","URL":"http://127.0.0.1:1","Health":""},{"Name":"app","URL":"http://$app/base","Health":"/health"}]},`+
-			`{"Name":"plain","PathPrefix":"/plain","Domains":[],"Interval":"","LuaScript":"","Services":[]}]`)+"\n")
+			`{"Name":"plain","PathPrefix":"/plain","Domains":[],"Interval":"","LuaScript":"","Services":[]},`+
+			`{"Name":"three","PathPrefix":"/three","Domains":[],"Interval":"10ms","LuaScript":"","Services":[{"Name":"one","URL":"http://$app/v1","Health":"/health"},`+
+			`{"Name":"one","URL":"http://127.0.0.1:1/v1","Health":"/health"},{"Name":"one","URL":"http://127.0.0.1:2/v1","Health":"/health"}]}]`)+"\n")
 	health := func() string { return c.Admin(http.MethodGet, "/luaroute/main/health", "").Body }
-	if got, want := health(), `{"status":"healthy","tenants":{"old":"2/2 healthy","plain":"0/0 healthy"},"uptime":"`; !strings.HasPrefix(got, want) || !strings.Contains(got, `s","version":"`) {
+	e2e.Until(t, "the dead ones are known", func() bool { return strings.Contains(health(), `"three":"1/3 healthy"`) })
+	if got, want := health(), `{"status":"healthy","tenants":{"old":"2/2 healthy","plain":"0/0 healthy","three":"1/3 healthy"},"uptime":"`; !strings.HasPrefix(got, want) || !strings.Contains(got, `s","version":"`) {
 		t.Errorf("the health is %s; want %s", got, want)
 	}
 	down.Store(true)
 	e2e.Until(t, "the health has one backend less", func() bool { return strings.Contains(health(), `"old":"1/2 healthy"`) })
+	e2e.Until(t, "a tenant has none", func() bool {
+		return strings.Contains(health(), `"three":"0/3 healthy"`) && strings.HasPrefix(health(), `{"status":"degraded"`)
+	})
 	c.File("old.lua", `function on_route_request() return { reject = true } end`)
 	if got := c.Admin(http.MethodPost, "/luaroute/main/reload", "").Body; !strings.Contains(got, `"changed_names":["any /old/* tenant old host old.example"]`) || !strings.HasPrefix(got, `{"status":"scripts reloaded","count":"2","version":2,`) {
 		t.Errorf("the reload is %s", got)
