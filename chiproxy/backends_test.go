@@ -71,8 +71,10 @@ func TestServicesAreTheUpstreamsOfATenant(t *testing.T) {
 	}
 	defer table.Retire()
 	want := []Backend{
-		{Name: "two", URL: "http://10.0.0.1:80/v1", Healthy: true}, {Name: "two", URL: "http://10.0.0.2:80/v1", Healthy: true},
-		{Name: "dynamic", Healthy: true}, {Name: "one", URL: "http://10.0.0.3:80", Healthy: true},
+		{Name: "two", URL: "http://10.0.0.1:80/v1", Healthy: true},
+		{Name: "two", URL: "http://10.0.0.2:80/v1", Healthy: true},
+		{Name: "dynamic", Healthy: true},
+		{Name: "one", URL: "http://10.0.0.3:80", Healthy: true},
 	}
 	if got := table.TenantStates()[0].Services; !slices.Equal(got, want) {
 		t.Errorf("got %+v; want %+v", got, want)

@@ -1,6 +1,6 @@
 -- Rewriting: what the origin is asked, and what the client gets to see of its answer.
 --
---   curl -i localhost:8080/api/users?utm_source=mail
+--   curl -i 'localhost:8080/api/users?utm_source=mail'
 --   curl -i localhost:8080/blog/2024/hello
 local route = require("luaroute")
 
