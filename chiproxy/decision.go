@@ -32,8 +32,8 @@ type Decision struct {
 	Status int `json:"status,omitempty"`
 	// Allow are the methods that a 405 names.
 	Allow []string `json:"allow,omitempty"`
-	// Stops says why the decision is not certain: something that decides was not run. What else is said holds if it lets the
-	// request pass. Empty stands for a certain decision.
+	// Stops says why the decision is not certain: something that decides was not run. What else is said holds if it lets
+	// the request pass. Empty stands for a certain decision.
 	Stops string `json:"stops,omitempty"`
 	// Err is the error that the request ends with. In JSON it is "error".
 	Err error `json:"-"`
@@ -58,8 +58,8 @@ type Handed struct {
 	Host string `json:"host"`
 	// Header is the whole header.
 	Header http.Header `json:"-"`
-	// Changed are the fields of the header that are not those of the client any more, with their new values; Removed are the
-	// names of those that are gone.
+	// Changed are the fields of the header that are not those of the client any more, with their new values; Removed are
+	// the names of those that are gone.
 	Changed http.Header `json:"changed_headers,omitempty"`
 	Removed []string    `json:"removed_headers,omitempty"`
 }

@@ -37,8 +37,8 @@ type Scripting struct {
 	OnError *OnError `json:"on_error,omitempty"`
 }
 
-// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources` or `use_pool`. Its scripts
-// are isolated: they share no Lua state with anyone.
+// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources` or `use_pool`. Its
+// scripts are isolated: they share no Lua state with anyone.
 type Tenant struct {
 	// The name of the tenant, unique in its instance.
 	Name string `json:"name,omitempty"`

@@ -20,13 +20,13 @@ func init() {
 // defaultName is the name of an instance that has none.
 const defaultName = "main"
 
-// Handler routes requests by Lua scripts. A script declares tenants, hosts, routes, guards, middleware and upstream pools
-// once, when the configuration loads: `require("luaroute"):get("/users/{id}", "users")` sends such requests to the pool
-// `users`. A request for a route that is plain data runs no Lua at all; where a script left a function, it decides while the
-// request runs.
+// Handler routes requests by Lua scripts. A script declares tenants, hosts, routes, guards, middleware and upstream
+// pools once, when the configuration loads: `require("luaroute"):get("/users/{id}", "users")` sends such requests to
+// the pool `users`. A request for a route that is plain data runs no Lua at all; where a script left a function, it
+// decides while the request runs.
 //
-// A request that no route serves goes on to the next handler. The directive `luaroute` of the Caddyfile is therefore ordered
-// after `route`, before fallbacks such as `respond` and `file_server`:
+// A request that no route serves goes on to the next handler. The directive `luaroute` of the Caddyfile is therefore
+// ordered after `route`, before fallbacks such as `respond` and `file_server`:
 //
 //	example.com {
 //		luaroute {
@@ -36,11 +36,12 @@ const defaultName = "main"
 //		respond "nothing here" 404
 //	}
 //
-// At least one of `scripts`, `sources` and `tenants` must be there. A script with an error refuses the configuration, with
-// its name and the line. Errors while requests run are treated as `on_error` says; clients never see their messages.
+// At least one of `scripts`, `sources` and `tenants` must be there. A script with an error refuses the configuration,
+// with its name and the line. Errors while requests run are treated as `on_error` says; clients never see their
+// messages.
 //
-// Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The handler
-// sets no placeholders. Its metrics are `caddy_luaroute_reloads_total`, `caddy_luaroute_table_version` and
+// Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The
+// handler sets no placeholders. Its metrics are `caddy_luaroute_reloads_total`, `caddy_luaroute_table_version` and
 // `caddy_luaroute_table_age_seconds`, its events `luaroute.reloaded` and `luaroute.reload_failed`.
 type Handler struct {
 	// The name of this instance, in the admin API, logs and metrics. Two handlers may have the same name only

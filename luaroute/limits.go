@@ -12,8 +12,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Limits is what the scripts of one tenant may use. A request that asks for more is treated as `on_error` says, by default
-// with 503. Zero, or leaving a limit out, stands for its default; a tenant's defaults are the limits of its instance.
+// Limits is what the scripts of one tenant may use. A request that asks for more is treated as `on_error` says, by
+// default with 503. Zero, or leaving a limit out, stands for its default; a tenant's defaults are the limits of its
+// instance.
 type Limits struct {
 	// How long Lua may run for one request, all its functions together: text such as `"100ms"`, or a number of
 	// nanoseconds. Waiting does not count. Default: 100ms.

@@ -16,12 +16,13 @@ func init() {
 	caddy.RegisterModule(new(Permission))
 }
 
-// Permission is `permission luaroute [<instance>]` in the global option `on_demand_tls`. It allows on-demand TLS to get certificates for exactly the hosts that are served: those that a tenant, or a layer
-// for hosts, of a running instance lists. A wildcard such as `*.example.com` stands for one label. What is for all hosts
-// allows none. A script may add names and veto them with `route.certificate`.
+// Permission is `permission luaroute [<instance>]` in the global option `on_demand_tls`. It allows on-demand TLS to
+// get certificates for exactly the hosts that are served: those that a tenant, or a layer for hosts, of a running
+// instance lists. A wildcard such as `*.example.com` stands for one label. What is for all hosts allows none. A script
+// may add names and veto them with `route.certificate`.
 //
-// It asks the table in memory, so that a host costs the same among ten as among a hundred thousand. While a configuration loads,
-// the one that runs answers; when none runs, nothing is allowed.
+// It asks the table in memory, so that a host costs the same among ten as among a hundred thousand. While a
+// configuration loads, the one that runs answers; when none runs, nothing is allowed.
 type Permission struct {
 	// The name of the instance that is asked. Default: all of them; the certificate is allowed if one allows it.
 	Name string `json:"name,omitempty"`

@@ -21,16 +21,17 @@ func init() {
 // defaultPrefix is Storage.Prefix when there is none.
 const defaultPrefix = "luaroute"
 
-// Storage is scripts in the storage of Caddy, where certificates are, too: a fleet of Caddys that shares its storage shares its
-// scripts. Modules are looked for beside the script that requires them, and below the prefix: `require("auth.tokens")` finds
-// `auth/tokens.lua` or `auth/tokens/init.lua`. With `watch`, changes are noticed by the time of modification.
+// Storage is scripts in the storage of Caddy, where certificates are, too: a fleet of Caddys that shares its storage
+// shares its scripts. Modules are looked for beside the script that requires them, and below the prefix:
+// `require("auth.tokens")` finds `auth/tokens.lua` or `auth/tokens/init.lua`. With `watch`, changes are noticed by the
+// time of modification.
 type Storage struct {
 	// What the keys of the source begin with, without a slash at either end. Default: `luaroute`.
 	Prefix string `json:"prefix,omitempty"`
 
 	// Names of scripts below the prefix, or globs of them, in which `*` stands for no slash; those of a glob are sorted by
-	// name. A name or glob that finds nothing is an error, unless the source is writable. Default: `*.lua`, so that what lies
-	// deeper is modules.
+	// name. A name or glob that finds nothing is an error, unless the source is writable. Default: `*.lua`, so that what
+	// lies deeper is modules.
 	Files []string `json:"scripts,omitempty"`
 
 	// Whether the admin API may add, replace and remove scripts and modules. Who can reach it runs code in this Caddy

@@ -25,8 +25,8 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is `require("log")` of scripts: messages with fields for Caddy's log, each with its script and line. It has no
-// configuration.
+// Library is `require("log")` of scripts: messages with fields for Caddy's log, each with its script and line. It has
+// no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.
