@@ -30,13 +30,19 @@ type loader struct {
 	programs script.Programs
 }
 
+// supported fails where no script may run; tests force it.
+var supported = vm.Supported
+
 // newLoader loads the modules that the configuration names.
 func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, error) {
 	l := &loader{
 		ctx: ctx, handler: h, pools: pools,
 		logger: ctx.Logger().With(zap.String("instance", h.Name)),
 	}
-	var err error
+	err := supported()
+	if err != nil {
+		return nil, err
+	}
 	if l.libraries, err = libraries(ctx); err != nil {
 		return nil, err
 	}

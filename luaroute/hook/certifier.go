@@ -26,21 +26,18 @@ func (c *certifier) Rule(ctx context.Context, name string) (chiproxy.Ruling, err
 		return chiproxy.Vetoed, c.vms.report(err, c.origin)
 	}
 	defer c.vms.pool.Put(state)
-	ruling, err := c.rule(ctx, state, name)
-	if err != nil {
-		return chiproxy.Vetoed, c.vms.report(err, c.origin)
-	}
-	return ruling, nil
+	ruling := chiproxy.Vetoed
+	err = c.vms.alone(c.origin, func() (err error) { // nobody recovers in a handshake of QUIC: a panic would take the process down
+		if ruling, err = c.rule(ctx, state, name); err != nil {
+			return c.vms.report(err, c.origin)
+		}
+		return nil
+	})
+	return ruling, err
 }
 
-// rule calls the function in a state. Nobody recovers from a panic of Go code here but us: a handshake of QUIC would take the
-// process down with it.
-func (c *certifier) rule(ctx context.Context, state *vm.State, name string) (ruling chiproxy.Ruling, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = c.origin.Errorf("panic: %v", r)
-		}
-	}()
+// rule calls the function in a state.
+func (c *certifier) rule(ctx context.Context, state *vm.State, name string) (chiproxy.Ruling, error) {
 	state.Arm(c.vms.limits.Limits, ctx)
 	if err := state.Call(state.Func(c.ref), 1, lua.LString(name)); err != nil {
 		return chiproxy.Vetoed, err

@@ -68,8 +68,14 @@ var ways = []way{
 	{name: "an endless loop in pcall", code: `pcall(function() while true do end end)`, status: 503, retry: true, discarded: true},
 	{name: "too long a wait", code: `fail.wait()`, status: 503, retry: true, discarded: true},
 	{name: "a client that leaves", code: `fail.left()`, status: 499, discarded: true, leaves: true},
-	{name: "a panic of Go code", code: `fail.panic()`, discarded: true},
-	{name: "a panic of Go code in pcall", code: `pcall(fail.panic)`, discarded: true},
+	{name: "a panic of Go code", code: `fail.panic()`, status: 500, discarded: true},
+	{name: "a panic of Go code in pcall", code: `pcall(fail.panic)`, status: 500, discarded: true},
+	{name: "a panic of Go code in a coroutine", code: `coroutine.resume(coroutine.create(function() fail.panic() end))`, status: 500, discarded: true},
+	{name: "a panic of Go code in a metamethod", code: `local t = setmetatable({}, { __index = fail.panic, __eq = fail.panic }) pcall(function() return t.x end)`, status: 500, discarded: true},
+	{name: "a panic of Go code in an iterator", code: `for _ in fail.panic do end`, status: 500, discarded: true},
+	{name: "a panic of Go code in a callback", code: `("x"):gsub("x", function() fail.panic() end)`, status: 500, discarded: true},
+	{name: "a panic of a function that nobody protects", code: `pcall(fail.make())`, status: 500, discarded: true},
+	{name: "a panic of such a function in a coroutine", code: `coroutine.wrap(fail.make())()`, status: 500, discarded: true},
 	{name: "an abort", code: `fail.abort()`, discarded: true},
 	{name: "an abort in a coroutine", code: `coroutine.wrap(fail.abort)()`, discarded: true},
 }
@@ -82,6 +88,10 @@ func (f failing) Open(L *lua.LState) lua.LValue {
 	forever := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
 		"panic": func(*lua.LState) int { panic("secret of Go") },
+		"make": func(L *lua.LState) int {
+			L.Push(L.NewFunction(func(*lua.LState) int { panic("secret of Go") }))
+			return 1
+		},
 		"abort": func(*lua.LState) int { panic(http.ErrAbortHandler) },
 		"wait": func(L *lua.LState) int {
 			if err := vm.Of(L).Wait(forever); err != nil {

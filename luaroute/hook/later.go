@@ -30,8 +30,10 @@ func (s *session) Done(fn *lua.LFunction) {
 	call := s.Later(fn)
 	s.ex.OnDone(func(o chiproxy.Outcome) {
 		s.done = append(s.done, func(L *lua.LState) error {
-			_, err := call(info(L, o))
-			return err
+			return s.vms.alone(originOf(fn), func() error {
+				_, err := call(info(L, o))
+				return err
+			})
 		})
 	})
 }
@@ -41,15 +43,11 @@ func (s *session) Done(fn *lua.LFunction) {
 func (s *session) detached() {
 	defer s.rest()
 	defer s.request.Forget()
-	defer func() { _ = recover() }() // a panic is logged by the virtual machine, and must not end the process
 	done := s.done
 	s.done = nil
-	if !s.state.Revive() {
-		s.vms.logger.Warn("on_done is not called: the stack of the virtual machine had overflowed")
-		return
-	}
 	s.state.Arm(s.vms.limits.Limits, context.Background())
 	for _, call := range done {
+		s.state.Revive()
 		if err := call(s.state.L); errors.Is(err, vm.ErrBudget) {
 			return
 		}

@@ -50,10 +50,12 @@ func (q *Question) AskAlone(ctx context.Context, args func(*lua.LState) []lua.LV
 	}
 	defer q.vms.pool.Put(state)
 	state.Arm(q.vms.limits.Limits, ctx)
-	if err := q.put(state, args(state.L), read); err != nil {
-		return q.vms.report(err, q.origin)
-	}
-	return nil
+	return q.vms.alone(q.origin, func() error {
+		if err := q.put(state, args(state.L), read); err != nil {
+			return q.vms.report(err, q.origin)
+		}
+		return nil
+	})
 }
 
 // put calls the function.

@@ -80,18 +80,20 @@ func (t *Timer) run(ctx context.Context) {
 		return
 	}
 	defer t.vms.pool.Put(state)
-	defer func() { _ = recover() }() // a panic is logged by the virtual machine, and must not end the process
 	state.Arm(t.vms.limits.Limits, ctx)
-	value, err := t.call(state)
-	switch {
-	case err != nil && ctx.Err() == nil:
-		t.vms.report(err, t.origin)
-	case err == nil && value != nil:
-		if old := t.value.Load(); old != nil {
-			value.count = old.count + 1
+	_ = t.vms.alone(t.origin, func() error {
+		value, err := t.call(state)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			t.vms.report(err, t.origin)
+		case err == nil && value != nil:
+			if old := t.value.Load(); old != nil {
+				value.count = old.count + 1
+			}
+			t.value.Store(value)
 		}
-		t.value.Store(value)
-	}
+		return nil
+	})
 }
 
 // call calls the function. No reading and no error say that it returned nothing.

@@ -64,13 +64,19 @@ type session struct {
 	depth   int                       // how many wrappers run
 }
 
-// enter returns the session of a request, and begins it with the first function that is called.
+// enter returns the session of a request, and begins it with the first function that is called, or the first after Go code
+// has panicked: that may be the one that is to answer for the failure.
 func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
+	if s, ok := ex.Hold.(*session); ok {
+		if !s.state.Panicked() {
+			return s, nil
+		}
+		if s.Yield(); ex.Hold == s {
+			return s, nil
+		}
+	}
 	var kept *lua.LTable
-	switch hold := ex.Hold.(type) {
-	case *session:
-		return hold, nil
-	case *parked:
+	if hold, ok := ex.Hold.(*parked); ok {
 		kept = hold.ctx
 	}
 	ctx := ex.R.Context()
@@ -169,6 +175,16 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 		return gone(err)
 	}
 	return s.vms.report(err, origin)
+}
+
+// alone calls a function where there is no response that a panic could end, and nobody else to recover from it.
+func (v *VMs) alone(origin chiproxy.Origin, call func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = v.report(origin.Errorf("panic: %v", r), origin)
+		}
+	}()
+	return call()
 }
 
 // report logs the failure of a function.

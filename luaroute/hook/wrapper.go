@@ -138,7 +138,7 @@ func (in *inside) call(L *lua.LState) int {
 	}
 	in.called = true
 	in.s.state.StepAside()
-	in.verdict, in.err = in.run()
+	in.s.state.Outside(func() { in.verdict, in.err = in.run() })
 	if in.err != nil {
 		in.broken = in.s.ex.Wrote()
 		// On a line of its own: places at the beginning of a message are taken for those of the error itself.

@@ -99,7 +99,7 @@ func (s *Suite) run(ctx context.Context, c testCase) (t Test) {
 	t = Test{Name: c.path, Script: c.script, Line: c.line}
 	start := time.Now()
 	defer func() {
-		if r := recover(); r != nil { // of Go code that the test has called; the state is broken then
+		if r := recover(); r != nil { // of a handler that the test has asked; the state is broken then
 			t.Failure = &Failure{At: fmt.Sprintf("%s:%d", c.script, c.line), Message: fmt.Sprintf("panic: %v", r)}
 		}
 		t.Seconds = time.Since(start).Seconds()

@@ -53,6 +53,8 @@ type Budget struct {
 	streams bool // it was refilled
 	place   place
 
+	guard, untraced bool // of the protected call that begins, and that runs: see catch
+
 	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and
 	// what Go functions hold that call back into Lua. The first three outlive a request.
 	live, made, guessed int64

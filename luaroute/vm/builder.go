@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -25,8 +26,12 @@ type Builder struct {
 	strs   *lua.LTable // the metatable of strings
 }
 
-// NewBuilder returns a builder whose state has the standard libraries and the globals of the options.
+// NewBuilder returns a builder whose state has the standard libraries and the globals of the options. It panics if Supported
+// fails.
 func NewBuilder(o Options) *Builder {
+	if err := Supported(); err != nil {
+		panic(err) // who asks Supported first can say it better
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -48,11 +53,11 @@ func NewBuilder(o Options) *Builder {
 // State returns the state that loads. Arm it to end a load with a context.
 func (b *Builder) State() *State { return b.state }
 
-// Run runs a program. A panic of Go code in it becomes an error: a load must not take the process down.
+// Run runs a program. Even a panic that would end a response is an error here: there is none.
 func (b *Builder) Run(p *script.Program) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &script.Error{Script: p.Name, Message: fmt.Sprintf("panic: %v", r), Trace: b.state.trace()}
+			err = &script.Error{Script: p.Name, Message: fmt.Sprintf("panic: %v", r), Trace: string(debug.Stack())}
 		}
 	}()
 	return b.state.Call(b.state.L.NewFunctionFromProto(p.Proto), 0)
@@ -75,11 +80,3 @@ func (b *Builder) Keep(fn *lua.LFunction) Ref {
 // Share says that a value never changes and that all states may use it as it is, such as the metatable of a type of
 // userdata. It must reach nothing but Go functions and values that are shared too.
 func (b *Builder) Share(v lua.LValue) { b.shared[v] = true }
-
-// trace returns where Go code panicked.
-func (s *State) trace() string {
-	if p, ok := s.budget.ended.(*panicError); ok {
-		return string(p.stack)
-	}
-	return ""
-}

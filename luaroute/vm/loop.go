@@ -8,8 +8,7 @@ import (
 
 // gopher-lua asks the context of a thread before each instruction, through an interface and a select: an eighth of the time of
 // an ordinary script. And it has no place where an instruction could be counted for more than one. So states run in
-// a loop of ours, which is that of gopher-lua with the budget in it. Both need names that it does not export;
-// where a version of it lacks them, its own loop runs, and asks Budget.Done.
+// a loop of ours, which is that of gopher-lua with the budget in it.
 
 // instructions are those of gopher-lua, by opcode.
 //
@@ -22,12 +21,16 @@ const opcodeShift = 26
 // loopFunc is a main loop: it runs the frame on top of a thread until base, or all, has returned.
 type loopFunc = func(L *lua.LState, base unsafe.Pointer)
 
+// overflow is the error of a call that is one too many. It comes before the stack of gopher-lua is full, which would
+// panic, and leave captured variables open.
+const overflow = "stack overflow"
+
 // theirLoop is gopher-lua's loop for threads with a context.
 var theirLoop = func() loopFunc {
 	L := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer L.Close()
 	L.SetContext(new(Budget))
-	if !layout.ok || instructions[lua.OP_NOP] == nil {
+	if unsupported != nil {
 		return nil
 	}
 	return *at[loopFunc](unsafe.Pointer(L), layout.loop)
@@ -36,27 +39,41 @@ var theirLoop = func() loopFunc {
 // attach makes a thread run on the budget.
 func (b *Budget) attach(L *lua.LState) {
 	L.SetContext(b)
-	if theirLoop != nil {
-		*at[loopFunc](unsafe.Pointer(L), layout.loop) = loop
-	}
+	*at[loopFunc](unsafe.Pointer(L), layout.loop) = loop
 }
 
 func loop(L *lua.LState, base unsafe.Pointer) {
-	frame := frameOf(L)
 	b, ok := L.Context().(*Budget)
-	if !ok {
+	switch {
+	case !ok:
 		theirLoop(L, base)
-		return
+	case b.guard || base == nil: // of a protected call, or a coroutine
+		b.guard = false
+		guarded(L, b, base)
+	default:
+		run(L, b, base)
 	}
+}
+
+// guarded is run with what panics in it caught, before gopher-lua makes a string of it. Not all loops are: a panic that
+// is caught and goes on at each of many levels takes the square of their time.
+func guarded(L *lua.LState, b *Budget, base unsafe.Pointer) {
+	defer catch(L)
+	run(L, b, base)
+}
+
+func run(L *lua.LState, b *Budget, base unsafe.Pointer) {
+	frame := frameOf(L)
 	nested := 0
 	if base != nil {
 		nested = 1
 	}
 	b.nested += nested
-	if steps := b.nested / loopsPerStep; nested == 1 && steps > 0 {
-		Spend(L, steps)
-	}
+	b.left -= nested * b.nested / loopsPerStep // the next instruction looks: before a function has begun an error could not say where
 	if f := *frame; f == nil || f.Fn.IsG {
+		if f != nil && f.Idx >= maxCalls {
+			L.RaiseError("%s", overflow)
+		}
 		theirLoop(L, base)
 		b.nested -= nested
 		return
@@ -67,6 +84,9 @@ func loop(L *lua.LState, base unsafe.Pointer) {
 		f.Pc++
 		if b.left--; b.left < 0 && b.pass() != nil {
 			L.RaiseError("%s", b.ended.Error())
+		}
+		if f.Idx >= maxCalls {
+			L.RaiseError("%s", overflow)
 		}
 		op := int(code >> opcodeShift)
 		switch {

@@ -10,39 +10,31 @@ import (
 // pcall is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
 // protected call included, so that closures lose the locals they share with a running function (gopher-lua
 // 448). Here the chain of frames is cut at the caller while the call runs.
-func pcall(L *lua.LState, nargs, nret int) error {
-	if b, ok := L.Context().(*Budget); ok {
-		defer func(held int64, nested int) { b.held, b.nested = held, nested }(b.held, b.nested) // an error has left its functions
-	}
-	frame := runningFrame(L)
-	if frame == nil {
-		return checked(L, L.PCall(nargs, nret, nil))
-	}
-	parent := parentOf(frame)
-	outer := *parent
-	*parent = nil
-	err := L.PCall(nargs, nret, nil)
-	*parent = outer
-	if err != nil {
-		traced(L)
-	}
-	return checked(L, err)
-}
+func pcall(L *lua.LState, nargs, nret int) error { return protected(L, nargs, nret, false) }
 
-// checked marks the state as broken if the error is a panic in the middle of gopher-lua.
-func checked(L *lua.LState, err error) error {
-	if err == nil {
-		return nil
-	}
+// protected is pcall. Untraced says that nobody is going to read the trace of the error.
+func protected(L *lua.LState, nargs, nret int, untraced bool) error {
 	s := Of(L)
-	api, ok := err.(*lua.ApiError)
-	if !ok || api.Type != lua.ApiErrorPanic || s == nil || s.budget.ended != nil {
-		return err
+	if s != nil {
+		b := &s.budget
+		defer func(held int64, nested int, was bool) { // an error has left its functions
+			b.held, b.nested, b.untraced, b.guard = held, nested, was, false
+		}(b.held, b.nested, b.untraced)
+		b.guard, b.untraced = true, untraced
 	}
-	if api.Object == lua.LString(overflow) {
-		s.overflowed()
-	} else {
-		s.budget.end(err)
+	frame := *frameOf(L)
+	if frame == nil {
+		return L.PCall(nargs, nret, nil)
+	}
+	outer := frame.Parent
+	frame.Parent = nil
+	err := L.PCall(nargs, nret, nil)
+	frame.Parent = outer
+	if err != nil && s != nil {
+		if !untraced || s.budget.ended != nil {
+			traced(L)
+		}
+		s.placed(L)
 	}
 	return err
 }
@@ -67,7 +59,7 @@ func protectedCall(L *lua.LState, nargs int, handler *lua.LFunction) int {
 		return failed(L, lua.LString("attempt to call a "+fn.Type().String()+" value"), handler)
 	}
 	fn, _ := L.Get(1).(*lua.LFunction)
-	err := pcall(L, nargs, lua.MultRet)
+	err := protected(L, nargs, lua.MultRet, true)
 	rethrow(L, err)
 	if err != nil {
 		object := errorObject(err)
@@ -90,7 +82,7 @@ func failed(L *lua.LState, object lua.LValue, handler *lua.LFunction) int {
 	}
 	L.Push(handler)
 	L.Push(object)
-	err := pcall(L, 1, lua.MultRet)
+	err := protected(L, 1, lua.MultRet, true)
 	rethrow(L, err)
 	if err != nil {
 		L.SetTop(0)

@@ -1,12 +1,9 @@
 package vm
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"testing"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -88,69 +85,12 @@ func TestProtectedCallsAreThoseOfLua51(t *testing.T) {
 	}
 }
 
-// This test changes what all calls use, so it must not run beside others.
-func TestWithoutThePrivateFieldsCallsStillWork(t *testing.T) {
-	if !frames.ok {
-		t.Fatal("this version of gopher-lua keeps its frames elsewhere, so pcall has its fault again")
-	}
-	frames.ok = false
-	defer func() { frames.ok = true }()
-	got, err := eval(t, `
-		local ok, e = pcall(function() error("x") end)
-		local good, v = pcall(function(n) return n + 1 end, 1)
-		return e .. tostring(good) .. v`)
-	if want := "main.lua:2: xtrue2"; err != nil || got != want {
-		t.Errorf("got %q, %v; want %q", got, err, want)
-	}
-	img, refs := freeze(t, `keep(function() while true do end end)`, Options{})
-	s := img.NewState()
-	s.Arm(Limits{CPU: time.Millisecond}, context.Background())
-	if _, err := call(s, refs[0]); !errors.Is(err, ErrBudget) {
-		t.Errorf("got %v, want the end of the budget", err)
-	}
-}
-
-func TestAPanicOfGoCodeComesOutOfTheCall(t *testing.T) {
-	t.Parallel()
-	other := fmt.Errorf("other")
-	for _, value := range []any{http.ErrAbortHandler, other, "text"} {
-		for _, test := range []struct{ name, body string }{
-			{"plain", `abort()`},
-			{"in pcall", `pcall(abort) return 1`},
-			{"in a pcall that is the last call", `return pcall(abort)`},
-			{"in xpcall", `xpcall(abort, function() end) return 1`},
-			{"in a coroutine", `coroutine.resume(coroutine.create(abort)) return 1`},
-			{"in a function of a coroutine", `coroutine.resume(coroutine.create(function() abort() end)) return 1`},
-			{"in wrap", `pcall(coroutine.wrap(function() abort() end)) return 1`},
-			{"in a callback", `pcall(string.gsub, "x", "x", abort) return 1`},
-		} {
-			t.Run(fmt.Sprint(test.name, " with ", value), func(t *testing.T) {
-				t.Parallel()
-				abort := &lua.LFunction{IsG: true, GFunction: func(*lua.LState) int { panic(value) }}
-				img, refs := freeze(t, "local abort = abort keep(function() "+test.body+" end)",
-					Options{Globals: map[string]lua.LValue{"abort": abort}})
-				s := img.NewState()
-				defer func() {
-					if r := recover(); r != value {
-						t.Errorf("got the panic %v, want %v", r, value)
-					}
-					if !s.Broken() {
-						t.Error("the state is not broken")
-					}
-				}()
-				_, err := call(s, refs[0])
-				t.Errorf("got %v, want a panic", err)
-			})
-		}
-	}
-}
-
 func TestAPanicWhileScriptsLoadIsAnError(t *testing.T) {
 	t.Parallel()
 	bad := GoFunc(func(*lua.LState) int { panic("boom") })
 	b, _ := newBuilder(Options{Globals: map[string]lua.LValue{"bad": bad}})
 	err := b.Run(compile(t, "\nbad()"))
-	wantError(t, err, "main.lua", 0, "panic: boom")
+	wantError(t, err, "main.lua", 2, "panic: boom")
 }
 
 func TestAGoErrorIsFoundInTheErrorOfTheCall(t *testing.T) {

@@ -2,16 +2,15 @@ package vm
 
 import (
 	"fmt"
+	"net/http"
 	"reflect"
+	"runtime/debug"
 
 	lua "github.com/yuin/gopher-lua"
 )
 
-// overflow is what the call stack of gopher-lua panics with when it is full.
-const overflow = "lua callstack overflow"
-
-// Function returns a Go function for scripts. A panic in it comes out of State.Call. Functions of libraries, and those
-// that an image reaches, are made so by themselves; use it for functions made while a request runs.
+// Function returns a Go function for scripts, whose long arguments are counted. Functions of libraries, and those that an
+// image reaches, are made so by themselves; use it for functions made while a request runs.
 func Function(L *lua.LState, fn lua.LGFunction) *lua.LFunction {
 	return L.NewFunction(protect(fn))
 }
@@ -33,13 +32,12 @@ func protectInPlace(fn *lua.LFunction) {
 // protectedCode is the code that all protected functions have in common.
 var protectedCode = reflect.ValueOf(protect(nil)).Pointer()
 
-// protect returns a Go function whose long arguments are counted, and whose panics are recorded before gopher-lua turns them
-// into texts. It must not be inlined: that would give the function in it several codes.
+// protect returns a Go function whose long arguments are counted. It must not be inlined: that would give the function in it
+// several codes.
 //
 //go:noinline
 func protect(fn lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
-		defer catch(L)
 		if steps := argumentWork(L); steps > 0 {
 			Spend(L, steps)
 		}
@@ -47,26 +45,74 @@ func protect(fn lua.LGFunction) lua.LGFunction {
 	}
 }
 
+// untraced stands for the trace of an error that a script catches, and so never sees. To write one takes longer than anything
+// else that a call does.
+const untraced = "\n"
+
+// catch ends the state if Go code panics in a thread: its own functions, those of libraries, or gopher-lua itself. It goes on as
+// an error of Lua, which closes the variables that functions have captured.
 func catch(L *lua.LState) {
 	r := recover()
 	if r == nil {
 		return
 	}
 	s := Of(L)
-	if _, ok := r.(*lua.ApiError); ok || s == nil {
+	if raised, ok := r.(*lua.ApiError); ok || s == nil {
+		if ok && s != nil && s.budget.untraced && s.budget.ended == nil && raised.StackTrace == "" {
+			raised.StackTrace = untraced
+		}
 		panic(r)
 	}
-	if r == overflow {
-		s.overflowed()
-	} else {
-		s.abort(r)
-	}
-	panic(r)
+	s.abort(L, r)
+	L.RaiseError("%s", s.budget.ended.Error())
 }
 
-// overflowed ends the state after a stack overflow: gopher-lua has left the upvalues of the frames behind it open, so
-// nothing that runs later could be trusted.
-func (s *State) overflowed() {
-	s.spoiled = true
-	s.budget.end(fmt.Errorf("stack overflow: more than %d calls in one another", stateOptions.CallStackSize))
+// abort records that Go code panicked. Nothing runs in the state any more, so that no pcall can hide it. A panic that ends a
+// response goes on behind State.Call.
+func (s *State) abort(L *lua.LState, value any) {
+	if value == http.ErrAbortHandler && s.passing == nil {
+		s.passing = value
+	}
+	s.budget.end(&panicError{value, whereOf(L), debug.Stack()})
+}
+
+// Outside calls Go code that is no part of a script, such as the handlers that stand behind a function that goes on after
+// them. A panic in it is not the script's: it goes on behind State.Call. The script gets no chance to catch it.
+func (s *State) Outside(run func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.passing = r
+			panic(r)
+		}
+	}()
+	run()
+}
+
+// panicError is a Go panic in a script.
+type panicError struct {
+	value any
+	where string // script:line, or empty
+	stack []byte
+}
+
+// Error returns what Go says of a panic.
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// placed gives a panic its place, if that was hidden by a protected call.
+func (s *State) placed(L *lua.LState) {
+	if p, ok := s.budget.ended.(*panicError); ok && p.where == "" {
+		p.where = whereOf(L)
+	}
+}
+
+// whereOf returns script:line of the innermost Lua code in a thread.
+func whereOf(L *lua.LState) string {
+	for ; L != nil; L = L.Parent {
+		for f := *frameOf(L); f != nil; f = f.Parent {
+			if !f.Fn.IsG && f.Pc > 0 {
+				return fmt.Sprintf("%s:%d", f.Fn.Proto.SourceName, f.Fn.Proto.DbgSourcePositions[f.Pc-1])
+			}
+		}
+	}
+	return ""
 }

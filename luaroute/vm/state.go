@@ -3,12 +3,20 @@ package vm
 import (
 	"context"
 	"errors"
-	"runtime/debug"
+	"strconv"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+const (
+	// maxCalls is how many calls may stand in one another in a thread.
+	maxCalls = 1000
+	// spareCalls are those of Go functions, which are made before anybody looks.
+	spareCalls = 8
 )
 
 // stateOptions keep a state small: most requests need a few frames and registers, and growing them is cheap.
@@ -17,7 +25,7 @@ var stateOptions = lua.Options{
 	RegistrySize:        256,
 	RegistryMaxSize:     1 << 16,
 	RegistryGrowStep:    1024,
-	CallStackSize:       1000,
+	CallStackSize:       maxCalls + spareCalls,
 	MinimizeStackMemory: true,
 }
 
@@ -38,10 +46,9 @@ type State struct {
 	world
 	depth    int   // of Call in itself
 	compiled int64 // bytes of text that load and loadstring have compiled
-	panicked any   // what Go code called by Lua panicked with
+	passing  any   // a panic that goes on behind Call: not one of the script
 	thrown   error // the last error that Throw raised
 	revived  bool  // it had ended before
-	spoiled  bool  // nothing in it can be trusted any more
 }
 
 // rest forgets the request that the state served.
@@ -87,23 +94,24 @@ func (s *State) Arm(limits Limits, ctx context.Context) {
 // Broken says that the state can not be used again, because a budget ended or Go code panicked in the middle of Lua.
 func (s *State) Broken() bool { return s.budget.ended != nil || s.revived }
 
+// Panicked reports whether the state is broken because Go code panicked.
+func (s *State) Panicked() bool {
+	_, ok := s.budget.ended.(*panicError)
+	return ok
+}
+
 // Revive lets functions run again in a state that is broken, for what has to run at the end of its request; the caller arms
-// it. The state stays one that can not serve another request. Revive returns false after a stack overflow, when variables
-// may have any value.
-func (s *State) Revive() bool {
-	if s.spoiled {
-		return false
-	}
+// it. The state stays one that can not serve another request.
+func (s *State) Revive() {
 	if s.budget.ended != nil {
-		s.revived, s.budget.ended, s.panicked = true, nil, nil
+		s.revived, s.budget.ended, s.passing = true, nil, nil
 		s.L.G.CurrentThread = s.L // a coroutine may have been interrupted
 	}
-	return true
 }
 
 // Call calls a Lua function and leaves nret results on the stack of L; the caller pops them. The error is a *script.Error,
-// and errors.Is finds ErrBudget in it when a budget ended. If Go code that Lua called panicked, Call panics with
-// the same value.
+// and errors.Is finds ErrBudget in it when a budget ended. A panic of Go code that Lua called is such an error, too, and the
+// state is broken then; but Call panics with http.ErrAbortHandler, and with what came through Outside.
 func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 	top := s.L.GetTop()
 	s.L.Push(fn)
@@ -128,8 +136,8 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 
 // failure turns what a call failed with into an error that keeps its meaning.
 func (s *State) failure(err error) error {
-	if s.panicked != nil {
-		panic(s.panicked)
+	if s.passing != nil {
+		panic(s.passing)
 	}
 	failed := script.AsError(err)
 	if ended := s.budget.ended; ended != nil {
@@ -137,6 +145,10 @@ func (s *State) failure(err error) error {
 			failed = &script.Error{}
 		}
 		failed.Message, failed.Err = ended.Error(), ended
+		if p, ok := ended.(*panicError); ok {
+			failed.Script, failed.Line = splitPlace(p.where)
+			failed.Trace += "\n" + string(p.stack)
+		}
 		return failed
 	}
 	if failed.Err == nil && s.thrown != nil && failed.Message == messageOf(s.thrown) {
@@ -145,23 +157,6 @@ func (s *State) failure(err error) error {
 	s.thrown = nil
 	return failed
 }
-
-// abort records that Go code panicked. Nothing runs in the state any more, so that no pcall can hide it.
-func (s *State) abort(value any) {
-	if s.panicked != nil {
-		return
-	}
-	s.panicked = value
-	s.budget.end(&panicError{value, debug.Stack()})
-}
-
-// panicError is a Go panic in a script.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return "Go code panicked" }
 
 // Throw raises a Go error as an error of Lua. The error that State.Call returns unwraps to it, unless the script catches
 // it. If it is a *script.Error, its place is kept; else it gets that of the caller.
@@ -195,4 +190,11 @@ func Where(L *lua.LState) string {
 		return where
 	}
 	return where[:len(where)-1]
+}
+
+// splitPlace returns the script and the line of script:line.
+func splitPlace(where string) (script string, line int) {
+	i := max(strings.LastIndexByte(where, ':'), 0)
+	line, _ = strconv.Atoi(where[min(i+1, len(where)):])
+	return where[:i], line
 }
