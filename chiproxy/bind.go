@@ -7,10 +7,12 @@ type binder interface {
 	bind(*poolScope) (Action, error)
 }
 
-// bind resolves the names in a, if it has any.
+// bind resolves the names in a, if it has any. What forwards then does so as the tenant wants it, be it the action of a route, the
+// answer of a scope or what a function has returned.
 func bind(a Action, pools *poolScope) (Action, error) {
 	if b, ok := a.(binder); ok {
-		return b.bind(pools)
+		bound, err := b.bind(pools)
+		return pools.stripped(bound), err
 	}
 	return a, nil
 }

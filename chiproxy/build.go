@@ -157,7 +157,7 @@ func (b *builder) hosts(hosts []string, at Origin) []string {
 // tenant makes a tenant and all its layers.
 func (b *builder) tenant(spec *Tenant, pools *poolScope) *tenant {
 	t := &tenant{
-		name: spec.Name, onward: spec.Fallthrough, strip: spec.StripPrefix,
+		name: spec.Name, onward: spec.Fallthrough,
 		pools: pools, spec: spec, policy: spec.OnError,
 	}
 	if t.policy == nil {
@@ -168,6 +168,9 @@ func (b *builder) tenant(spec *Tenant, pools *poolScope) *tenant {
 		b.add(spec.Origin, err)
 	}
 	t.prefix, t.folded = prefix, foldStatic(prefix)
+	if spec.StripPrefix {
+		pools.strip = prefix
+	}
 	b.checkPolicy(t.policy, pools, spec.Origin)
 	b.rest(t, spec)
 	newScopeWalk(b, pools).tenant(t, &spec.Root)
@@ -186,9 +189,6 @@ func (b *builder) rest(t *tenant, spec *Tenant) {
 	for _, a := range all {
 		if a = b.bind(a, t.pools, spec.Origin); a == nil {
 			continue
-		}
-		if t.strip {
-			a = stripping(a, t.prefix)
 		}
 		t.rest = append(t.rest, a)
 	}

@@ -35,6 +35,8 @@ type Exchange struct {
 	done []func(Outcome)
 	// fields are the changed ones that reverse_proxy would write itself.
 	fields []proxyField
+	// bare says that the path that is forwarded was taken off whole, and stands for no path at all.
+	bare bool
 	// trace is what is written down while the request is only explained; nil when it is served.
 	trace *trace
 
@@ -159,7 +161,7 @@ func (ex *Exchange) Bind(a Action) (Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ex.stripped(bound), nil
+	return bound, nil
 }
 
 // Pool returns the action that forwards to a pool the current tenant sees.
@@ -168,15 +170,7 @@ func (ex *Exchange) Pool(name string) (Action, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ex.stripped(pool.as(name)), nil
-}
-
-// stripped takes the tenant's prefix off what an action forwards, if the tenant wants that.
-func (ex *Exchange) stripped(a Action) Action {
-	if t := ex.tenant; t != nil && t.strip {
-		return stripping(a, t.prefix)
-	}
-	return a
+	return ex.pools.stripped(pool.as(name)), nil
 }
 
 // yield tells the hooks that Go is going to wait for something long.

@@ -24,6 +24,8 @@ type Pool struct {
 
 	// policy is the one the configuration asks for. Pool stands before it as the handler's own.
 	policy reverseproxy.Selector
+	// based says that the upstreams have a base path.
+	based bool
 	// chosen says that some action has named an upstream. Until one does, a choice costs one load.
 	chosen atomic.Bool
 }
@@ -97,6 +99,10 @@ func (p *Pool) forward(ex *Exchange, name string, h *reverseproxy.Handler) error
 		r, h = asked, p.headerUp(changes)
 	} else if h == nil {
 		h = p.handler
+	}
+	if ex.bare && p.based {
+		r.URL.Path = "" // the base path stands for it, without a slash behind
+		defer func() { r.URL.Path = "/" }()
 	}
 	return h.ServeHTTP(ex.W, r, ex.Next)
 }

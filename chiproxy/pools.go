@@ -89,6 +89,7 @@ func (p *Pools) open(name, key string) (*Pool, error) {
 		return nil, err
 	}
 	logWhenWritten(pool.handler)
+	pool.based = pool.basePath() != ""
 	pool.policy = pool.handler.LoadBalancing.SelectionPolicy
 	pool.handler.LoadBalancing.SelectionPolicy = pool
 	return pool, nil

@@ -14,6 +14,16 @@ type poolScope struct {
 	order []string
 	// joint says that the pools of outer belong to the tenant, too.
 	joint bool
+	// strip is the prefix of the tenant, if it is taken off what is forwarded.
+	strip string
+}
+
+// stripped returns an action that forwards without the prefix of the tenant, if that is to be so.
+func (s *poolScope) stripped(a Action) Action {
+	if s == nil || s.strip == "" {
+		return a
+	}
+	return stripping(a, s.strip)
 }
 
 // maxListed bounds the names in an error message.

@@ -149,9 +149,19 @@ func (b *boundProxy) asks(ex *Exchange) bool { return len(ex.fields) > 0 || ex.t
 
 // Do changes the request and forwards it.
 func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
+	was := ex.targetNow()
 	undo := b.rewrite(ex)
+	v, err := b.send(ex)
+	was.settle(ex, v, err)
+	if v == Declined || err != nil {
+		undo.restore(ex.R)
+	}
+	return v, err
+}
+
+func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
 	if b.OnError != nil && b.OnError.Mode != Closed {
-		return b.doOrElse(ex, undo)
+		return b.sendOrElse(ex)
 	}
 	if b.ResponseHeaders != nil {
 		w := ex.W
@@ -161,8 +171,8 @@ func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	return Done, b.forward(ex, b.pool)
 }
 
-// doOrElse forwards, and does what OnError says if that failed without a trace.
-func (b *boundProxy) doOrElse(ex *Exchange, undo rewritten) (Verdict, error) {
+// sendOrElse forwards, and does what OnError says if that failed without a trace.
+func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 	w, body := ex.W, &readBody{ReadCloser: ex.R.Body}
 	hw := newHeaderWriter(w, b.ResponseHeaders)
 	ex.W = hw
@@ -184,7 +194,6 @@ func (b *boundProxy) doOrElse(ex *Exchange, undo rewritten) (Verdict, error) {
 	case b.instead != nil:
 		return Done, b.forward(ex, b.instead)
 	}
-	undo.restore(ex.R)
 	return Declined, nil
 }
 

@@ -20,7 +20,7 @@ func (b *boundProxy) rewrite(ex *Exchange) rewritten {
 	r := ex.R
 	undo := rewritten{r.Body, r.ContentLength}
 	if b.Path != "" || b.StripPrefix != "" || b.Query != nil {
-		b.rewriteURI(r)
+		b.rewriteURI(ex)
 	}
 	if b.Method != "" && b.Method != r.Method {
 		r.Method = b.Method
@@ -37,55 +37,67 @@ func (b *boundProxy) rewrite(ex *Exchange) rewritten {
 	return undo
 }
 
-func (p *Proxy) rewriteURI(r *http.Request) {
-	if p.Path != "" {
-		r.URL.Path, r.URL.RawPath = p.Path, ""
+func (b *boundProxy) rewriteURI(ex *Exchange) {
+	u := ex.R.URL
+	if b.Path != "" {
+		u.Path, u.RawPath, ex.bare = b.Path, "", false
 	}
-	if p.StripPrefix != "" {
-		stripPrefix(r.URL, p.StripPrefix)
+	if b.StripPrefix != "" {
+		ex.strip(b.StripPrefix)
 	}
-	if p.Query != nil {
-		r.URL.RawQuery, r.URL.ForceQuery = *p.Query, false
+	if b.Query != nil {
+		u.RawQuery, u.ForceQuery = *b.Query, false
 	}
-	r.RequestURI = r.URL.RequestURI()
+	ex.R.RequestURI = u.RequestURI()
 }
 
-// stripPrefix takes a decoded prefix, which does not end in a slash, off the path of u. What remains begins with a
-// slash and is encoded as it was. An encoded slash is no segment border. Where only the cleaned path has the prefix,
-// as in //acme/x, the path that remains is clean too: what matched below the prefix is forwarded without it.
-func stripPrefix(u *url.URL, prefix string) {
-	if cutAsWritten(u, prefix) {
-		return
-	}
-	rest, ok := below(routePath(u), strings.ReplaceAll(prefix, "%", "%25"))
-	if !ok {
-		return
-	}
-	u.Path, u.RawPath = decodeValue(rest), ""
-	if strings.IndexByte(rest, '%') >= 0 {
-		u.RawPath = encodeRest(rest)
+// strip takes a prefix off the path that is forwarded.
+func (ex *Exchange) strip(prefix string) {
+	if bare, ok := stripPrefix(ex.R.URL, prefix); ok {
+		ex.bare = bare
 	}
 }
 
-// cutAsWritten takes prefix off where the client has written it so, and reports whether it did.
-func cutAsWritten(u *url.URL, prefix string) bool {
-	path, ok := cutPrefix(u.Path, prefix, false)
-	if !ok {
-		return false
-	}
-	if !isClean(path) { // the prefix may be there by chance, as in /acme/../x
-		if clean, ok := below(cleanPath(u.Path), prefix); !ok || clean != cleanPath(path) {
-			return false
+// stripPrefix takes a decoded prefix, which does not end in a slash, off the path of u, and reports whether the path has it; bare
+// says that the path was the prefix and nothing else. What remains is clean as that of handle_path is: it begins with one
+// slash, so that no server reads a host in //evil.example, and has no dot segments. It is encoded as it was. An
+// encoded slash is no segment border.
+func stripPrefix(u *url.URL, prefix string) (bare, ok bool) {
+	if u.RawPath == "" && isClean(u.Path) {
+		rest, ok := cutPrefix(u.Path, prefix, false)
+		if ok {
+			u.Path = orRoot(rest)
 		}
+		return rest == "", ok
 	}
-	raw := ""
-	if u.RawPath != "" {
-		if raw, ok = cutPrefix(u.RawPath, prefix, true); !ok {
-			return false
+	raw := cleanPath(u.EscapedPath())
+	if isClean(decodeOnce(raw)) {
+		rest, ok := cutPrefix(raw, prefix, true)
+		if ok {
+			setEscaped(u, orRoot(rest))
 		}
+		return rest == "", ok
 	}
-	u.Path, u.RawPath = path, raw
-	return true
+	rest, ok := strings.CutPrefix(routePath(u), strings.ReplaceAll(prefix, "%", "%25")) // a dot segment was encoded
+	if ok = ok && (rest == "" || rest[0] == '/'); ok {
+		setEscaped(u, encodeRest(orRoot(rest)))
+	}
+	return rest == "", ok
+}
+
+func orRoot(path string) string {
+	if path == "" {
+		return "/"
+	}
+	return path
+}
+
+// setEscaped sets the path of u in its encoded form.
+func setEscaped(u *url.URL, escaped string) {
+	u.Path, u.RawPath = decodeValue(escaped), ""
+	if u.EscapedPath() != escaped {
+		u.RawPath = escaped
+	}
 }
 
 // encodeRest encodes a path in the form of routePath, whose escapes it keeps.
@@ -102,7 +114,7 @@ func encodeRest(rest string) string {
 	}
 }
 
-// cutPrefix returns what follows a decoded prefix in a path, which may be encoded.
+// cutPrefix returns what follows a decoded prefix in a path, which may be encoded: nothing, or what begins with a slash.
 func cutPrefix(path, prefix string, encoded bool) (string, bool) {
 	i := 0
 	for j := range len(prefix) {
@@ -115,10 +127,7 @@ func cutPrefix(path, prefix string, encoded bool) (string, bool) {
 			return "", false
 		}
 	}
-	switch {
-	case i == len(path):
-		return "/", true
-	case path[i] != '/':
+	if i < len(path) && path[i] != '/' {
 		return "", false
 	}
 	return path[i:], true

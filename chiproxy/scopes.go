@@ -9,11 +9,9 @@ import (
 
 // scopeWalk flattens the scopes of one tenant into its layers.
 type scopeWalk struct {
-	b      *builder
-	pools  *poolScope
-	policy *ErrorPolicy
-	// strip is the prefix that is taken off what is forwarded, if any.
-	strip   string
+	b       *builder
+	pools   *poolScope
+	policy  *ErrorPolicy
 	layers  []*layerDraft
 	answers scopeAnswers
 }
@@ -35,9 +33,6 @@ func newScopeWalk(b *builder, pools *poolScope) *scopeWalk {
 // tenant walks the root scope of a tenant and sets the tenant's layers.
 func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 	w.policy = t.policy
-	if t.strip {
-		w.strip = t.prefix
-	}
 	base := newLayerDraft()
 	in := w.enter(nil, root)
 	base.place = in.place
@@ -154,7 +149,7 @@ func (w *scopeWalk) route(r *Route, p *place, l *layerDraft) {
 	}
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
 	d := routeDraft{candidate: candidate{
-		route: r, place: p, action: w.action(r),
+		route: r, place: p, action: w.b.bind(r.Action, w.pools, r.Origin),
 	}}
 	policy := r.OnError
 	if policy == nil {
@@ -176,15 +171,6 @@ func (w *scopeWalk) route(r *Route, p *place, l *layerDraft) {
 		d.root = true
 		w.root(p.prefix, func(pattern string, tokens []token) { put(pattern, tokens, d) }, true)
 	}
-}
-
-// action resolves the names in a route's action.
-func (w *scopeWalk) action(r *Route) Action {
-	a := w.b.bind(r.Action, w.pools, r.Origin)
-	if w.strip != "" {
-		return stripping(a, w.strip)
-	}
-	return a
 }
 
 // root calls f with the forms of the root of an owner: without the slash at the end, and with it if both.

@@ -11,7 +11,6 @@ type tenant struct {
 	name string
 	// prefix is PathPrefix without a slash at the end; folded is the same in the form of caddyPath.
 	prefix, folded string
-	strip          bool
 	// onward says that the next tenant is asked when this one has no route.
 	onward bool
 	pools  *poolScope

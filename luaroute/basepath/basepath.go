@@ -1,4 +1,4 @@
-// Package basepath lets the address of an upstream have a path, as in http://10.0.0.1:8080/base. The upstream is asked for that
+// Package basepath lets the address of an upstream have a path, as in 10.0.0.1:8080/base or https://app.example/base. The upstream is asked for that
 // path and what follows: /base/users for /users. Caddy's reverse_proxy has no such addresses, so the path becomes a
 // rewrite of the whole pool, which keeps the encoding that the client chose.
 package basepath
@@ -47,11 +47,15 @@ func (p *Path) AddTo(config map[string]any) {
 	rewrite["path_regexp"] = append(before, map[string]any{"find": "^", "replace": strings.ReplaceAll(p.base, "$", "$$")})
 }
 
-// split cuts the path off the URL of an upstream. What it does not understand is left to Caddy.
+// split cuts the path off the address of an upstream. Without a scheme it is http, as everywhere in Caddy. What it does not
+// understand is left to Caddy.
 func split(address string) (plain, base string, err error) {
 	_, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		rest = hostAndPath(address)
+	}
 	slash := strings.IndexByte(rest, '/')
-	if !ok || slash < 0 || strings.ContainsAny(rest, "?#") {
+	if slash < 0 || strings.ContainsAny(rest, "?#") {
 		return address, "", nil
 	}
 	plain, base = address[:len(address)-len(rest)+slash], strings.TrimRight(rest[slash:], "/")
@@ -63,4 +67,20 @@ func split(address string) (plain, base string, err error) {
 		return "", "", fmt.Errorf("upstream %q: its path: %w", address, err)
 	}
 	return plain, (&url.URL{Path: path, RawPath: base}).EscapedPath(), nil
+}
+
+// hostAndPath returns what of an address without a scheme may have a path: what follows a network such as tcp/ and the placeholders.
+// The name of a socket is no path.
+func hostAndPath(address string) string {
+	network, rest, ok := strings.Cut(address, "/")
+	if !ok {
+		return address
+	}
+	switch network {
+	case "unix", "unix+h2c", "unixgram", "unixpacket", "fd", "fdgram":
+		return ""
+	case "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "ip", "ip4", "ip6":
+		address = rest
+	}
+	return address[strings.LastIndexByte(address, '}')+1:]
 }
