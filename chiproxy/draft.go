@@ -11,7 +11,7 @@ import (
 // muxDraft gathers the shapes of one layer while its scopes are walked.
 type muxDraft struct {
 	byKey map[string]*shapeDraft
-	// shapes are in the order of their first routes, which is that of chi's registration.
+	// shapes are in the order of their first routes, and in that of chi's registration once they are finished.
 	shapes []*shapeDraft
 	// owners are by the key of the prefix they own; where one scope stands at another's root, the inner one.
 	owners map[string]*place
@@ -40,6 +40,7 @@ func newMuxDraft() *muxDraft {
 
 // shape returns the shape of a pattern, a new one if need be.
 func (d *muxDraft) shape(pattern string, tokens []token) *shapeDraft {
+	tokens = forChi(tokens)
 	key := shapeKey(pattern, tokens)
 	s := d.byKey[key]
 	if s == nil {
@@ -93,6 +94,8 @@ func (d *muxDraft) finish(b *builder) *mux {
 	m := &mux{all: chi.NewMux(), entries: make(map[string]*entry, len(d.shapes))}
 	b.setCovers(d.shapes)
 	setLevels(leveledOf(d.shapes))
+	// chi keeps the order in which it gets the regexps at one place of a pattern
+	slices.SortStableFunc(d.shapes, func(a, b *shapeDraft) int { return strings.Compare(a.sort, b.sort) })
 	// one allocation for all entries and one for all routes: there may be a hundred thousand
 	entries := make([]entry, len(d.shapes))
 	routes := make([]candidate, 0, n)
@@ -105,7 +108,8 @@ func (d *muxDraft) finish(b *builder) *mux {
 		}
 		e.routes = routes[start:len(routes):len(routes)]
 		e.index = newGuardIndex(e.routes)
-		e.miss, e.level, e.regexps = s.miss, s.level, regexpSet(s.tokens)
+		e.miss, e.level = s.miss, s.level
+		e.regexps, e.splits = regexpSet(s.tokens), splitsOf(s.tokens)
 		m.entries[s.pattern] = e
 		if err := insert(m.all, s.pattern); err != nil {
 			b.add(s.origin(), err)

@@ -19,8 +19,9 @@ type foldedMux struct {
 
 type foldedEntry struct {
 	// of are the patterns that fold into this one, as chi has them.
-	of    []string
-	level int32
+	of      []string
+	level   int32
+	regexps uint32 // as of entry
 }
 
 // foldedHit says whether a path in the form of caddyPath has a shape that the request's own path has not. If the end
@@ -89,7 +90,7 @@ func beats(pattern string, end []token) bool {
 			if text != otherText {
 				return !strings.HasPrefix(otherText, text)
 			}
-		} else if t.tail != other.tail || t.kind == regexpToken && t.text != other.text {
+		} else if t.kind == regexpToken && t.text != other.text {
 			return true
 		}
 	}
@@ -103,7 +104,11 @@ func (f *foldedMux) find(s *foldedSearch) {
 		s.rctx.Reset()
 		if pattern := mux.Find(s.rctx, http.MethodGet, s.folded); pattern != "" {
 			e := f.entries[pattern]
-			for _, p := range e.of {
+			of := e.of
+			if stray(s.rctx, e.regexps) {
+				of = nil
+			}
+			for _, p := range of {
 				s.met(p)
 				if !matches(p, s.own) {
 					s.hits = append(s.hits, p)
@@ -129,8 +134,7 @@ func matches(pattern, path string) bool {
 		return false
 	}
 	tokens, err := parsePattern(pattern)
-	e := entry{regexps: regexpSet(tokens)}
-	return err == nil && !e.stray(rctx)
+	return err == nil && !stray(rctx, regexpSet(tokens)) // the tokens of chi's pattern are as of forChi
 }
 
 // fold makes the mux of the shapes that differ in the form of caddyPath, or nil when there is none.
@@ -144,11 +148,11 @@ func fold(b *builder, shapes []*shapeDraft) *foldedMux {
 			continue
 		}
 		tokens := foldTokens(s.tokens)
-		key := render(tokens, noName, same, same)
+		key := render(tokens, false)
 		e := byKey[key]
 		if e == nil {
-			e = &foldedEntry{}
-			pattern := render(tokens, ownName, same, whole)
+			e = &foldedEntry{regexps: regexpSet(tokens)}
+			pattern := render(tokens, true)
 			byKey[key], f.entries[pattern] = e, e
 			leveledShapes = append(leveledShapes, &leveled{tokens: tokens, key: key})
 			patterns = append(patterns, pattern)
@@ -159,7 +163,13 @@ func fold(b *builder, shapes []*shapeDraft) *foldedMux {
 		return nil
 	}
 	setLevels(leveledShapes)
-	for i, pattern := range patterns {
+	order := make([]int, len(patterns))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(leveledShapes[a].sort, leveledShapes[b].sort) })
+	for _, i := range order {
+		pattern := patterns[i]
 		e := f.entries[pattern]
 		e.level = leveledShapes[i].level
 		err := insert(f.all, pattern)
@@ -180,24 +190,35 @@ func folds(tokens []token) bool {
 		case staticToken:
 			return foldStatic(t.text) != t.text
 		case regexpToken:
-			return needsUpper(t.text)
+			return needsUpper(t.raw) || folds(t.parts)
 		}
 		return false
 	})
 }
 
-// foldTokens brings tokens into the form of caddyPath.
+// foldTokens brings the tokens of forChi into the form of caddyPath.
 func foldTokens(tokens []token) []token {
-	out := slices.Clone(tokens)
-	for i, t := range out {
-		switch t.kind {
-		case staticToken:
-			out[i].text = foldStatic(t.text)
-		case regexpToken:
-			out[i].text = "(?i:" + t.text + ")"
+	var out []token
+	for _, t := range tokens {
+		if t.parts == nil {
+			out = append(out, foldToken(t, t.raw))
+		}
+		for _, p := range t.parts {
+			out = append(out, foldToken(p, p.text))
 		}
 	}
-	return out
+	return forChi(out)
+}
+
+// foldToken brings a token into the form of caddyPath, whose expression is as written.
+func foldToken(t token, expr string) token {
+	switch t.kind {
+	case staticToken:
+		t.text = foldStatic(t.text)
+	case regexpToken:
+		t.text, t.raw = "(?i:"+bare(expr)+")", ""
+	}
+	return t
 }
 
 // foldStatic brings static text into the form of caddyPath.

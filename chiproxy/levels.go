@@ -38,38 +38,42 @@ func setLevels(shapes []*leveled) {
 // sibling is a parameter or regexp node of chi's tree.
 type sibling struct {
 	kind tokenKind
-	tail byte
 	expr string
 }
 
-// siblings are those below one node, of one kind, in the order chi walks them.
+// siblings are those below one node, of one kind, in the order in which chi gets them: by rank, then as written.
 type siblings struct {
-	list  []sibling
+	list  []rankedSibling
 	known map[sibling]int
-	// mixed says that some end at a slash and some do not. chi's order of them depends on which others
-	// there are, so a level mux may have another than the mux of all.
-	mixed bool
 }
 
-// add does what chi does to its list: it appends, and moves the last one whose tail is a slash to the end.
-func (g *siblings) add(s sibling) {
-	if _, known := g.known[s]; known || len(g.list) == 1 && g.list[0] == s {
+type rankedSibling struct {
+	sibling
+	rank rank
+}
+
+// add notes a sibling, unless it is known.
+func (g *siblings) add(s sibling, t token) {
+	if _, known := g.known[s]; known || len(g.list) == 1 && g.list[0].sibling == s {
 		return
 	}
-	g.list = append(g.list, s)
-	last := len(g.list) - 1
-	if last == 0 {
-		return
+	if len(g.list) == 1 {
+		g.known = map[sibling]int{g.list[0].sibling: 0}
 	}
+	if g.known != nil {
+		g.known[s] = 0
+	}
+	g.list = append(g.list, rankedSibling{s, rankOf(t)})
+}
+
+// settle finds the positions.
+func (g *siblings) settle() {
 	if g.known == nil {
-		g.known = map[sibling]int{g.list[0]: 0}
+		return
 	}
-	g.known[s] = last
-	g.mixed = g.mixed || (s.tail == '/') != (g.list[0].tail == '/')
-	// a tail of a slash is at the end already, if there is one
-	if before := g.list[last-1]; before.tail == '/' && s.tail != '/' {
-		g.list[last-1], g.list[last] = s, before
-		g.known[s], g.known[before] = last-1, last
+	slices.SortStableFunc(g.list, func(a, b rankedSibling) int { return a.rank.compare(b.rank) })
+	for i, s := range g.list {
+		g.known[s.sibling] = i
 	}
 }
 
@@ -88,14 +92,17 @@ const (
 func setSortKeys(shapes []*leveled) {
 	groups := map[string]*siblings{}
 	for _, s := range shapes {
-		eachNode(s, func(node string, sib sibling) {
+		eachNode(s, func(node string, sib sibling, t token) {
 			g := groups[node]
 			if g == nil {
 				g = &siblings{}
 				groups[node] = g
 			}
-			g.add(sib)
+			g.add(sib, t)
 		})
+	}
+	for _, g := range groups {
+		g.settle()
 	}
 	var key []byte
 	for _, s := range shapes {
@@ -104,9 +111,8 @@ func setSortKeys(shapes []*leveled) {
 			continue
 		}
 		key = key[:0]
-		nodes := eachNodeIndex(s, groups)
-		n := 0
-		for _, t := range s.tokens {
+		positions := positionsOf(s, groups)
+		for i, t := range s.tokens {
 			switch t.kind {
 			case staticToken:
 				key = append(key, t.text...)
@@ -118,12 +124,12 @@ func setSortKeys(shapes []*leveled) {
 					mark = regexpMark
 				}
 				key = append(key, mark...)
-				i := nodes[n].position
-				key = append(key, byte(i>>16), byte(i>>8), byte(i))
-				if nodes[n].mixed || t.kind == regexpToken && t.tail != '/' {
-					s.serves = nil
+				at := positions[0]
+				positions = positions[1:]
+				key = append(key, byte(at>>16), byte(at>>8), byte(at))
+				if t.kind == regexpToken && i > 0 && !strings.HasSuffix(s.tokens[i-1].text, "/") {
+					s.serves = nil // it may be stray
 				}
-				n++
 			}
 		}
 		s.sort = string(key)
@@ -131,7 +137,7 @@ func setSortKeys(shapes []*leveled) {
 }
 
 // eachNode calls f for each parameter of the shape with the name of the list of siblings it is in.
-func eachNode(s *leveled, f func(node string, sib sibling)) {
+func eachNode(s *leveled, f func(node string, sib sibling, t token)) {
 	if len(s.tokens) == 1 {
 		return
 	}
@@ -141,26 +147,17 @@ func eachNode(s *leveled, f func(node string, sib sibling)) {
 		case staticToken:
 			at += len(t.text)
 		case paramToken:
-			f(s.key[:at]+paramMark, sibling{t.kind, t.tail, ""})
+			f(s.key[:at]+paramMark, sibling{t.kind, ""}, t)
 			at += len("{}")
 		case regexpToken:
-			f(s.key[:at]+regexpMark, sibling{t.kind, t.tail, t.text})
+			f(s.key[:at]+regexpMark, sibling{t.kind, t.text}, t)
 			at += len("{:}") + len(t.text)
 		}
 	}
 }
 
-// nodeIndex is where a parameter stands among its siblings.
-type nodeIndex struct {
-	position int
-	mixed    bool
-}
-
-func eachNodeIndex(s *leveled, groups map[string]*siblings) []nodeIndex {
-	var out []nodeIndex
-	eachNode(s, func(node string, sib sibling) {
-		g := groups[node]
-		out = append(out, nodeIndex{g.position(sib), g.mixed})
-	})
+// positionsOf returns where the parameters of a shape stand among their siblings.
+func positionsOf(s *leveled, groups map[string]*siblings) (out []int) {
+	eachNode(s, func(node string, sib sibling, _ token) { out = append(out, groups[node].position(sib)) })
 	return out
 }

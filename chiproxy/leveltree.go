@@ -21,7 +21,7 @@ const (
 	plainSegment segmentKind = iota
 	// wildSegment has a parameter.
 	wildSegment
-	// spanSegment may match more than one segment: the catch-all, and regexps that chi gives more than one.
+	// spanSegment may match more than one segment: the catch-all.
 	spanSegment
 )
 
@@ -44,7 +44,7 @@ func splitSegments(s *leveled) []segment {
 					continue
 				}
 				cur.text = s.key[start : at+i]
-				out = append(out, cur.ends())
+				out = append(out, cur)
 				cur, start = segment{}, at+i+1
 			}
 			at += len(t.text)
@@ -53,11 +53,8 @@ func splitSegments(s *leveled) []segment {
 			cur.wild(s.key[start:at], wildSegment)
 			at += len("{}")
 		case regexpToken:
-			kind := wildSegment
-			if t.tail != '/' {
-				kind = spanSegment
-			}
-			cur.wild(s.key[start:at], kind)
+			cur.wild(s.key[start:at], wildSegment)
+			cur.after = t.suffix()
 			at += len("{:}") + len(t.text)
 		case catchAllToken:
 			cur.wild(s.key[start:at], spanSegment)
@@ -69,7 +66,7 @@ func splitSegments(s *leveled) []segment {
 		}
 	}
 	cur.text = s.key[start:]
-	return append(out, cur.ends())
+	return append(out, cur)
 }
 
 // wild notes a parameter behind the text given.
@@ -78,14 +75,6 @@ func (g *segment) wild(before string, kind segmentKind) {
 		g.before = before
 	}
 	g.kind = kind
-}
-
-// ends finds the static text behind the last parameter.
-func (g segment) ends() segment {
-	if g.kind == wildSegment {
-		g.after = g.text[strings.LastIndexByte(g.text, '}')+1:]
-	}
-	return g
 }
 
 // meets says whether the segments may match one text.

@@ -69,7 +69,7 @@ func refSayingGroups(s *Scope, of func(*Scope) *Answer) (n int) {
 // each request gets, through which middleware, and which specifications are refused because an answer is ambiguous or never given.
 func TestScopesAnswerForWhatStandsInThem(t *testing.T) {
 	t.Parallel()
-	specs := 12000
+	specs := 6000
 	if testing.Short() {
 		specs = 1500
 	}

@@ -18,6 +18,7 @@ type refRun struct {
 	allow      map[string]bool
 	gates      map[*Scope]bool
 	here       *refScope
+	shape      string // of the route that here was found by
 	known      bool
 	base       *refTenant
 	tenants    []*refTenant
@@ -182,15 +183,25 @@ func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
 func refBeats(p, q string) bool {
 	a, b := strings.Split(refShape(p), "/"), strings.Split(refShape(q), "/")
 	for i := range min(len(a), len(b)) {
-		x, y := refClass(a[i]), refClass(b[i])
-		if x != y {
-			return x < y
+		if a[i] == b[i] {
+			continue
 		}
-		if x == 1 && a[i] != b[i] {
-			return true
+		x, y := refPieces(a[i]), refPieces(b[i])
+		if len(x) == 1 && len(y) == 1 && !x[0].param && !y[0].param && !strings.HasSuffix(a[i]+b[i], "*") {
+			continue // they differ in case
 		}
+		if c := refCompare(a[i], b[i]); c != 0 && !(refExpr(x) && refExpr(y)) {
+			return c < 0
+		}
+		return true
 	}
 	return false
+}
+
+// refExpr reports whether chi has a regexp for a segment.
+func refExpr(pieces []refPiece) bool {
+	i := slices.IndexFunc(pieces, func(p refPiece) bool { return p.param })
+	return i >= 0 && (pieces[i].expr != "" || i < len(pieces)-1)
 }
 
 func (r *refRun) refused() string {
@@ -238,8 +249,8 @@ func (r *refRun) ask(t *refTenant, path string) string {
 	return ""
 }
 
-// missed is what a scope says when no route in it takes the request. Where all routes that have the path stand in one group, that
-// is what the group says.
+// missed is what a scope says when no route in it takes the request. Where all routes of the most specific shape that has the path
+// stand in one group, that is what the group says.
 func (r *refRun) missed(s *refScope, known bool) string {
 	notFound := s.answer(refNotFound)
 	if !known || r.spec.MethodMismatch == DeclineMismatch {
@@ -359,9 +370,9 @@ func (r *refRun) mismatch(f refForm) {
 	}
 	r.known = true
 	if r.here == nil || r.here.owner != f.scope.owner {
-		r.here = f.scope
+		r.here, r.shape = f.scope, refShape(f.pattern)
 	}
-	for !f.scope.in(r.here.spec) {
+	for r.shape == refShape(f.pattern) && !f.scope.in(r.here.spec) {
 		r.here = r.here.outer
 	}
 }

@@ -162,17 +162,155 @@ func (l *refLayer) add(pattern string, r *Route, s *refScope, root bool) {
 	l.patterns = append(l.patterns, pattern)
 }
 
-// refClass orders segments: static text, regexp, parameter, catch-all.
-func refClass(segment string) int {
-	switch {
-	case segment == "*":
-		return 3
-	case strings.HasPrefix(segment, "{") && strings.Contains(segment, ":"):
-		return 1
-	case strings.HasPrefix(segment, "{"):
-		return 2
+// refPiece is a piece of a segment: text, or a parameter with its expression.
+type refPiece struct {
+	text, expr string
+	param      bool
+}
+
+var refParam = regexp.MustCompile(`\{[^:{}]*(?::((?:[^{}]|\{[^{}]*\})*))?\}`)
+
+// refPieces splits a segment of a pattern.
+func refPieces(segment string) (pieces []refPiece) {
+	for segment != "" {
+		at := refParam.FindStringSubmatchIndex(segment)
+		if at == nil {
+			return append(pieces, refPiece{text: segment})
+		}
+		if at[0] > 0 {
+			pieces = append(pieces, refPiece{text: segment[:at[0]]})
+		}
+		p := refPiece{param: true}
+		if at[2] >= 0 {
+			p.expr = segment[at[2]:at[3]]
+		}
+		pieces = append(pieces, p)
+		segment = segment[at[1]:]
 	}
-	return 0
+	return pieces
+}
+
+// refFilling is how the pieces of a segment are filled.
+type refFilling struct {
+	// beside says that there is text in the segment behind its first parameter, before that there is some before it.
+	beside, before bool
+	// more says that other segments follow, folded that case does not count.
+	more, folded bool
+}
+
+// fill fills pieces with a text: each parameter with as much as lets the rest fit.
+func (f refFilling) fill(pieces []refPiece, text string) ([]string, bool) {
+	if len(pieces) == 0 {
+		return nil, text == ""
+	}
+	p := pieces[0]
+	if !p.param {
+		rest, ok := strings.CutPrefix(text, p.text)
+		if !ok {
+			return nil, false
+		}
+		return f.fill(pieces[1:], rest)
+	}
+	for n := len(text); n >= 0; n-- {
+		if n == 0 && !f.empty(p, len(pieces) == 1) {
+			break
+		}
+		if p.expr != "" {
+			expr := p.expr
+			if f.folded {
+				expr = "(?i:" + expr + ")"
+			}
+			if !refRegexp("^(?:" + expr + ")$").MatchString(text[:n]) {
+				continue
+			}
+		}
+		if values, ok := f.fill(pieces[1:], text[n:]); ok {
+			return append([]string{text[:n]}, values...), true
+		}
+	}
+	return nil, false
+}
+
+// empty reports whether a parameter may be empty: with text behind one of the segment, or, as for chi, before it, but not at the
+// end of a path.
+func (f refFilling) empty(p refPiece, last bool) bool {
+	if p.expr != "" || !last {
+		return f.beside
+	}
+	return f.more && (f.beside || f.before)
+}
+
+// refSegment matches one segment. more says that others follow.
+func refSegment(segment, text string, more, folded bool) ([]string, bool) {
+	if folded {
+		segment = strings.ReplaceAll(segment, "%2F", "/")
+	}
+	pieces := refPieces(segment)
+	first := slices.IndexFunc(pieces, func(p refPiece) bool { return p.param })
+	if folded {
+		for i := range pieces {
+			pieces[i].text = strings.ToLower(pieces[i].text)
+		}
+	}
+	return refFilling{first >= 0 && first < len(pieces)-1, first > 0, more, folded}.fill(pieces, text)
+}
+
+// refCompare orders two segments that match one text: text before regexps before parameters before the catch-all. Of those with
+// parameters, the one with more text behind its first parameter comes first, then the one with fewer parameters, then the one in
+// which regexps come earlier.
+func refCompare(a, b string) int {
+	x, y := refPieces(a), refPieces(b)
+	head := func(pieces []refPiece) string {
+		if len(pieces) > 0 && !pieces[0].param {
+			return strings.TrimSuffix(pieces[0].text, "*")
+		}
+		return ""
+	}
+	class := func(s string, pieces []refPiece) int {
+		i := slices.IndexFunc(pieces, func(p refPiece) bool { return p.param })
+		switch {
+		case i < 0 && strings.HasSuffix(s, "*"):
+			return 4
+		case i < 0:
+			return 0
+		case pieces[i].expr != "":
+			return 1
+		case len(pieces) > i+1:
+			return 2
+		}
+		return 3
+	}
+	text, params, kinds := func(pieces []refPiece) (n int) {
+		for i, p := range pieces {
+			if i > 0 {
+				n += len(p.text)
+			}
+		}
+		return n
+	}, func(pieces []refPiece) (n int) {
+		for _, p := range pieces {
+			if p.param {
+				n++
+			}
+		}
+		return n
+	}, func(pieces []refPiece) (s string) {
+		for _, p := range pieces {
+			if p.param && p.expr != "" {
+				s += "a"
+			} else if p.param {
+				s += "b"
+			}
+		}
+		return s
+	}
+	return cmp.Or(
+		cmp.Compare(len(head(y)), len(head(x))),
+		cmp.Compare(class(a, x), class(b, y)),
+		cmp.Compare(text(y), text(x)),
+		cmp.Compare(params(x), params(y)),
+		cmp.Compare(kinds(x), kinds(y)),
+	)
 }
 
 var refName = regexp.MustCompile(`\{[a-z0-9]+`)
@@ -194,28 +332,15 @@ func refMatch(pattern, path string, folded bool) ([]string, bool) {
 		if i >= len(have) {
 			return nil, false
 		}
-		switch refClass(seg) {
-		case 0:
-			if folded {
-				seg = strings.ToLower(strings.ReplaceAll(seg, "%2F", "/"))
-			}
-			if seg != have[i] {
-				return nil, false
-			}
-			continue
-		case 1:
-			_, expr, _ := strings.Cut(strings.TrimSuffix(seg, "}"), ":")
-			if folded {
-				expr = "(?i:" + expr + ")"
-			}
-			if !refRegexp("^(?:" + expr + ")$").MatchString(have[i]) {
-				return nil, false
-			}
+		if head, ok := strings.CutSuffix(seg, "*"); ok && i == len(p)-1 {
+			rest, ok := strings.CutPrefix(strings.Join(have[i:], "/"), head)
+			return append(values, rest), ok
 		}
-		if have[i] == "" {
+		more, ok := refSegment(seg, have[i], i < len(p)-1, folded)
+		if !ok {
 			return nil, false
 		}
-		values = append(values, have[i])
+		values = append(values, more...)
 	}
 	return values, len(p) == len(have)
 }
@@ -236,10 +361,7 @@ func (l *refLayer) compare(p, q string) int {
 		if a[i] == b[i] {
 			continue
 		}
-		if refClass(a[i]) == 1 && refClass(b[i]) == 1 {
-			return cmp.Compare(l.firstWith(a[:i+1]), l.firstWith(b[:i+1]))
-		}
-		return cmp.Compare(refClass(a[i]), refClass(b[i]))
+		return cmp.Or(refCompare(a[i], b[i]), cmp.Compare(l.firstWith(a[:i+1]), l.firstWith(b[:i+1])))
 	}
 	return cmp.Compare(len(a), len(b))
 }

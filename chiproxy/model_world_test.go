@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -269,7 +270,11 @@ func (m *specMaker) pattern(segments int, tail bool) string {
 	p := ""
 	for range m.rng.IntN(segments + 1) {
 		m.ids++
-		switch m.rng.IntN(8) {
+		switch m.rng.IntN(10) {
+		case 8:
+			p += fmt.Sprintf(pick(m.rng, "/{p%d}.x", "/{p%d:[ab.]+}.x", "/a{p%d}.x"), m.ids)
+		case 9:
+			p += fmt.Sprintf(pick(m.rng, "/{p%d}-{q%d}", "/{p%d:[ab]*}-{q%d}.x", "/{p%d}.{q%d:x|a}"), m.ids, m.ids)
 		case 0:
 			p += fmt.Sprintf("/{p%d:[ab]+}", m.ids)
 		case 1:
@@ -277,7 +282,9 @@ func (m *specMaker) pattern(segments int, tail bool) string {
 		case 2, 3:
 			p += fmt.Sprintf("/{p%d}", m.ids)
 		case 4:
-			p += "/B"
+			if p += "/B"; m.talks {
+				p = strings.ToLower(p)
+			}
 		default:
 			p += pick(m.rng, "/a", "/b", "/c")
 		}
@@ -297,7 +304,11 @@ func (m *specMaker) pattern(segments int, tail bool) string {
 func (m *specMaker) path() string {
 	p := ""
 	for range m.rng.IntN(5) {
-		p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "B", "A", "a%2Fb", "b")
+		if m.talks { // of the other spellings of a path a table finds no route that another one hides
+			p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "a.x", "a.b.x", "a-b.x", "b.a")
+			continue
+		}
+		p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "B", "A", "a%2Fb", "b", "a.x", "a.b.x", "a-b.x", "-b", "b.a")
 	}
 	if p == "" || m.chance(6) {
 		p += "/"

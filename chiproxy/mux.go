@@ -3,7 +3,6 @@ package chiproxy
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -34,8 +33,10 @@ type entry struct {
 	// miss is the owner whose request this is when no route takes it; nil outside owners.
 	miss  *place
 	level int32
-	// regexps has a bit for each parameter that is a regexp.
+	// regexps has a bit for each of chi's parameters that is a regexp.
 	regexps uint32
+	// splits are the values of chi's that stand for several parts, the last one first.
+	splits []split
 	// head says that a route names HEAD, so that those for GET do not answer it.
 	head bool
 }
@@ -81,8 +82,11 @@ func (m *mux) first(rctx *chi.Context, path string) *entry {
 		return nil
 	}
 	e := m.entries[pattern]
-	if e.regexps != 0 && e.stray(rctx) {
+	if e.regexps != 0 && stray(rctx, e.regexps) {
 		return m.after(rctx, path, e)
+	}
+	if e.splits != nil {
+		e.spread(rctx)
 	}
 	return e
 }
@@ -95,18 +99,20 @@ func (m *mux) after(rctx *chi.Context, path string, e *entry) *entry {
 		if pattern == "" {
 			continue
 		}
-		if next := m.entries[pattern]; next.regexps == 0 || !next.stray(rctx) {
+		if next := m.entries[pattern]; next.regexps == 0 || !stray(rctx, next.regexps) {
+			if next.splits != nil {
+				next.spread(rctx)
+			}
 			return next
 		}
 	}
 	return nil
 }
 
-// stray says that chi gave a regexp parameter a value it does not stand for: an empty one, which chi does not check,
-// or one that spans segments.
-func (e *entry) stray(rctx *chi.Context) bool {
+// stray says that chi gave a regexp parameter an empty value, which it does not check: /a{x:[0-9]+}/b finds /a/b.
+func stray(rctx *chi.Context, regexps uint32) bool {
 	for i, v := range rctx.URLParams.Values {
-		if e.regexps&(1<<i) != 0 && (v == "" || strings.IndexByte(v, '/') >= 0) {
+		if regexps&(1<<i) != 0 && v == "" {
 			return true
 		}
 	}

@@ -22,14 +22,18 @@ const (
 // token is a piece of a pattern: static text, a parameter or the catch-all.
 type token struct {
 	kind tokenKind
-	// text is the static text, or the expression of a regexp as written.
+	// text is the static text, or the expression of a regexp: as written, or as chi gets it in what forChi returns.
 	text string
 	// name is that of a parameter; the catch-all's is "*".
 	name string
-	// tail is the byte behind a parameter, which ends its value: "/" at the end of a pattern.
-	tail byte
 	// at is the offset in the pattern.
 	at int
+	// raw is the expression of a regexp as written, in what forChi returns.
+	raw string
+	// last says that it is the last one of a pattern, as one of the parts of another one.
+	last bool
+	// parts are the tokens that forChi has put together into this one; nil for all others.
+	parts []token
 }
 
 // maxParams is what the bit set of regexp parameters can hold.
@@ -98,16 +102,13 @@ func parseParam(s string) (token, int, error) {
 	if end < 0 {
 		return token{}, 0, errors.New("{ without }")
 	}
-	t := token{kind: paramToken, tail: '/'}
-	if end+1 < len(s) {
-		t.tail = s[end+1]
-	}
+	t := token{kind: paramToken}
 	name, expr, isRegexp := strings.Cut(s[1:end], ":")
 	t.name = name
 	if name == "" || name == "*" || strings.ContainsAny(name, "{}/") {
 		return token{}, 0, fmt.Errorf("%s has no valid name; write {name} or {name:regexp}", s[:end+1])
 	}
-	if t.tail == '{' || t.tail == '*' {
+	if end+1 < len(s) && (s[end+1] == '{' || s[end+1] == '*') {
 		return token{}, 0, fmt.Errorf("text must stand between {%s} and %q", name, s[end+1])
 	}
 	if isRegexp {
@@ -115,8 +116,10 @@ func parseParam(s string) (token, int, error) {
 		if expr == "" {
 			return token{}, 0, fmt.Errorf("{%s:} has no regular expression", name)
 		}
-		if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
-			return token{}, 0, fmt.Errorf("{%s}: %w", name, err)
+		for _, e := range []string{expr, whole(expr)} { // the second finds a \Q that nothing ends
+			if _, err := syntax.Parse(e, syntax.Perl); err != nil {
+				return token{}, 0, fmt.Errorf("{%s}: %w", name, err)
+			}
 		}
 	}
 	return t, end + 1, nil
@@ -145,7 +148,7 @@ func checkTokens(tokens []token) error {
 	if !isClean(samplePath(tokens)) {
 		return errors.New("no path matches //, /./ or /../, as paths are cleaned first")
 	}
-	return nil
+	return checkSegments(tokens)
 }
 
 // checkStatic reports an escape that no decoded path holds.
@@ -180,55 +183,52 @@ func samplePath(tokens []token) string {
 // whole makes an expression match the whole of a segment.
 func whole(expr string) string { return "^(?:" + expr + ")$" }
 
-// render writes tokens as a chi pattern. Each part may be replaced: names are kept when name is nil.
-func render(tokens []token, name func(int, token) string, static, expr func(string) string) string {
+// render writes what forChi returns as a pattern of chi's, with names or without.
+func render(tokens []token, names bool) string {
 	var sb strings.Builder
-	n := 0
 	for _, t := range tokens {
 		switch t.kind {
 		case staticToken:
-			sb.WriteString(static(t.text))
+			sb.WriteString(t.text)
 			continue
 		case catchAllToken:
 			sb.WriteByte('*')
 			continue
 		}
 		sb.WriteByte('{')
-		sb.WriteString(name(n, t))
-		n++
+		if names {
+			sb.WriteString(t.name)
+		}
 		if t.kind == regexpToken {
 			sb.WriteByte(':')
-			sb.WriteString(expr(t.text))
+			sb.WriteString(t.text)
 		}
 		sb.WriteByte('}')
 	}
 	return sb.String()
 }
 
-func same(s string) string          { return s }
-func noName(int, token) string      { return "" }
-func ownName(_ int, t token) string { return t.name }
 func hasKind(ts []token, k tokenKind) bool {
 	return slices.ContainsFunc(ts, func(t token) bool { return t.kind == k })
 }
 
-// shapeKey is the pattern without names: two patterns with one key match the same paths.
+// shapeKey is a pattern without names: two patterns with one key match the same paths. The tokens are as of forChi.
 func shapeKey(p string, tokens []token) string {
 	if len(tokens) == 1 {
 		return p
 	}
-	return render(tokens, noName, same, same)
+	return render(tokens, false)
 }
 
-// chiPattern is the pattern as chi gets it: with expressions that match whole segments.
+// chiPattern is a pattern as chi gets it. The tokens are as of forChi.
 func chiPattern(p string, tokens []token) string {
 	if !hasKind(tokens, regexpToken) {
 		return p
 	}
-	return render(tokens, ownName, same, whole)
+	return render(tokens, true)
 }
 
-// regexpSet has a bit for each parameter that is a regexp.
+// regexpSet has a bit for each of chi's parameters that is a regexp. The tokens are as of forChi.
 func regexpSet(tokens []token) (set uint32) {
 	n := 0
 	for _, t := range tokens {

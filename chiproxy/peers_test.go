@@ -45,7 +45,7 @@ func TestWholeRouteSetsAreToldApart(t *testing.T) {
 			[]string{"/user/super-{id}", "/user/{id}", "/user/{id}.json", "/user/{first}-{last}", "/v{major}.{minor}/x", "/@{name}", "/~{name}/*"},
 			expect{
 				"/user/super-7": "/user/super-{id} id=7", "/user/super": "/user/{id} id=super", "/user/7.json": "/user/{id}.json id=7",
-				"/user/ada-love": "/user/{first}-{last} first=ada last=love", "/user/a-b-c": "/user/{first}-{last} first=a last=b-c",
+				"/user/ada-love": "/user/{first}-{last} first=ada last=love", "/user/a-b-c": "/user/{first}-{last} first=a-b last=c",
 				"/v1.2/x": "/v{major}.{minor}/x major=1 minor=2", "/v1/x": "next", "/@ada": "/@{name} name=ada", "/~ada/a/b": "/~{name}/* name=ada *=a/b", "/~ada": "next",
 			},
 		},

@@ -11,8 +11,10 @@ import (
 type search struct {
 	// allow are the methods of the routes that had the path for another method, in all tenants asked.
 	allow allowed
-	// here is the innermost scope that all such routes stand in of the layer that is being searched, in its innermost owner.
-	here *place
+	// here is the innermost scope that all such routes of one shape stand in: of the most specific shape in the layer that is
+	// being searched, in its innermost owner.
+	here  *place
+	shape *entry
 	// path says that the tenant had such a route.
 	path bool
 }
@@ -298,8 +300,8 @@ func (ex *Exchange) mismatched(c *candidate) {
 	s.allow.add(c.methods)
 	s.path = true
 	if s.here == nil || s.here.owner != c.place.owner {
-		s.here = c.place
-	} else {
+		s.here, s.shape = c.place, ex.entry
+	} else if s.shape == ex.entry {
 		s.here = s.here.common(c.place)
 	}
 }

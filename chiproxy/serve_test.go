@@ -180,12 +180,12 @@ func TestServe(t *testing.T) {
 		"a HEAD route that declines leaves HEAD to a less specific pattern, not to GET": {
 			only(at("GET /a", say("get")), at("HEAD /a", Skip{}, header("Never")), at("HEAD /*", Raise{Status: 418})), expect{"HEAD /a": "418"},
 		},
-		"regexps keep their order when a more specific pattern declines": {
+		"regexps with text behind come first, also when a more specific pattern declines": {
 			only(
 				at("/q.y", Skip{}), at("GET /{a:[a-z.]+}", say("a")), at("GET /{b:[a-z]+}.x", say("b")),
 				at("GET /{c:[0-9]+}", say("c")), at("GET /{d:[a-z]{1,9}}.y", say("d")),
 			),
-			expect{"/q.y": "a", "/z.y": "a", "/1": "c"},
+			expect{"/q.y": "d", "/z.y": "d", "/z.yy": "a", "/q.x": "b", "/1": "c"},
 		},
 		"all guards of a route must hold": {
 			only(at("/", say("both"), header("A"), header("B")), at("/", say("a"), header("A")), at("/", say("none"))),
@@ -210,8 +210,9 @@ func TestServe(t *testing.T) {
 				"/f/n.txt": "f", "/f/1.txt": "next", "/f/a.b.txt": "next",
 			},
 		},
-		"a regexp never stands for an empty value": {
-			only(at("/f/{name:[a-z]*}.txt", say("f")), at("/f/*", say("rest"))), expect{"/f/.txt": "rest", "/f/a.txt": "f"},
+		"a regexp stands for an empty value only if it matches that and text is beside it": {
+			only(at("/f/{name:[a-z]*}.txt", say("f")), at("/f/{name:[a-z]+}.md", say("m")), at("/g{x:a*}/x", say("g")), at("/*", say("rest"))),
+			expect{"/f/.txt": "f", "/f/a.txt": "f", "/f/.md": "rest", "/f/a.md": "m", "/g/x": "rest", "/ga/x": "g"},
 		},
 		"a regexp never spans segments": {
 			only(at("/{x:.+}-end", say("x")), at("/a/{y}", say("y"))), expect{"/b-end": "x", "/a/b-end": "y", "/c/b-end": "next"},
