@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -18,9 +19,33 @@ import (
 //
 // It is a parser of its own because the text may come from a client: the token reader of encoding/json takes ten times as
 // long.
-func Decode(L *lua.LState, text string) (lua.LValue, error) {
+func Decode(L *lua.LState, text string) (lua.LValue, error) { return DecodeAs(L, text, Options{}) }
+
+// Options says what values become.
+type Options struct {
+	// BigAsString makes strings of integers beyond 2^53.
+	BigAsString bool
+}
+
+// OptionsOf returns an optional argument { big = "string" }, or raises an error.
+func OptionsOf(L *lua.LState, arg int) (o Options) {
+	t := L.OptTable(arg, nil)
+	if t == nil {
+		return o
+	}
+	t.ForEach(func(k, v lua.LValue) {
+		if k != lua.LString("big") || v != lua.LString("string") {
+			L.ArgError(arg, "found "+k.String()+" = "+v.String()+`; expected { big = "string" }`)
+		}
+	})
+	_, o.BigAsString = t.RawGetString("big").(lua.LString)
+	return o
+}
+
+// DecodeAs is Decode with options.
+func DecodeAs(L *lua.LState, text string, o Options) (lua.LValue, error) {
 	vm.Spend(L, len(text)/16)
-	p := &parser{L: L, text: text}
+	p := &parser{L: L, text: text, options: o}
 	v, err := p.value(0)
 	if err == nil && p.next() != 0 {
 		err = errors.New("there is more text behind the value")
@@ -46,9 +71,12 @@ const (
 
 // parser reads a text from the byte at.
 type parser struct {
-	L    *lua.LState
-	text string
-	at   int
+	L       *lua.LState
+	text    string
+	at      int
+	options Options
+	// written is how the last value was written, where it would be written differently now.
+	written string
 }
 
 var errEnd = errors.New("the text ends too soon")
@@ -83,7 +111,11 @@ func (p *parser) value(depth int) (lua.LValue, error) {
 	vm.Charge(p.L, valueSize)
 	switch c := p.next(); {
 	case c == '"':
+		from := p.at
 		s, err := p.string()
+		if err == nil && strings.Contains(s, "\ufffd") { // it may stand for bytes that are no UTF-8, and for half a surrogate
+			p.written = strings.Clone(p.text[from:p.at])
+		}
 		return lua.LString(s), err
 	case c == '-' || '0' <= c && c <= '9':
 		return p.number()
@@ -124,6 +156,7 @@ func (p *parser) list(depth int) (lua.LValue, error) {
 			return nil, err
 		}
 		t.Append(v)
+		p.remember(t, lua.LNumber(t.Len()), v)
 		switch p.next() {
 		case ']':
 			p.at++
@@ -161,6 +194,7 @@ func (p *parser) object(depth int) (lua.LValue, error) {
 			return nil, err
 		}
 		t.RawSetString(key, v)
+		p.remember(t, lua.LString(key), v)
 		switch p.next() {
 		case '}':
 			p.at++
@@ -250,12 +284,26 @@ func (p *parser) number() (lua.LValue, error) {
 			return nil, p.unexpected("a digit")
 		}
 	}
-	n, err := strconv.ParseFloat(p.text[start:p.at], 64)
+	text := p.text[start:p.at]
+	n, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, errors.New("the number before is too large")
 	}
+	var buf [32]byte
+	if len(text) >= shortNumber || text[0] == '-' || strings.ContainsAny(text, ".eE") {
+		if string(appendNumber(buf[:0], n)) != text {
+			p.written = strings.Clone(text)
+		}
+	}
+	if p.options.BigAsString && math.Abs(n) >= 1<<53 && !strings.ContainsAny(text, ".eE") {
+		p.written = strings.Clone(text)
+		return lua.LString(p.written), nil
+	}
 	return lua.LNumber(n), nil
 }
+
+// shortNumber is the length of a number from which on it may have more digits than Lua holds.
+const shortNumber = 16
 
 // skip skips one of some bytes, if it is there, and returns how many it skipped.
 func (p *parser) skip(set string) int {

@@ -127,15 +127,18 @@ func (w *writer) value(v lua.LValue, depth int) error {
 }
 
 func (w *writer) number(n float64) error {
-	switch {
-	case math.IsNaN(n) || math.IsInf(n, 0):
+	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return fmt.Errorf("json: %v has no JSON form", n)
-	case n == math.Trunc(n) && math.Abs(n) < 1<<63:
-		w.text = strconv.AppendInt(w.text, int64(n), 10)
-	default:
-		w.text = strconv.AppendFloat(w.text, n, 'g', -1, 64)
 	}
+	w.text = appendNumber(w.text, n)
 	return nil
+}
+
+func appendNumber(b []byte, n float64) []byte {
+	if n == math.Trunc(n) && math.Abs(n) < 1<<63 {
+		return strconv.AppendInt(b, int64(n), 10)
+	}
+	return strconv.AppendFloat(b, n, 'g', -1, 64)
 }
 
 // string writes a string. Bytes that are not UTF-8 become U+FFFD, as in all of Go.
@@ -200,11 +203,12 @@ func (w *writer) table(t *lua.LTable, depth int) error {
 		return fmt.Errorf("json: a list has the key %q", keys[0])
 	}
 	w.text = append(w.text, '[')
+	x := exactOf(t)
 	for i := 1; i <= n; i++ {
 		if i > 1 {
 			w.text = append(w.text, ',')
 		}
-		if err := w.value(t.RawGetInt(i), depth); err != nil {
+		if err := w.element(x, lua.LNumber(i), t.RawGetInt(i), depth); err != nil {
 			return err
 		}
 	}
@@ -212,15 +216,26 @@ func (w *writer) table(t *lua.LTable, depth int) error {
 	return nil
 }
 
+// element writes a value of a list or object, as it was written where the table remembers that.
+func (w *writer) element(x *exact, key, v lua.LValue, depth int) error {
+	if text := x.text(key, v); text != "" {
+		w.values++
+		w.text = append(w.text, text...)
+		return nil
+	}
+	return w.value(v, depth)
+}
+
 func (w *writer) object(t *lua.LTable, keys []string, depth int) error {
 	w.text = append(w.text, '{')
+	x := exactOf(t)
 	for i, key := range keys {
 		if i > 0 {
 			w.text = append(w.text, ',')
 		}
 		w.string(key)
 		w.text = append(w.text, ':')
-		if err := w.value(t.RawGetString(key), depth); err != nil {
+		if err := w.element(x, lua.LString(key), t.RawGetString(key), depth); err != nil {
 			return err
 		}
 	}

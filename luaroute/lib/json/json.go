@@ -1,12 +1,13 @@
 // Package json is the library `json` for scripts:
 //
-//	json.encode(value)  the text, or nil and an error
-//	json.decode(text)   the value, or nil and an error
-//	json.array(table)   the table, marked as a list, so that an empty one is []
-//	json.null           null, which unlike nil can be in a table
+//	json.encode(value)            the text, or nil and an error
+//	json.decode(text, [options])  the value, or nil and an error
+//	json.array(table)             the table, marked as a list, so that an empty one is []
+//	json.null                     null, which unlike nil can be in a table
 //
 // A table with the keys 1 to n is a list, any other an object; an empty table is {}. A number without a fraction is
-// written without one. Decoded lists are marked as such.
+// written without one. Decoded lists are marked as such. A decoded value that stands unchanged where it was is written as it was read:
+// an integer beyond 2^53 keeps its digits. With the option big = "string" such integers are strings for the script.
 package json
 
 import (
@@ -51,7 +52,7 @@ func encode(L *lua.LState) int {
 
 // decode is json.decode(text).
 func decode(L *lua.LState) int {
-	v, err := Decode(L, L.CheckString(1))
+	v, err := DecodeAs(L, L.CheckString(1), OptionsOf(L, 2))
 	if err != nil {
 		return failure(L, err)
 	}
@@ -65,6 +66,10 @@ func array(L *lua.LState) int {
 	switch {
 	case t == nil:
 		t = L.NewTable()
+	case exactOf(t) != nil:
+		t.Metatable.(*lua.LTable).RawSetString("__metatable", arrayMark)
+		L.Push(t)
+		return 1
 	case t.Metatable != lua.LNil && !isArray(t): // such as a library, which all states share
 		L.RaiseError("json.array: expected a table without a metatable")
 	}
