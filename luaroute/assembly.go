@@ -3,6 +3,7 @@ package luaroute
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -128,6 +130,9 @@ func (a *assembly) base(spec *chiproxy.Spec) error {
 				return err
 			}
 			if err := a.fill(&t.Tenant, inner); err != nil {
+				if own := (*script.Error)(nil); !errors.As(err, &own) { // else it has a place, in a script of the tenant
+					err = t.Origin.Errorf("tenant %q: %w", t.Name, err)
+				}
 				return err
 			}
 		}

@@ -218,6 +218,11 @@ func (l *load) compile(s source.Script) (*script.Program, error) {
 // modules finds Lua modules in the sources of a load.
 type modules struct{ load *load }
 
+// Places says where a module is looked for.
+func (m modules) Places(from, name string) []string {
+	return m.load.options.Sources.Places(from, name)
+}
+
 // Module returns the program of a module.
 func (m modules) Module(from, name string) (*script.Program, error) {
 	found, err := m.load.options.Sources.Module(m.load.ctx, from, name)

@@ -42,6 +42,9 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(chunk) == 0 {
+		s.warnings = append(s.warnings, Warning{Script: name, Line: 1, Message: "there is no code in it"})
+	}
 	if s.named == nil {
 		s.named = map[string]bool{}
 	}

@@ -35,6 +35,8 @@ func TestWhatIsMostLikelyAMistakeIsFound(t *testing.T) {
 		name, code string
 		want       []string
 	}{
+		{"nothing", "", []string{"1: there is no code in it"}},
+		{"a comment", "-- later\n", []string{"1: there is no code in it"}},
 		{"a global", "\nx = 1", []string{"2: " + global}},
 		{"a global function", "function x() end", []string{"1: " + global}},
 		{"a global in a function that declares", "route:group(function(r) x = 1 end)", []string{"1: " + global}},

@@ -19,7 +19,7 @@ func (s Set) Beside(ctx context.Context, script string, names []string) (Set, er
 			return Set{inner}, inner.Validate()
 		}
 	}
-	return Set{&File{Files: besideFile(ctx, script, names)}}, nil
+	return Set{&File{Files: besideFile(ctx, script, names), beside: filepath.Dir(script)}}, nil
 }
 
 func besideFile(ctx context.Context, script string, names []string) []string {

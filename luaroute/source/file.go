@@ -32,6 +32,8 @@ type File struct {
 
 	// More folders to find modules in.
 	Path []string `json:"path,omitempty"`
+
+	beside string // the folder of the script that names these, where they were looked for, too
 }
 
 // CaddyModule returns the Caddy module information.
@@ -56,13 +58,16 @@ func (s *File) Scripts(ctx context.Context) ([]Script, error) {
 	for _, pattern := range s.Files {
 		names, err := expand(pattern)
 		noteGlob(ctx, pattern, names)
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
+		case len(names) == 0:
+			return nil, fmt.Errorf("script %q: no file matches in %s", pattern, s.searched(pattern))
 		}
 		for _, name := range names {
 			code, err := readNoted(ctx, name)
 			if err != nil {
-				return nil, fmt.Errorf("script %s: %w", name, err)
+				return nil, fmt.Errorf("script %s: %w", name, s.missing(name, err))
 			}
 			all = append(all, Script{Name: name, Code: code})
 		}
@@ -70,17 +75,14 @@ func (s *File) Scripts(ctx context.Context) ([]Script, error) {
 	return all, nil
 }
 
-// expand returns the files a name or glob stands for.
+// expand returns the files a name or glob stands for; none if a glob finds nothing.
 func expand(pattern string) ([]string, error) {
 	if _, err := os.Stat(pattern); err == nil || !strings.ContainsAny(pattern, `*?[`) {
 		return []string{pattern}, nil
 	}
 	names, err := filepath.Glob(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("script %q is not a glob: %w", pattern, err)
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("script %q: no file matches", pattern)
+		return nil, fmt.Errorf("script %q is not a glob: %w; * stands for no slash, [ab] for one of two, and \\[ for a bracket", pattern, err)
 	}
 	slices.Sort(names) // filepath.Glob sorts folder by folder
 	return names, nil
@@ -125,6 +127,7 @@ func (s *File) Data(ctx context.Context, from, name string) ([]byte, error) {
 func (s *File) folders(from string) []string {
 	folders := s.own()
 	if near := filepath.Dir(from); s.holds(from) {
+		folders = slices.DeleteFunc(folders, func(folder string) bool { return folder == near })
 		folders = slices.Insert(folders, 0, near)
 	}
 	return folders

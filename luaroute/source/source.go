@@ -79,7 +79,7 @@ func (s Set) Data(ctx context.Context, from, name string) ([]byte, error) {
 			return data, err
 		}
 	}
-	return nil, fmt.Errorf("file %q is not beside the script", name)
+	return nil, fmt.Errorf("file %q is not beside the script%s", name, s.beside(from, name))
 }
 
 // checkModuleName refuses names that lead out of the folders of scripts.

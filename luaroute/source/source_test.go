@@ -61,15 +61,26 @@ func TestScriptsAreFoundInOrder(t *testing.T) {
 }
 
 func TestAScriptThatIsNotThereIsAnError(t *testing.T) {
-	folder(t, map[string]string{"main.lua": "1", "sub/a.lua": "", "sub/b.lua/x": ""})
+	folder(t, map[string]string{"main.lua": "1", "sub/a.lua": "", "sub/b.lua/x": "", "none/x.txt": "", "many/1.lua": "", "many/2.lua": "", "many/3.lua": "", "many/4.lua": "", "many/5.lua": "", "many/6.lua": ""})
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const begin = " (names begin at the working directory)"
 	for _, row := range []struct {
 		name  string
 		files []string
 		want  string
 	}{
-		{"a file", []string{"none.lua"}, "script none.lua: no such file or directory"},
-		{"a glob that finds nothing", []string{"none/*.lua"}, `script "none/*.lua": no file matches`},
-		{"a glob that is none", []string{"[a"}, `script "[a" is not a glob: syntax error in pattern`},
+		{"a file", []string{"none.lua"}, "script none.lua: no such file or directory in " + here + begin + "; there are main.lua"},
+		{"a file among many", []string{"many/none.lua"}, "script many/none.lua: no such file or directory in " + here + "/many" + begin + "; there are 1.lua, 2.lua, 3.lua, 4.lua, 5.lua, …"},
+		{"a file in a folder that is not there", []string{"x/none.lua"}, "script x/none.lua: no such file or directory in " + here + "/x" + begin + ", which is not there"},
+		{"a whole name", []string{here + "/none/a.lua"}, "script " + here + "/none/a.lua: no such file or directory in " + here + "/none; there are no .lua files"},
+		{"a URL", []string{"https://a.example/a.lua"}, "script https://a.example/a.lua: no such file or directory; a script is a file, and not a URL"},
+		{"a home", []string{"~/a.lua"}, "script ~/a.lua: no such file or directory; only shells know ~, so write the whole path"},
+		{"a glob that finds nothing", []string{"none/*.lua"}, `script "none/*.lua": no file matches in ` + here + "/none" + begin + "; there are no .lua files"},
+		{"a glob of folders", []string{"*/*/a.lua"}, `script "*/*/a.lua": no file matches in ` + here + "/*/*" + begin},
+		{"a glob that is none", []string{"[a"}, `script "[a" is not a glob: syntax error in pattern; * stands for no slash, [ab] for one of two, and \[ for a bracket`},
 		{"a folder", []string{"sub"}, "script sub: it is a folder; for the scripts in it, write sub/*.lua"},
 		{"a folder in a glob", []string{"sub/*.lua"}, "script sub/b.lua: it is a folder; for the scripts in it, write sub/b.lua/*.lua"},
 		{"a file twice", []string{"main.lua", "*.lua"}, `script "main.lua" is there twice`},
@@ -81,6 +92,16 @@ func TestAScriptThatIsNotThereIsAnError(t *testing.T) {
 				t.Errorf("got %v, %v; want %s", names(scripts), err, row.want)
 			}
 		})
+	}
+}
+
+func TestASourceSaysWhereItLooksForAModule(t *testing.T) {
+	folder(t, map[string]string{"site/main.lua": "", "site/deep/m.lua": ""})
+	set := source.Set{&source.File{Files: []string{"site/main.lua"}, Path: []string{"lib"}}, &source.Storage{Prefix: "luaroute"}, &source.Inline{}}
+	const want = "site/deep/auth/tokens.lua site/deep/auth/tokens/init.lua site/auth/tokens.lua site/auth/tokens/init.lua " +
+		"lib/auth/tokens.lua lib/auth/tokens/init.lua luaroute/auth/tokens.lua luaroute/auth/tokens/init.lua"
+	if got := strings.Join(set.Places("site/deep/m.lua", "auth.tokens"), " "); got != want {
+		t.Errorf("got %s; want %s", got, want)
 	}
 }
 
@@ -148,8 +169,8 @@ func TestADataFileIsReadBesideTheScript(t *testing.T) {
 		{"beside it", "site/main.lua", "users.csv", "u", ""},
 		{"in a folder below", "site/main.lua", "data/a.csv", "a", ""},
 		{"an empty one", "site/main.lua", "empty.csv", "", ""},
-		{"one that is not there", "site/main.lua", "none.csv", "", `file "none.csv" is not beside the script`},
-		{"beside the module only", "site/lib/m.lua", "users.csv", "", `file "users.csv" is not beside the script`},
+		{"one that is not there", "site/main.lua", "none.csv", "", `file "none.csv" is not beside the script: there is no site/none.csv`},
+		{"beside the module only", "site/lib/m.lua", "users.csv", "", `file "users.csv" is not beside the script: there is no site/lib/users.csv`},
 		{"above", "site/main.lua", "../secret.csv", "", `file "../secret.csv"` + where},
 		{"above, in the middle", "site/main.lua", "data/../../secret.csv", "", `file "data/../../secret.csv"` + where},
 		{"absolute", "site/main.lua", "/etc/hostname", "", `file "/etc/hostname"` + where},

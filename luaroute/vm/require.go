@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -113,8 +114,26 @@ func (s *State) findModule(L *lua.LState, name string) *lua.LFunction {
 	if libs == "" {
 		libs = "none"
 	}
-	L.RaiseError("module %q is not found; libraries are: %s", name, libs)
+	L.RaiseError("module %q is not found%s; libraries are: %s", name, s.searched(L, name), libs)
 	return nil
+}
+
+// searched says where a module was looked for.
+func (s *State) searched(L *lua.LState, name string) string {
+	known, ok := s.options.Modules.(interface {
+		Places(from, name string) []string
+	})
+	if !ok {
+		return ""
+	}
+	out := ""
+	if places := known.Places(scriptOf(L), name); len(places) > 0 {
+		out = ": there is no " + strings.Join(places, ", ")
+	}
+	if short, ok := strings.CutSuffix(name, ".lua"); ok {
+		out += fmt.Sprintf("; the name of a module has no suffix: require(%q)", short)
+	}
+	return out
 }
 
 // scriptOf returns the name of the script that called the running Go function.
