@@ -153,6 +153,14 @@ func (ex *Exchange) policy() *ErrorPolicy {
 	return ex.tenant.policy
 }
 
+// scope is that of the route that is being tried, or of the layer.
+func (ex *Exchange) scope() *place {
+	if ex.chosen != nil {
+		return ex.chosen.place
+	}
+	return ex.at.place
+}
+
 // hookError returns the failure of a hook that no policy was applied to yet.
 func hookError(err error) *HookError {
 	if err == nil {
@@ -173,6 +181,9 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 		return Done, ex.closed(hook)
 	}
 	if p.Mode == UsePool {
+		if ex.walksAround(ex.scope()) {
+			return Done, errAround
+		}
 		return ex.Perform(forward(p.Pool))
 	}
 	return Declined, nil
@@ -194,7 +205,7 @@ func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
 	switch {
 	case ex.recorder.wrote:
 		return v, ex.sent(err)
-	case p.failed == nil:
+	case p.failed == nil || ex.walksAround(p) || errors.Is(err, errClimbs):
 		return v, err
 	}
 	ex.record()

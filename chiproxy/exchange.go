@@ -41,9 +41,11 @@ type Exchange struct {
 	trace *trace
 
 	host, method string
-	// asked is the path as the request came in, decoded. fullPath is it in the form patterns are matched against, path
-	// what of that lies in the tenant.
-	asked, fullPath, path string
+	// fullPath is the path as the request came in, in the form patterns are matched against, spelled the same of
+	// spelledPath, and path what of fullPath lies in the tenant.
+	spelled, fullPath, path string
+	// ambiguous says that others may read the path otherwise, and that this matters in the table.
+	ambiguous bool
 	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
 	at     *layer
 	entry  *entry
@@ -120,12 +122,18 @@ func (ex *Exchange) Params() iter.Seq2[string, string] {
 	}
 }
 
-// value returns the decoded value of a parameter. At the root of an owner, the catch-all has none.
+// value returns the decoded value of a parameter. At the root of an owner, the catch-all has none. Double slashes in what a
+// catch-all has stay, as in /path/https://a.example.
 func (ex *Exchange) value(i int) string {
-	if values := ex.rctx.URLParams.Values; i < len(values) {
-		return decodeValue(values[i])
+	values := ex.rctx.URLParams.Values
+	if i >= len(values) {
+		return ""
 	}
-	return ""
+	v := values[i]
+	if len(ex.spelled) > len(ex.fullPath) && ex.chosen.text.names[i] == "*" {
+		v = unmergedSuffix(ex.spelled, v)
+	}
+	return decodeValue(v)
 }
 
 // Err returns the error that a Failed action answers, nil in all others.

@@ -36,7 +36,7 @@ func (l *layer) hasHost(host string) bool {
 	return true
 }
 
-// folds says whether a pattern is another one in the form of caddyPath. A layer that failed to build has no mux.
+// folds says whether a pattern is another one in the form of caddyForm. A layer that failed to build has no mux.
 func (l *layer) folds() bool { return l.mux != nil && l.mux.folded != nil }
 
 // compareLayers is the order in which the layers of a tenant are tried.

@@ -119,21 +119,28 @@ func (r *refRun) serve(base *refTenant, tenants []*refTenant) string {
 
 // next hands the request on, unless another spelling of it would be taken before.
 func (r *refRun) next() string {
+	for _, form := range []string{r.path, strings.ReplaceAll(r.path, "%2F", "/")} {
+		r.folded = strings.ReplaceAll(strings.ToLower(form), "%2f", "%2F")
+		if r.slipsAnywhere() {
+			return "404"
+		}
+	}
+	r.handedOn = r.tenant != nil
+	return "next"
+}
+
+func (r *refRun) slipsAnywhere() bool {
 	asked := append(r.candidates(r.tenants, r.path, false), r.base)
 	beyond := false
 	for _, t := range append(r.candidates(r.tenants, r.folded, true), r.base) {
 		known := slices.Contains(asked, t) && !beyond && (t != r.base || r.tenant == nil || r.tenant == r.base)
 		hit, ended := r.slips(t, known)
-		if hit {
-			return "404"
-		}
-		if ended {
-			break
+		if hit || ended {
+			return hit
 		}
 		beyond = beyond || t == r.tenant
 	}
-	r.handedOn = r.tenant != nil
-	return "next"
+	return false
 }
 
 // slips says whether a tenant has more for the folded path than for the request's own, and whether the folded path comes
@@ -254,24 +261,30 @@ func (r *refRun) ask(t *refTenant, path string) string {
 func (r *refRun) missed(s *refScope, known bool) string {
 	notFound := s.answer(refNotFound)
 	if !known || r.spec.MethodMismatch == DeclineMismatch {
-		return r.answer(notFound)
+		return r.answer(s, notFound)
 	}
 	at := s
 	if r.here != nil && r.here.owner == s.owner {
 		at = r.here
 	}
 	if a := at.answer(refNotAllowed); a != nil {
-		return r.answer(a)
+		return r.answer(s, a)
 	}
 	if notFound != nil {
+		if r.walksAround(s) {
+			return "404"
+		}
 		return r.chain(notFound.middleware, r.refused)
 	}
 	return ""
 }
 
-func (r *refRun) answer(a *refAnswer) string {
+func (r *refRun) answer(s *refScope, a *refAnswer) string {
 	if a == nil {
 		return ""
+	}
+	if r.walksAround(s) {
+		return "404"
 	}
 	return r.chain(a.middleware, func() string { return r.act(a.action) })
 }
@@ -322,6 +335,9 @@ func (r *refRun) search(l *refLayer, path string) string {
 			}
 			if !r.allowed(f.route.Guards) {
 				continue
+			}
+			if r.walksAround(f.scope) {
+				return "404"
 			}
 			values, _ := refMatch(f.pattern, path, false)
 			act := func() string {
@@ -388,6 +404,9 @@ func (r *refRun) leave(o *refScope) string {
 	}
 	if out := r.missed(o, inside); out != "" || o.answer(refNotFound) != nil || inside && r.spec.MethodMismatch == AnswerMismatch && o.answer(refNotAllowed) != nil {
 		return out
+	}
+	if len(o.middleware) > 0 && r.walksAround(o) {
+		return "404"
 	}
 	return r.chain(o.middleware, func() string { return "" })
 }

@@ -10,13 +10,7 @@ import (
 // routePath is the path of u in the form patterns are matched against: decoded and cleaned, except that %2F and
 // %25 stay escaped, so that an escaped slash never splits a segment. It allocates only when there is something
 // to change.
-func routePath(u *url.URL) string {
-	p := u.Path
-	if u.RawPath != "" || strings.IndexByte(p, '%') >= 0 {
-		p = decodeOnce(u.EscapedPath())
-	}
-	return cleanPath(p)
-}
+func routePath(u *url.URL) string { return cleanPath(resolved(spelledPath(u))) }
 
 // decodeOnce decodes the escapes of p, but for those of a slash and a percent sign, which it puts in upper case.
 func decodeOnce(p string) string {
@@ -111,9 +105,13 @@ func isClean(p string) bool {
 	return true
 }
 
-// caddyPath is a decoded path as Caddy's path matcher reads it: in lower case, and cleaned.
-func caddyPath(decoded string) string {
-	return cleanPath(windowsPath(strings.ToLower(decoded)))
+// caddyForm brings a cleaned path into the form in which Caddy's path matcher compares: without case. What is escaped stays so.
+func caddyForm(p string) string {
+	lower := strings.ToLower(p)
+	if strings.IndexByte(lower, '%') >= 0 {
+		lower = strings.ReplaceAll(lower, "%2f", "%2F")
+	}
+	return cleanPath(windowsPath(lower))
 }
 
 // windowsPath does to a path on Windows what Caddy does there, as its file system has several names for one file.
@@ -143,4 +141,19 @@ func below(path, prefix string) (string, bool) {
 		return "", false
 	}
 	return rest, true
+}
+
+// unmergedSuffix returns the end of a path that is suffix when double slashes are merged, or suffix where there is none.
+func unmergedSuffix(path, suffix string) string {
+	i := len(path)
+	for j := len(suffix) - 1; j >= 0; j-- {
+		if i == 0 || path[i-1] != suffix[j] {
+			return suffix
+		}
+		i--
+		for path[i] == '/' && i > 0 && path[i-1] == '/' {
+			i--
+		}
+	}
+	return path[i:]
 }

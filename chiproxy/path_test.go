@@ -66,6 +66,26 @@ func TestRoutePath(t *testing.T) {
 	}
 }
 
+func TestACatchAllKeepsDoubleSlashes(t *testing.T) {
+	t.Parallel()
+	rest := actionFunc(func(ex *Exchange) (Verdict, error) {
+		v, _ := ex.Param("*")
+		return ex.Perform(Respond{Body: "[" + v + "]"})
+	})
+	want := expect{
+		"/path/https://x.example//y": "[https://x.example//y]", "/path//https://x": "[https://x]", "//path///a//": "[a//]", "/path//": "[]",
+		"/path/a/b": "[a/b]", "/path/a//./b": "[a/b]", "/path/a//..//b": "[b]", "/path/a%2F/b//c%20d": "[a//b//c d]", "/path/%2e/a//b": "[a//b]",
+		"/own/https://x": "[https://x]", "/own": "[]", "/own//": "[]",
+	}
+	spec := only(at("/path/*", rest), owner("/own", at("/*", rest)))
+	want.check(t, spec)
+	inTenant := expect{}
+	for path, text := range want {
+		inTenant["/t/"+path] = text
+	}
+	inTenant.check(t, Spec{Tenants: []Tenant{{Name: "t", PathPrefix: "/t", Root: spec.Default.Root}}})
+}
+
 func TestACleanPathCostsNothing(t *testing.T) {
 	u := &url.URL{Path: "/users/42/posts/"}
 	if n := testing.AllocsPerRun(100, func() { _ = routePath(u) }); n != 0 {

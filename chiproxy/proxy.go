@@ -151,7 +151,10 @@ func (b *boundProxy) asks(ex *Exchange) bool { return len(ex.fields) > 0 || ex.t
 func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	was := ex.targetNow()
 	undo := b.rewrite(ex)
-	v, err := b.send(ex)
+	v, err := Done, error(errClimbs)
+	if b.StripPrefix == "" || !climbs(ex.R.URL.Path) {
+		v, err = b.send(ex)
+	}
 	was.settle(ex, v, err)
 	if v == Declined || err != nil {
 		undo.restore(ex.R)

@@ -355,7 +355,7 @@ func TestHooksAreToldBeforeAnythingLong(t *testing.T) {
 	} {
 		y := new(yielder)
 		w := httptest.NewRecorder()
-		ex := &Exchange{W: w, R: prepared(w, get("/")), Next: noNext, pools: pools, Hold: y, table: &Table{}, asked: "/", fullPath: "/"}
+		ex := &Exchange{W: w, R: prepared(w, get("/")), Next: noNext, pools: pools, Hold: y, table: &Table{}, spelled: "/", fullPath: "/"}
 		if _, err := ex.Perform(row.action); err != nil || y.yields != row.want {
 			t.Errorf("%s: told %d times, want %d (%v)", name, y.yields, row.want, err)
 		}

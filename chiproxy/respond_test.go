@@ -47,7 +47,7 @@ func TestAnswersOfDataReachTheClient(t *testing.T) {
 			for kind, a := range map[string]Action{"bound": bound, "as it is": row.action} {
 				s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("X-Outer", "outer")
-					verdict, err := a.Do(&Exchange{W: w, R: r, Next: noNext, table: &Table{}, asked: "/", fullPath: "/"})
+					verdict, err := a.Do(&Exchange{W: w, R: r, Next: noNext, table: &Table{}, spelled: "/", fullPath: "/"})
 					if verdict != Done || err != nil {
 						t.Errorf("%s: %v, %v", kind, verdict, err)
 					}

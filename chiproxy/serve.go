@@ -36,7 +36,9 @@ func (ex *Exchange) serve() error {
 		return ex.Next.ServeHTTP(w, r)
 	}
 	ex.method = routeMethod(r)
-	ex.asked, ex.fullPath = r.URL.Path, routePath(r.URL)
+	ex.spelled = spelledPath(r.URL)
+	ex.fullPath = cleanPath(resolved(ex.spelled))
+	ex.ambiguous = t.guards && isAmbiguous(ex.spelled, ex.fullPath)
 	if t.hosts {
 		ex.host = requestHost(r.Host)
 	}
@@ -105,7 +107,10 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 	}
 	if (*methodSet)(nil).has(ex.method) {
 		for i, rest := range t.rest {
-			ex.chosen = nil
+			ex.chosen, ex.entry = nil, nil
+			if ex.walksAround(t.base.place) {
+				return Done, errAround
+			}
 			if ex.trace != nil {
 				ex.trace.begin(ex, occasion{t.base.place, restKind(rest), i})
 			}
@@ -164,6 +169,9 @@ func (ex *Exchange) say(p *place, a *answer) (Verdict, error) {
 		return Declined, nil
 	}
 	ex.says(p, a)
+	if ex.walksAround(p) {
+		return Done, errAround
+	}
 	return ex.perform(a.middleware, a.action, a.at(p), true)
 }
 
@@ -214,8 +222,14 @@ func (ex *Exchange) leave(owner *place) (Verdict, error) {
 		if ex.trace != nil {
 			ex.trace.gives(a)
 		}
+		if ex.walksAround(owner) {
+			return Done, errAround
+		}
 		return ex.perform(a.middleware, a.action, a.at(owner), true)
 	case len(owner.middleware) > 0:
+		if ex.walksAround(owner) {
+			return Done, errAround
+		}
 		return ex.perform(owner.middleware, Skip{}, owner, true)
 	}
 	return Declined, nil
@@ -283,6 +297,9 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 		if open, v, err := ex.allows(c.route.Guards, c.place); !open {
 			return v, err
 		}
+	}
+	if ex.walksAround(c.place) {
+		return Done, errAround
 	}
 	if !c.volatile && c.place.failed == nil {
 		v, err := ex.do(c.action)

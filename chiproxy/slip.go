@@ -8,30 +8,39 @@ import (
 
 var errSlips = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
 
-// slips says whether the request, which no route has taken, has a route in the form in which Caddy's path matchers
-// compare paths: without case, and with an escaped slash for a slash. Were it handed on, it would pass by a guarded
-// prefix that the configuration behind takes it to be under.
+// slips says whether the request, which no route has taken, has a route in a form in which Caddy's path matchers or the handlers
+// behind compare paths: without case, and in other readings. Were it handed on, it would pass by a guarded prefix that the
+// configuration behind takes it to be under.
 func (ex *Exchange) slips() bool {
-	s := slipSearch{ex: ex, folded: caddyPath(ex.asked)}
-	if s.folded == ex.fullPath && !ex.table.folds {
-		return false
-	}
-	s.rctx = &ex.rctx
-	return s.run()
+	return ex.slipsPast(slipSearch{ex: ex})
 }
 
 // slipsBy says the same of a request that a route is about to hand on: whether it has one before that route.
 func (ex *Exchange) slipsBy() bool {
-	s := slipSearch{ex: ex, folded: caddyPath(ex.asked)}
-	if s.folded == ex.fullPath && !ex.table.folds {
-		return false
-	}
-	s.rctx = chi.NewRouteContext() // the exchange's own holds the params
-	s.tenant, s.layer, s.entry = ex.tenant, ex.at, ex.entry
-	return s.run()
+	return ex.slipsPast(slipSearch{ex: ex, tenant: ex.tenant, layer: ex.at, entry: ex.entry})
 }
 
-// slipSearch looks for the routes that a request has in the form of caddyPath only.
+// slipsPast makes the search in each form that the path has.
+func (ex *Exchange) slipsPast(search slipSearch) bool {
+	forms := []string{ex.fullPath}
+	if isAmbiguous(ex.spelled, ex.fullPath) {
+		forms = append(forms, readings(ex.spelled, ex.fullPath)...)
+	}
+	for _, form := range forms {
+		folded := caddyForm(form)
+		if folded == ex.fullPath && !ex.table.folds {
+			continue
+		}
+		s := search
+		s.folded, s.rctx = folded, chi.NewRouteContext() // the exchange's own holds the params
+		if s.run() {
+			return true
+		}
+	}
+	return false
+}
+
+// slipSearch looks for the routes that a request has in the form of caddyForm only.
 type slipSearch struct {
 	ex     *Exchange
 	rctx   *chi.Context

@@ -22,7 +22,10 @@ func (f forwarded) Do(ex *Exchange) (Verdict, error) {
 	was := ex.targetNow()
 	ex.strip(f.prefix)
 	ex.R.RequestURI = ex.R.URL.RequestURI()
-	v, err := f.Action.Do(ex)
+	v, err := Done, error(errClimbs)
+	if !climbs(ex.R.URL.Path) {
+		v, err = f.Action.Do(ex)
+	}
 	was.settle(ex, v, err)
 	return v, err
 }

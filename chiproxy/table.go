@@ -16,10 +16,12 @@ type Table struct {
 	base    *tenant
 	tenants []*tenant
 	index   *tenantIndex
-	// folded is the index by prefixes in the form of caddyPath; it is index where that is the same.
+	// folded is the index by prefixes in the form of caddyForm; it is index where that is the same.
 	folded *tenantIndex
 	// folds says that some pattern or prefix is another one in that form.
 	folds bool
+	// guards says that something in the table may be walked around, by a path that others read otherwise than we do.
+	guards bool
 	// hosts says that something in the table depends on the host.
 	hosts bool
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
@@ -75,9 +77,9 @@ func (t *Table) setIndex(listings []listing) {
 			break
 		}
 	}
-	t.folds = t.folded != t.index || t.base.folds()
+	t.folds, t.guards = t.folded != t.index || t.base.folds(), t.base.guards()
 	for _, tn := range t.tenants {
-		t.folds = t.folds || tn.folds()
+		t.folds, t.guards = t.folds || tn.folds(), t.guards || tn.guards()
 	}
 	t.setHosts()
 }

@@ -1,0 +1,295 @@
+package chiproxy
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/go-chi/chi/v5"
+)
+
+var errAround = caddyhttp.Error(http.StatusNotFound,
+	errors.New("a server may read the path as one that something else in the table guards, such as an escaped slash as a slash"))
+
+var errClimbs = caddyhttp.Error(http.StatusNotFound, errors.New("a server may read the path as one above the prefix that is taken off it"))
+
+// walksAround reports whether the request, which something that stands in p is about to take, would come to something that is
+// guarded and has not been asked, were its path read in another way. Who takes it may read it so.
+func (ex *Exchange) walksAround(p *place) bool {
+	if !ex.ambiguous {
+		return false
+	}
+	s := aroundSearch{ex: ex, taker: p, rctx: chi.NewRouteContext()}
+	if ex.entry != nil {
+		s.pattern = ex.tenant.prefix + ex.rctx.RoutePatterns[0]
+	}
+	return slices.ContainsFunc(readings(ex.spelled, ex.fullPath), func(path string) bool {
+		s.path = path
+		return s.run() == atGuard
+	})
+}
+
+// aroundSearch follows another reading of a path through the table, up to where the request is.
+type aroundSearch struct {
+	ex   *Exchange
+	rctx *chi.Context
+	path string
+	// taker is the scope of what is about to take the request, pattern its pattern with the prefix of the tenant, empty where it
+	// has none.
+	taker   *place
+	pattern string
+}
+
+// arrival is where a path comes to.
+type arrival int
+
+const (
+	nowhere arrival = iota
+	// atGuard is something that is guarded and that the request has not been to.
+	atGuard
+	// atOpen is where the request is, or something that takes it and is not guarded.
+	atOpen
+)
+
+func (s *aroundSearch) run() arrival {
+	t := s.ex.table
+	for _, c := range t.index.find(s.ex.host, s.path, nil) {
+		if a := s.tenant(c.tenant); a != nowhere {
+			return a
+		}
+		if !c.onward {
+			break
+		}
+	}
+	return s.tenant(t.base)
+}
+
+// tenant follows the path through a tenant: its layers, its routes, and what answers where it has none.
+func (s *aroundSearch) tenant(t *tenant) arrival {
+	path, _ := below(s.path, t.prefix)
+	for c := t.layers.find(s.ex.host); ; {
+		l := c.next()
+		if l == nil {
+			break
+		}
+		if !l.hasHost(s.ex.host) {
+			continue
+		}
+		if a := s.layer(t, l, path); a != nowhere {
+			return a
+		}
+		if a := s.answer(t, l.place); a != nowhere {
+			return a
+		}
+	}
+	if a := s.layer(t, t.base, path); a != nowhere {
+		return a
+	}
+	for _, rest := range t.rest {
+		if s.counts(t.base.place, rest, t.prefix+"/*") {
+			return atGuard
+		}
+		if isOpen(rest) {
+			return atOpen
+		}
+	}
+	return s.answer(t, t.base.place)
+}
+
+// layer follows the path through the routes of a layer, in the order in which they are tried.
+func (s *aroundSearch) layer(t *tenant, l *layer, path string) arrival {
+	here := t == s.ex.tenant && l == s.ex.at
+	for e := l.mux.first(s.rctx, path); e != nil; e = l.mux.after(s.rctx, path, e) {
+		switch {
+		case here && e == s.ex.entry:
+			return atOpen
+		case !s.asked(t, l, e):
+			if a := s.entry(e, t.prefix+s.rctx.RoutePatterns[0]); a != nowhere {
+				return a
+			}
+		}
+		if e.miss != nil {
+			break
+		}
+	}
+	if here && s.ex.entry == nil {
+		return atOpen
+	}
+	return nowhere
+}
+
+// entry looks at the routes of a shape.
+func (s *aroundSearch) entry(e *entry, pattern string) arrival {
+	for i := range e.routes {
+		c := &e.routes[i]
+		if !c.takes(s.ex.method, e) {
+			continue
+		}
+		if len(c.route.Guards) > 0 {
+			if s.counts(c.place, nil, pattern) {
+				return atGuard
+			}
+			continue
+		}
+		if _, declines := c.action.(Skip); declines {
+			continue
+		}
+		if s.counts(c.place, c.action, pattern) {
+			return atGuard
+		}
+		if steady(c.action) {
+			return atOpen
+		}
+	}
+	if e.miss != nil && !s.taker.within(e.miss) && s.counts(e.miss, nil, pattern) {
+		return atGuard
+	}
+	return nowhere
+}
+
+// answer looks at what a scope says where no route does.
+func (s *aroundSearch) answer(t *tenant, p *place) arrival {
+	switch {
+	case p.notFound == nil:
+		return nowhere
+	case s.counts(p.notFound.at(p), p.notFound.action, t.prefix+"/*"):
+		return atGuard
+	}
+	return atOpen
+}
+
+// counts reports whether something that stands in p and does a (nil for what is not known) guards what the taker does not. What
+// runs middleware that the taker does not run, or refuses, always does. What may be a guard, as all that is not open,
+// does where it is more specific than the taker, or where the path has left the ground of the taker.
+func (s *aroundSearch) counts(p *place, a Action, pattern string) bool {
+	if g := p.guarded(); g != nil && !s.taker.within(g) || refuses(a) {
+		return true
+	}
+	if isOpen(a) {
+		return false
+	}
+	if s.pattern == "" {
+		return true
+	}
+	tokens, err := parsePattern(s.pattern)
+	return err != nil || !strings.HasPrefix(s.path+"/", ground(tokens)) || beats(pattern, tokens)
+}
+
+// ground is the text at the beginning of a pattern.
+func ground(tokens []token) string {
+	if len(tokens) > 0 && tokens[0].kind == staticToken {
+		return tokens[0].text
+	}
+	return ""
+}
+
+// asked reports whether an entry had its turn already, with the path as we read it.
+func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) bool {
+	ex := s.ex
+	if !ex.cameBy(t, l) {
+		return false
+	}
+	own, _ := below(ex.fullPath, t.prefix)
+	here := t == ex.tenant && l == ex.at
+	rctx := chi.NewRouteContext()
+	for o := l.mux.first(rctx, own); o != nil; o = l.mux.after(rctx, own, o) {
+		if here && o == ex.entry {
+			return false
+		}
+		if o == e {
+			return true
+		}
+	}
+	return false
+}
+
+// cameBy reports whether a layer is the one that is being searched, or was searched before.
+func (ex *Exchange) cameBy(t *tenant, l *layer) bool {
+	if t == ex.tenant {
+		return l == ex.at || ex.at == t.base || l != t.base && l.order < ex.at.order
+	}
+	if t == ex.table.base {
+		return false
+	}
+	for _, r := range ex.tenants {
+		if r.tenant == ex.tenant {
+			return false
+		}
+		if r.tenant == t {
+			return true
+		}
+		if !r.onward {
+			break
+		}
+	}
+	return false
+}
+
+// guarded returns the innermost scope around p, or p itself, that has middleware of its own, or nil.
+func (p *place) guarded() *place {
+	for ; p != nil; p = p.outer {
+		around := 0
+		if p.outer != nil {
+			around = len(p.outer.middleware)
+		}
+		if len(p.middleware) > around {
+			return p
+		}
+	}
+	return nil
+}
+
+// isOpen reports whether an action, as bound, is for everybody: it forwards, or answers that all is well.
+func isOpen(a Action) bool {
+	switch a := a.(type) {
+	case *Pool, *alias, *boundProxy:
+		return true
+	case forwarded:
+		return isOpen(a.Action)
+	case checkedRespond:
+		return a.Status < 300
+	}
+	return false
+}
+
+// refuses reports whether an action, as bound, tells the client that it may not have what is there.
+func refuses(a Action) bool {
+	status := 0
+	switch a := a.(type) {
+	case Raise:
+		status = a.status()
+	case checkedRespond:
+		status = a.Status
+	}
+	switch status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+		return false
+	}
+	return status >= 400
+}
+
+// guards reports whether something in the layer may be walked around.
+func (l *layer) guards() bool {
+	if l.mux == nil { // it failed to build
+		return false
+	}
+	if l.place.notFound != nil {
+		return true
+	}
+	for _, e := range l.mux.entries {
+		if e.miss != nil || slices.ContainsFunc(e.routes, func(c candidate) bool {
+			return len(c.route.Guards) > 0 || !isOpen(c.action) || c.place.guarded() != nil
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// guards reports whether something in the tenant may be walked around.
+func (t *tenant) guards() bool {
+	return t.base.guards() || slices.ContainsFunc(t.layers.all, (*layer).guards) ||
+		slices.ContainsFunc(t.rest, func(a Action) bool { return !isOpen(a) })
+}

@@ -1,0 +1,143 @@
+package chiproxy
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestAPathHasTheReadingsThatServersHave(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"/admin/x":           "",
+		"/a//b":              "",
+		"/a%252Fb":           "", // nobody decodes twice
+		"/a%20b%3Fc":         "",
+		"/admin%2fx":         "/admin/x",
+		"/%2Fadmin":          "/admin",
+		"/x/..%2fadmin/y":    "/admin/y",
+		`/admin\x`:           "/admin/x",
+		"/admin%5cx":         "/admin/x",
+		"/admin;v=1/x":       "/admin/x",
+		"/x/..;/admin":       "/admin",
+		"/x//../admin":       "/x/admin",
+		"/admin/.":           "/admin",
+		"/admin/x/..":        "/admin",
+		"/admin/%2e%2e":      "/ /admin/%.%.",
+		"/a%2Fb%5Cc":         `/a/b\c /a%2Fb/c /a/b/c`,
+		`/x%2Fy\..\admin`:    "/x/admin", // a backslash as it is makes Go write the path anew, with a slash
+		"/100%25/..%2Fadmin": "/admin",
+	} {
+		u, err := url.ParseRequestURI(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spelled, clean := spelledPath(u), routePath(u)
+		var got []string
+		if isAmbiguous(spelled, clean) {
+			got = readings(spelled, clean)
+		}
+		expected := strings.Fields(want)
+		if in == "/admin/%2e%2e" {
+			expected = expected[1:] // it is read as / already
+		}
+		slices.Sort(got)
+		slices.Sort(expected)
+		if !slices.Equal(got, expected) {
+			t.Errorf("%s (%s): got %q, want %q", in, clean, got, expected)
+		}
+	}
+}
+
+func TestAnEscapedSlashIsForWhatGuardsItsOtherReading(t *testing.T) {
+	t.Parallel()
+	guarded := owner("/admin", at("/*", Raise{Status: 401}))
+	app, fn := Respond{Body: "app"}, actionFunc(func(ex *Exchange) (Verdict, error) { return ex.Perform(say("app")) })
+	auth := middlewareFunc(func(*Exchange, func() (Verdict, error)) (Verdict, error) { return ask401() })
+	for name, c := range map[string]struct {
+		spec Spec
+		want expect
+	}{
+		"a pool for all keeps what nothing guards": {
+			only(at("/*", app)), expect{"/admin%2fx": "app", "/x/..%2Fadmin": "app", `/a%5Cb`: "app"},
+		},
+		"behind a guarded scope": {
+			only(guarded, at("/*", app)), expect{
+				"/admin/x": "401", "/admin%2f": "404", "/%2f/admin": "404", "/x/..%2fadmin/y": "404", "/admin%5Cx": "404", "/x/..;/admin/y": "404",
+				"/x%2Fy": "app", "/administrator%2Fx": "app", "/x;v=1/y": "app", "/x%5Cy": "app", "/%2F": "app", "/a/..%2Fb": "app", "/ADMIN%2fx": "app",
+			},
+		},
+		"a function before it": {only(guarded, at("/*", fn)), expect{"/admin%2fx": "404", "/x%2Fy": "app"}},
+		"in the scope itself": {
+			only(in(Scope{Kind: Owner, Pattern: "/a", Middleware: []Middleware{middlewareFunc(func(_ *Exchange, next func() (Verdict, error)) (Verdict, error) { return next() })}},
+				at("/{x}", app), at("/{x}/{y}", app))),
+			expect{"/a/b%2Fc": "app", "/a/b%2F..%2Fc": "app"},
+		},
+		"a file whose name has a slash, beside routes that only forward": {
+			only(at("/files/{name}", app), at("/files/{name}/info", app), at("/*", fn)), expect{"/files/a%2Finfo": "app", "/files/a%2Fb": "app", "/files/..%2Fb": "404"},
+		},
+		"all but what is public": {
+			only(in(Scope{Middleware: []Middleware{auth}}, at("/*", app)), at("/assets/{file}", app)),
+			expect{"/assets/a": "app", "/assets/..%2Fadmin": "404", "/assets/a%2Fb": "404", "/admin%2Fx": "401"},
+		},
+		"another method is no guard": {
+			only(at("POST /admin/*", Raise{Status: 401}), at("/*", app)), expect{"/admin%2Fx": "app", "POST /admin%2Fx": "404"},
+		},
+		"what no route has": {
+			Spec{Default: Tenant{Root: Scope{NotFound: &Answer{Action: app}, Items: []Item{guarded}}}}, expect{"/admin%2Fx": "404", "/x%2Fy": "app"},
+		},
+		"an error page does not get it either": {
+			only(guarded, in(Scope{Failed: &Answer{Action: say("page")}}, at("/*", app, guardFunc(func(*Exchange) (bool, error) { return false, &HookError{Err: errors.New("broken")} })))),
+			expect{"/x": "page", "/admin%2Fx": "500"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.want.check(t, c.spec)
+		})
+	}
+}
+
+func ask401() (Verdict, error) { return Raise{Status: http.StatusUnauthorized}.Do(nil) }
+
+func TestAPathThatLeadsAboveAStrippedPrefixIsRefused(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"/": false, "/a/..": false, "/a/../b": false, "/..a": false, "/a..": false, "/a;..": false,
+		"/..": true, "/../a": true, "/a/../../b": true, `/..\a`: true, `/a\..\..`: true, "/..;x/a": true, "//..": true,
+	} {
+		if got := climbs(path); got != want {
+			t.Errorf("%s: got %v", path, got)
+		}
+	}
+}
+
+// A percent sign is a percent sign, however its neighbours are written.
+func TestAnEscapedPercentSignIsNoOtherSpelling(t *testing.T) {
+	t.Parallel()
+	expect{
+		"/100%25": "hundred", "/100%2525": "next", "/100": "next", "/50%25": "next", "/50%25/x%25": "next", "/a%2525/b": "next",
+		"/A%25/b": "404", "/a%25%2Fb": "404", "/a%25/b": "ab",
+	}.check(t, only(at("/100%25", say("hundred")), at("/a%25/b", say("ab"))))
+}
+
+func TestALookThatCannotApplyCostsNothing(t *testing.T) {
+	guarded := mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", answers)))
+	for path, want := range map[string]float64{"/users/42": 0, "/users//42": 3} { // for the clean path
+		r := prepared(httptest.NewRecorder(), ask(path))
+		w := noWriter{http.Header{}}
+		if n := testing.AllocsPerRun(200, func() { _ = guarded.Serve(w, r, nextNothing) }); n > want {
+			t.Errorf("%s: %v allocations", path, n)
+		}
+	}
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", Redirect{Location: "/"}, header("X")))); !open.guards {
+		t.Error("a route with a guard is not looked for")
+	}
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", say("a")))); open.guards {
+		t.Error("in a table that guards nothing, something is looked for")
+	}
+}
