@@ -104,7 +104,7 @@ fails: x_test.lua:5: found no error, expected an error
 fails otherwise: x_test.lua:6: found the error "x_test.lua:6: a", expected one that matches "b"
 fails a number: x_test.lua:7: found 1, expected a function that fails
 unknown: x_test.lua:8: an expectation has no method "is_odd"; it has equals, fails, is_nil, is_true and matches
-dot: x_test.lua:9: bad argument #1 to equals (userdata expected, got number)
+dot: x_test.lua:9: bad argument #1 to 'equals' (userdata expected, got number)
 a text like a place: x_test.lua:10: found "main.lua:3: boom", expected nil
 in one another: x_test.lua:11: found the error "found 1, expected 2", expected one that matches "^found 1, expected 3$"`,
 		},
@@ -116,7 +116,7 @@ end)`, "all: ok",
 		},
 		"an error of the script fails the test": {
 			"it('x', function() local y\n return y.z end) it('y', function() end)",
-			"x: x_test.lua:2: attempt to index a non-table object(nil) with key 'z'\ny: ok",
+			"x: x_test.lua:2: attempt to index local 'y' (a nil value)\ny: ok",
 		},
 		"a test sees the sandbox of requests": {
 			`it("global", function() leak = 1 end) it("io", function() expect(io):is_nil() end)`,

@@ -88,7 +88,7 @@ func TestAWrongAnswerIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 		{"a proxy to an unknown pool", "return route.proxy('q')", `no pool "q"; there are "dead", "p"`},
 		{"an answer after writing", "res:write('a') return 200", "the function has written a response and returns an answer, too; return nothing after res:write and its kin"},
 		{"a decline after writing", "res:write('a') return route.decline", "the function has written a response and returns an answer, too; return nothing after res:write and its kin"},
-		{"an error of Lua", "local t return t.x", "attempt to index a non-table object(nil) with key 'x'"},
+		{"an error of Lua", "local t return t.x", "attempt to index local 't' (a nil value)"},
 		{"an error of the script", "error('boom')", "boom"},
 		{"an error that is a table", "error({ message = 'boom' })", "boom"},
 	} {

@@ -35,6 +35,7 @@ type Scripts struct {
 
 // Add looks at a script, and returns the modules that it requires by constant names.
 func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
+	code = bytes.TrimPrefix(code, []byte("\ufeff"))
 	if bytes.HasPrefix(code, []byte("#")) {
 		code = append([]byte("--"), code...) // a first line for the shell
 	}

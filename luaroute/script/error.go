@@ -141,7 +141,7 @@ func tracePlace(trace string) (string, int) {
 	return m[1], line
 }
 
-// placeError is an error of one of our passes over the source.
+// placeError is an error of the compiler.
 type placeError struct {
 	line int
 	text string

@@ -70,7 +70,7 @@ var (
 func baseNext(L *lua.LState) int {
 	table := unsealed(L, L.CheckTable(1))
 	key, value := nextOf(L, table, L.Get(2))
-	for key == lua.LString(script.GlobalsName) || key == lua.LString(script.ConcatName) {
+	if key == lua.LString(script.GlobalsName) {
 		key, value = nextOf(L, table, key)
 	}
 	L.Push(key)
@@ -221,7 +221,8 @@ func baseUnpack(L *lua.LState) int {
 }
 
 func baseLoadString(L *lua.LState) int {
-	return compileChunk(L, L.CheckString(1), L.OptString(2, "=(loadstring)"))
+	text := L.CheckString(1)
+	return compileChunk(L, text, L.OptString(2, text))
 }
 
 // baseLoad is load: it takes a function that returns the pieces of a text.
@@ -255,7 +256,7 @@ func compileChunk(L *lua.LState, text, name string) int {
 	Spend(L, len(text)) // some 50 ns for each byte
 	Charge(L, len(text)*madeByText)
 	Of(L).compiled += int64(len(text))
-	program, err := script.CompileLoaded(strings.TrimLeft(name, "=@"), []byte(text))
+	program, err := script.CompileLoaded(script.ChunkName(name), []byte(text))
 	if err != nil {
 		L.Push(lua.LNil)
 		L.Push(lua.LString(err.Error()))

@@ -18,9 +18,10 @@ const (
 	errorSteps = 5
 )
 
-// weighed are the instructions that may be heavy, and that of tail calls, which are not what they seem; a bit for each.
+// weighed are the instructions that may be heavy, and those that are carried out in another way, for tail calls and `..`; a bit
+// for each.
 const weighed = 1<<lua.OP_EQ | 1<<lua.OP_LT | 1<<lua.OP_LE | 1<<lua.OP_LEN | 1<<lua.OP_GETTABLE | 1<<lua.OP_SETTABLE |
-	1<<lua.OP_TAILCALL
+	1<<lua.OP_TAILCALL | 1<<lua.OP_CONCAT
 
 // workOf returns what an instruction counts for beyond one step.
 func workOf(L *lua.LState, f *callFrame, code uint32) int {

@@ -175,12 +175,26 @@ func (f *callFrame) register(L *lua.LState, i int) lua.LValue {
 	return (*at[[]lua.LValue](registry, layout.values))[f.LocalBase+i]
 }
 
+// setRegister puts a value into a register of a frame of Lua.
+func (f *callFrame) setRegister(L *lua.LState, i int, v lua.LValue) {
+	registry := *at[unsafe.Pointer](unsafe.Pointer(L), layout.registry)
+	(*at[[]lua.LValue](registry, layout.values))[f.LocalBase+i] = v
+	top := at[int](registry, layout.top)
+	*top = max(*top, f.LocalBase+i+1)
+}
+
+// An instruction has, from its highest bit on, 6 bits of opcode, 8 of A, 9 of C and 9 of B; Bx is C and B.
+const (
+	opcodeShift, aShift, cShift = 26, 18, 9
+	maxA, maxB, maxBx           = 1<<8 - 1, 1<<9 - 1, 1<<18 - 1
+	constantBit                 = 1 << 8 // of an operand that is a constant
+)
+
 // operand returns the value of the operand in the last 9 bits of a code: a register or a constant.
 func (f *callFrame) operand(L *lua.LState, code uint32) lua.LValue {
-	const constant = 1 << 8
-	i := int(code & (constant<<1 - 1))
-	if i&constant != 0 {
-		return f.Fn.Proto.Constants[i&^constant]
+	i := int(code & maxB)
+	if i&constantBit != 0 {
+		return f.Fn.Proto.Constants[i&^constantBit]
 	}
 	return f.register(L, i)
 }

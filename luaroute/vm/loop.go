@@ -15,9 +15,6 @@ import (
 //go:linkname instructions github.com/yuin/gopher-lua.jumpTable
 var instructions [lua.OP_NOP + 1]func(L *lua.LState, code uint32, base unsafe.Pointer) int
 
-// opcodeShift is where the opcode of an instruction begins.
-const opcodeShift = 26
-
 // loopFunc is a main loop: it runs the frame on top of a thread until base, or all, has returned.
 type loopFunc = func(L *lua.LState, base unsafe.Pointer)
 
@@ -64,6 +61,7 @@ func guarded(L *lua.LState, b *Budget, base unsafe.Pointer) {
 
 func run(L *lua.LState, b *Budget, base unsafe.Pointer) {
 	frame := frameOf(L)
+	L.Panic = raise // a protected call takes it back
 	nested := 0
 	if base != nil {
 		nested = 1
@@ -93,6 +91,9 @@ func run(L *lua.LState, b *Budget, base unsafe.Pointer) {
 		case weighed>>op&1 == 0:
 		case op == lua.OP_TAILCALL:
 			op = f.tailCall(L, code)
+		case op == lua.OP_CONCAT:
+			f.concat(L, code)
+			continue
 		default:
 			if steps := workOf(L, f, code); steps > 0 {
 				Spend(L, steps)

@@ -44,7 +44,7 @@ func TestProtectedCallsAreThoseOfLua51(t *testing.T) {
 		{"results pass", `return select("#", pcall(function(...) return ... end, 1, nil, 3))`, "4"},
 		{"the error object passes", `local t = {} local ok, e = pcall(error, t) return tostring(not ok and e == t)`, "true"},
 		{"a nil error", `local ok, e = pcall(error) return tostring(ok) .. tostring(e)`, "falsenil"},
-		{"an error of a Go function", `return select(2, pcall(string.rep))`, "bad argument #1 to (anonymous) (string expected, got nil)"},
+		{"an error of a Go function", `return select(2, pcall(string.rep))`, "bad argument #1 to '?' (string expected, got no value)"},
 		{"an error of level 2 blames the caller", "local function f() error('x', 2) end\nlocal ok, e = pcall(function()\nf() end) return e", "main.lua:3: x"},
 		{"an error has its place", `local ok, e = pcall(function() error("x") end) return e`, "main.lua:1: x"},
 		{"an error of level 0 has none", `local ok, e = pcall(function() error("x", 0) end) return e`, "x"},

@@ -34,11 +34,10 @@ var native = func() map[string]map[string]lua.LGFunction {
 type standard struct {
 	base      map[string]*lua.LFunction
 	libraries map[string]*lua.LTable
-	concat    *lua.LFunction
 }
 
 var theStandard = sync.OnceValue(func() *standard {
-	s := &standard{base: map[string]*lua.LFunction{}, libraries: map[string]*lua.LTable{}, concat: GoFunc(concat)}
+	s := &standard{base: map[string]*lua.LFunction{}, libraries: map[string]*lua.LTable{}}
 	for name, fn := range baseLibrary {
 		s.base[name] = GoFunc(fn)
 	}
@@ -80,7 +79,6 @@ func (b *Builder) openStandard() {
 	all.private = true
 	env.RawSetString(globals, all.view)
 	env.RawSetString(script.GlobalsName, all.view)
-	env.RawSetString(script.ConcatName, std.concat)
 	b.state.modules.loaded[globals] = all.view
 }
 

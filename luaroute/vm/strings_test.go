@@ -131,7 +131,7 @@ func TestTheStringLibraryIsThatOfLua51(t *testing.T) {
 func TestMisuseOfTheStringLibraryIsAnErrorOfLua(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ expr, want string }{
-		{`string.format("%d", "x")`, "bad argument #2 to format (number expected, got string)"},
+		{`string.format("%d", "x")`, "bad argument #2 to 'format' (number expected, got string)"},
 		{`string.format("%v", {})`, "invalid option '%v' to 'format'"},
 		{`string.format("%#v", {})`, "invalid option '%v' to 'format'"},
 		{`string.format("%T", 1)`, "invalid option '%T' to 'format'"},

@@ -35,7 +35,7 @@ func TestWhatIsKnownOfGopherLuaDoesNotHurt(t *testing.T) {
 			return n`, "6"},
 		{"490: a local gets the false of an and", `local x = 1 local a = false x = a and 2 return tostring(x)`, "false"},
 		{"tonumber reads an exponent", `return tonumber("1e3") .. tonumber(" 0x10 ") .. tostring(tonumber("1e"))`, "100016nil"},
-		{"%d wants a number", `return (select(2, pcall(string.format, "%d", "x")))`, "bad argument #2 to (anonymous) (number expected, got string)"},
+		{"%d wants a number", `return (select(2, pcall(string.format, "%d", "x")))`, "bad argument #2 to '?' (number expected, got string)"},
 		{"a coroutine is an iterator, in a coroutine too", `
 			local function numbers() return coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end) end
 			local co = coroutine.wrap(function() for i in numbers() do coroutine.yield(i * 2) end end)

@@ -89,3 +89,42 @@ function trace(make, body)
   end
   return table.concat(out, " ")
 end
+
+-- What functions of the corpus call. run shows what a function returns, or its error with the line, and what it has put.
+local methods = {}
+methods.__index = methods
+function methods:add(n) self.n = (self.n + (tonumber(n) or 1)) % 101 return self.n end
+function methods:get() return self.n, self.s end
+function methods:two(...) return self.n, ... end
+function object(n) return setmetatable({ n = tonumber(n) or 1, s = "o" .. tostring(n), 4, 5 }, methods) end
+plain = name
+function two(a, b) return a, b end
+function twice(n) return n * 2 % 97 end
+function swapped(a, b) return b, a end
+function apply(n, f) if type(f) == "function" then return f(n) end return n end
+function list(...) return ipairs({ ... }) end
+function flat(t)
+  if type(t) ~= "table" then return name(t) end
+  local all = {}
+  for _, k in ipairs({ "n", "s", 1, 2, 3, 4, "f" }) do all[#all + 1] = name(rawget(t, k)) end
+  return concat(all, ",")
+end
+
+local out = {}
+function put(...)
+  for i = 1, select("#", ...) do
+    if #out < 100 then out[#out + 1] = name((select(i, ...))) end
+  end
+end
+local function shown(ok, ...)
+  if ok then
+    put(...)
+  else
+    put((tostring((...)):gsub("^.-:(%d+: )", "%1")))
+  end
+  return concat(out, " ")
+end
+function run(f, ...)
+  out, Gn, Gs, Gt, Gz = {}, 6, "glob", { n = 1, s = "g" }, nil
+  return shown(pcall(f, ...))
+end

@@ -1,0 +1,126 @@
+package script
+
+import lua "github.com/yuin/gopher-lua"
+
+// jumps is a list of jumps to a place that is not known yet. Each holds the distance to the next one until then. The ends of
+// the list are at hand, so that lists are joined at once however long they are.
+type jumps struct{ first, last int }
+
+var noJumps = jumps{noJump, noJump}
+
+func (j jumps) empty() bool { return j.first == noJump }
+
+// join returns the jumps of two lists.
+func (f *function) join(a, b jumps) jumps {
+	switch {
+	case a.empty():
+		return b
+	case b.empty():
+		return a
+	}
+	f.setTarget(a.last, b.first)
+	return jumps{a.first, b.last}
+}
+
+// jump adds a jump. What is to jump here may jump there instead.
+func (f *function) jump() jumps {
+	waiting := f.pending
+	f.pending = noJumps
+	at := f.emitBx(lua.OP_JMP, 0, maxSBx+noJump)
+	return f.join(jumps{at, at}, waiting)
+}
+
+// testJump adds a test and the jump that it decides about.
+func (f *function) testJump(op, a, b, c int) jumps {
+	f.emit(op, a, b, c)
+	return f.jump()
+}
+
+// here returns the place of the next instruction, and notes that it is a target.
+func (f *function) here() int {
+	f.lastTarget = len(f.code)
+	return len(f.code)
+}
+
+func (f *function) setTarget(at, target int) {
+	distance := target - (at + 1)
+	if distance > maxSBx || distance < -maxSBx {
+		f.p.fail(f.p.token, "control structure too long")
+	}
+	setSBx(&f.code[at], distance)
+}
+
+// nextJump returns the next jump in a list.
+func (f *function) nextJump(at int) int {
+	distance := sBxOf(f.code[at])
+	if distance == noJump {
+		return noJump
+	}
+	return at + 1 + distance
+}
+
+// control returns the instruction that decides whether a jump is taken.
+func (f *function) control(at int) *uint32 {
+	if at >= 1 && isTest(f.code[at-1]) {
+		return &f.code[at-1]
+	}
+	return &f.code[at]
+}
+
+// needValue says whether a jump in a list leaves no value.
+func (f *function) needValue(list jumps) bool {
+	for at := list.first; at != noJump; at = f.nextJump(at) {
+		if opOf(*f.control(at)) != lua.OP_TESTSET {
+			return true
+		}
+	}
+	return false
+}
+
+// patchTest has a test keep its value in a register, or nowhere. It returns false for a jump that leaves no value.
+func (f *function) patchTest(at, register int) bool {
+	i := f.control(at)
+	if opOf(*i) != lua.OP_TESTSET {
+		return false
+	}
+	if register != noRegister && register != bOf(*i) {
+		setA(i, register)
+	} else {
+		*i = abc(lua.OP_TEST, bOf(*i), 0, cOf(*i))
+	}
+	return true
+}
+
+func (f *function) dropValues(list jumps) {
+	for at := list.first; at != noJump; at = f.nextJump(at) {
+		f.patchTest(at, noRegister)
+	}
+}
+
+// patchJumps has a list of jumps lead to a target, those that keep a value in a register, and all others to another one.
+func (f *function) patchJumps(list jumps, target, register, otherwise int) {
+	for at := list.first; at != noJump; {
+		next := f.nextJump(at)
+		if f.patchTest(at, register) {
+			f.setTarget(at, target)
+		} else {
+			f.setTarget(at, otherwise)
+		}
+		at = next
+	}
+}
+
+// jumpTo has a list of jumps lead to a place that is behind.
+func (f *function) jumpTo(list jumps, target int) {
+	if target == len(f.code) {
+		f.jumpHere(list)
+		return
+	}
+	f.patchJumps(list, target, noRegister, target)
+}
+
+// jumpHere has a list of jumps lead to the next instruction.
+func (f *function) jumpHere(list jumps) {
+	f.here()
+	f.pending = f.join(f.pending, list)
+}

@@ -1,0 +1,169 @@
+package vm
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// raise is where all errors of Lua pass while the frames that they come from are still there. It has them say what Lua 5.1 says.
+func raise(L *lua.LState) {
+	object := L.Get(-1)
+	if text, ok := object.(lua.LString); ok {
+		object = lua.LString(explained(L, string(text)))
+	}
+	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: object})
+}
+
+// explained returns the message of Lua 5.1 for one of gopher-lua, and any other message as it is.
+func explained(L *lua.LState, text string) string {
+	f := *frameOf(L)
+	if f == nil || f.Fn == nil {
+		return text
+	}
+	runs, place := f, 0 // the frame of Lua, and its level
+	if f.Fn.IsG {
+		if runs, place = f.Parent, 1; runs != nil && (runs.Fn == nil || runs.Fn.IsG) {
+			runs = nil
+		}
+		if before, after, ok := strings.Cut(text, badArgument); ok {
+			return before + argumentError(L, f, runs, after)
+		}
+	}
+	if runs == nil || runs.Pc < 1 {
+		return text
+	}
+	where := L.Where(place) + " "
+	if message, ok := strings.CutPrefix(text, where); ok {
+		if better := runs.explain(L, message, f.Fn.IsG); better != "" {
+			return where + better
+		}
+	}
+	return text
+}
+
+// explain returns what Lua 5.1 says of an error in the instruction that runs, or "" if the error is another one. The message is
+// that of gopher-lua, or of the function that calculates with strings.
+func (f *callFrame) explain(L *lua.LState, message string, inGo bool) string {
+	code := f.Fn.Proto.Code[f.Pc-1]
+	op, a, b, c := int(code>>opcodeShift), int(code>>aShift&maxA), int(code&maxB), int(code>>cShift&maxB)
+	switch op {
+	case lua.OP_ADD, lua.OP_SUB, lua.OP_MUL, lua.OP_DIV, lua.OP_MOD, lua.OP_POW, lua.OP_UNM:
+		if op == lua.OP_UNM {
+			c = b
+		}
+		if strings.HasPrefix(message, "cannot perform ") || message == "__unm undefined" || strings.HasPrefix(message, badArithmetic) {
+			if _, ok := toNumber(f.operand(L, uint32(b))); ok {
+				b = c
+			}
+			return f.typeError(L, "perform arithmetic on", b)
+		}
+	}
+	if inGo {
+		return ""
+	}
+	switch op {
+	case lua.OP_CALL, lua.OP_TAILCALL:
+		if message == notCallable {
+			return f.typeError(L, "call", a)
+		}
+	case lua.OP_TFORLOOP:
+		if message == notCallable {
+			return f.typeError(L, "call", a+3)
+		}
+	case lua.OP_GETTABLE, lua.OP_SELF:
+		return f.indexError(L, message, b)
+	case lua.OP_SETTABLE, lua.OP_SETTABLEKS:
+		return f.indexError(L, message, a)
+	case lua.OP_GETGLOBAL:
+		return f.indexError(L, message, -1)
+	case lua.OP_LEN:
+		if message == "__len undefined" {
+			return f.typeError(L, "get length of", b)
+		}
+	case lua.OP_LT, lua.OP_LE:
+		if first, second, ok := strings.Cut(strings.TrimPrefix(message, "attempt to compare "), " with "); ok && first == second {
+			return "attempt to compare two " + first + " values"
+		}
+	case lua.OP_FORPREP, lua.OP_FORLOOP:
+		if what, ok := strings.CutPrefix(message, "for statement "); ok {
+			return "'for' " + strings.Replace(what, "init ", "initial value ", 1)
+		}
+	}
+	return ""
+}
+
+const (
+	notCallable   = "attempt to call a non-function object"
+	badArithmetic = "attempt to perform arithmetic on "
+	badArgument   = "bad argument #"
+)
+
+// indexed is what gopher-lua says if a value has no fields. The key may have several lines.
+var indexed = regexp.MustCompile(`(?s)^attempt to index a non-table object\((\w+)\) with key '`)
+
+// indexError explains an error in reading or assigning a field of what is in a register. It may also be in what __index or
+// __newindex of that leads to, which has no name.
+func (f *callFrame) indexError(L *lua.LState, message string, register int) string {
+	if way, ok := strings.CutPrefix(message, "too many recursions in "); ok {
+		return "loop in " + way
+	}
+	m := indexed.FindStringSubmatch(message)
+	if m == nil {
+		return ""
+	}
+	if register >= 0 {
+		v := f.register(L, register)
+		event := "__index"
+		if op := int(f.Fn.Proto.Code[f.Pc-1] >> opcodeShift); op == lua.OP_SETTABLE || op == lua.OP_SETTABLEKS {
+			event = "__newindex"
+		}
+		if v.Type().String() == m[1] && L.GetMetaField(v, event) == lua.LNil {
+			return f.typeError(L, "index", register)
+		}
+	}
+	return fmt.Sprintf("attempt to index a %s value", m[1])
+}
+
+// typeError says what a value cannot do. It is in a register, or a constant.
+func (f *callFrame) typeError(L *lua.LState, what string, operand int) string {
+	kind := f.operand(L, uint32(operand)).Type()
+	if operand&constantBit == 0 {
+		if n := f.nameOf(L, operand); n.kind != "" {
+			return fmt.Sprintf("attempt to %s %s '%s' (a %s value)", what, n.kind, shorten(n.name), kind)
+		}
+	}
+	return fmt.Sprintf("attempt to %s a %s value", what, kind)
+}
+
+// argument is what follows "bad argument #".
+var argument = regexp.MustCompile(`(?s)^(\d+) to (\S+) \((.*)\)$`)
+
+// argumentError names the function that was called with a wrong argument. The object of a method does not count.
+func argumentError(L *lua.LState, f, caller *callFrame, text string) string {
+	m := argument.FindStringSubmatch(text)
+	if m == nil {
+		return badArgument + text
+	}
+	number, _ := strconv.Atoi(m[1])
+	problem := m[3]
+	given := min(f.NArgs, L.GetTop()-1) // the message is on top
+	if number > given {
+		problem = strings.Replace(problem, ", got nil", ", got no value", 1)
+	}
+	n := named{name: "?"}
+	if caller != nil && caller.Pc > 0 {
+		if called := caller.calledName(L); called.name != "" {
+			n = called
+		}
+	}
+	if n.kind == "method" && given == f.NArgs { // else the function has taken it away
+		if number--; number == 0 {
+			return fmt.Sprintf("calling '%s' on bad self (%s)", shorten(n.name), problem)
+		}
+	}
+	return fmt.Sprintf("%s%d to '%s' (%s)", badArgument, number, shorten(n.name), problem)
+}

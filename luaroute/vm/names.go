@@ -1,0 +1,131 @@
+package vm
+
+import (
+	lua "github.com/yuin/gopher-lua"
+)
+
+// What a variable is called is not known while a script runs. Where an error has to name one, it is found in the instructions that
+// lead to the error, as Lua 5.1 does it.
+
+// named is a name of a value: what kind of variable it is in, and what that is called.
+type named struct{ kind, name string }
+
+// nameOf returns the name of what is in a register of a frame of Lua, or an empty one.
+func (f *callFrame) nameOf(L *lua.LState, register int) named {
+	proto, pc := f.Fn.Proto, f.Pc-1
+	for {
+		if b, ok := L.Context().(*Budget); ok {
+			b.left -= pc / 8 // the next instruction may be the last
+		}
+		if name := localName(proto, register, pc); name != "" {
+			return named{"local", name}
+		}
+		at := lastWrite(proto, register, pc)
+		code := proto.Code[at]
+		switch a, b := int(code>>aShift&maxA), int(code&maxB); int(code >> opcodeShift) {
+		case lua.OP_GETGLOBAL:
+			return named{"global", constantName(proto, int(code&maxBx))}
+		case lua.OP_MOVE, lua.OP_MOVEN:
+			if b >= a {
+				return named{}
+			}
+			register = b
+		case lua.OP_GETTABLE:
+			name := constantName(proto, int(code>>cShift&maxB)-constantBit)
+			if at > 0 && proto.Code[at-1] == uint32(lua.OP_MOVE<<opcodeShift|(a+1)<<aShift|b) { // the object of a method
+				return named{"method", name}
+			}
+			return named{"field", name}
+		case lua.OP_SELF:
+			return named{"method", constantName(proto, int(code>>cShift&maxB)-constantBit)}
+		case lua.OP_GETUPVAL:
+			return named{"upvalue", proto.DbgUpvalues[b]}
+		default:
+			return named{}
+		}
+	}
+}
+
+// constantName returns a constant that is a name.
+func constantName(proto *lua.FunctionProto, index int) string {
+	if index >= 0 {
+		if name, ok := proto.Constants[index].(lua.LString); ok {
+			return string(name)
+		}
+	}
+	return "?"
+}
+
+// localName returns the name of the local variable that is in a register at an instruction, or "".
+func localName(proto *lua.FunctionProto, register, pc int) string {
+	for _, local := range proto.DbgLocals {
+		if local.StartPc > pc {
+			break
+		}
+		if pc < local.EndPc {
+			if register == 0 {
+				return local.Name
+			}
+			register--
+		}
+	}
+	return ""
+}
+
+// lastWrite returns the instruction that has written a register last, before another one. Jumps are taken if they lead forward, and
+// not beyond that. If nothing has written it, the instruction is the last of the function.
+func lastWrite(proto *lua.FunctionProto, register, before int) int {
+	last := len(proto.Code) - 1
+	for pc := 0; pc < before; pc++ {
+		code := proto.Code[pc]
+		op, a := int(code>>opcodeShift), int(code>>aShift&maxA)
+		if writesA>>op&1 == 1 && a == register {
+			last = pc
+		}
+		switch op {
+		case lua.OP_LOADNIL:
+			if a <= register && register <= int(code&maxB) {
+				last = pc
+			}
+		case lua.OP_SELF:
+			if register == a+1 {
+				last = pc
+			}
+		case lua.OP_TFORLOOP:
+			if register >= a+2 {
+				last = pc
+			}
+		case lua.OP_CALL, lua.OP_TAILCALL, lua.OP_VARARG:
+			if register >= a {
+				last = pc
+			}
+		case lua.OP_JMP, lua.OP_FORLOOP, lua.OP_FORPREP:
+			if to := pc + 1 + int(code&maxBx) - maxBx>>1; pc < to && to <= before {
+				pc = to - 1
+			}
+		case lua.OP_SETLIST:
+			if code>>cShift&maxB == 0 {
+				pc++
+			}
+		case lua.OP_CLOSURE:
+			pc += int(proto.FunctionPrototypes[code&maxBx].NumUpvalues)
+		}
+	}
+	return last
+}
+
+// writesA are the instructions that write the register A, or after which it may have come from elsewhere; a bit for each.
+const writesA = 1<<lua.OP_MOVE | 1<<lua.OP_MOVEN | 1<<lua.OP_LOADK | 1<<lua.OP_LOADBOOL | 1<<lua.OP_LOADNIL | 1<<lua.OP_GETUPVAL |
+	1<<lua.OP_GETGLOBAL | 1<<lua.OP_GETTABLE | 1<<lua.OP_NEWTABLE | 1<<lua.OP_SELF | 1<<lua.OP_ADD | 1<<lua.OP_SUB | 1<<lua.OP_MUL |
+	1<<lua.OP_DIV | 1<<lua.OP_MOD | 1<<lua.OP_POW | 1<<lua.OP_UNM | 1<<lua.OP_NOT | 1<<lua.OP_LEN | 1<<lua.OP_CONCAT |
+	1<<lua.OP_TEST | 1<<lua.OP_TESTSET | 1<<lua.OP_CALL | 1<<lua.OP_TAILCALL | 1<<lua.OP_FORLOOP | 1<<lua.OP_FORPREP | 1<<lua.OP_CLOSURE | 1<<lua.OP_VARARG
+
+// calledName returns what the function that a frame calls is called there.
+func (f *callFrame) calledName(L *lua.LState) named {
+	code := f.Fn.Proto.Code[f.Pc-1]
+	switch int(code >> opcodeShift) {
+	case lua.OP_CALL, lua.OP_TAILCALL, lua.OP_TFORLOOP:
+		return f.nameOf(L, int(code>>aShift&maxA))
+	}
+	return named{}
+}
