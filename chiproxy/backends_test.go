@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
@@ -88,8 +90,8 @@ func TestABackendIsHealthyWhileAnyUpstreamIs(t *testing.T) {
 		upstreams []string
 		healthy   bool
 	}{
-		{[]string{up, deadAddress(t)}, true},
-		{[]string{deadAddress(t)}, false},
+		{[]string{up, ports.Dead(t)}, true},
+		{[]string{ports.Dead(t)}, false},
 	} {
 		pool := mustAcquire(t, newTestPools(t), dials(`"health_checks": {"active": {"uri": "/", "interval": "5ms"}}`, row.upstreams...))
 		scope := scopeOf(t, map[string]*Pool{"app": pool})

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // headerChange is one change of a header, as all ways to make it have in common.
@@ -159,7 +161,7 @@ func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 			headerUp += "," + proxies
 		}
 		pools := scopeOf(t, map[string]*Pool{
-			"plain": mustAcquire(t, p, dials(proxies, up)), "caddy": mustAcquire(t, p, dials(headerUp, up)), "dead": mustAcquire(t, p, dials("", deadAddress(t))),
+			"plain": mustAcquire(t, p, dials(proxies, up)), "caddy": mustAcquire(t, p, dials(headerUp, up)), "dead": mustAcquire(t, p, dials("", ports.Dead(t))),
 		})
 		ask := func() *http.Request {
 			r := get("http://client.example/")

@@ -87,14 +87,6 @@ func named(t testing.TB, name string) string {
 	return origin(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
 }
 
-// deadAddress returns an address where nobody listens.
-func deadAddress(t testing.TB) string {
-	t.Helper()
-	s := httptest.NewServer(nil)
-	defer s.Close()
-	return s.Listener.Addr().String()
-}
-
 // dials writes the configuration of a pool of addresses, with more fields behind them.
 func dials(more string, addresses ...string) string {
 	var ups []string

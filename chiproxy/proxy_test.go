@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // echo answers what the upstream was asked.
@@ -146,7 +148,7 @@ func TestAProxyThatCannotBeForwardedIsRefusedWhenItIsBound(t *testing.T) {
 func TestAFailedUpstreamIsRetriedOnAnother(t *testing.T) {
 	t.Parallel()
 	config := dials(`"load_balancing":{"retries":1,"selection_policy":{"policy":"first"}},"health_checks":{"passive":{"fail_duration":"1m"}}`,
-		deadAddress(t), origin(t, echo))
+		ports.Dead(t), origin(t, echo))
 	pool := mustAcquire(t, newTestPools(t), config)
 	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, map[string]*Pool{"a": pool}), get("/x"))
 	if got.err != nil || got.Body.String() != "GET /x " {
@@ -160,7 +162,7 @@ func TestAFailedUpstreamIsRetriedOnAnother(t *testing.T) {
 
 func TestTheErrorOfAPoolIsCaddysOwn(t *testing.T) {
 	t.Parallel()
-	pool := mustAcquire(t, newTestPools(t), dials("", deadAddress(t)))
+	pool := mustAcquire(t, newTestPools(t), dials("", ports.Dead(t)))
 	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, map[string]*Pool{"a": pool}), get("/x"))
 	he, ok := errors.AsType[caddyhttp.HandlerError](got.err)
 	if !ok || he.StatusCode != http.StatusBadGateway || got.verdict != Done {
@@ -188,7 +190,7 @@ func TestOnErrorOfAProxy(t *testing.T) {
 	spare := origin(t, echo)
 	pools := scopeOf(t, map[string]*Pool{
 		"late":  mustAcquire(t, p, dials(`"handle_response":[{"routes":[{"handle":[{"handler":"chiproxy_late"}]}]}]`, spare)),
-		"dead":  mustAcquire(t, p, dials("", deadAddress(t))),
+		"dead":  mustAcquire(t, p, dials("", ports.Dead(t))),
 		"spare": mustAcquire(t, p, dials("", spare)),
 		"mute": mustAcquire(t, p, dials("", origin(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.ReadAll(r.Body) // the body is gone, and there is no answer
@@ -245,7 +247,7 @@ func TestOnErrorOfAProxy(t *testing.T) {
 
 func TestAChosenUpstreamIsAskedFirst(t *testing.T) {
 	t.Parallel()
-	one, two, dead := named(t, "one"), named(t, "two"), deadAddress(t)
+	one, two, dead := named(t, "one"), named(t, "two"), ports.Dead(t)
 	const first = `"load_balancing":{"retries":%d,"selection_policy":{"policy":"first"}}`
 	const passive = `,"health_checks":{"passive":{"fail_duration":"1m"}}`
 	p := newTestPools(t)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // written writes files, and returns their folder. In them $dir is that folder.
@@ -142,7 +143,7 @@ func TestCheckAsksARunningCaddyForItsConfiguration(t *testing.T) {
 	if want := c.Expand(`$dir/main.lua:1: warning: global "hits" is assigned`); code != 1 || !strings.Contains(out, want) {
 		t.Errorf("exit code %d and\n%s\nwant 1 and %s", code, out, want)
 	}
-	if out, code := caddyCommand(t, "luaroute", "check", "--address", "127.0.0.1:"+e2e.FreePort(t)); code != 1 {
+	if out, code := caddyCommand(t, "luaroute", "check", "--address", "127.0.0.1:"+ports.Free(t)); code != 1 {
 		t.Errorf("nobody listens: exit code %d and %s", code, out)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestEveryExampleOfTheDocumentsWorks(t *testing.T) {
@@ -261,11 +262,11 @@ func (e *example) console() {
 
 // startQuickstart runs the quickstart, on other ports.
 func (e *example) startQuickstart() {
-	var ports []string
+	var moves []string
 	for port := 9001; port <= 9006; port++ {
-		ports = append(ports, fmt.Sprint(port), e2e.FreePort(e.t))
+		moves = append(moves, fmt.Sprint(port), ports.Free(e.t))
 	}
-	moved := strings.NewReplacer(append(ports, ":8080", ":$port", "testdata/quickstart/", "")...)
+	moved := strings.NewReplacer(append(moves, ":8080", ":$port", "testdata/quickstart/", "")...)
 	for _, name := range []string{"Caddyfile", "routes.lua"} {
 		text, err := os.ReadFile(filepath.Join(e.quickstart, name))
 		if err != nil {

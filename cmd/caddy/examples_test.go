@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 const examples = "../../testdata/examples"
@@ -67,7 +68,7 @@ func TestTheExamplesRunWithTheirCaddyfile(t *testing.T) {
 			t.Setenv("EXAMPLE", name)
 			t.Setenv("SIGNING_KEY", "secret")
 			moved := []string{
-				":8080", ":$port", ":9001", ":" + e2e.FreePort(t), ":9002", ":" + e2e.FreePort(t), "testdata/examples/", "$dir/",
+				":8080", ":$port", ":9001", ":" + ports.Free(t), ":9002", ":" + ports.Free(t), "testdata/examples/", "$dir/",
 			}
 			script := readExample(t, name+".lua", moved...)
 			c.File(name+".lua", script)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // waysToForward are the bodies of tenants that forward what is below /w to the pool $P, in every way there is. A way with a function
@@ -67,7 +68,7 @@ var functionRewrites = map[string][2]string{
 func TestEveryWayToForwardRewritesAlike(t *testing.T) {
 	c := e2e.New(t)
 	c.Origin("app")
-	c.Set("down", "127.0.0.1:"+e2e.FreePort(t))
+	c.Set("down", ports.Dead(t))
 	var script strings.Builder
 	script.WriteString(`local route = require("luaroute")
 		route:pool("plain", { "$app" }) route:pool("based", { "$app/base" }) route:pool("dead", { "$down" })` + "\n")

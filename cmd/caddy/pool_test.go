@@ -9,12 +9,13 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestARequestIsTriedOnTheNextUpstreamWhenTheFirstIsDown(t *testing.T) {
 	c := e2e.New(t)
 	up := c.Origin("up")
-	c.Set("down", "127.0.0.1:"+e2e.FreePort(t))
+	c.Set("down", ports.Dead(t))
 	c.Route(`
 		local route = require("luaroute")
 		route:pool("retries", { "$down", "$up", lb_policy = "first", try_duration = "5s",

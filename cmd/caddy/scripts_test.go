@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // stored is a configuration that routes by scripts in the storage. $more is in its handler.
@@ -111,7 +112,7 @@ func TestAScriptPushedToOneOfTwoCaddysServesOnBoth(t *testing.T) {
 
 	var other map[string]any
 	first := c.Expand("$port")
-	c.Set("port", e2e.FreePort(t))
+	c.Set("port", ports.Free(t))
 	if err := json.Unmarshal(c.JSON(stored), &other); err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestHandleErrorsSeesTheErrorsOfRoutes(t *testing.T) {
 	c := e2e.New(t)
-	c.Set("down", "127.0.0.1:"+e2e.FreePort(t))
+	c.Set("down", ports.Dead(t))
 	c.File("main.lua", `
 		local route = require("luaroute")
 		route:pool("down", { "$down" })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -56,7 +57,7 @@ func badPools(t *testing.T) string {
 		route:pool("slow", { %[2]q, headers = { request = { set = { ["X-Fail"] = { "slow" } } } },
 			transport = { protocol = "http", response_header_timeout = "10ms" } })
 		local function counted(req, res) res:on_done(function(info) require("log").info("done " .. tostring(info.error ~= nil)) end) end
-	`, luatest.Dead(t), address)
+	`, ports.Dead(t), address)
 }
 
 func TestAFailureOfAnAction(t *testing.T) {

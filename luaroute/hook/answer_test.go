@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
 // head stands before the scripts of these tests: p is a pool that answers what it was asked for.
 func head(t testing.TB) string {
 	p := luatest.Origin(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprintf(w, "%s %s", r.Method, r.RequestURI) })
-	return fmt.Sprintf("local route = require('luaroute') route:pool('p', %q) route:pool('dead', %q)\n", p, luatest.Dead(t))
+	return fmt.Sprintf("local route = require('luaroute') route:pool('p', %q) route:pool('dead', %q)\n", p, ports.Dead(t))
 }
 
 // lastError is the error that the table returned for a request, without what Caddy puts before it.

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -125,7 +126,7 @@ func failures(p, dead, wrapping, position string) string {
 func TestAFailureInEveryPosition(t *testing.T) {
 	luatest.Context(t) // Caddy has goroutines of its own
 	p := luatest.Origin(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("fine")) })
-	dead := luatest.Dead(t)
+	dead := ports.Dead(t)
 	before := goroutines()
 	for _, position := range positions {
 		for _, wrapping := range wrappings {

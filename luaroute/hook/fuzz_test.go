@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -25,7 +26,7 @@ func FuzzAHandlerMayReturnAnything(f *testing.F) {
 	}
 	limits := vm.Limits{CPU: 20 * time.Millisecond, Wall: time.Second, Memory: 16 << 20}
 	setup := luatest.Setup{Limits: hook.Limits{Limits: limits}, LoadLimits: limits, Pools: map[string]string{
-		"p": `{"handler": "reverse_proxy", "upstreams": [{"dial": "` + luatest.Dead(f) + `"}]}`,
+		"p": `{"handler": "reverse_proxy", "upstreams": [{"dial": "` + ports.Dead(f) + `"}]}`,
 	}}
 	f.Fuzz(func(t *testing.T, values string) {
 		table, err := setup.Load(t, `local route = require("luaroute")

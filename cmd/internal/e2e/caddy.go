@@ -7,12 +7,9 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +17,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // Caddy is the Caddy of one test. It ends with the test.
@@ -46,10 +45,10 @@ func New(t testing.TB) *Caddy {
 		t: t,
 		Client: &http.Client{
 			Transport:     transport,
-			Timeout:       30 * time.Second,
+			Timeout:       5 * time.Minute, // only a fault takes that long, on whatever machine
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		names: map[string]string{"dir": t.TempDir(), "port": FreePort(t), "tls": FreePort(t), "admin": "127.0.0.1:" + FreePort(t)},
+		names: map[string]string{"dir": t.TempDir(), "port": ports.Free(t), "tls": ports.Free(t), "admin": "127.0.0.1:" + ports.Free(t)},
 	}
 	logs.reset()
 	t.Cleanup(func() {
@@ -62,21 +61,6 @@ func New(t testing.TB) *Caddy {
 		}
 	})
 	return c
-}
-
-// FreePort returns a port of 127.0.0.1 where nobody listens. It is below those that systems give out by themselves, so that
-// no origin gets it before it is used.
-func FreePort(t testing.TB) string {
-	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(15_000 + rand.IntN(15_000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("there is no free port from 15000 to 30000")
-	return ""
 }
 
 // Set gives a value a name for configurations, scripts and URLs.
@@ -176,10 +160,10 @@ func (c *Caddy) Route(script string) {
 // Logged returns how often a text is in the log.
 func (c *Caddy) Logged(text string) int { return strings.Count(logs.String(), text) }
 
-// Until waits for a condition.
+// Until waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	end := time.NewTimer(20 * time.Second)
+	end := time.NewTimer(2 * time.Minute)
 	defer end.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

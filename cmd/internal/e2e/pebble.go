@@ -22,6 +22,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // Pebble is an authority that issues certificates by ACME, as Let's Encrypt does. It proves by the challenge TLS-ALPN that a name
@@ -39,7 +41,7 @@ func (c *Caddy) Pebble() *Pebble {
 	c.t.Helper()
 	program := buildPebble(c.t)
 	c.selfSigned("acme.pem", "acme.key")
-	address, management := "127.0.0.1:"+FreePort(c.t), "127.0.0.1:"+FreePort(c.t)
+	address, management := "127.0.0.1:"+ports.Free(c.t), "127.0.0.1:"+ports.Free(c.t)
 	c.File("pebble.json", fmt.Sprintf(`{"pebble": {
 		"listenAddress": %q, "managementListenAddress": %q,
 		"certificate": "$dir/acme.pem", "privateKey": "$dir/acme.key", "tlsPort": $tls

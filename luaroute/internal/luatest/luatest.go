@@ -282,7 +282,7 @@ func (a Answer) String() string { return strings.TrimSpace(fmt.Sprintf("%d %s", 
 var Client = &http.Client{
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	Timeout:       30 * time.Second,
+	Timeout:       5 * time.Minute, // only a fault takes that long, on whatever machine
 }
 
 // Do sends a request: "METHOD /path", with header fields as "Name: value".
@@ -332,13 +332,5 @@ func Origin(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return s.Listener.Addr().String()
-}
-
-// Dead returns an address where nobody listens.
-func Dead(t testing.TB) string {
-	t.Helper()
-	s := httptest.NewServer(nil)
-	defer s.Close()
 	return s.Listener.Addr().String()
 }
