@@ -86,7 +86,11 @@ func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 		return nil, err
 	}
 	base.AddTo(config)
-	return json.Marshal(config)
+	raw, err := json.Marshal(config)
+	if err != nil {
+		return nil, err
+	}
+	return raw, admitPool(config, raw)
 }
 
 // shortBlock returns the short forms as lines of a Caddyfile.

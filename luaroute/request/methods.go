@@ -12,6 +12,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
+	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -84,6 +85,14 @@ func reqVar(L *lua.LState) int {
 		return 1
 	}
 	r.changing(L, "req", ":", "var with a value")
+	if err := caddyvars.Check(name); err != nil {
+		L.RaiseError("%s", err)
+	}
+	switch L.Get(3).(type) {
+	case *lua.LNilType, lua.LString, lua.LNumber, lua.LBool:
+	default:
+		L.RaiseError("var %q: a %s is no value; allowed are strings, numbers and booleans, and nil to remove it", name, L.Get(3).Type())
+	}
 	v, err := toGo(L, L.Get(3))
 	if err != nil {
 		L.RaiseError("var %q: %s", name, err)
