@@ -128,3 +128,6 @@ function run(f, ...)
   out, Gn, Gs, Gt, Gz = {}, 6, "glob", { n = 1, s = "g" }, nil
   return shown(pcall(f, ...))
 end
+
+-- says shows the message of a text that is no program.
+function says(text) return (select(2, loadstring(text, "=text"))) end
