@@ -1,7 +1,6 @@
 package chiproxy
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -61,7 +60,7 @@ func (a Raise) Do(*Exchange) (Verdict, error) {
 	if message == "" {
 		message = http.StatusText(a.status())
 	}
-	return Done, caddyhttp.Error(a.status(), errors.New(message))
+	return Done, caddyhttp.Error(a.status(), raisedError(message))
 }
 
 func (a Raise) status() int {

@@ -7,9 +7,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// retryAfter is what clients are told to wait when a budget has ended, in seconds.
-const retryAfter = "1"
-
 // chain is the middleware around an action, and how far the request has come in it.
 type chain struct {
 	middleware []Middleware
@@ -41,6 +38,7 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) 
 	case err != nil:
 		return ex.failed(v, err, p)
 	case v == Done:
+		ex.answered()
 		return v, nil
 	case ex.recorder.wrote:
 		return Done, ex.sent(errDeclinedLate)
@@ -53,8 +51,18 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) 
 
 var errDeclinedLate = errors.New("declined after the header of the response had left")
 
-// step runs the next middleware, or the action at the end. It is what middleware gets as next.
+// step runs the next middleware, or the action at the end. It is what middleware gets as next. What declines leaves nothing on the
+// response.
 func (ex *Exchange) step() (Verdict, error) {
+	layer, n := ex.failedLayers()
+	v, err := ex.runStep()
+	if v == Declined && err == nil {
+		ex.forget(layer, n)
+	}
+	return v, err
+}
+
+func (ex *Exchange) runStep() (Verdict, error) {
 	c := &ex.chain
 	i := c.at
 	c.reached = i
@@ -189,27 +197,18 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 	return Declined, nil
 }
 
-// closed is the error that a failed hook becomes.
-func (ex *Exchange) closed(hook *HookError) error {
-	if !hook.Budget {
-		return caddyhttp.Error(http.StatusInternalServerError, hook)
-	}
-	if !ex.recorder.wrote {
-		ex.W.Header().Set("Retry-After", retryAfter)
-	}
-	return caddyhttp.Error(http.StatusServiceUnavailable, hook)
-}
-
 // failed lets the scope answer an error, if nothing was written.
 func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
 	switch {
 	case ex.recorder.wrote:
 		return v, ex.sent(err)
 	case p.failed == nil || ex.walksAround(p) || errors.Is(err, errClimbs):
-		return v, err
+		return v, ex.toCaddy(err)
 	}
 	ex.record()
+	err = ex.answerOf(err)
 	ex.err = err
+	layer, n := ex.failedLayers()
 	answered, failure := ex.do(p.failed)
 	ex.err = nil
 	switch {
@@ -218,11 +217,40 @@ func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
 			failure = ex.closed(hook)
 		}
 		if ex.recorder.wrote {
-			failure = ex.sent(failure)
+			return Done, ex.sent(failure)
 		}
-		return Done, failure
+		return Done, ex.toCaddy(failure)
 	case answered == Declined:
-		return v, err
+		ex.forget(layer, n)
+		return v, ex.toCaddy(err)
 	}
+	ex.answered()
 	return Done, nil
+}
+
+// answered ends the response of an action that has written nothing. net/http would send a header, and knows nothing of what functions
+// wanted that have failed.
+func (ex *Exchange) answered() {
+	if ex.recorder.root != nil && !ex.recorder.wrote {
+		ex.recorder.WriteHeader(http.StatusOK)
+	}
+}
+
+// toCaddy hands an error to Caddy, with what functions have set on the response: its header is the one that Caddy's handle_errors
+// writes to, and sends as it is where there are none.
+func (ex *Exchange) toCaddy(err error) error {
+	root := ex.recorder.root
+	if root == nil {
+		return err
+	}
+	answer := ex.answerOf(err)
+	status, failure := root.leaveLast(answer.StatusCode)
+	ex.layer, ex.recorder.root = nil, nil
+	if failure != nil {
+		answer = ex.answerOf(failure)
+	} else if status == answer.StatusCode {
+		return err
+	}
+	answer.StatusCode = status
+	return answer
 }

@@ -222,7 +222,7 @@ func TestFailedAnswersTheErrorsOfItsScope(t *testing.T) {
 		in(Scope{Failed: saying(Raise{Status: 507})}, at("/again", failAction)),
 	), at("/outside", failAction))
 	expect{
-		"/action": "sorry: 500 a.lua:3: attempt to call nil", "/guard": "sorry: 500 a.lua:3: attempt to call nil",
+		"/action": "sorry: 500 the script failed", "/guard": "sorry: 500 the script failed",
 		"/raise": "sorry: 404 Not Found", "/fine": "fine", "/declines": "418", "/again": "507", "/outside": "500", "/late": "500",
 	}.check(t, s)
 	r := send(mustBuild(t, s), ask("/late"))

@@ -157,7 +157,9 @@ func (d *Decision) Failure() string {
 	if err == nil {
 		return ""
 	}
-	if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
+	if hook, ok := errors.AsType[*HookError](err); ok {
+		err = hook
+	} else if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
 		err = answer.Err
 	}
 	return err.Error()

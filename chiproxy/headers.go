@@ -57,6 +57,27 @@ func CheckHeader(name string, values ...string) error {
 	return nil
 }
 
+// CheckResponseHeader reports what CheckHeader does, and what contradicts the body of a response or its connection: net/http cuts a
+// response that is longer than its Content-Length and breaks the connection of one that is shorter, and clients of HTTP/2
+// refuse the fields of connections.
+func CheckResponseHeader(name string, values ...string) error {
+	if len(values) > 0 {
+		switch key := textproto.CanonicalMIMEHeaderKey(name); key {
+		case contentLength:
+			return errors.New("header Content-Length: it follows from the body and can not be set")
+		case "Keep-Alive", "Proxy-Connection", "Upgrade":
+			return fmt.Errorf("header %s: it belongs to the connection and can not be set", key)
+		case "Connection":
+			if len(values) > 1 || !strings.EqualFold(values[0], "close") {
+				return fmt.Errorf("header Connection: found %s; only close can be set", Quote(strings.Join(values, ", ")))
+			}
+		}
+	}
+	return CheckHeader(name, values...)
+}
+
+const contentLength = "Content-Length"
+
 // CheckHost reports values of a Host header that are not one host, perhaps with a port.
 func CheckHost(values ...string) error {
 	if len(values) != 1 {
@@ -82,9 +103,9 @@ func shorten(s string) string {
 // CheckMethod reports what cannot be a method.
 func CheckMethod(method string) error { return checkMethods([]string{method}) }
 
-func checkHeaders(h http.Header) error {
+func checkHeaders(h http.Header, check func(name string, values ...string) error) error {
 	for name, values := range h {
-		if err := CheckHeader(name, values...); err != nil {
+		if err := check(name, values...); err != nil {
 			return err
 		}
 	}
@@ -101,13 +122,26 @@ func (o *HeaderOps) Check() error {
 			return err
 		}
 	}
-	if err := checkHeaders(o.Set); err != nil {
+	if err := checkHeaders(o.Set, CheckHeader); err != nil {
 		return err
 	}
-	if hasHeader(o.Add, "Content-Length") {
+	if hasHeader(o.Add, contentLength) {
 		return errors.New("header Content-Length: there is one; set it")
 	}
-	return checkHeaders(o.Add)
+	return checkHeaders(o.Add, CheckHeader)
+}
+
+// checkResponse reports what Check does and what CheckResponseHeader refuses.
+func (o *HeaderOps) checkResponse() error {
+	if o == nil {
+		return nil
+	}
+	for _, h := range []http.Header{o.Set, o.Add} {
+		if err := checkHeaders(h, CheckResponseHeader); err != nil {
+			return err
+		}
+	}
+	return o.Check()
 }
 
 // checkHost reports changes of the header of a request that would leave it without one good Host.
@@ -199,6 +233,48 @@ func (o *HeaderOps) changes() []fieldChange {
 		}
 	}
 	return all
+}
+
+// assign makes values the ones that a field has, and removes it where there are none. The name is canonical.
+func (o *HeaderOps) assign(name string, values []string) {
+	delete(o.Add, name)
+	o.Remove = slices.DeleteFunc(o.Remove, func(other string) bool { return other == name })
+	if len(values) == 0 {
+		delete(o.Set, name)
+		o.Remove = append(o.Remove, name)
+		return
+	}
+	if o.Set == nil {
+		o.Set = http.Header{}
+	}
+	o.Set[name] = values
+}
+
+// add adds values to those that a field has. The name is canonical.
+func (o *HeaderOps) add(name string, values []string) {
+	if o.Add == nil {
+		o.Add = http.Header{}
+	}
+	o.Add[name] = append(slices.Clip(o.Add[name]), values...)
+}
+
+// assigns reports whether the values that a field has before do not matter. The name is canonical.
+func (o *HeaderOps) assigns(name string) bool {
+	_, set := o.Set[name]
+	return set || slices.Contains(o.Remove, name)
+}
+
+// then makes later changes as well. All names are canonical.
+func (o *HeaderOps) then(later HeaderOps) {
+	for _, name := range later.Remove {
+		o.assign(name, nil)
+	}
+	for name, values := range later.Set {
+		o.assign(name, values)
+	}
+	for name, values := range later.Add {
+		o.add(name, values)
+	}
 }
 
 // RemoveHeader takes a field out of a header. Where net/http would write a value of its own, such as a Content-Type that it

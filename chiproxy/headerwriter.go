@@ -11,12 +11,13 @@ import (
 // responses pass as they are; 101 is not one of them, since nothing follows it.
 type headerWriter struct {
 	caddyhttp.ResponseWriterWrapper
-	ops   *HeaderOps // may be nil
-	wrote bool
+	ops    *HeaderOps // may be nil
+	status int        // of a response that does not say
+	wrote  bool
 }
 
 func newHeaderWriter(w http.ResponseWriter, ops *HeaderOps) *headerWriter {
-	return &headerWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ops: ops}
+	return &headerWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ops: ops, status: http.StatusOK}
 }
 
 // WriteHeader applies the changes and sends the header.
@@ -50,7 +51,7 @@ func (w *headerWriter) FlushError() error {
 
 func (w *headerWriter) leave() {
 	if !w.wrote {
-		w.WriteHeader(http.StatusOK)
+		w.WriteHeader(w.status)
 	}
 }
 

@@ -53,6 +53,8 @@ type Holder interface {
 // text is for logs only.
 type HookError struct {
 	Err error
+	// ID is what the log calls it, or empty.
+	ID string
 	// Budget says that a budget ended, not that the script was wrong.
 	Budget bool
 	Origin Origin

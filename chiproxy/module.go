@@ -25,7 +25,27 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 	}
 	ex.yield()
 	settleConnection(ex.R.Header)
+	if ex.err != nil {
+		return Done, m.answerError(ex, ex.answerOf(ex.err))
+	}
 	return Done, m.Handler.ServeHTTP(ex.W, ex.R, ex.Next)
+}
+
+// answerError runs the handler as Caddy's handle_errors would: for the request of the client, with the placeholders of the error,
+// and with its status unless the handler sets one.
+func (m Module) answerError(ex *Exchange, err caddyhttp.HandlerError) error {
+	r := ex.R
+	if client, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		r.Method, r.RemoteAddr, r.RequestURI = client.Method, client.RemoteAddr, client.RequestURI
+		*r.URL = *client.URL
+	}
+	w := newHeaderWriter(ex.W, nil)
+	w.status = err.StatusCode
+	r = (*caddyhttp.HTTPErrorConfig)(nil).WithError(r, err)
+	return m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(err.StatusCode)
+		return nil
+	}))
 }
 
 // Handle runs the handler around next. The writer and the request it hands on are those of the exchange until

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -59,8 +58,6 @@ func (ex *Exchange) outcome(err error) Outcome {
 	if start, ok := caddyhttp.GetVar(ctx, "start_time").(time.Time); ok {
 		o.Duration = time.Since(start)
 	}
-	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		o.Upstream, _ = repl.GetString("http.reverse_proxy.upstream.hostport")
-	}
+	o.Upstream = ex.upstream()
 	return o
 }

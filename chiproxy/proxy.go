@@ -76,7 +76,7 @@ func (p Proxy) Check() error {
 	if err := p.Headers.checkHost(); err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
-	if err := p.ResponseHeaders.Check(); err != nil {
+	if err := p.ResponseHeaders.checkResponse(); err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
 	return nil

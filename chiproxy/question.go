@@ -84,7 +84,7 @@ func (q Question) HTTP() (*http.Request, error) {
 	if r.RemoteAddr, err = remoteAddr(q.RemoteAddr); err != nil {
 		return nil, err
 	}
-	if err := checkHeaders(http.Header(q.Headers)); err != nil {
+	if err := checkHeaders(http.Header(q.Headers), CheckHeader); err != nil {
 		return nil, err
 	}
 	for name, values := range q.Headers {

@@ -43,6 +43,10 @@ type recorder struct {
 	wrote  bool
 	status int
 	bytes  int64
+	// root has what functions wanted that have failed, for the response that leaves; mostly nil. bare says that the body of that
+	// does not.
+	root *ResponseHooks
+	bare bool
 }
 
 // record makes the exchange know whether something was written. Routes that are plain data do without.
@@ -56,14 +60,38 @@ func (ex *Exchange) record() {
 // WriteHeader notes that the header leaves; informational ones do not count.
 func (w *recorder) WriteHeader(status int) {
 	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		if w.root != nil {
+			status = w.rooted(status)
+		}
 		w.wrote, w.status = true, status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
+// rooted gives a response what functions wanted that have failed. If one of them fails again, its body does not leave.
+func (w *recorder) rooted(status int) int {
+	left, err := w.root.leaveLast(status)
+	if w.bare = err != nil || left != status && !hasBody("", left); w.bare {
+		for _, name := range bodyFields {
+			delete(w.Header(), name)
+		}
+	}
+	return left
+}
+
+// begin notes that the response begins, with a header of its own where nobody has sent one.
+func (w *recorder) begin() {
+	if !w.wrote && w.root != nil {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.wrote = true
+}
+
 // Write sends the header first.
 func (w *recorder) Write(p []byte) (int, error) {
-	w.wrote = true
+	if w.begin(); w.bare {
+		return len(p), nil
+	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)
 	return n, err
@@ -71,7 +99,9 @@ func (w *recorder) Write(p []byte) (int, error) {
 
 // ReadFrom keeps the server's sendfile.
 func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
-	w.wrote = true
+	if w.begin(); w.bare {
+		return io.Copy(io.Discard, r)
+	}
 	n, err := w.ResponseWriterWrapper.ReadFrom(r)
 	w.bytes += n
 	return n, err
@@ -79,7 +109,7 @@ func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError flushes, which sends the header too. http.ResponseController calls it.
 func (w *recorder) FlushError() error {
-	w.wrote = true
+	w.begin()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 

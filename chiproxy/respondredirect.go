@@ -9,8 +9,8 @@ import (
 
 // Redirect answers with the place to go to.
 type Redirect struct {
-	// Location is a URL or a reference relative to the one asked for. It is sent as it is; only bytes beyond ASCII
-	// are encoded.
+	// Location is a URL or a reference relative to the one asked for. It is sent as it is, but for what
+	// EncodeLocation encodes.
 	Location string
 	// Status is from 300 to 399, but not 304. Zero stands for 302.
 	Status int
@@ -21,7 +21,7 @@ func (a Redirect) Check() error {
 	switch {
 	case a.Status != 0 && (a.Status < 300 || a.Status > 399 || a.Status == http.StatusNotModified):
 		return fmt.Errorf("redirect: status %d: expected 300 to 399, but not 304", a.Status)
-	case a.Location == "":
+	case strings.Trim(a.Location, " \t") == "":
 		return errors.New("redirect: the location is missing")
 	}
 	if err := CheckHeader("Location", a.Location); err != nil {
@@ -36,7 +36,7 @@ func (a Redirect) Do(ex *Exchange) (Verdict, error) {
 		return Done, err
 	}
 	h := ex.W.Header()
-	h["Location"] = []string{asciiOnly(a.Location)}
+	h["Location"] = []string{EncodeLocation(a.Location)}
 	h["Content-Length"] = []string{"0"}
 	ex.W.WriteHeader(a.status())
 	return Done, nil
@@ -57,22 +57,22 @@ func (a Redirect) Describe() Origin {
 // bind checks the redirect when the table is built.
 func (a Redirect) bind(*poolScope) (Action, error) { return a, a.Check() }
 
-// asciiOnly encodes the bytes beyond ASCII: clients read them differently.
-func asciiOnly(s string) string {
-	at := strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 })
-	if at < 0 {
-		return s
-	}
+// EncodeLocation encodes what no URL may hold, such as a blank or a byte beyond ASCII: clients read them differently, and some take a
+// backslash for a slash. Blanks around it are dropped.
+func EncodeLocation(s string) string {
+	s = strings.Trim(s, " \t")
 	var b strings.Builder
-	b.WriteString(s[:at])
-	for i := at; i < len(s); i++ {
-		if s[i] < 0x80 {
-			b.WriteByte(s[i])
-		} else {
-			fmt.Fprintf(&b, "%%%02X", s[i])
+	from := 0
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%s%%%02X", s[from:i], c)
+			from = i + 1
 		}
 	}
-	return b.String()
+	if from == 0 {
+		return s
+	}
+	return b.String() + s[from:]
 }
 
 var (

@@ -306,7 +306,10 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 		if err == nil {
 			return v, nil
 		}
-		return ex.settle(v, err)
+		if v, err = ex.settle(v, err); err != nil {
+			return ex.failed(v, err, c.place)
+		}
+		return v, nil
 	}
 	return ex.perform(c.place.middleware, c.action, c.place, c.volatile)
 }

@@ -143,3 +143,23 @@ func TestTheExampleOfCORSTellsBrowsersWhatIsAllowed(t *testing.T) {
 		})
 	}
 }
+
+func TestTheExampleOfCORSHoldsForAnOriginThatIsDown(t *testing.T) {
+	c, _ := startExample(t, "cors.lua", nil)
+	c.File("main.lua", readExample(t, "cors.lua", "127.0.0.1:9001", "127.0.0.1:"+e2e.FreePort(t)))
+	for _, more := range []string{"", "handle_errors {\n respond {err.status_code} \n}\n"} {
+		c.Start(strings.Replace(e2e.Site(""), "{", "{\n"+more, 1))
+		answer := c.Get("/api/users", "Origin: https://app.example")
+		if answer.Status != http.StatusBadGateway {
+			t.Fatalf("the status is %d", answer.Status)
+		}
+		for name, want := range map[string]string{
+			"Access-Control-Allow-Origin": "https://app.example", "Access-Control-Allow-Credentials": "true",
+			"Access-Control-Expose-Headers": "X-Request-Id", "Vary": "Origin",
+		} {
+			if got := answer.Header.Values(name); len(got) != 1 || got[0] != want {
+				t.Errorf("%s is %q; want %q", name, got, want)
+			}
+		}
+	}
+}

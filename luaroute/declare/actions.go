@@ -53,7 +53,8 @@ func proxy(L *lua.LState) int {
 			"strip_prefix", "path", "method", "query", "headers", "response_headers", "upstream", "on_error")
 		p.StripPrefix, p.Path, p.Method, p.Upstream = o.text("strip_prefix"), o.text("path"), o.text("method"), o.text("upstream")
 		p.Query = o.query("query")
-		p.Headers, p.ResponseHeaders = o.headerOps("headers"), o.headerOps("response_headers")
+		p.Headers = o.headerOps("headers", hook.HeaderOf, chiproxy.CheckHeader)
+		p.ResponseHeaders = o.headerOps("response_headers", hook.ResponseHeaderOf, chiproxy.CheckResponseHeader)
 		if v := t.RawGetString("on_error"); v != lua.LNil {
 			p.OnError = errorPolicy(L, v)
 		}
@@ -97,7 +98,8 @@ func (o options) query(name string) *string {
 }
 
 // headerOps returns changes of a header: { set =, add =, remove = }.
-func (o options) headerOps(name string) *chiproxy.HeaderOps {
+func (o options) headerOps(name string, read func(lua.LValue, hook.HeaderCheck) (http.Header, error), allowed hook.HeaderCheck,
+) *chiproxy.HeaderOps {
 	t := o.sub(name)
 	if t == nil {
 		return nil
@@ -105,7 +107,7 @@ func (o options) headerOps(name string) *chiproxy.HeaderOps {
 	inner := fields(o.L, o.what+": "+name, t, "set", "add", "remove")
 	ops := &chiproxy.HeaderOps{Remove: inner.texts("remove")}
 	for name, to := range map[string]*http.Header{"set": &ops.Set, "add": &ops.Add} {
-		header, err := hook.HeaderOf(t.RawGetString(name))
+		header, err := read(t.RawGetString(name), allowed)
 		check(o.L, err)
 		*to = header
 	}

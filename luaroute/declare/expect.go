@@ -81,7 +81,7 @@ func (o options) stringMap(name string) map[string]string {
 
 // header returns a header from a table of names and values.
 func (o options) header(name string) http.Header {
-	h, err := hook.HeaderOf(o.table.RawGetString(name))
+	h, err := hook.HeaderOf(o.table.RawGetString(name), chiproxy.CheckHeader)
 	check(o.L, err)
 	return h
 }

@@ -97,7 +97,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
 		return nil, fmt.Errorf("status %s: expected a whole number from 200 to 999", status.String())
 	}
-	header, err := HeaderOf(headers)
+	header, err := ResponseHeaderOf(headers, chiproxy.CheckHeader)
 	if err != nil {
 		return nil, err
 	}
@@ -124,8 +124,20 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 	return r, r.Check()
 }
 
+// ResponseHeaderOf is HeaderOf for a response, whose Location is encoded.
+func ResponseHeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
+	header, err := HeaderOf(v, check)
+	for i, location := range header["Location"] {
+		header["Location"][i] = chiproxy.EncodeLocation(location)
+	}
+	return header, err
+}
+
+// HeaderCheck reports a header that must not be sent.
+type HeaderCheck = func(name string, values ...string) error
+
 // HeaderOf returns the header that a table of names and values, or lists of values, describes.
-func HeaderOf(v lua.LValue) (http.Header, error) {
+func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 	if v == lua.LNil {
 		return nil, nil
 	}
@@ -161,7 +173,7 @@ func HeaderOf(v lua.LValue) (http.Header, error) {
 		return nil, failed
 	}
 	for name, values := range header {
-		if err := chiproxy.CheckHeader(name, values...); err != nil {
+		if err := check(name, values...); err != nil {
 			return nil, err
 		}
 	}

@@ -38,9 +38,10 @@ func (f *function) call(s *session, more ...lua.LValue) (results, error) {
 }
 
 // finish calls the function and goes on with what it returned, inside of the response hooks that it has set.
-func (f *function) finish(s *session, then func(s *session, r results) (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
+func (f *function) finish(s *session, then func(s *session, r results) (chiproxy.Verdict, error), more ...lua.LValue,
+) (chiproxy.Verdict, error) {
 	outer := s.request.Enter(false)
-	r, err := f.call(s)
+	r, err := f.call(s, more...)
 	own := s.request.Leave(outer)
 	rest := func() (chiproxy.Verdict, error) {
 		if err != nil {
@@ -92,7 +93,25 @@ func (h *handler) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	if err != nil {
 		return chiproxy.Done, err
 	}
+	if failure := ex.Failure(); failure != nil {
+		s.again()
+		return h.finish(s, h.answered, failureTable(s.state.L, failure))
+	}
 	return h.finish(s, h.answered)
+}
+
+// failureTable is what a handler gets as its third argument where it answers an error.
+func failureTable(L *lua.LState, f *chiproxy.Failure) *lua.LTable {
+	t := L.CreateTable(0, 7)
+	t.RawSetString("status", lua.LNumber(f.Status))
+	for key, text := range map[string]string{
+		"kind": f.Kind, "reason": f.Reason, "message": f.Message, "id": f.ID, "upstream": f.Upstream, "route": f.Route,
+	} {
+		if text != "" {
+			t.RawSetString(key, lua.LString(text))
+		}
+	}
+	return t
 }
 
 func (h *handler) answered(s *session, r results) (chiproxy.Verdict, error) {

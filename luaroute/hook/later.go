@@ -5,17 +5,19 @@ import (
 	"errors"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Later keeps the virtual machine for a function that is called when the response leaves.
-func (s *session) Later(fn *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error) {
+func (s *session) Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error) {
 	s.pins++
-	s.later = append(s.later, fn)
-	origin := originOf(fn)
+	s.later = append(s.later, written)
+	origin := originOf(written)
 	return func(args ...lua.LValue) (lua.LValue, error) {
+		s.again()
 		if err := s.state.Call(fn, 1, args...); err != nil {
 			return nil, s.failed(err, origin)
 		}
@@ -25,9 +27,34 @@ func (s *session) Later(fn *lua.LFunction) func(args ...lua.LValue) (lua.LValue,
 	}
 }
 
+// again gives a virtual machine whose budget has ended one more, once, for what functions do with the answer of the error. Nothing
+// does where a function of it still runs: that ends first.
+func (s *session) again() {
+	if s.revived || !s.state.Ended() || !s.state.Idle() {
+		return
+	}
+	if s.revived = true; s.state.Revive() {
+		s.state.Arm(s.vms.limits.Limits, s.ex.R.Context())
+	}
+}
+
+// Passed logs why something is not for a function, once for each kind of reason.
+func (s *session) Passed(fn *lua.LFunction, kind, why string) {
+	origin := originOf(fn)
+	if _, said := s.vms.passed.LoadOrStore(passage{origin, kind}, true); !said {
+		s.vms.logger.Warn(why, zap.Stringer("function", origin))
+	}
+}
+
+// passage is something that was not for a function.
+type passage struct {
+	function chiproxy.Origin
+	kind     string
+}
+
 // Done keeps the virtual machine for a function that is called when all is out.
 func (s *session) Done(fn *lua.LFunction) {
-	call := s.Later(fn)
+	call := s.Later(fn, fn)
 	s.ex.OnDone(func(o chiproxy.Outcome) {
 		s.done = append(s.done, func(L *lua.LState) error {
 			return s.vms.alone(originOf(fn), func() error {

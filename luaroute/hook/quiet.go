@@ -37,13 +37,13 @@ type saying struct {
 }
 
 // failure logs the error of a function.
-func (q *quiet) failure(logger *zap.Logger, now time.Time, err error, function chiproxy.Origin, trace string) {
+func (q *quiet) failure(logger *zap.Logger, now time.Time, err *chiproxy.HookError, function chiproxy.Origin, trace string) {
 	message := err.Error()
 	suppressed, ok := q.allow(saying{function, message}, now)
 	if !ok {
 		return
 	}
-	fields := []zap.Field{zap.String("error", message), zap.Stringer("function", function), zap.String("trace", trace)}
+	fields := []zap.Field{zap.String("error", message), zap.Stringer("function", function), zap.String("err_id", err.ID), zap.String("trace", trace)}
 	if suppressed > 0 {
 		fields = append(fields, zap.Int("suppressed", suppressed))
 	}

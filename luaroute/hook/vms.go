@@ -4,6 +4,8 @@ package hook
 import (
 	"context"
 	"errors"
+	"net/http"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -22,6 +24,7 @@ type VMs struct {
 	limits Limits
 	logger *zap.Logger
 	quiet  quiet
+	passed sync.Map  // of passage
 	image  *vm.Image // nil before Start
 	pool   *vm.Pool
 }
@@ -62,6 +65,7 @@ type session struct {
 	later   []*lua.LFunction          // what is still to be called, and which only Go holds
 	insides []*inside                 // what the wrappers that run wrap; those further in come later
 	depth   int                       // how many wrappers run
+	revived bool                      // whether it got a second budget
 }
 
 // enter returns the session of a request, and begins it with the first function that is called, or the first after Go code
@@ -90,6 +94,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		state.Slot = s
 	}
 	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, v.limits.Body), 0, 0
+	s.revived = false
 	if kept != nil {
 		s.request.Restore(kept)
 	}
@@ -189,7 +194,10 @@ func (v *VMs) alone(origin chiproxy.Origin, call func() error) (err error) {
 
 // report logs the failure of a function.
 func (v *VMs) report(err error, origin chiproxy.Origin) *chiproxy.HookError {
-	hook := &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin}
+	hook := &chiproxy.HookError{
+		Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin,
+		ID: caddyhttp.Error(http.StatusInternalServerError, nil).ID,
+	}
 	var own *script.Error
 	trace := ""
 	if errors.As(err, &own) {
@@ -197,14 +205,23 @@ func (v *VMs) report(err error, origin chiproxy.Origin) *chiproxy.HookError {
 		trace = own.Trace
 		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
 	}
-	v.quiet.failure(v.logger, time.Now(), err, origin, trace)
+	v.quiet.failure(v.logger, time.Now(), hook, origin, trace)
 	return hook
 }
 
 // statusClientClosed is what Caddy's reverse_proxy answers to a client that is not there any more.
 const statusClientClosed = 499
 
-func gone(err error) error { return caddyhttp.Error(statusClientClosed, err) }
+func gone(err error) error { return caddyhttp.Error(statusClientClosed, goneError{err}) }
+
+// goneError is what a function failed with that nobody waits for.
+type goneError struct{ error }
+
+// Error says nothing of the script: handle_errors may show it.
+func (goneError) Error() string { return "the client has left" }
+
+// Unwrap returns the error of the function.
+func (e goneError) Unwrap() error { return e.error }
 
 // Interface guards
 var (

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
@@ -79,7 +80,7 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(hr.Body, limit+1))
 	if err != nil {
-		return nil, caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("reading the body: %w", err))
+		return nil, caddyhttp.Error(http.StatusBadRequest, &chiproxy.BodyError{Err: fmt.Errorf("reading the body: %w", err)})
 	}
 	if int64(len(data)) > limit {
 		hr.Body = unread{io.MultiReader(bytes.NewReader(data), hr.Body), hr.Body} // whole, should the script catch the error
@@ -109,7 +110,7 @@ func setBody(hr *http.Request, data []byte, was *received) {
 }
 
 func tooLarge(limit int64) error {
-	return caddyhttp.Error(http.StatusRequestEntityTooLarge, fmt.Errorf("the body is larger than %d bytes", limit))
+	return caddyhttp.Error(http.StatusRequestEntityTooLarge, &chiproxy.BodyError{Err: fmt.Errorf("the body is larger than %d bytes", limit)})
 }
 
 // mustRead is read for Go functions of scripts.
@@ -135,10 +136,10 @@ func reqBody(L *lua.LState) int {
 	return 1
 }
 
-// reqJSON is req:json(): the value of the body, or nil and an error.
+// reqJSON is req:json([options]): the value of the body, or nil and an error.
 func reqJSON(L *lua.LState) int {
-	r := of(L, "req")
-	v, err := luajson.Decode(L, string(r.mustRead(L, r.body)))
+	r, options := of(L, "req"), luajson.OptionsOf(L, 2)
+	v, err := luajson.DecodeAs(L, string(r.mustRead(L, r.body)), options)
 	return result(L, v, err)
 }
 
@@ -186,14 +187,42 @@ func (r *Request) form(data []byte) (url.Values, error) {
 // reqSetBody is req:set_body(text). The body of the client is kept for the case that this candidate declines.
 func reqSetBody(L *lua.LState) int {
 	r, body := of(L, "req"), L.CheckString(2)
+	r.replaceBody([]byte(body))
+	return 0
+}
+
+func (r *Request) replaceBody(body []byte) {
 	hr := r.http()
 	was := &received{hr.Body, hr.ContentLength, hr.TransferEncoding}
 	if old, ok := hr.Body.(*buffered); ok && old.was != nil {
 		was = old.was
 	}
-	setBody(hr, []byte(body), was)
+	setBody(hr, body, was)
 	hr.Header.Del("Content-Length")
+}
+
+// reqSetJSON is req:set_json(value). What the header says of the body before is wrong for this one.
+func reqSetJSON(L *lua.LState) int {
+	r := of(L, "req")
+	body, err := luajson.Encode(L, L.CheckAny(2))
+	if err != nil {
+		vm.Throw(L, err)
+	}
+	r.replaceBody(body)
+	for _, name := range []string{"Content-Encoding", "Content-Md5", "Content-Digest", "Digest", "Repr-Digest"} {
+		r.ex.SetHeader(name, nil)
+	}
+	if !isJSON(r.http().Header.Get("Content-Type")) {
+		r.ex.SetHeader("Content-Type", []string{"application/json"})
+	}
 	return 0
+}
+
+// isJSON reports whether a media type is that of JSON, which is UTF-8.
+func isJSON(contentType string) bool {
+	kind, params, err := mime.ParseMediaType(contentType)
+	charset, set := params["charset"]
+	return err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) && (!set || strings.EqualFold(charset, "utf-8"))
 }
 
 // result pushes a value, or nil and the error.

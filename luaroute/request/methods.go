@@ -18,12 +18,12 @@ import (
 
 // reqMethods are the methods of req.
 var reqMethods = merged(map[string]lua.LGFunction{
-	"param":         reader(paramsGet),
-	"header":        reader(headersGet),
-	"query_value":   reader(queryGet),
-	"cookie":        reader(cookiesGet),
-	"header_values": lister(func(r *Request, _ *lua.LState, name string) []string { return headerValues(r.http(), name) }),
-	"query_values":  lister(func(r *Request, L *lua.LState, name string) []string { return r.values(L)[name] }),
+	"param":         reader("req", paramsGet),
+	"header":        reader("req", headersGet),
+	"query_value":   reader("req", queryGet),
+	"cookie":        reader("req", cookiesGet),
+	"header_values": lister("req", func(r *Request, _ *lua.LState, name string) []string { return headerValues(r.http(), name) }),
+	"query_values":  lister("req", func(r *Request, L *lua.LState, name string) []string { return r.values(L)[name] }),
 	"body":          reqBody,
 	"json":          reqJSON,
 	"form":          reqForm,
@@ -40,6 +40,9 @@ var reqMethods = merged(map[string]lua.LGFunction{
 	"set_raw_query": reqSetRawQuery,
 	"set_method":    reqSetMethod,
 	"set_body":      reqSetBody,
+	"set_cookie":    reqSetCookie,
+	"remove_cookie": reqRemoveCookie,
+	"set_json":      reqSetJSON,
 }))
 
 // changing makes methods that a guard must not use.
@@ -59,17 +62,17 @@ func merged(a, b map[string]lua.LGFunction) map[string]lua.LGFunction {
 }
 
 // reader is a method that returns one value by name.
-func reader(get func(*Request, *lua.LState, string) lua.LValue) lua.LGFunction {
+func reader(object string, get func(*Request, *lua.LState, string) lua.LValue) lua.LGFunction {
 	return func(L *lua.LState) int {
-		L.Push(get(of(L, "req"), L, L.CheckString(2)))
+		L.Push(get(of(L, object), L, L.CheckString(2)))
 		return 1
 	}
 }
 
 // lister is a method that returns all values by name.
-func lister(get func(*Request, *lua.LState, string) []string) lua.LGFunction {
+func lister(object string, get func(*Request, *lua.LState, string) []string) lua.LGFunction {
 	return func(L *lua.LState) int {
-		values := get(of(L, "req"), L, L.CheckString(2))
+		values := get(of(L, object), L, L.CheckString(2))
 		vm.Spend(L, len(values)/8)
 		L.Push(list(L, values))
 		return 1

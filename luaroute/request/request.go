@@ -29,10 +29,10 @@ type Request struct {
 	out      *chiproxy.ResponseHooks // of the function that runs, once it asks for them
 	runs     Runner
 	statusOf *chiproxy.Route // for which status was set
-	live     http.Header     // of the response, while on_headers runs
 	status   int16
 	used     uint8 // of strings
 	guard    bool
+	live     bool // while on_headers runs: the header is that of the response
 	filters  bool // while on_body runs
 	writes   bool // while res:write and its like send a piece
 	sent     bool // something was written by res
@@ -84,10 +84,12 @@ func (r *Request) Sent() bool { return r.sent }
 // Runner runs functions of the script after the one that runs now.
 type Runner interface {
 	// Later keeps the state of the script for a function that runs when the response leaves, and returns a function
-	// that calls it with its arguments and returns its first result.
-	Later(fn *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error)
+	// that calls it with its arguments and returns its first result. The function that the script has written for it may be another.
+	Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error)
 	// Done has a function called when the request is over.
 	Done(fn *lua.LFunction)
+	// Passed logs why something is not for a function, once for each kind of reason.
+	Passed(fn *lua.LFunction, kind, why string)
 }
 
 // Enter notes that a function begins. A guard may change nothing but req.ctx. It returns what Leave needs.
@@ -111,7 +113,7 @@ func (r *Request) End() { r.ex = nil }
 // there must not be much in it.
 func (r *Request) Forget() {
 	r.over = true
-	r.store, r.out, r.query, r.live, r.runs = nil, nil, nil, nil, nil
+	r.store, r.out, r.query, r.runs = nil, nil, nil, nil
 }
 
 // Keeps visits the values that the request holds for its state.

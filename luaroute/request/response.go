@@ -2,11 +2,8 @@ package request
 
 import (
 	"io"
-	"maps"
 	"math"
 	"net/http"
-	"net/textproto"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,16 +15,23 @@ import (
 )
 
 // resMethods are the methods of res.
-var resMethods = changing("res", map[string]lua.LGFunction{
-	"write":      resWrite,
-	"flush":      resFlush,
-	"json":       resJSON,
-	"redirect":   resRedirect,
-	"cookie":     resCookie,
-	"on_headers": resOnHeaders,
-	"on_body":    resOnBody,
-	"on_done":    resOnDone,
-})
+var resMethods = merged(map[string]lua.LGFunction{
+	"header":        reader("res", outHeadersGet),
+	"header_values": lister("res", func(r *Request, _ *lua.LState, name string) []string { return r.outValues(name) }),
+}, changing("res", map[string]lua.LGFunction{
+	"write":         resWrite,
+	"flush":         resFlush,
+	"json":          resJSON,
+	"redirect":      resRedirect,
+	"cookie":        resCookie,
+	"add_header":    resAddHeader,
+	"remove_header": resRemoveHeader,
+	"vary":          resVary,
+	"on_headers":    resOnHeaders,
+	"on_body":       resOnBody,
+	"on_json":       resOnJSON,
+	"on_done":       resOnDone,
+}))
 
 // resFields are the fields of res, for errors.
 var resFields = []string{"headers", "status"}
@@ -50,7 +54,7 @@ func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
 	}
 	r.unsent(L, "res.status")
 	r.status = int16(CheckStatus(L, v))
-	if r.live == nil {
+	if !r.live {
 		r.statusOf = r.ex.Route()
 	}
 	return true
@@ -58,7 +62,7 @@ func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
 
 // answerStatus is the status that res:write sends. One that was set for a route that has declined is not that of the next.
 func (r *Request) answerStatus() int {
-	if r.status == 0 || r.live == nil && r.statusOf != r.ex.Route() {
+	if r.status == 0 || !r.live && r.statusOf != r.ex.Route() {
 		return http.StatusOK
 	}
 	return int(r.status)
@@ -93,69 +97,9 @@ func (r *Request) hooks() *chiproxy.ResponseHooks {
 	return r.out
 }
 
-// outHeadersGet returns what a script has assigned, or else what is there so far.
-func outHeadersGet(r *Request, _ *lua.LState, name string) lua.LValue {
-	name = textproto.CanonicalMIMEHeaderKey(name)
-	if r.live != nil {
-		return r.first(r.live[name])
-	}
-	if r.out != nil {
-		if values, ok := r.out.Changes.Set[name]; ok {
-			return r.first(values)
-		}
-		if slices.Contains(r.out.Changes.Remove, name) {
-			return lua.LNil
-		}
-	}
-	return r.first(r.ex.W.Header()[name])
-}
-
-// outHeadersSet notes a header for the response: a value, a list of them, or nil for none.
-func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
-	r.unsent(L, "res.headers")
-	values := checkedValues(L, name, value)
-	name = textproto.CanonicalMIMEHeaderKey(name)
-	if r.live != nil {
-		if chiproxy.RemoveHeader(r.live, name); len(values) > 0 {
-			r.live[name] = values
-		}
-		return
-	}
-	changes := &r.hooks().Changes
-	delete(changes.Add, name)
-	changes.Remove = slices.DeleteFunc(changes.Remove, func(other string) bool { return other == name })
-	if len(values) == 0 {
-		delete(changes.Set, name)
-		changes.Remove = append(changes.Remove, name)
-		return
-	}
-	if changes.Set == nil {
-		changes.Set = http.Header{}
-	}
-	changes.Set[name] = values
-}
-
-func outHeadersAll(r *Request, _ *lua.LState, yield func(name, value string)) {
-	header := r.live
-	if header == nil {
-		header = r.ex.W.Header().Clone()
-		if r.out != nil {
-			for _, name := range r.out.Changes.Remove {
-				delete(header, name)
-			}
-			maps.Copy(header, r.out.Changes.Set)
-		}
-	}
-	for name, values := range header {
-		if len(values) > 0 {
-			yield(name, values[0])
-		}
-	}
-}
-
 // unsent raises an error if the header has left.
 func (r *Request) unsent(L *lua.LState, what string) {
-	if r.live == nil && (r.sent || r.ex.Wrote()) {
+	if !r.live && (r.sent || r.ex.Wrote()) {
 		L.RaiseError("%s is used after the response has begun", what)
 	}
 }
@@ -176,7 +120,7 @@ func (r *Request) begin(contentType string, status int) {
 // answering raises an error in on_headers, where the response is that of the action, and in on_body.
 func (r *Request) answering(L *lua.LState, what string) {
 	switch {
-	case r.live != nil:
+	case r.live:
 		L.RaiseError("%s is used in on_headers, where the response is that of the action", what)
 	case r.filters:
 		L.RaiseError("%s is used in on_body, which returns what is to be sent", what)
@@ -271,15 +215,7 @@ func resCookie(L *lua.LState) int {
 	if err := cookie.Valid(); err != nil {
 		L.RaiseError("cookie: %s", strings.TrimPrefix(err.Error(), "http: "))
 	}
-	if r.live != nil {
-		r.live.Add("Set-Cookie", cookie.String())
-		return 0
-	}
-	changes := &r.hooks().Changes
-	if changes.Add == nil {
-		changes.Add = http.Header{}
-	}
-	changes.Add["Set-Cookie"] = append(changes.Add["Set-Cookie"], cookie.String())
+	r.hooks().Add("Set-Cookie", cookie.String())
 	return 0
 }
 

@@ -18,13 +18,13 @@ func resOnHeaders(L *lua.LState) int {
 	r.unsent(L, "res:on_headers")
 	vm.Charge(L, hookSize)
 	r.answering(L, "res:on_headers")
-	call, hooks := r.runs.Later(fn), r.hooks()
+	call, hooks := r.runs.Later(fn, fn), r.hooks()
 	hooks.OnHeader(func(status int) (int, error) {
-		was, out := r.status, r.out
-		r.status, r.live, r.out = int16(status), hooks.Header(), hooks // an on_body of the function belongs to this response
+		was, out, live := r.status, r.out, r.live
+		r.status, r.live, r.out = int16(status), true, hooks // an on_body of the function belongs to this response
 		_, err := call(r.Res())
 		status = int(r.status)
-		r.status, r.live, r.out = was, nil, out
+		r.status, r.live, r.out = was, live, out
 		return status, err
 	})
 	return 0
@@ -36,7 +36,7 @@ func resOnBody(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	r.unsent(L, "res:on_body")
 	vm.Charge(L, hookSize)
-	call, state := r.runs.Later(fn), vm.Of(L)
+	call, state := r.runs.Later(fn, fn), vm.Of(L)
 	r.hooks().OnBody(func(piece []byte, last bool) ([]byte, error) {
 		if !r.writes { // else the piece is the script's own, and refills the budget when it is out
 			state.Refill()

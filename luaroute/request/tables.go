@@ -53,13 +53,17 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 	r.ex.SetHeader(name, values)
 }
 
-// checkedValues returns the values of a header, or raises an error if it must not be sent.
+// checkedValues returns the values of a header of the request, or raises an error if it must not be sent.
 func checkedValues(L *lua.LState, name string, value lua.LValue) []string {
+	return checked(L, name, value, chiproxy.CheckHeader)
+}
+
+func checked(L *lua.LState, name string, value lua.LValue, check func(string, ...string) error) []string {
 	values, err := scalars(L, value)
 	if err != nil {
 		L.RaiseError("header %s: %s", chiproxy.Quote(name), err)
 	}
-	if err := chiproxy.CheckHeader(name, values...); err != nil {
+	if err := check(name, values...); err != nil {
 		L.RaiseError("%s", err)
 	}
 	return values

@@ -91,6 +91,12 @@ func (s *State) Arm(limits Limits, ctx context.Context) {
 	s.budget.arm(ctx, limits.or(DefaultLimits))
 }
 
+// Ended reports whether the budget has ended, or Go code has panicked.
+func (s *State) Ended() bool { return s.budget.ended != nil }
+
+// Idle reports whether no function of the state runs.
+func (s *State) Idle() bool { return s.depth == 0 }
+
 // Broken says that the state can not be used again, because a budget ended or Go code panicked in the middle of Lua.
 func (s *State) Broken() bool { return s.budget.ended != nil || s.revived }
 

@@ -19,10 +19,11 @@ local preflight = {
 local function cors(req, res)
   local origin = req:header("Origin")
   if not origins[origin or ""] then origin = nil end
-  -- Assigned, so that they replace what the origin server says about it; nil removes that.
+  -- Assigned, so that they replace what the origin server says about it; nil removes that. They are on errors, too.
   res.headers["Access-Control-Allow-Origin"] = origin
   res.headers["Access-Control-Allow-Credentials"] = origin and "true"
   res.headers["Access-Control-Expose-Headers"] = origin and "X-Request-Id"
+  res:vary("Origin") -- caches must not give the answer for one site to another
   if req.method == "OPTIONS" and req:header("Access-Control-Request-Method") then
     return 204, nil, origin and preflight
   end
@@ -30,8 +31,6 @@ end
 
 -- A scope that owns its prefix: its middleware runs for everything below, so preflight needs no routes of its own.
 route:route("/api", function(api)
-  -- Caches must not give the answer for one site to another. This adds to what the origin server varies by.
-  api:use(route.handler("headers", { response = { add = { Vary = { "Origin" } } } }))
   api:use(cors)
   api:get("/users", "app")
   api:put("/users/{id}", "app")

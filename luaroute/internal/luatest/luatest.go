@@ -187,6 +187,32 @@ func (s Setup) pools(t testing.TB) *chiproxy.Pools {
 	return pools
 }
 
+// revealed is an error with the text of the script's, which others do not see.
+type revealed struct {
+	error
+	text string
+}
+
+func reveal(err error) error {
+	own, ok := errors.AsType[caddyhttp.HandlerError](err)
+	hook, failed := errors.AsType[*chiproxy.HookError](err)
+	if !ok || !failed {
+		return err
+	}
+	text := own.Err.Error()
+	for _, says := range []string{"the script failed", "the script came to the end of a limit"} {
+		text = strings.Replace(text, says, hook.Error(), 1)
+	}
+	own.Err = revealed{own.Err, text}
+	return own
+}
+
+// Error returns the text.
+func (r revealed) Error() string { return r.text }
+
+// Unwrap returns the error.
+func (r revealed) Unwrap() error { return r.error }
+
 // Site is a script that serves on 127.0.0.1.
 type Site struct {
 	URL string
@@ -217,7 +243,7 @@ func (s Setup) Serve(t testing.TB, code string) *Site {
 				status = own.StatusCode
 			}
 			select {
-			case site.Errors <- err:
+			case site.Errors <- reveal(err):
 			default:
 			}
 			switch {

@@ -13,7 +13,7 @@ func TestWhatIsNotTouchedIsEncodedAsItWasRead(t *testing.T) {
 	for _, text := range []string{
 		`{"id":9007199254740993}`, `[12345678901234567890,-9223372036854775808,18446744073709551615]`, `{"a":1.0,"b":1e2,"c":-0,"d":0.10,"e":1E+5}`,
 		`[3.14159265358979323846264338327950288]`, `{"a":{"b":[{"c":9007199254740993}]}}`, `["\ud800","a\udc00b"]`, "[\"\xff\"]", `[9007199254740992,9007199254740993]`,
-		`{"n":null,"e":[],"o":{}}`, `[1e308,5e-324,0.1,1,-1]`,
+		`{"e":[],"n":null,"o":{}}`, `[1e308,5e-324,0.1,1,-1]`,
 	} {
 		for _, options := range []string{"", ", { big = 'string' }"} {
 			got, err := eval(t, fmt.Sprintf("json.encode(json.decode(%s%s))", quoted(text), options))

@@ -1,0 +1,232 @@
+package chiproxy
+
+import (
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+// ResponseValues returns the values of a header of the response as it will be sent so far: what hooks have assigned over
+// what is there.
+func (ex *Exchange) ResponseValues(name string) []string {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	return ex.layerNow().values(name, ex.W.Header()[name])
+}
+
+// ResponseNames returns the names of the headers of which ResponseValues knows values.
+func (ex *Exchange) ResponseNames() []string {
+	return ex.layerNow().names(ex.W.Header())
+}
+
+// layerNow returns the innermost layer whose changes are still to be made.
+func (ex *Exchange) layerNow() *ResponseHooks {
+	if ex.recorder.wrote {
+		return nil
+	}
+	return ex.layer
+}
+
+// Values is ResponseValues for a function of this layer.
+func (h *ResponseHooks) Values(name string) []string {
+	h = h.now()
+	if !h.leaving {
+		return h.ex.ResponseValues(name)
+	}
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	value := h.outer.Header()[name]
+	if h.rules(name) {
+		return value
+	}
+	return h.around.values(name, value)
+}
+
+// Names returns the names of the headers of which Values knows values.
+func (h *ResponseHooks) Names() []string {
+	h = h.now()
+	if !h.leaving {
+		return h.ex.ResponseNames()
+	}
+	return h.around.names(h.outer.Header())
+}
+
+// Set assigns a header, or removes it where there are no values.
+func (h *ResponseHooks) Set(name string, values []string) {
+	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
+	if h.leaving {
+		h.rule(name)
+		if RemoveHeader(h.outer.Header(), name); len(values) > 0 {
+			h.outer.Header()[name] = values
+		}
+		return
+	}
+	h.inherit()
+	h.changes.assign(name, values)
+	if name == varyHeader {
+		h.vary = nil
+	}
+}
+
+// Add adds values to a header.
+func (h *ResponseHooks) Add(name string, values ...string) {
+	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
+	if h.leaving {
+		h.addTo(name, values)
+		return
+	}
+	h.inherit()
+	h.changes.add(name, values)
+}
+
+const varyHeader = "Vary"
+
+// Vary adds a name to the header Vary of the response that leaves, if it is not there.
+func (h *ResponseHooks) Vary(token string) {
+	if h = h.now(); h.leaving {
+		if !varies(h.Values(varyHeader), token) {
+			h.addTo(varyHeader, []string{token})
+		}
+		return
+	}
+	h.inherit()
+	h.addVary(token)
+}
+
+func (h *ResponseHooks) addVary(token string) {
+	if !varies(h.vary, token) {
+		h.vary = append(h.vary, token)
+	}
+}
+
+// varies reports whether values of Vary have a name.
+func varies(values []string, token string) bool {
+	for _, value := range values {
+		for field := range strings.SplitSeq(value, ",") {
+			if field = textproto.TrimString(field); field == "*" || strings.EqualFold(field, token) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// values returns the values of a header with the changes of this layer and of those around it. What is further in is later.
+func (h *ResponseHooks) values(name string, values []string) []string {
+	if h == nil {
+		return values
+	}
+	values = h.around.values(name, values)
+	h.inherit()
+	if set, ok := h.changes.Set[name]; ok {
+		values = set
+	} else if slices.Contains(h.changes.Remove, name) {
+		values = nil
+	}
+	if more := h.changes.Add[name]; len(more) > 0 {
+		values = append(slices.Clip(values), more...)
+	}
+	if name == varyHeader {
+		for _, token := range h.vary {
+			if !varies(values, token) {
+				values = append(slices.Clip(values), token)
+			}
+		}
+	}
+	return values
+}
+
+// names returns the names of a header's fields and of those that this layer and those around it have changed, sorted.
+func (h *ResponseHooks) names(header http.Header) (names []string) {
+	for name := range header {
+		names = append(names, name)
+	}
+	for ; h != nil; h = h.around {
+		h.inherit()
+		for name := range h.changes.Set {
+			names = append(names, name)
+		}
+		for name := range h.changes.Add {
+			names = append(names, name)
+		}
+		if len(h.vary) > 0 {
+			names = append(names, varyHeader)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// apply makes the changes, where no layer further in has the say.
+func (h *ResponseHooks) apply(header http.Header) {
+	for _, name := range h.changes.Remove {
+		if !slices.Contains(h.masked, name) {
+			RemoveHeader(header, name)
+		}
+	}
+	for name, values := range h.changes.Set {
+		if !slices.Contains(h.masked, name) {
+			header[name] = slices.Clone(values) // a handler may change what it finds there
+		}
+	}
+	for name, values := range h.changes.Add {
+		if !slices.Contains(h.masked, name) {
+			h.addTo(name, values)
+		}
+	}
+	if len(h.vary) == 0 || slices.Contains(h.masked, varyHeader) {
+		return
+	}
+	for _, token := range h.vary {
+		values := header[varyHeader]
+		if !h.rules(varyHeader) {
+			values = h.around.values(varyHeader, values)
+		}
+		if !varies(values, token) {
+			h.addTo(varyHeader, []string{token})
+		}
+	}
+}
+
+// addTo adds values to a header that is about to leave. Where a layer around has assigned it earlier, they are added to what that
+// has assigned.
+func (h *ResponseHooks) addTo(name string, values []string) {
+	header := h.outer.Header()
+	before := header[name]
+	if !h.rules(name) && h.around.assigns(name) {
+		before = h.around.values(name, before)
+		h.rule(name)
+	}
+	header[name] = append(slices.Clip(before), values...)
+}
+
+// assigns reports whether this layer or one around it assigns a header or removes it.
+func (h *ResponseHooks) assigns(name string) bool {
+	for ; h != nil; h = h.around {
+		if h.inherit(); h.changes.assigns(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// rules reports whether a header is what this layer says, whatever those around it have said before.
+func (h *ResponseHooks) rules(name string) bool {
+	return slices.Contains(h.ruled, name) || h.changes.assigns(name)
+}
+
+func (h *ResponseHooks) rule(name string) {
+	if h.around != nil {
+		h.ruled = append(h.ruled, name)
+	}
+}
+
+// overrule tells the layers around in which headers this one has the say.
+func (h *ResponseHooks) overrule() {
+	for around := h.around; around != nil; around = around.around {
+		around.masked = append(around.masked, h.ruled...)
+		around.masked = append(around.masked, h.changes.Remove...)
+		for name := range h.changes.Set {
+			around.masked = append(around.masked, name)
+		}
+	}
+}

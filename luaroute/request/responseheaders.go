@@ -1,0 +1,80 @@
+package request
+
+import (
+	"net/textproto"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// outValues returns the values of a response header as they will be sent so far.
+func (r *Request) outValues(name string) []string {
+	if r.live {
+		return r.out.Values(name)
+	}
+	return r.ex.ResponseValues(name)
+}
+
+func outHeadersGet(r *Request, _ *lua.LState, name string) lua.LValue {
+	return r.first(r.outValues(name))
+}
+
+// outHeadersSet notes a header for the response: a value, a list of them, or nil for none.
+func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
+	r.unsent(L, "res.headers")
+	r.hooks().Set(name, outChecked(L, name, value))
+}
+
+func outHeadersAll(r *Request, L *lua.LState, yield func(name, value string)) {
+	names := r.ex.ResponseNames
+	if r.live {
+		names = r.out.Names
+	}
+	for _, name := range names() {
+		if values := r.outValues(name); len(values) > 0 {
+			yield(name, values[0])
+		}
+	}
+}
+
+// outChecked returns the values of a response header as they are sent, or raises an error if they must not be.
+func outChecked(L *lua.LState, name string, value lua.LValue) []string {
+	values := checked(L, name, value, chiproxy.CheckResponseHeader)
+	if textproto.CanonicalMIMEHeaderKey(name) == "Location" {
+		for i, v := range values {
+			values[i] = chiproxy.EncodeLocation(v)
+		}
+	}
+	return values
+}
+
+// resAddHeader is res:add_header(name, value or list).
+func resAddHeader(L *lua.LState) int {
+	r, name := of(L, "res"), L.CheckString(2)
+	r.unsent(L, "res:add_header")
+	values := outChecked(L, name, L.CheckAny(3))
+	vm.Spend(L, len(r.outValues(name))/8) // they are copied
+	r.hooks().Add(name, values...)
+	return 0
+}
+
+// resRemoveHeader is res:remove_header(name).
+func resRemoveHeader(L *lua.LState) int {
+	r, name := of(L, "res"), L.CheckString(2)
+	r.unsent(L, "res:remove_header")
+	r.hooks().Set(name, outChecked(L, name, lua.LNil))
+	return 0
+}
+
+// resVary is res:vary(name): caches tell responses apart by this header of the request.
+func resVary(L *lua.LState) int {
+	r, token := of(L, "res"), L.CheckString(2)
+	r.unsent(L, "res:vary")
+	if err := chiproxy.CheckHeaderName(token); err != nil {
+		L.RaiseError("%s", err)
+	}
+	r.hooks().Vary(token)
+	return 0
+}
