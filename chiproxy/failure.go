@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // Kinds of failures.
@@ -121,20 +122,23 @@ func kindOf(err error) string {
 }
 
 func reasonOf(err error) string {
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return ReasonDNS
-	}
-	if wait, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && wait.Timeout() {
-		return ReasonTimeout
-	}
-	if isTLS(err) {
-		return ReasonTLS
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+	text := err.Error()
+	if _, ok := errors.AsType[reverseproxy.DialError](err); ok { // it has no Unwrap
+		switch {
+		case strings.Contains(text, ": lookup "):
+			return ReasonDNS
+		case strings.Contains(text, "timeout"), strings.Contains(text, "deadline exceeded"):
+			return ReasonTimeout
+		}
 		return ReasonRefused
 	}
-	text := err.Error()
-	if strings.Contains(text, "no upstreams available") || strings.Contains(text, "has no upstream") {
+	wait, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), ok && wait.Timeout():
+		return ReasonTimeout
+	case isTLS(err):
+		return ReasonTLS
+	case strings.Contains(text, "no upstreams available"), strings.Contains(text, "has no upstream"):
 		return ReasonNone
 	}
 	return ReasonReset
