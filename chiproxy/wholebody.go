@@ -38,7 +38,7 @@ func (h *ResponseHooks) OnWhole(hook WholeBody) {
 // holds keeps a response back that hooks want whole, and reports whether it does. The header for a HEAD does not know the length
 // of the body that a GET would get.
 func (h *ResponseHooks) holds(status int) bool {
-	if status >= 300 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusPartialContent {
+	if len(h.onWhole) == 0 || status >= 300 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusPartialContent {
 		return false
 	}
 	header := h.outer.Header()

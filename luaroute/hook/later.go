@@ -30,12 +30,12 @@ func (s *session) Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lu
 // again gives a virtual machine whose budget has ended one more, once, for what functions do with the answer of the error. Nothing
 // does where a function of it still runs: that ends first.
 func (s *session) again() {
-	if s.revived || !s.state.Ended() || !s.state.Idle() {
+	if s.revived || s.ex == nil || !s.state.Ended() || !s.state.Idle() {
 		return
 	}
-	if s.revived = true; s.state.Revive() {
-		s.state.Arm(s.vms.limits.Limits, s.ex.R.Context())
-	}
+	s.revived = true
+	s.state.Revive()
+	s.state.Arm(s.vms.limits.Limits, s.ex.R.Context())
 }
 
 // Passed logs why something is not for a function, once for each kind of reason.
