@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestTheExampleOfAPIKeysLetsThoseInWhoMay(t *testing.T) {
@@ -146,7 +147,7 @@ func TestTheExampleOfCORSTellsBrowsersWhatIsAllowed(t *testing.T) {
 
 func TestTheExampleOfCORSHoldsForAnOriginThatIsDown(t *testing.T) {
 	c, _ := startExample(t, "cors.lua", nil)
-	c.File("main.lua", readExample(t, "cors.lua", "127.0.0.1:9001", "127.0.0.1:"+e2e.FreePort(t)))
+	c.File("main.lua", readExample(t, "cors.lua", "127.0.0.1:9001", ports.Dead(t)))
 	for _, more := range []string{"", "handle_errors {\n respond {err.status_code} \n}\n"} {
 		c.Start(strings.Replace(e2e.Site(""), "{", "{\n"+more, 1))
 		answer := c.Get("/api/users", "Origin: https://app.example")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // holdScript has every way in which an answer leaves, at a path each. What is set on the response is said by the query: how, and by
@@ -114,7 +115,7 @@ func TestWhatAFunctionHasSetIsOnEveryResponseThatLeaves(t *testing.T) {
 		case <-stop:
 		}
 	})
-	c.Set("down", "127.0.0.1:"+e2e.FreePort(t))
+	c.Set("down", ports.Dead(t))
 	c.File("main.lua", holdScript)
 	const site = `http://%s.example {
 		luaroute {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestAScopeLearnsWhatHasFailedAndNothingOfTheScript(t *testing.T) {
@@ -19,7 +20,7 @@ func TestAScopeLearnsWhatHasFailedAndNothingOfTheScript(t *testing.T) {
 	})
 	c.ServeTLS("untrusted", func(http.ResponseWriter, *http.Request) {})
 	c.Serve("slow", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	c.Set("down", "127.0.0.1:"+e2e.FreePort(t))
+	c.Set("down", ports.Dead(t))
 	c.Route(`
 		local route = require("luaroute")
 		route:pool("refused", { "$down" })
@@ -105,7 +106,7 @@ func TestAScopeLearnsWhatHasFailedAndNothingOfTheScript(t *testing.T) {
 func TestAHandlerOfCaddyAnswersAnErrorAsUnderHandleErrors(t *testing.T) {
 	c := e2e.New(t)
 	c.File("pages/error.html", "page {{placeholder \"http.error.status_code\"}} {{placeholder \"http.error.message\"}} {{placeholder \"http.request.uri\"}}")
-	c.Set("down", "127.0.0.1:"+e2e.FreePort(t))
+	c.Set("down", ports.Dead(t))
 	c.Route(`
 		local route = require("luaroute")
 		route:pool("down", { "$down" })
