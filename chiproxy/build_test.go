@@ -56,7 +56,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a standard method in lower case":    {only(line(7, at("get /", say("")))), `a.lua:7: method "get": methods are case-sensitive, write GET`},
 		"a scope with a star":                {only(line(7, owner("/a/*"))), "a.lua:7: a scope's pattern must not have a *; it owns all below it anyway"},
 		"a scope's pattern without a slash":  {only(line(7, owner("a"))), `a.lua:7: pattern "a" must begin with a slash`},
-		"a layer's host that is none":        {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a b"}}))), `a.lua:7: "a b" is not a host; a host is a name, *.name or an IP address`},
+		"a layer's host that is none":        {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a b"}}))), `a.lua:7: host "a b" has a space; several hosts are a list`},
 		"a layer's host with a port":         {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a:80"}}))), `a.lua:7: host "a:80" must not have a port`},
 		"a wildcard that is not first":       {only(line(7, in(Scope{Kind: Layer, Hosts: []string{"a.*.b"}}))), `a.lua:7: host "a.*.b": a wildcard stands for the first label, as in *.example.com`},
 		"a prefix with a parameter":          {Spec{Tenants: []Tenant{{PathPrefix: "/{a}", Origin: here}}}, `a.lua:7: path prefix "/{a}" must not have parameters`},

@@ -1,9 +1,12 @@
 package chiproxy
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
@@ -35,6 +38,14 @@ const (
 	// InCookie is a cookie.
 	InCookie
 )
+
+// CheckCookieName reports a name that no cookie can have.
+func CheckCookieName(name string) error {
+	if !httpguts.ValidHeaderFieldName(name) { // both are tokens
+		return fmt.Errorf("%s is not a cookie name; a name is a token such as sid", Quote(name))
+	}
+	return nil
+}
 
 // Allow says whether all conditions hold.
 func (g *DataGuard) Allow(ex *Exchange) (bool, error) {

@@ -99,14 +99,25 @@ func hostKey(host string) (string, error) {
 	if strings.Contains(rest, "*") {
 		return "", fmt.Errorf("host %q: a wildcard stands for the first label, as in *.example.com", host)
 	}
-	if !strings.HasPrefix(rest, "[") && strings.Count(rest, ":") == 1 {
+	if _, name, ok := strings.Cut(host, "://"); ok {
+		name, _, _ = strings.Cut(name, "/")
+		return "", fmt.Errorf("host %q has a scheme; a host is the name alone, %s", host, withoutPort(name))
+	}
+	if name, _, ok := strings.Cut(host, "/"); ok {
+		return "", fmt.Errorf("host %q has a path; a host is the name alone, %s", host, withoutPort(name))
+	}
+	if rest != withoutPort(rest) && !strings.HasSuffix(rest, "]") {
 		return "", fmt.Errorf("host %q must not have a port", host)
 	}
 	key := requestHost(rest)
-	if key == "" {
+	switch {
+	case key == "" && strings.ContainsAny(host, " \t\r\n"):
+		return "", fmt.Errorf("host %q has a space; several hosts are a list", host)
+	case key == "" && (strings.HasPrefix(rest, ".") || strings.Contains(rest, "..")):
+		return "", fmt.Errorf("host %q has an empty label between its dots", host)
+	case key == "":
 		return "", fmt.Errorf("%q is not a host; a host is a name, *.name or an IP address", host)
-	}
-	if wildcard {
+	case wildcard:
 		return "*." + key, nil
 	}
 	return key, nil

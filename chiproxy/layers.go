@@ -41,11 +41,12 @@ func (l *layer) folds() bool { return l.mux != nil && l.mux.folded != nil }
 
 // compareLayers is the order in which the layers of a tenant are tried.
 func compareLayers(a, b *layer) int {
-	return cmp.Or(
-		cmp.Compare(b.depth, a.depth),
-		cmp.Compare(b.priority, a.priority),
-		cmp.Compare(a.order, b.order),
-	)
+	return cmp.Or(compareRanks(a, b), cmp.Compare(a.order, b.order))
+}
+
+// compareRanks is what comes before the order in which layers are written, and before how they have a host.
+func compareRanks(a, b *layer) int {
+	return cmp.Or(cmp.Compare(b.depth, a.depth), cmp.Compare(b.priority, a.priority))
 }
 
 // layerIndex finds the layers of a host. The lists are in the order of compareLayers, and place is the position
@@ -78,11 +79,14 @@ func newLayerIndex(layers []*layer) layerIndex {
 }
 
 // cursor walks the layers of one request in order.
-type cursor struct{ anyHost, exact, wild []*layer }
+type cursor struct {
+	anyHost, exact, wild []*layer
+	host                 string
+}
 
 // find returns a cursor over the layers of a host.
 func (x *layerIndex) find(host string) cursor {
-	c := cursor{anyHost: x.anyHost}
+	c := cursor{anyHost: x.anyHost, host: host}
 	if host == "" {
 		return c
 	}
@@ -97,20 +101,31 @@ func (x *layerIndex) find(host string) cursor {
 	return c
 }
 
-// next returns the next layer in order, or nil at the end. A layer that is in several lists comes once.
+// next returns the next layer in order, or nil at the end. Of those of one depth and priority, the ones that have the host by name
+// come before the ones that have it by wildcard. A layer that has it both ways comes once.
 func (c *cursor) next() *layer {
-	var first *layer
-	for _, list := range []*[]*layer{&c.anyHost, &c.exact, &c.wild} {
-		if len(*list) > 0 && (first == nil || (*list)[0].order < first.order) {
-			first = (*list)[0]
-		}
+	for len(c.wild) > 0 && c.wild[0].names(c.host) {
+		c.wild = c.wild[1:]
 	}
-	for _, list := range []*[]*layer{&c.anyHost, &c.exact, &c.wild} {
-		if len(*list) > 0 && (*list)[0] == first {
-			*list = (*list)[1:]
-		}
+	list := &c.exact
+	if len(c.exact) == 0 || len(c.wild) > 0 && compareRanks(c.wild[0], c.exact[0]) < 0 {
+		list = &c.wild
 	}
+	if len(*list) == 0 || len(c.anyHost) > 0 && c.anyHost[0].order < (*list)[0].order {
+		list = &c.anyHost
+	}
+	if len(*list) == 0 {
+		return nil
+	}
+	first := (*list)[0]
+	*list = (*list)[1:]
 	return first
+}
+
+// names reports whether the layer has a host by its name, and not only by a wildcard.
+func (l *layer) names(host string) bool {
+	_, ok := l.hosts[len(l.hosts)-1].exact[host]
+	return ok
 }
 
 // restricted says whether some layer is for certain hosts only.

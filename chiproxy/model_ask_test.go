@@ -158,7 +158,7 @@ func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
 		_, other := refMatch(pattern, folded, true)
 		return plain || other
 	}
-	for _, l := range t.layers {
+	for _, l := range t.ordered(r.host) {
 		if !r.hostIn(l) {
 			continue
 		}
@@ -232,8 +232,8 @@ func (r *refRun) hostIn(l *refLayer) bool {
 // ask returns what becomes of the request in a tenant, empty if it leaves it.
 func (r *refRun) ask(t *refTenant, path string) string {
 	r.tenant, r.gates, r.known = t, map[*Scope]bool{}, false
-	for i, l := range t.layers {
-		base := i == len(t.layers)-1
+	for _, l := range t.ordered(r.host) {
+		base := l.around == nil
 		if !r.hostIn(l) {
 			continue
 		}

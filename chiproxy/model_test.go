@@ -59,6 +59,49 @@ func newRefTenant(spec *Tenant) *refTenant {
 	return t
 }
 
+// ordered returns the layers as they are tried for a host: of one depth and priority, those that have it by name before those
+// that have it by wildcard, and those without hosts where they are written.
+func (t *refTenant) ordered(host string) (out []*refLayer) {
+	for rest := t.layers; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].around != nil && rest[n].depth == rest[0].depth && rest[n].spec.Priority == rest[0].spec.Priority {
+			n++
+		}
+		var named, free []*refLayer
+		for fit := range 2 {
+			for _, l := range rest[:n] {
+				if hosts := refLayerHosts(l); len(hosts) > 0 && refHostFits(hosts, host) == fit {
+					named = append(named, l)
+				}
+			}
+		}
+		for _, l := range rest[:n] {
+			if len(refLayerHosts(l)) == 0 {
+				free = append(free, l)
+			}
+		}
+		for len(named)+len(free) > 0 {
+			if len(named) == 0 || len(free) > 0 && free[0].order < named[0].order {
+				out, free = append(out, free[0]), free[1:]
+			} else {
+				out, named = append(out, named[0]), named[1:]
+			}
+		}
+		rest = rest[n:]
+	}
+	return out
+}
+
+// refLayerHosts are the hosts of a layer, or of the innermost one around it that has some.
+func refLayerHosts(l *refLayer) []string {
+	for ; l.around != nil; l = l.around {
+		if len(l.spec.Hosts) > 0 {
+			return l.spec.Hosts
+		}
+	}
+	return nil
+}
+
 func newRefScope(outer *refScope, spec *Scope) *refScope {
 	s := &refScope{outer: outer, spec: spec, middleware: spec.Middleware}
 	if outer != nil {

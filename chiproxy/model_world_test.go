@@ -171,7 +171,7 @@ func (m *specMaker) scope(kind ScopeKind, depth int) Scope {
 		s.Pattern = m.pattern(1, false)
 	case Layer:
 		if m.chance(2) {
-			s.Hosts = pick(m.rng, []string{"x.example"}, []string{"*.example"}, []string{"y.example", "*.test"})
+			s.Hosts = pick(m.rng, []string{"x.example"}, []string{"*.example"}, []string{"y.example", "*.test"}, []string{"*.example", "y.example"})
 		}
 		for range m.rng.IntN(3) {
 			s.Guards = append(s.Guards, m.hook())

@@ -9,9 +9,11 @@ import (
 
 // scopeWalk flattens the scopes of one tenant into its layers.
 type scopeWalk struct {
-	b       *builder
-	pools   *poolScope
-	policy  *ErrorPolicy
+	b      *builder
+	pools  *poolScope
+	policy *ErrorPolicy
+	// prefix is that of the tenant.
+	prefix  string
 	layers  []*layerDraft
 	answers scopeAnswers
 }
@@ -32,7 +34,7 @@ func newScopeWalk(b *builder, pools *poolScope) *scopeWalk {
 
 // tenant walks the root scope of a tenant and sets the tenant's layers.
 func (w *scopeWalk) tenant(t *tenant, root *Scope) {
-	w.policy = t.policy
+	w.policy, w.prefix = t.policy, t.prefix
 	base := newLayerDraft()
 	in := w.enter(nil, root)
 	base.place = in.place
@@ -148,6 +150,7 @@ func (w *scopeWalk) route(r *Route, p *place, l *layerDraft) {
 		return
 	}
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
+	w.checkStrip(r, p, tokens)
 	d := routeDraft{candidate: candidate{
 		route: r, place: p, action: w.b.bind(r.Action, w.pools, r.Origin),
 	}}
@@ -185,6 +188,22 @@ func (w *scopeWalk) root(prefix string, f func(string, []token), both bool) {
 			f(form, tokens)
 		}
 	}
+}
+
+// checkStrip reports a prefix to strip that no path of the route begins with. Middleware may rewrite the path.
+func (w *scopeWalk) checkStrip(r *Route, p *place, tokens []token) {
+	proxy, ok := r.Action.(Proxy)
+	if !ok || proxy.StripPrefix == "" || len(p.middleware) > 0 {
+		return
+	}
+	prefix := strings.TrimRight(decodeOnce(proxy.StripPrefix), "/")
+	for _, before := range []string{"", w.prefix} {
+		text := before + tokens[0].text
+		if _, owned := below(text, prefix); owned || len(tokens) > 1 && strings.HasPrefix(prefix, text) {
+			return
+		}
+	}
+	w.b.add(r.Origin, fmt.Errorf("strip_prefix %q can never be taken off: no path of %s begins with it", proxy.StripPrefix, p.prefix+r.Pattern))
 }
 
 var errOwnAll = errors.New("a scope's pattern must not have a *; it owns all below it anyway")

@@ -325,6 +325,19 @@ func TestServe(t *testing.T) {
 			only(in(Scope{Kind: Layer, Hosts: []string{"a.example", "*.b.example"}}, at("/", say("layer"))), at("/", say("base"))),
 			expect{"http://a.example/": "layer", "http://x.b.example/": "layer", "http://b.example/": "base", "http://x.y.b.example/": "base"},
 		},
+		"layers that have a host by name come before those that have it by wildcard, but not before a higher priority": {
+			only(
+				in(Scope{Kind: Layer, Hosts: []string{"*.a.example", "c.a.example"}}, at("/", say("wild"))),
+				in(Scope{Kind: Layer, Hosts: []string{"b.a.example"}}, at("/", say("exact"))),
+				in(Scope{Kind: Layer, Hosts: []string{"c.a.example"}}, at("/c", say("c"))),
+				in(Scope{Kind: Layer, Hosts: []string{"*.b.example"}, Priority: 1}, at("/", say("high"))),
+				in(Scope{Kind: Layer, Hosts: []string{"x.b.example"}}, at("/y", say("low"))),
+			),
+			expect{
+				"http://b.a.example/": "exact", "http://c.a.example/": "wild", "http://d.a.example/": "wild",
+				"http://x.b.example/": "high", "http://x.b.example/y": "low",
+			},
+		},
 		"a layer's not_found answers for its hosts": {
 			only(in(Scope{Kind: Layer, Hosts: []string{"a.example"}, NotFound: saying(say("no"))}, at("/x", say("x"))), at("/*", say("base"))),
 			expect{"http://a.example/x": "x", "http://a.example/y": "no", "http://b.example/y": "base"},

@@ -77,8 +77,14 @@ func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 			if err != nil {
 				L.RaiseError("a guard: %s: %s", in.name, err)
 			}
-			if in.source == chiproxy.InHeader {
-				check(L, chiproxy.CheckHeaderName(c.Name))
+			switch in.source {
+			case chiproxy.InHeader:
+				err = chiproxy.CheckHeaderName(c.Name)
+			case chiproxy.InCookie:
+				err = chiproxy.CheckCookieName(c.Name)
+			}
+			if err != nil {
+				L.RaiseError("a guard: %s: %s", in.name, err)
 			}
 			g.Conditions = append(g.Conditions, c)
 			g.Origin.Text = fmt.Sprintf("%s %s", in.name, c.Name)

@@ -1,7 +1,9 @@
 package lint
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/yuin/gopher-lua/ast"
 )
@@ -37,6 +39,9 @@ func callee(e *ast.FuncCallExpr) (object, name string) {
 func (w *walker) call(e *ast.FuncCallExpr) {
 	object, name := callee(e)
 	args := e.Args
+	if object != "" {
+		w.pattern(name, args, e.Line())
+	}
 	switch {
 	case object == "" && name == "require":
 		if module, ok := first(args).(*ast.StringExpr); ok {
@@ -60,6 +65,31 @@ func (w *walker) call(e *ast.FuncCallExpr) {
 	w.expr(e.Func)
 	w.expr(e.Receiver)
 	w.exprs(args)
+}
+
+// patterned are the methods of routers whose first argument is a pattern.
+var patterned = []string{"get", "post", "put", "patch", "delete", "head", "options", "trace", "connect", "any", "route", "mount"}
+
+// foreign is how other routers write a parameter: :id, <id> and <int:id>, [id].
+var foreign = regexp.MustCompile(`^(?::([A-Za-z_]\w*)\??|<(?:\w+:)?([A-Za-z_]\w*)>|\[([A-Za-z_]\w*)\])$`)
+
+// pattern looks for parameters written as for other routers, which are text here.
+func (w *walker) pattern(method string, args []ast.Expr, line int) {
+	switch {
+	case method == "method" && len(args) > 2:
+		args = args[1:]
+	case !slices.Contains(patterned, method) || len(args) < 2:
+		return
+	}
+	text, ok := args[0].(*ast.StringExpr)
+	if !ok || !strings.HasPrefix(text.Value, "/") {
+		return
+	}
+	for segment := range strings.SplitSeq(text.Value, "/") {
+		if m := foreign.FindStringSubmatch(segment); m != nil {
+			w.warn(line, "%s in the pattern %s is text, which a path must have as it is; a parameter is {%s}", segment, text.Value, m[1]+m[2]+m[3])
+		}
+	}
 }
 
 func first(args []ast.Expr) ast.Expr {

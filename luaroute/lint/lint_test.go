@@ -37,6 +37,15 @@ func TestWhatIsMostLikelyAMistakeIsFound(t *testing.T) {
 	}{
 		{"nothing", "", []string{"1: there is no code in it"}},
 		{"a comment", "-- later\n", []string{"1: there is no code in it"}},
+		{"a parameter of another router", `route:get("/a/:id", "p")
+route:method("PURGE", "/b/<int:id>/c", "p")
+r:route("/c/[slug]", function() end)
+route:get("/d/{id:[a-z]+}", "p")
+http.get("/a/:id")`, []string{
+			"1: :id in the pattern /a/:id is text, which a path must have as it is; a parameter is {id}",
+			"2: <int:id> in the pattern /b/<int:id>/c is text, which a path must have as it is; a parameter is {id}",
+			"3: [slug] in the pattern /c/[slug] is text, which a path must have as it is; a parameter is {slug}",
+		}},
 		{"a global", "\nx = 1", []string{"2: " + global}},
 		{"a global function", "function x() end", []string{"1: " + global}},
 		{"a global in a function that declares", "route:group(function(r) x = 1 end)", []string{"1: " + global}},
