@@ -1,0 +1,64 @@
+package chiproxy
+
+import (
+	"net/http"
+	"testing"
+)
+
+func TestMethodMismatch(t *testing.T) {
+	t.Parallel()
+	allow := func(t *testing.T, s Spec, line, want string) {
+		t.Helper()
+		r := send(mustBuild(t, s), ask(line))
+		if r.String() != "405" || r.Header().Get("Allow") != want {
+			t.Errorf("%s: got %s with Allow %q, want 405 with %q", line, r, r.Header().Get("Allow"), want)
+		}
+	}
+	t.Run("Allow is the union over all that were asked", func(t *testing.T) {
+		t.Parallel()
+		s := Spec{
+			Tenants: []Tenant{{Name: "t", PathPrefix: "/a", Root: root(
+				at("GET /x", say("")), at("PUT /{id}", say(""), header("Never")), in(Scope{Kind: Layer}, at("DELETE /*", say(""))),
+			)}},
+			Default: Tenant{Root: root(at("PATCH /a/*", say("")))},
+		}
+		allow(t, s, "POST /a/x", "DELETE, GET, HEAD, PATCH, PUT")
+	})
+	t.Run("a layer whose guard says no adds nothing", func(t *testing.T) {
+		t.Parallel()
+		allow(t, only(in(Scope{Kind: Layer, Guards: []Guard{header("Never")}}, at("PUT /a", say(""))), at("GET /a", say(""))), "POST /a", "GET, HEAD")
+	})
+	t.Run("decline goes on as if the path were unknown", func(t *testing.T) {
+		t.Parallel()
+		s := only(at("GET /a", say("a")))
+		s.MethodMismatch = DeclineMismatch
+		expect{"POST /a": "next", "GET /a": "a"}.check(t, s)
+	})
+	t.Run("a scope's own answer gets Allow too", func(t *testing.T) {
+		t.Parallel()
+		s := only(in(Scope{Kind: Owner, Pattern: "/a", MethodNotAllowed: saying(Respond{Status: 405, Body: "own"})}, at("GET /x", say(""))))
+		r := send(mustBuild(t, s), ask("PUT /a/x"))
+		if r.Body.String() != "own" || r.Header().Get("Allow") != "GET, HEAD" {
+			t.Errorf("got %q with Allow %q", r.Body, r.Header().Get("Allow"))
+		}
+	})
+	t.Run("a scope that would say not found says method not allowed, inside its middleware", func(t *testing.T) {
+		t.Parallel()
+		s := only(in(Scope{Kind: Owner, Pattern: "/a", Middleware: []Middleware{key}, NotFound: saying(say("no"))}, at("GET /x", say("x"))))
+		expect{"PUT /a/x": "401", "PUT /a/x | Key: 1": "405", "/a/y | Key: 1": "no", "/a/y": "401"}.check(t, s)
+	})
+	t.Run("a WebSocket over HTTP/2 or HTTP/3 is a GET", func(t *testing.T) {
+		t.Parallel()
+		table := mustBuild(t, only(at("GET /ws", say("ws"))))
+		two := ask("CONNECT /ws")
+		two.ProtoMajor = 2
+		two.Header[":protocol"] = []string{"websocket"}
+		three := ask("CONNECT /ws")
+		three.ProtoMajor, three.Proto = 3, "websocket"
+		for _, r := range []*http.Request{two, three} {
+			if got := send(table, r).String(); got != "ws" {
+				t.Errorf("HTTP/%d: got %s", r.ProtoMajor, got)
+			}
+		}
+	})
+}
