@@ -97,6 +97,20 @@ func TestCheckFindsNothingInTheQuickstart(t *testing.T) {
 	}
 }
 
+func TestCheckNotesAModuleThatHidesALibrary(t *testing.T) {
+	t.Parallel()
+	dir := written(t, map[string]string{
+		"Caddyfile": "http://:8080 {\n\tluaroute {\n\t\tscript $dir/main.lua\n\t}\n}\n",
+		"main.lua":  "local json, route = require('json'), require('luaroute')\nroute:get('/', { status = 200, body = json.own })",
+		"json.lua":  "return { own = 'mine' }",
+	})
+	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"))
+	want := dir + `/json.lua:1: note: require("json") of ` + dir + `/main.lua finds this file; the library of that name is require("luaroute.json")`
+	if code != 0 || !strings.Contains(out, want) {
+		t.Errorf("exit code %d and\n%s\nwant 0 and\n%s", code, out, want)
+	}
+}
+
 func TestCheckReportsTheErrorOfALoad(t *testing.T) {
 	t.Parallel()
 	dir := written(t, map[string]string{

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
@@ -32,9 +34,12 @@ virtual machine has its own, and pools that nothing names.`,
 	return cmd
 }
 
+// note is the severity of what is good to know and no finding.
+const note = "note"
+
 // finding is one line of the report.
 type finding struct {
-	Severity string `json:"severity"` // error or warning
+	Severity string `json:"severity"` // error, warning or note
 	Instance string `json:"instance,omitempty"`
 	Script   string `json:"script,omitempty"` // or the place in the configuration
 	Line     int    `json:"line,omitempty"`
@@ -82,6 +87,7 @@ func check(f *flags, out io.Writer) (int, error) {
 	if err := report(out, f.format, found); err != nil {
 		return exitFindings, err
 	}
+	found = slices.DeleteFunc(found, func(f finding) bool { return f.Severity == note })
 	if len(found) > 0 {
 		return exitFindings, fmt.Errorf("findings: %d", len(found))
 	}
@@ -133,6 +139,7 @@ func warningsOf(in luaroute.Inspection) ([]finding, error) {
 		scripts.Pool(pool.Name, pool.Origin.Script)
 	}
 	seen := map[string]bool{}
+	var notes []finding
 	for _, set := range in.Sources {
 		all, err := set.Scripts(context.Background())
 		if err != nil {
@@ -145,35 +152,44 @@ func warningsOf(in luaroute.Inspection) ([]finding, error) {
 				continue
 			}
 			seen[next.Name+"\x00"+string(next.Code)] = true
-			modules, err := add(scripts, set, next)
+			modules, hidden, err := add(scripts, set, next)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, modules...)
+			for _, h := range hidden {
+				h.Instance = in.Name
+				notes = append(notes, h)
+			}
 		}
 	}
 	var found []finding
 	for _, w := range scripts.Warnings() {
 		found = append(found, finding{Severity: "warning", Instance: in.Name, Script: w.Script, Line: w.Line, Message: w.Message})
 	}
-	return found, nil
+	return append(found, notes...), nil
 }
 
-// add looks at a script, and returns its modules. Those that the sources do not have are libraries.
-func add(scripts *lint.Scripts, set source.Set, s source.Script) ([]source.Script, error) {
+// add looks at a script, and returns its modules, and notes of those that are used instead of libraries. What the sources do not
+// have are libraries.
+func add(scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, notes []finding, err error) {
 	names, err := scripts.Add(s.Name, s.Code)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var modules []source.Script
 	for _, name := range names {
 		module, err := set.Module(context.Background(), s.Name, name)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("module %s", name), err)
+			return nil, nil, errors.Join(fmt.Errorf("module %s", name), err)
 		}
-		if module != nil {
-			modules = append(modules, *module)
+		if module == nil {
+			continue
+		}
+		modules = append(modules, *module)
+		if _, err := caddy.GetModule("luaroute.libs." + name); err == nil {
+			notes = append(notes, finding{Severity: note, Script: module.Name, Line: 1, Message: fmt.Sprintf(
+				"require(%q) of %s finds this file; the library of that name is require(%q)", name, s.Name, "luaroute."+name)})
 		}
 	}
-	return modules, nil
+	return modules, notes, nil
 }

@@ -30,6 +30,7 @@ var baseLibrary = map[string]lua.LGFunction{
 	"rawset":       baseRawSet,
 	"require":      baseRequire,
 	"select":       baseSelect,
+	"setfenv":      baseSetFEnv,
 	"setmetatable": baseSetMetatable,
 	"tonumber":     baseToNumber,
 	"tostring":     baseToString,
@@ -225,42 +226,55 @@ func baseLoadString(L *lua.LState) int {
 	return compileChunk(L, text, L.OptString(2, text))
 }
 
-// baseLoad is load: it takes a function that returns the pieces of a text.
+// baseLoad is load: it takes a function that returns the pieces of a text or, as in Lua 5.2, a text, a mode and an environment.
 func baseLoad(L *lua.LState) int {
+	if text, ok := L.Get(1).(lua.LString); ok {
+		n := compileChunk(L, string(text), L.OptString(2, string(text)))
+		if fn, ok := L.Get(-1).(*lua.LFunction); ok && L.GetTop() > 4 { // the environment was given, even if it is nil
+			fn.Env = environment(L, L.CheckTable(4))
+		}
+		return n
+	}
 	reader := L.CheckFunction(1)
 	name := L.OptString(2, "=(load)")
 	var text strings.Builder
 	for text.Len() <= maxChunk {
 		L.Push(reader)
-		L.Call(0, 1)
-		piece := L.Get(-1)
+		if err := protected(L, 0, 1, true); err != nil {
+			rethrow(L, err)
+			return refused(L, errorObject(err))
+		}
+		piece, ok := stringOf(L.Get(-1))
+		if L.Get(-1) != lua.LNil && !ok {
+			return refused(L, lua.LString("reader function must return a string"))
+		}
 		L.Pop(1)
-		if piece == lua.LNil || piece == lua.LString("") {
+		if piece == "" {
 			break
 		}
-		if !lua.LVCanConvToString(piece) {
-			L.RaiseError("the reader of load must return a string, not a %s value", piece.Type())
-		}
-		text.WriteString(piece.String())
+		text.WriteString(piece)
 	}
 	return compileChunk(L, text.String(), name)
+}
+
+// refused leaves nil and an error.
+func refused(L *lua.LState, object lua.LValue) int {
+	L.Push(lua.LNil)
+	L.Push(object)
+	return 2
 }
 
 // compileChunk leaves a function, or nil and an error.
 func compileChunk(L *lua.LState, text, name string) int {
 	if len(text) > maxChunk {
-		L.Push(lua.LNil)
-		L.Push(lua.LString("the text is too large to load; allowed are 64 KiB"))
-		return 2
+		return refused(L, lua.LString("the text is too large to load; allowed are 64 KiB"))
 	}
 	Spend(L, len(text)) // some 50 ns for each byte
 	Charge(L, len(text)*madeByText)
 	Of(L).compiled += int64(len(text))
 	program, err := script.CompileLoaded(script.ChunkName(name), []byte(text))
 	if err != nil {
-		L.Push(lua.LNil)
-		L.Push(lua.LString(err.Error()))
-		return 2
+		return refused(L, lua.LString(err.Error()))
 	}
 	L.Push(L.NewFunctionFromProto(program.Proto))
 	return 1

@@ -137,6 +137,26 @@ func formatTime(format string, at time.Time) string {
 			fmt.Fprintf(&out, "%02d", (at.YearDay()+6-int(at.Weekday()))/7)
 		case c == 'W': // the same with Mondays
 			fmt.Fprintf(&out, "%02d", (at.YearDay()+6-(int(at.Weekday())+6)%7)/7)
+		case c == 'G' || c == 'g' || c == 'V': // the week of ISO 8601, and the year that it is one of
+			year, week := at.ISOWeek()
+			switch c {
+			case 'G':
+				fmt.Fprint(&out, year)
+			case 'g':
+				fmt.Fprintf(&out, "%02d", year%100)
+			default:
+				fmt.Fprintf(&out, "%02d", week)
+			}
+		case c == 'u':
+			fmt.Fprint(&out, (int(at.Weekday())+6)%7+1)
+		case c == 'C':
+			fmt.Fprintf(&out, "%02d", at.Year()/100)
+		case c == 'n':
+			out.WriteByte('\n')
+		case c == 't':
+			out.WriteByte('\t')
+		case c == 's':
+			fmt.Fprint(&out, at.Unix())
 		case c == '%':
 			out.WriteByte('%')
 		default:

@@ -11,6 +11,9 @@ func TestTheOsLibraryTellsTheTime(t *testing.T) {
 		{`os.date("!%j %U %W %w", 1700000000)`, "318 46 46 2"},
 		{`os.date("!%j %U %W", 1704067200)`, "001 00 01"},
 		{`os.date("!%q%", 0)`, "%q%"},
+		{`os.date("!%u %V %G %g %C", 1700000000)`, "2 46 2023 23 20"},
+		{`os.date("!%u %V %G %g", 1704067200 - 86400)`, "7 52 2023 23"}, // 31 December 2023
+		{`os.date("!%u %V %G %g", 1609459200)`, "5 53 2020 20"},         // 1 January 2021
 		{`os.date("!*t", 1700000000).yday`, "318"},
 		{`os.date("!*t", 1700000000).wday`, "3"},
 		{`tostring(os.date("!*t", 0).isdst)`, "false"},

@@ -103,6 +103,9 @@ func (w *walker) function(fn, owner *lua.LFunction) {
 	} else {
 		owner = fn
 	}
+	if fn.Env != nil {
+		w.visit(fn.Env, owner)
+	}
 	for _, cell := range fn.Upvalues {
 		if cell == nil {
 			continue

@@ -30,12 +30,32 @@ func baseRequire(L *lua.LState) int {
 		L.Push(v)
 		return 1
 	}
-	if lib, ok := s.options.Libraries[name]; ok {
-		L.Push(s.keepModule(name, openLibrary(L, name, lib)))
-		return 1
-	}
-	L.Push(s.keepModule(name, s.loadModule(L, name)))
+	L.Push(s.keepModule(name, s.module(L, name)))
 	return 1
+}
+
+// builtIn is what a name begins with that always stands for a library, whatever modules there are.
+const builtIn = "luaroute."
+
+// module returns a module that is not loaded yet: a library, unless there is a Lua module of its name.
+func (s *State) module(L *lua.LState, name string) lua.LValue {
+	if short, ok := strings.CutPrefix(name, builtIn); ok && s.options.Libraries[short] != nil {
+		return openLibrary(L, short, s.options.Libraries[short])
+	}
+	lib := s.options.Libraries[name]
+	if lib == nil {
+		return s.loadModule(L, name, s.findModule(L, name))
+	}
+	if s.Loading() && name+"." != builtIn {
+		if fn := s.findModule(L, name); fn != nil {
+			return s.loadModule(L, name, fn)
+		}
+	}
+	v, ok := s.loadedModule(L, builtIn+name)
+	if !ok {
+		v = s.keepModule(builtIn+name, openLibrary(L, name, lib))
+	}
+	return v
 }
 
 // loadedModule returns a module that this state, or its builder, has loaded.
@@ -76,14 +96,10 @@ func openLibrary(L *lua.LState, name string, lib Library) lua.LValue {
 }
 
 // loadModule runs a Lua module.
-func (s *State) loadModule(L *lua.LState, name string) lua.LValue {
-	if !s.Loading() {
-		L.RaiseError("module %q was not loaded: require it while the script loads, outside of functions that serve requests", name)
-	}
+func (s *State) loadModule(L *lua.LState, name string, fn *lua.LFunction) lua.LValue {
 	if slices.Contains(s.modules.loading, name) {
 		L.RaiseError("modules require one another: %s", strings.Join(append(s.modules.loading, name), " -> "))
 	}
-	fn := s.findModule(L, name)
 	depth := len(s.modules.loading)
 	s.modules.loading = append(s.modules.loading, name)
 	defer func() { s.modules.loading = s.modules.loading[:depth] }()
@@ -98,8 +114,11 @@ func (s *State) loadModule(L *lua.LState, name string) lua.LValue {
 	return v
 }
 
-// findModule compiles a Lua module.
+// findModule compiles a Lua module. It returns nil if there is none, but a library.
 func (s *State) findModule(L *lua.LState, name string) *lua.LFunction {
+	if !s.Loading() {
+		L.RaiseError("module %q was not loaded: require it while the script loads, outside of functions that serve requests", name)
+	}
 	if s.options.Modules != nil {
 		s.StepAside()
 		program, err := s.options.Modules.Module(scriptOf(L), name)
@@ -109,6 +128,9 @@ func (s *State) findModule(L *lua.LState, name string) *lua.LFunction {
 		if program != nil {
 			return L.NewFunctionFromProto(program.Proto)
 		}
+	}
+	if s.options.Libraries[name] != nil {
+		return nil
 	}
 	libs := strings.Join(slices.Sorted(maps.Keys(s.options.Libraries)), ", ")
 	if libs == "" {

@@ -28,11 +28,12 @@ func TestOnlyTheAllowedGlobalsExist(t *testing.T) {
 	}
 	slices.Sort(names)
 	want := strings.Fields(`_G _VERSION assert coroutine coroutine.create coroutine.resume coroutine.running coroutine.status
-		coroutine.wrap coroutine.yield error getmetatable ipairs keep list load loadstring math math.abs math.acos math.asin math.atan
+		coroutine.wrap coroutine.yield debug debug.getinfo debug.getmetatable debug.traceback error getmetatable io io.type ipairs keep list load loadstring math math.abs math.acos math.asin math.atan
 		math.atan2 math.ceil math.cos math.cosh math.deg math.exp math.floor math.fmod math.frexp math.huge math.ldexp
 		math.log math.log10 math.max math.min math.mod math.modf math.pi math.pow math.rad math.random math.randomseed
-		math.sin math.sinh math.sqrt math.tan math.tanh next os os.clock os.date os.difftime os.time pairs pcall print
-		rawequal rawget rawset require select setmetatable string string.byte string.char string.find string.format
+		math.sin math.sinh math.sqrt math.tan math.tanh next os os.clock os.date os.difftime os.time package package.config package.cpath package.loaded package.path
+		package.preload pairs pcall print
+		rawequal rawget rawset require select setfenv setmetatable string string.byte string.char string.dump string.find string.format
 		string.gfind string.gmatch string.gsub string.len string.lower string.match string.rep string.reverse string.sub
 		string.upper table table.concat table.foreach table.foreachi table.getn table.insert table.maxn table.remove
 		table.sort tonumber tostring type unpack xpcall`)

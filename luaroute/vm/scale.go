@@ -137,6 +137,9 @@ func (w *scale) table(t *lua.LTable) {
 
 func (w *scale) function(fn *lua.LFunction) {
 	w.size += functionSize
+	if fn.Env != nil && fn.Env != w.state.env { // that of setfenv
+		w.visit(fn.Env)
+	}
 	for _, cell := range fn.Upvalues {
 		w.size += pointerSize
 		w.cell(cell)

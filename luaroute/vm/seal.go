@@ -102,6 +102,8 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 	switch {
 	case sealed == nil || s == nil:
 		L.RaiseError("this table can not be written")
+	case sealed.name == loadedName:
+		L.RaiseError("package.loaded is read-only; a module returns its value to require")
 	case s.Loading():
 		sealed.private = true
 		L.RawSet(sealed.own(table), key, value)

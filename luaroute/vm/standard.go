@@ -45,7 +45,8 @@ var theStandard = sync.OnceValue(func() *standard {
 		s.base[name] = GoFunc(native[globals][name])
 	}
 	for name, functions := range map[string]map[string]lua.LGFunction{
-		"string": stringLibrary, "table": tableLibrary, "math": mathLibrary(), "coroutine": coroutineLibrary, "os": osLibrary,
+		"string": stringLibrary, "table": tableLibrary, "math": mathLibrary(), "coroutine": coroutineLibrary, "os": osLibrary, "debug": debugLibrary,
+		"io": {"type": func(L *lua.LState) int { L.CheckAny(1); L.Push(lua.LNil); return 1 }}, // libraries ask it whether a value is a file
 	} {
 		table := newTable(0, len(functions)+2)
 		for name, fn := range functions {
@@ -53,6 +54,7 @@ var theStandard = sync.OnceValue(func() *standard {
 		}
 		s.libraries[name] = table
 	}
+	s.libraries["package"] = packageLibrary()
 	mathConstants(s.libraries["math"])
 	s.libraries["string"].RawSetString("gfind", s.libraries["string"].RawGetString("gmatch"))
 	return s

@@ -1,0 +1,44 @@
+package vm
+
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+)
+
+// baseSetFEnv is setfenv for whole texts: what load and loadstring return, as engines for templates use it, and setfenv(1, t) of a module
+// that keeps its globals to itself. No other function may get an environment, least of all one of Go, which belongs to all.
+func baseSetFEnv(L *lua.LState) int {
+	fn, ok := L.Get(1).(*lua.LFunction)
+	if L.Get(1) == lua.LNumber(1) {
+		fn, ok = callerOf(L)
+	}
+	if !ok || fn.IsG || fn.Proto.LineDefined != 0 {
+		L.ArgError(1, "expected a function that load or loadstring has returned, or 1 in the main part of a script: no other function can get an environment")
+	}
+	fn.Env = environment(L, L.CheckTable(2))
+	L.Push(fn)
+	return 1
+}
+
+// callerOf returns the function that called the running one.
+func callerOf(L *lua.LState) (*lua.LFunction, bool) {
+	if f := (*frameOf(L)).Parent; f != nil {
+		return f.Fn, true
+	}
+	return nil, false
+}
+
+// environment returns the table in which a function finds its globals if a script wants them to be the fields of another. It stands before
+// that one, so that the name which the compiler needs is not a field of it.
+func environment(L *lua.LState, fields *lua.LTable) *lua.LTable {
+	s := Of(L)
+	if sealed, _ := sealOf(fields); sealed != nil && sealed.name == globals {
+		return s.env
+	}
+	env, meta := newTable(0, 1), newTable(0, 1)
+	env.RawSetString(script.GlobalsName, fields)
+	meta.RawSetString("__index", fields)
+	env.Metatable = meta
+	return env
+}
