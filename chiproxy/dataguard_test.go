@@ -79,3 +79,21 @@ func TestIndexedRoutesAreTriedInOrder(t *testing.T) {
 		"/ | X-A: 99 | X-F: 1": "function", "/": "rest", "POST / | X-A: 1": "405",
 	}.check(t, only(items...))
 }
+
+func TestIndexedRoutesOfAnotherMethodAreAnsweredByTheScopeAroundAll(t *testing.T) {
+	t.Parallel()
+	answers := func(who string) *Answer { return saying(Respond{Status: 405, Body: who}) }
+	var inner, outer []Item
+	for i := range manyRoutes {
+		inner = append(inner, at("GET /", say(""), header("X-A", fmt.Sprint(i))))
+		outer = append(outer, at("GET /", say(""), header("X-B", fmt.Sprint(i))))
+	}
+	group := in(Scope{Middleware: []Middleware{key}, MethodNotAllowed: answers("group")}, inner...)
+	around := root(group)
+	around.MethodNotAllowed = answers("root")
+	expect{"POST /": "401", "POST / | Key: 1": "group"}.check(t, Spec{Default: Tenant{Root: around}})
+	for _, items := range [][]Item{append([]Item{group}, outer...), append(outer, group)} {
+		around.Items = items
+		expect{"POST /": "root", "POST / | X-A: 1": "root"}.check(t, Spec{Default: Tenant{Root: around}})
+	}
+}

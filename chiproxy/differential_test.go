@@ -173,7 +173,7 @@ func TestATableAnswersAsPureChi(t *testing.T) {
 	if testing.Short() {
 		sets, enough = 400, 1000
 	}
-	rng := rand.New(rand.NewPCG(5, 6))
+	rng := seeded(5, 6)
 	answers := map[string]int{}
 	for range sets {
 		router := chi.NewRouter()

@@ -81,11 +81,11 @@ func TestExplainAgreesWithReality(t *testing.T) {
 			real := c.served(t, r, rolls)
 			whole := c.explain(t, r, rolls, true)
 			if got := c.said(whole); !got.equal(real) {
-				t.Fatalf("%s %s%s %v\n served    %+v\n explained %+v%s", r.Method, r.Host, r.URL, r.Header, real, got, dumpSpec(&c.spec))
+				t.Fatalf("specification %d: %s %s%s %v\n served    %+v\n explained %+v%s", seed, r.Method, r.Host, r.URL, r.Header, real, got, dumpSpec(&c.spec))
 			}
 			guarded := c.explain(t, r, rolls, false)
 			if got := c.said(guarded); guarded.Stops == "" && !got.equal(real) {
-				t.Fatalf("without run, %s %s%s %v\n served    %+v\n explained %+v%s", r.Method, r.Host, r.URL, r.Header, real, got, dumpSpec(&c.spec))
+				t.Fatalf("specification %d, without run: %s %s%s %v\n served    %+v\n explained %+v%s", seed, r.Method, r.Host, r.URL, r.Header, real, got, dumpSpec(&c.spec))
 			}
 			if guarded.Stops == "" {
 				certain++

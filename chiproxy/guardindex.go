@@ -17,9 +17,15 @@ type guardIndex struct {
 	fields [3]map[string]*fieldIndex
 	// rest are the routes whose first guard is no data guard.
 	rest []int32
-	// methods are the first routes with each set of methods: a route counts as known for another method whether its
-	// guards hold or not.
-	methods []int32
+	// methods are the sets of methods of the routes: a route counts as known for another method whether its guards hold or not.
+	methods []indexedMethods
+}
+
+// indexedMethods are the routes with one set of methods.
+type indexedMethods struct {
+	first int32
+	// place is the innermost scope that all of them stand in.
+	place *place
 }
 
 // fieldIndex holds the positions of routes by the value that a field must have.
@@ -35,14 +41,17 @@ func newGuardIndex(routes []candidate) *guardIndex {
 		return nil
 	}
 	x := &guardIndex{}
-	sets := map[*methodSet]bool{}
+	sets := map[*methodSet]int{}
 	for i := range routes {
-		if m := routes[i].methods; !sets[m] {
-			sets[m] = true
-			x.methods = append(x.methods, int32(i))
+		c := &routes[i]
+		if at, known := sets[c.methods]; known {
+			x.methods[at].place = x.methods[at].place.common(c.place)
+		} else {
+			sets[c.methods] = len(x.methods)
+			x.methods = append(x.methods, indexedMethods{int32(i), c.place})
 		}
-		if c := firstCondition(routes[i].route.Guards); c != nil {
-			x.field(c).add(c, int32(i))
+		if first := firstCondition(c.route.Guards); first != nil {
+			x.field(first).add(first, int32(i))
 		} else {
 			x.rest = append(x.rest, int32(i))
 		}
@@ -141,9 +150,9 @@ func (f *fieldIndex) find(value string, into []int32) []int32 {
 
 // tryIndexed tries the routes of a long entry in order: those whose data guards may hold, and those without.
 func (ex *Exchange) tryIndexed(e *entry) (Verdict, error) {
-	for _, i := range e.index.methods {
-		if c := &e.routes[i]; !c.takes(ex.method, e) {
-			ex.mismatched(c)
+	for _, m := range e.index.methods {
+		if c := &e.routes[m.first]; !c.takes(ex.method, e) {
+			ex.mismatched(c.methods, m.place)
 		}
 	}
 	hits, rest := e.index.find(ex.R, ex.hits[:0]), e.index.rest

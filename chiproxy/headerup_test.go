@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -104,7 +103,7 @@ func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 		"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via", "Te", "Keep-Alive", "Proxy-Authorization", "Host",
 		"X-User", "Cookie", "Authorization", "x-lower", "Accept",
 	}
-	rng := rand.New(rand.NewPCG(12, 1))
+	rng := seeded(12, 1)
 	some := func() string {
 		return []string{"a.example", "192.0.2.9", "https", "trailers", "{http.request.host}", `\{x`, "{{}", "a, b"}[rng.IntN(8)]
 	}

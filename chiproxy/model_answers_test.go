@@ -2,7 +2,6 @@ package chiproxy
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -12,8 +11,8 @@ import (
 
 // talkative makes specifications in which scopes mostly say something themselves, and routes rarely take a request.
 func talkative(seed uint64) *modelCase {
-	c := &modelCase{}
-	c.maker = &specMaker{rng: rand.New(rand.NewPCG(seed, 11)), world: &c.world, talks: true}
+	c := &modelCase{seed: seed}
+	c.maker = &specMaker{rng: seeded(seed, 11), world: &c.world, talks: true}
 	c.spec = c.maker.spec()
 	return c
 }

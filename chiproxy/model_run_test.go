@@ -2,7 +2,6 @@ package chiproxy
 
 import (
 	"context"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 // modelCase is a random specification and how the table and the model see it.
 type modelCase struct {
+	seed    uint64
 	maker   *specMaker
 	world   *world
 	spec    Spec
@@ -24,8 +24,8 @@ type modelCase struct {
 
 // newModelCase returns nil when the specification is refused.
 func newModelCase(seed uint64) *modelCase {
-	c := &modelCase{}
-	c.maker = &specMaker{rng: rand.New(rand.NewPCG(seed, 7)), world: &c.world}
+	c := &modelCase{seed: seed}
+	c.maker = &specMaker{rng: seeded(seed, 7), world: &c.world}
 	c.spec = c.maker.spec()
 	var err error
 	if c.table, err = Build(c.spec, NewPools(caddy.Context{})); err != nil {
@@ -93,7 +93,7 @@ func (c *modelCase) compare(t testing.TB) {
 		}
 	}
 	if got != want || !slices.Equal(c.world.log, model.world.log) {
-		t.Fatalf("%s %s%s (%v), mismatch %d\n model %s %q\n table %s %q\n default %s", method, host, target, r.Header,
+		t.Fatalf("specification %d: %s %s%s (%v), mismatch %d\n model %s %q\n table %s %q\n default %s", c.seed, method, host, target, r.Header,
 			c.spec.MethodMismatch, want, model.world.log, got, c.world.log, dumpSpec(&c.spec))
 	}
 }

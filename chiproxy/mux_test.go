@@ -192,7 +192,7 @@ func TestEveryMatchComesInChisOrder(t *testing.T) {
 	if testing.Short() {
 		sets = 300
 	}
-	rng := rand.New(rand.NewPCG(1, 2))
+	rng := seeded(1, 2)
 	lookups, deepest, most := 0, 0, 0
 	for set := range sets {
 		patterns, pathOf := randomPatterns(rng), randomPath

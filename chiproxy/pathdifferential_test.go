@@ -267,7 +267,7 @@ func TestNoSpellingReachesWhatIsGuarded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rng := rand.New(rand.NewPCG(11, uint64(len(name))))
+			rng := seeded(11, uint64(len(name)))
 			forwarded, guarded, alarms := 0, 0, 0
 			for i := range spellings {
 				from := c.targets
@@ -331,7 +331,7 @@ func TestNoSpellingReachesAFileThatIsGuarded(t *testing.T) {
 		"route.next":      mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", Pass{}))),
 		"routes":          mustBuild(t, only(at("/admin", Raise{Status: 401}), at("/admin/*", Raise{Status: 401}), at("/pub/*", Pass{}))),
 	}
-	rng := rand.New(rand.NewPCG(12, 13))
+	rng := seeded(12, 13)
 	served := 0
 	for range 5000 {
 		raw := spell(rng, pick(rng, "/admin", "/admin/", "/admin/x/y", "/x", "/pub/z/"))

@@ -58,7 +58,7 @@ func TestSegmentsMatchAsTheModelSays(t *testing.T) {
 	if testing.Short() {
 		sets = 600
 	}
-	rng := rand.New(rand.NewPCG(3, 9))
+	rng := seeded(3, 9)
 	found, several := 0, 0
 	for range sets {
 		patterns := segmentPatterns(rng)

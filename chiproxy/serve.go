@@ -286,7 +286,7 @@ func (ex *Exchange) tryEntry(e *entry) (Verdict, error) {
 // try takes the route if it has the method and its guards allow.
 func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 	if !c.takes(ex.method, e) {
-		ex.mismatched(c)
+		ex.mismatched(c.methods, c.place)
 		return Declined, nil
 	}
 	ex.chosen = c
@@ -314,14 +314,14 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 	return ex.perform(c.place.middleware, c.action, c.place, c.volatile)
 }
 
-// mismatched notes a route that has the path, but not the method.
-func (ex *Exchange) mismatched(c *candidate) {
+// mismatched notes routes that stand in p and have the path, but not the method.
+func (ex *Exchange) mismatched(methods *methodSet, p *place) {
 	s := &ex.search
-	s.allow.add(c.methods)
+	s.allow.add(methods)
 	s.path = true
-	if s.here == nil || s.here.owner != c.place.owner {
-		s.here, s.shape = c.place, ex.entry
+	if s.here == nil || s.here.owner != p.owner {
+		s.here, s.shape = p, ex.entry
 	} else if s.shape == ex.entry {
-		s.here = s.here.common(c.place)
+		s.here = s.here.common(p)
 	}
 }
