@@ -161,17 +161,17 @@ func serve(t testing.TB, a Action, pools *poolScope) string {
 	return s.URL
 }
 
-// eventually waits for a condition.
+// eventually waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("timed out waiting until %s", what)
+			t.Fatalf("waited in vain until %s", what)
 		case <-tick.C:
 		}
 	}

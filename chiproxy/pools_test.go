@@ -3,8 +3,10 @@ package chiproxy
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -247,38 +249,41 @@ func TestReleaseStopsTheHealthChecker(t *testing.T) {
 	})
 	p := newTestPools(t)
 	mustAcquire(t, p, dials("", "127.0.0.1:1")) // what all pools share
-	mine := func() int { return countGoroutines("reverseproxy.(*Handler).activeHealthChecker") }
-	updaters := func() int { return countGoroutines("metricsUpstreamsHealthyUpdater") }
-	checkersBefore, updatersBefore := mine(), updaters()
+	const checker, updater = "reverseproxy.(*Handler).activeHealthChecker", "metricsUpstreamsHealthyUpdater"
+	before := goroutines(checker, updater) // those of other tests, which may be about to end
 
 	pool := mustAcquire(t, p, dials(`"health_checks":{"active":{"uri":"/up","interval":"2ms"}}`, up))
 	eventually(t, "the upstream is found unhealthy", func() bool { return !pool.Upstreams()[0].Healthy })
-	if mine() != checkersBefore+1 {
-		t.Fatalf("%d health checkers run, want %d", mine(), checkersBefore+1)
+	added := func(functions ...string) int {
+		now := goroutines(functions...)
+		maps.DeleteFunc(now, func(id string, _ bool) bool { return before[id] })
+		return len(now)
+	}
+	if n := added(checker); n != 1 {
+		t.Fatalf("%d health checkers run, want one", n)
 	}
 	pool.release()
-	eventually(t, "the health checker has stopped", func() bool { return mine() == checkersBefore && updaters() == updatersBefore })
+	eventually(t, "the health checker has stopped", func() bool { return added(checker, updater) == 0 })
 	if checks.Load() == 0 {
 		t.Error("the upstream was never checked")
 	}
 }
 
-// countGoroutines counts the goroutines that run a function.
-func countGoroutines(function string) int {
+// goroutines returns the names of the goroutines that run one of some functions.
+func goroutines(functions ...string) map[string]bool {
 	buf := make([]byte, 1<<20)
-	for {
-		n := runtime.Stack(buf, true)
-		if n < len(buf) {
-			count := 0
-			for g := range strings.SplitSeq(string(buf[:n]), "\n\n") {
-				if strings.Contains(g, function) {
-					count++
-				}
-			}
-			return count
-		}
+	n := runtime.Stack(buf, true)
+	for ; n == len(buf); n = runtime.Stack(buf, true) {
 		buf = make([]byte, 2*len(buf))
 	}
+	found := map[string]bool{}
+	for g := range strings.SplitSeq(string(buf[:n]), "\n\n") {
+		name, stack, _ := strings.Cut(g, " [") // goroutine 7 [select]:
+		if slices.ContainsFunc(functions, func(f string) bool { return strings.Contains(stack, f) }) {
+			found[name] = true
+		}
+	}
+	return found
 }
 
 func TestCaddysGaugeOfHealthyUpstreamsIsInTheRegistryOfTheConfiguration(t *testing.T) {

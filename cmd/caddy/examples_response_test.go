@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
 )
 
 func TestTheExampleOfTemplatesFillsPages(t *testing.T) {
@@ -134,7 +136,7 @@ func TestTheExampleOfAStreamAddsEventsAndKeepsItStreaming(t *testing.T) {
 		t.Helper()
 		select {
 		case more <- text:
-		case <-time.After(20 * time.Second):
+		case <-e2e.Context(t).Done():
 			t.Fatal("the origin is not asked any more")
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -168,8 +167,7 @@ func TestGRPCPassesThroughMiddleware(t *testing.T) {
 	c, client, service := grpcWorld(t)
 	for _, way := range grpcWays {
 		t.Run(way.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
+			ctx := e2e.Context(t)
 			ctx = metadata.AppendToOutgoingContext(ctx, "x-way", way.name, "x-client", "ada")
 			check := func(head, trail metadata.MD) {
 				t.Helper()
@@ -256,8 +254,7 @@ func TestGRPCPassesThroughMiddleware(t *testing.T) {
 
 func TestMiddlewareRefusesAGRPCCall(t *testing.T) {
 	_, client, _ := grpcWorld(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	ctx := e2e.Context(t)
 	ctx = metadata.AppendToOutgoingContext(ctx, "x-way", "refused")
 	err := client.Invoke(ctx, "/test.Greeter/Greet", wrapperspb.String("Bob"), new(wrapperspb.StringValue))
 	if s := status.Convert(err); s.Code() != codes.Unauthenticated || s.Message() != "who are you" {

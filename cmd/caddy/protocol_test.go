@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -138,8 +137,7 @@ func TestAWebSocketPassesThroughAPool(t *testing.T) {
 
 	for _, path := range streamPaths {
 		t.Run(path, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			defer cancel()
+			ctx := e2e.Context(t)
 			conn, _, err := websocket.Dial(ctx, c.Expand("ws://127.0.0.1:$port"+path), &websocket.DialOptions{HTTPClient: c.Client})
 			if err != nil {
 				t.Fatal(err)
@@ -254,7 +252,7 @@ func TestAClientThatLeavesEndsTheRequestOfItsOrigin(t *testing.T) {
 	}
 	select {
 	case <-left:
-	case <-time.After(20 * time.Second):
+	case <-e2e.Context(t).Done():
 		t.Error("the origin still works for a client that has left")
 	}
 }

@@ -73,8 +73,7 @@ func echo(ctx context.Context, conn *websocket.Conn, text string) error {
 
 func TestStreamsThroughUnchangedPoolsSurviveScriptReloads(t *testing.T) {
 	c := e2e.New(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
+	ctx := e2e.Context(t)
 	var proceed atomic.Pointer[chan struct{}] // closed to let every stream send an event
 	first := make(chan struct{})
 	proceed.Store(&first)
@@ -175,8 +174,7 @@ func TestStreamsThroughChangedPoolsCloseAndTheirChecksStop(t *testing.T) {
 	const checked = `health_uri = "/up", health_interval = "10ms"`
 	script(`route:pool("app", { "$app", ` + checked + ` })`)
 	c.Start(e2e.Site(""))
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	ctx := e2e.Context(t)
 	open := func() *websocket.Conn {
 		conn, _, err := websocket.Dial(ctx, c.Expand("ws://127.0.0.1:$port/ws"), &websocket.DialOptions{HTTPClient: c.Client})
 		if err != nil {

@@ -30,7 +30,7 @@ func TestRequestsThatWaitLeaveTheirProcessorToOthers(t *testing.T) {
 			var ran atomic.Int64
 			origin := newDam(t)
 			site := luatest.Setup{
-				Limits: hook.Limits{Limits: vm.Limits{CPU: time.Minute}, Queue: 10 * time.Second},
+				Limits: hook.Limits{Limits: vm.Limits{CPU: time.Minute}, Queue: 5 * time.Minute},
 				Libraries: map[string]vm.Library{
 					"fail": failing{},
 					"ran":  vm.LibraryFunc(func(*lua.LState) lua.LValue { return vm.GoFunc(func(*lua.LState) int { ran.Add(1); return 0 }) }),

@@ -5,6 +5,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -35,6 +36,16 @@ type Caddy struct {
 // one is held by the test that runs Caddy, since a process has only one.
 var one sync.Mutex
 
+// limit is how long a test waits for one thing: only a fault takes that long, on whatever machine.
+const limit = 5 * time.Minute
+
+// Context returns a context for what a test waits for. It ends with the test, or when something has failed to happen.
+func Context(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // New prepares a Caddy. It does nothing before a configuration is loaded.
 func New(t testing.TB) *Caddy {
 	t.Helper()
@@ -45,7 +56,7 @@ func New(t testing.TB) *Caddy {
 		t: t,
 		Client: &http.Client{
 			Transport:     transport,
-			Timeout:       5 * time.Minute, // only a fault takes that long, on whatever machine
+			Timeout:       limit,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		names: map[string]string{"dir": t.TempDir(), "port": ports.Free(t), "tls": ports.Free(t), "admin": "127.0.0.1:" + ports.Free(t)},
