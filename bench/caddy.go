@@ -3,9 +3,21 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -94,3 +106,156 @@ func (b *bench) startCaddy(variants []variant, quiet ...string) (*server, error)
 
 // ownNetwork is the address of a variant in the network of a role.
 func ownNetwork(v variant) string { return network + "/" + v.name + ":80" }
+
+// inStock starts a Caddy of the standard modules alone.
+func inStock(b *bench, variants []variant) (*server, error) {
+	program, err := b.build("stock", "./bench/stock", "-pgo=off")
+	if err != nil {
+		return nil, err
+	}
+	return b.runCaddy(program, variants)
+}
+
+// inShipped starts the Caddy that this project ships.
+func inShipped(b *bench, variants []variant) (*server, error) {
+	program, err := b.options.shipped, error(nil)
+	if program == "" {
+		program, err = b.build("shipped", "./cmd/caddy")
+	} else {
+		program, err = filepath.Abs(program)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b.runCaddy(program, variants)
+}
+
+// build builds a package of this checkout.
+func (b *bench) build(name, from string, flags ...string) (string, error) {
+	file := filepath.Join(b.dir, name)
+	if _, err := os.Stat(file); err == nil {
+		return file, nil
+	}
+	cmd := exec.CommandContext(b.ctx, "go", append(append([]string{"build", "-o", file}, flags...), from)...)
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build %s: %w\n%s", from, err, text)
+	}
+	return file, nil
+}
+
+// runCaddy starts the binary of a Caddy, as a user would.
+func (b *bench) runCaddy(program string, variants []variant) (*server, error) {
+	addresses, err := freeAddresses(variants)
+	if err != nil {
+		return nil, err
+	}
+	config, err := caddyConfig(variants, func(v variant) string { return addresses[v.name] }, b.origin, b.dir)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.CreateTemp(b.dir, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := file.Write(config); err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	return b.launch(addresses, program, "run", "--config", file.Name())
+}
+
+// wish is what the Caddy of a role is to do; one of its fields is set.
+type wish struct {
+	// Load is a configuration.
+	Load json.RawMessage `json:",omitempty"`
+	// Reload is the name of an instance of luaroute that is to run its scripts again.
+	Reload string
+	// Collect tells the collector to collect now, and then to rest or to go on.
+	Collect string
+	// Memory asks for what has been allocated.
+	Memory bool
+	// Profile starts a CPU profile that goes to this file, and Profiled ends it. Allocs writes that of allocations.
+	Profile, Allocs string
+	Profiled        bool
+}
+
+// Values of wish.Collect.
+const (
+	andRest = "and rest"
+	andGoOn = "and go on"
+)
+
+// loaded is the answer to wish.Load and wish.Reload: by variant, where Caddy listens, and how long it took.
+type loaded struct {
+	Addresses map[string]string
+	Took      time.Duration
+}
+
+// memory is the answer to wish.Memory.
+type memory struct {
+	// Mallocs and Bytes are all allocations so far, Heap is what is in use, in bytes.
+	Mallocs, Bytes, Heap uint64
+	Goroutines           int
+}
+
+// grant does what is wished.
+func (w wish) grant() (any, error) {
+	switch {
+	case w.Load != nil:
+		return clocked(func() error { return caddy.Load(w.Load, true) })
+	case w.Reload != "":
+		return clocked(func() error { return reload(w.Reload) })
+	case w.Collect != "":
+		runtime.GC()
+		runtime.GC() // the first one leaves what has finalizers or is in pools
+		percent := 100
+		if w.Collect == andRest {
+			percent = -1
+		}
+		debug.SetGCPercent(percent)
+	case w.Memory:
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return memory{m.Mallocs, m.TotalAlloc, m.HeapAlloc, runtime.NumGoroutine()}, nil
+	case w.Profile != "":
+		f, err := os.Create(w.Profile)
+		if err != nil {
+			return nil, err
+		}
+		return struct{}{}, pprof.StartCPUProfile(f)
+	case w.Profiled:
+		pprof.StopCPUProfile()
+	case w.Allocs != "":
+		f, err := os.Create(w.Allocs)
+		if err != nil {
+			return nil, err
+		}
+		return struct{}{}, errors.Join(pprof.Lookup("allocs").WriteTo(f, 0), f.Close())
+	}
+	return struct{}{}, nil
+}
+
+// clocked does something with the configuration.
+func clocked(do func() error) (loaded, error) {
+	start := time.Now()
+	err := do()
+	took := time.Since(start)
+	listeners.Lock()
+	defer listeners.Unlock()
+	return loaded{maps.Clone(listeners.addresses), took}, err
+}
+
+// reload does what the admin API does for POST /luaroute/{name}/reload.
+func reload(name string) error {
+	module, err := caddy.GetModule("admin.api.luaroute")
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequest(http.MethodPost, "/luaroute/"+name+"/reload", nil)
+	if err != nil {
+		return err
+	}
+	return module.New().(caddy.AdminRouter).Routes()[0].Handler.ServeHTTP(httptest.NewRecorder(), r)
+}

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -87,4 +93,130 @@ func (c *client) work(request []byte, more func(done int) bool) error {
 		c.times = append(c.times, time.Since(start))
 	}
 	return nil
+}
+
+// patience is how long an answer may take. A benchmark that hangs says nothing.
+const patience = 30 * time.Second
+
+// client is a connection that asks the same again and again. It does no more than it must: it shares the processors
+// with what is measured.
+type client struct {
+	conn net.Conn
+	r    *bufio.Reader
+	// times are how long the answers to its last order took.
+	times []time.Duration
+}
+
+func dial(address string) (*client, error) {
+	conn, err := net.DialTimeout("tcp", address, patience)
+	if err != nil {
+		return nil, err
+	}
+	return &client{conn: conn, r: bufio.NewReader(conn)}, nil
+}
+
+var (
+	statusOK      = []byte("HTTP/1.1 200 ")
+	contentLength = []byte("content-length: ")
+)
+
+// ask sends a request and reads the answer, which must be that of the origin.
+func (c *client) ask(request []byte) error {
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(request); err != nil {
+		return err
+	}
+	line, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !bytes.HasPrefix(line, statusOK) {
+		return fmt.Errorf("answer %q: expected %q", bytes.TrimSpace(line), statusOK)
+	}
+	length := -1
+	for len(line) > len("\r\n") {
+		if line, err = c.r.ReadSlice('\n'); err != nil {
+			return err
+		}
+		if n := len(contentLength); len(line) > n && bytes.EqualFold(line[:n], contentLength) {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(line[n:]))); err != nil {
+				return err
+			}
+		}
+	}
+	if length != len(body) {
+		return fmt.Errorf("an answer of %d bytes: expected %d", length, len(body))
+	}
+	_, err = c.r.Discard(length)
+	return err
+}
+
+// host and path are what most requests ask for.
+const (
+	host = "bench.example"
+	path = "/api/v1/users/42?page=2"
+)
+
+// headers are those of every request: a few more than none, as real clients send.
+var headers = [][2]string{
+	{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+	{"Accept", "application/json"},
+	{"Accept-Language", "en-US,en;q=0.5"},
+	{"Accept-Encoding", "gzip, deflate, br"},
+	{"Authorization", "Bearer 0123456789abcdef0123456789abcdef"},
+	{"X-Tenant", "acme"},
+}
+
+// body is what the origin answers.
+const body = `{"id":42,"name":"Grace","roles":["admin","user"]}` + "\n"
+
+// requestText is a request as it is sent.
+func requestText(host, path string) []byte {
+	var head strings.Builder
+	for _, h := range headers {
+		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
+	}
+	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, host, &head)
+}
+
+// responseText is the answer of the origin.
+func responseText() []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nDate: Mon, 02 Jan 2006 15:04:05 GMT\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\nCache-Control: no-store\r\nX-Request-Id: 0123456789abcdef\r\n\r\n%s", len(body), body)
+}
+
+// origin answers every request with the same few bytes, as cheaply as it can: it shares the processors with what is
+// measured. It reads no bodies. It writes its address, and ends with its input.
+func origin(in io.Reader, out io.Writer) error {
+	l, err := announce(in, out)
+	if err != nil {
+		return err
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return nil // the input has ended
+		}
+		go answer(conn)
+	}
+}
+
+// answer answers the requests of one connection.
+func answer(conn net.Conn) {
+	defer conn.Close()
+	r, response := bufio.NewReader(conn), responseText()
+	for {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return
+		}
+		if len(line) > len("\r\n") {
+			continue
+		}
+		if _, err := conn.Write(response); err != nil {
+			return
+		}
+	}
 }
