@@ -52,7 +52,7 @@ func listen(ctx context.Context, _, variant, _ string, _ uint, config net.Listen
 func caddyRole(in io.Reader, out io.Writer) error {
 	listeners.addresses = map[string]string{}
 	defer func() { _ = caddy.Stop() }()
-	return answers(in, out, wish.grant)
+	return answers(in, out, command.carryOut)
 }
 
 // caddyConfig is the configuration of a Caddy with one server for each variant. All have the same settings: Caddy's defaults,
@@ -98,7 +98,7 @@ func (b *bench) startCaddy(variants []variant, quiet ...string) (*server, error)
 		return nil, err
 	}
 	var loaded loaded
-	if err := p.ask(wish{Load: config}, &loaded); err != nil {
+	if err := p.ask(command{Load: config}, &loaded); err != nil {
 		return nil, err
 	}
 	return &server{addresses: loaded.Addresses, pids: []int{p.cmd.Process.Pid}, caddy: p}, nil
@@ -166,8 +166,8 @@ func (b *bench) runCaddy(program string, variants []variant) (*server, error) {
 	return b.launch(addresses, program, "run", "--config", file.Name())
 }
 
-// wish is what the Caddy of a role is to do; one of its fields is set.
-type wish struct {
+// command is what the Caddy of a role is to do; one of its fields is set.
+type command struct {
 	// Load is a configuration.
 	Load json.RawMessage `json:",omitempty"`
 	// Reload is the name of an instance of luaroute that is to run its scripts again.
@@ -181,54 +181,54 @@ type wish struct {
 	Profiled        bool
 }
 
-// Values of wish.Collect.
+// Values of command.Collect.
 const (
 	andRest = "and rest"
 	andGoOn = "and go on"
 )
 
-// loaded is the answer to wish.Load and wish.Reload: by variant, where Caddy listens, and how long it took.
+// loaded is the answer to command.Load and command.Reload: by variant, where Caddy listens, and how long it took.
 type loaded struct {
 	Addresses map[string]string
 	Took      time.Duration
 }
 
-// memory is the answer to wish.Memory.
+// memory is the answer to command.Memory.
 type memory struct {
 	// Mallocs and Bytes are all allocations so far, Heap is what is in use, in bytes.
 	Mallocs, Bytes, Heap uint64
 	Goroutines           int
 }
 
-// grant does what is wished.
-func (w wish) grant() (any, error) {
+// carryOut does what is asked.
+func (c command) carryOut() (any, error) {
 	switch {
-	case w.Load != nil:
-		return clocked(func() error { return caddy.Load(w.Load, true) })
-	case w.Reload != "":
-		return clocked(func() error { return reload(w.Reload) })
-	case w.Collect != "":
+	case c.Load != nil:
+		return clocked(func() error { return caddy.Load(c.Load, true) })
+	case c.Reload != "":
+		return clocked(func() error { return reload(c.Reload) })
+	case c.Collect != "":
 		runtime.GC()
 		runtime.GC() // the first one leaves what has finalizers or is in pools
 		percent := 100
-		if w.Collect == andRest {
+		if c.Collect == andRest {
 			percent = -1
 		}
 		debug.SetGCPercent(percent)
-	case w.Memory:
+	case c.Memory:
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return memory{m.Mallocs, m.TotalAlloc, m.HeapAlloc, runtime.NumGoroutine()}, nil
-	case w.Profile != "":
-		f, err := os.Create(w.Profile)
+	case c.Profile != "":
+		f, err := os.Create(c.Profile)
 		if err != nil {
 			return nil, err
 		}
 		return struct{}{}, pprof.StartCPUProfile(f)
-	case w.Profiled:
+	case c.Profiled:
 		pprof.StopCPUProfile()
-	case w.Allocs != "":
-		f, err := os.Create(w.Allocs)
+	case c.Allocs != "":
+		f, err := os.Create(c.Allocs)
 		if err != nil {
 			return nil, err
 		}

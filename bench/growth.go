@@ -70,15 +70,15 @@ func (b *bench) grow(v variant, n int) (g grown, err error) {
 		return g, err
 	}
 	var l loaded
-	if err := p.ask(wish{Load: configs[0]}, &l); err != nil {
+	if err := p.ask(command{Load: configs[0]}, &l); err != nil {
 		return g, err
 	}
 	g.Load = l.Took
 	var m memory
-	if err := p.ask(wish{Collect: andGoOn}, &struct{}{}); err != nil {
+	if err := p.ask(command{Collect: andGoOn}, &struct{}{}); err != nil {
 		return g, err
 	}
-	if err := p.ask(wish{Memory: true}, &m); err != nil {
+	if err := p.ask(command{Memory: true}, &m); err != nil {
 		return g, err
 	}
 	g.Heap, g.Goroutines = m.Heap, m.Goroutines
@@ -87,7 +87,7 @@ func (b *bench) grow(v variant, n int) (g grown, err error) {
 			return g, err
 		}
 	}
-	if err := p.ask(wish{Load: configs[1]}, &l); err != nil {
+	if err := p.ask(command{Load: configs[1]}, &l); err != nil {
 		return g, err
 	}
 	g.Reload = l.Took
@@ -117,7 +117,7 @@ func (b *bench) rerun(p *process, v variant, address string, g *grown) error {
 	var took []float64
 	for range times {
 		var l loaded
-		if err := p.ask(wish{Reload: v.name}, &l); err != nil {
+		if err := p.ask(command{Reload: v.name}, &l); err != nil {
 			return errors.Join(err, <-done)
 		}
 		took = append(took, float64(l.Took))

@@ -31,14 +31,14 @@ func profile(ctx context.Context, o options, names []string, out io.Writer) erro
 	}
 	cpu, allocs := filepath.Join(folder, names[0]+".cpu"), filepath.Join(folder, names[0]+".allocs")
 	chosen := []variant{of(variants, names[0])}
-	if err := profileTo(ctx, o, chosen, alone, wish{Profile: cpu}, wish{Profiled: true}); err != nil {
+	if err := profileTo(ctx, o, chosen, alone, command{Profile: cpu}, command{Profiled: true}); err != nil {
 		return err
 	}
 	// Every allocation is recorded, which is slow: hence a run of its own.
 	if err := os.Setenv("GODEBUG", "memprofilerate=1"); err != nil {
 		return err
 	}
-	if err := profileTo(ctx, o, chosen, alone, wish{Memory: true}, wish{Allocs: allocs}); err != nil {
+	if err := profileTo(ctx, o, chosen, alone, command{Memory: true}, command{Allocs: allocs}); err != nil {
 		return err
 	}
 	for _, of := range [][]string{{cpu}, {"-sample_index=alloc_objects", allocs}, {"-sample_index=alloc_space", allocs}} {
@@ -58,11 +58,11 @@ func profileAll(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	return profileTo(ctx, o, variants, together, wish{Profile: file}, wish{Profiled: true})
+	return profileTo(ctx, o, variants, together, command{Profile: file}, command{Profiled: true})
 }
 
-// profileTo has a Caddy serve variants, by turns, between two wishes.
-func profileTo(ctx context.Context, o options, chosen []variant, each time.Duration, before, after wish) (err error) {
+// profileTo has a Caddy serve variants, by turns, between two commands.
+func profileTo(ctx context.Context, o options, chosen []variant, each time.Duration, before, after command) (err error) {
 	b, err := newBench(ctx, o)
 	defer func() { err = errors.Join(b.explained(err), b.close()) }()
 	if err != nil {

@@ -171,7 +171,7 @@ func (b *bench) slice(v *served, length time.Duration) (slice, error) {
 func (b *bench) allocations(v *served) error {
 	o := v.order(v.addresses[v.name])
 	o.Conns, o.Requests = 1, 100 // fills the pools again
-	if err := v.caddy.ask(wish{Collect: andRest}, &struct{}{}); err != nil {
+	if err := v.caddy.ask(command{Collect: andRest}, &struct{}{}); err != nil {
 		return err
 	}
 	if _, err := b.load(o); err != nil {
@@ -179,18 +179,18 @@ func (b *bench) allocations(v *served) error {
 	}
 	o.Requests = b.options.requests
 	var before, after memory
-	if err := v.caddy.ask(wish{Memory: true}, &before); err != nil {
+	if err := v.caddy.ask(command{Memory: true}, &before); err != nil {
 		return err
 	}
 	if _, err := b.load(o); err != nil {
 		return err
 	}
-	if err := v.caddy.ask(wish{Memory: true}, &after); err != nil {
+	if err := v.caddy.ask(command{Memory: true}, &after); err != nil {
 		return err
 	}
 	n := float64(o.Requests)
 	v.series.Mallocs, v.series.Bytes = float64(after.Mallocs-before.Mallocs)/n, float64(after.Bytes-before.Bytes)/n
-	return v.caddy.ask(wish{Collect: andGoOn}, &struct{}{})
+	return v.caddy.ask(command{Collect: andGoOn}, &struct{}{})
 }
 
 // server is a running program that serves variants.

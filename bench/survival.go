@@ -120,7 +120,7 @@ func (b *bench) survive(way reloading, origin string) (s survived, err error) {
 		var took time.Duration
 		if way.script {
 			var l loaded
-			err = p.ask(wish{Reload: v.name}, &l)
+			err = p.ask(command{Reload: v.name}, &l)
 			took = l.Took
 		} else {
 			_, took, err = p.reconfigure(config, n+1, v.name)
@@ -142,7 +142,7 @@ func (p *process) reconfigure(config func(n int) (json.RawMessage, error), n int
 		return "", 0, err
 	}
 	var l loaded
-	err = p.ask(wish{Load: c}, &l)
+	err = p.ask(command{Load: c}, &l)
 	return l.Addresses[name], l.Took, err
 }
 
