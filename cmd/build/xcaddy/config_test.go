@@ -143,11 +143,11 @@ func TestAMissingFileIsNamed(t *testing.T) {
 
 func TestTheProjectsOwnDescriptionBuildsTheCheckout(t *testing.T) {
 	t.Parallel()
-	builder, err := load("../../xcaddy.json")
+	builder, err := load("../../../xcaddy.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkout, err := filepath.Abs("../..")
+	checkout, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestTheProjectsOwnDescriptionBuildsTheCheckout(t *testing.T) {
 	if len(builder.Replacements) != 1 || builder.Replacements[0] != xcaddy.NewReplace(module, checkout) {
 		t.Errorf("replacements: got %v, want %s => %s", builder.Replacements, module, checkout)
 	}
-	text, err := os.ReadFile("../../go.mod")
+	text, err := os.ReadFile("../../../go.mod")
 	if err != nil {
 		t.Fatal(err)
 	}
