@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,9 +15,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
-const examples = "../../testdata/examples"
+const examples = "../../examples"
 
-// readExample returns a file of testdata/examples for the harness, which expands names that begin with a dollar. What is
+// readExample returns a file of examples for the harness, which expands names that begin with a dollar. What is
 // given are texts to replace, each with its replacement.
 func readExample(t *testing.T, name string, replace ...string) string {
 	t.Helper()
@@ -26,7 +28,7 @@ func readExample(t *testing.T, name string, replace ...string) string {
 	return strings.NewReplacer(append(replace, "$", "${dollar}")...).Replace(string(text))
 }
 
-// startExample runs a script of testdata/examples. Its first origin is the one given, or one that answers with what it was
+// startExample runs a script of examples. Its first origin is the one given, or one that answers with what it was
 // asked, as the second does. More lines for the luaroute block may follow.
 func startExample(t *testing.T, name string, origin http.HandlerFunc, more ...string) (c *e2e.Caddy, app *e2e.Origin) {
 	t.Helper()
@@ -47,14 +49,18 @@ func startExample(t *testing.T, name string, origin http.HandlerFunc, more ...st
 func TestTheExamplesRunWithTheirCaddyfile(t *testing.T) {
 	want := map[string][]string{
 		"api_key":     {"401 the API key is missing", "200 user ann, roles admin,staff,", "403 this needs the role admin"},
+		"api_version": {"200 origin $first: GET /users/7", "200 origin $second: GET /users/7"},
 		"canary":      {"200 GET /", "200 GET /", "200 GET /checkout"},
 		"cors":        {"200 GET /api/users", "204 "},
+		"jwt_claim":   {"200 origin $first: GET /", "200 origin $second: GET /"},
 		"maintenance": {"503 We are back in a few minutes", "200 GET /health"},
 		"rewrite":     {"200 : GET /users\n", "200 : GET /articles?year=2024&slug=hello\n"},
 		"signing":     {"200 POST /orders"},
 		"sse":         {"200 data: the only event\n\nevent: bye\n"},
 		"template":    {"200 <p>Hello Ann &amp; Bob, your plan is free.</p>"},
+		"time_window": {"200 origin $first: GET /", "200 origin $second: GET /"},
 		"validate":    {"200 POST /orders", `422 {"field":"colour","message":"is not known"}`},
+		"weighted":    {"200 : GET /", "200 origin $second: GET /"},
 	}
 	files, err := filepath.Glob(filepath.Join(examples, "*.lua"))
 	if err != nil || len(files) != len(want) {
@@ -67,9 +73,9 @@ func TestTheExamplesRunWithTheirCaddyfile(t *testing.T) {
 			c.Set("dollar", "$")
 			t.Setenv("EXAMPLE", name)
 			t.Setenv("SIGNING_KEY", "secret")
-			moved := []string{
-				":8080", ":$port", ":9001", ":" + ports.Free(t), ":9002", ":" + ports.Free(t), "testdata/examples/", "$dir/",
-			}
+			c.Set("first", ports.Free(t))
+			c.Set("second", ports.Free(t))
+			moved := []string{":8080", ":$port", ":9001", ":$first", ":9002", ":$second", "examples/", "$dir/"}
 			script := readExample(t, name+".lua", moved...)
 			c.File(name+".lua", script)
 			_, sites, ok := strings.Cut(readExample(t, "Caddyfile", moved...), "\n}\n") // the harness has global options of its own
@@ -84,12 +90,29 @@ func TestTheExamplesRunWithTheirCaddyfile(t *testing.T) {
 			for i, command := range commands {
 				_, path, _ := strings.Cut(command.target, "/")
 				answer := c.Send(command.method, "/"+path, strings.NewReader(command.body), command.headers...)
-				status, body, _ := strings.Cut(answers[i], " ")
+				status, body, _ := strings.Cut(c.Expand(answers[i]), " ")
 				if strconv.Itoa(answer.Status) != status || !strings.Contains(answer.Body, body) {
 					t.Errorf("%s %s answers %d %q; want %s", command.method, command.target, answer.Status, answer.Body, answers[i])
 				}
 			}
 		})
+	}
+}
+
+func TestEveryExampleSaysWhatItShowsWhatItNeedsAndHowItIsTried(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(examples, "*.lua"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no examples; %v", err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		run := fmt.Sprintf("EXAMPLE=%s go run ./cmd/caddy run --config examples/Caddyfile", strings.TrimSuffix(name, ".lua"))
+		script := readExample(t, name)
+		for i, want := range []string{"-- Shows: .+", "-- Needs: .+", "-- Try:   .*" + run, "--        curl .+"} {
+			if line := strings.SplitN(script, "\n", 5)[i]; !regexp.MustCompile("^" + want + "$").MatchString(line) {
+				t.Errorf("line %d of %s is %q; want %s", i+1, name, line, want)
+			}
+		}
 	}
 }
 

@@ -5,28 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
 )
 
-// startPattern runs a script of testdata/patterns with an origin for each of the addresses in it. They are those of the
-// quickstart, so that a reader can run the script with its origins.
+// startPattern runs one of the examples that are short, with an origin for each of the addresses in it.
 func startPattern(t *testing.T, name string) (c *e2e.Caddy, first, second *e2e.Origin) {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join("../../testdata/patterns", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if lines := strings.Count(string(script), "\n"); lines >= 20 {
-		t.Errorf("%s has %d lines; a new routing pattern takes fewer than 20", name, lines)
+	script := readExample(t, name, "127.0.0.1:9001", "$first", "127.0.0.1:9002", "$second")
+	if lines := strings.Count(script[strings.Index(script, "\nlocal"):], "\n"); lines >= 20 {
+		t.Errorf("%s has %d lines below its header; a new routing pattern takes fewer than 20", name, lines)
 	}
 	c = e2e.New(t)
 	first, second = c.Origin("first"), c.Origin("second")
-	c.Route(strings.NewReplacer("127.0.0.1:9001", "$first", "127.0.0.1:9002", "$second").Replace(string(script)))
+	c.Set("dollar", "$")
+	c.Route(script)
 	return c, first, second
 }
 

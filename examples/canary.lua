@@ -1,8 +1,9 @@
--- A canary for a part of the visitors, and an A/B test by user. Who got one version keeps it.
---
---   curl -i localhost:8080/
---   curl -H 'X-Version: new' localhost:8080/
---   curl -H 'X-User: ann' localhost:8080/checkout
+-- Shows: a canary for a part of the visitors, and an A/B test by user. Who got one version keeps it.
+-- Needs: two origins at 127.0.0.1:9001 and 9002, which the Caddyfile beside it brings.
+-- Try:   EXAMPLE=canary go run ./cmd/caddy run --config examples/Caddyfile
+--        curl -i localhost:8080/
+--        curl -H 'X-Version: new' localhost:8080/
+--        curl -H 'X-User: ann' localhost:8080/checkout
 local route, crypto = require("luaroute"), require("crypto")
 
 route:pool("old", { "127.0.0.1:9001" })

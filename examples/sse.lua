@@ -1,6 +1,7 @@
--- Server-sent events: a stream of the origin gets a first and a last event. It is not buffered; every event leaves as it comes.
---
---   curl -N localhost:8080/events
+-- Shows: server-sent events: a stream gets a first and a last event. Nothing is buffered; every event leaves as it comes.
+-- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
+-- Try:   EXAMPLE=sse go run ./cmd/caddy run --config examples/Caddyfile
+--        curl -N localhost:8080/events
 local route, json = require("luaroute"), require("json")
 
 route:pool("app", { "127.0.0.1:9001" })
