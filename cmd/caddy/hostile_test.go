@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -14,6 +15,7 @@ import (
 
 func TestScriptsThatCanNotBeLoadedLeaveTheOldTableServing(t *testing.T) {
 	c := e2e.New(t)
+	c.LoadBudget(500 * time.Millisecond)
 	c.Origin("app")
 	good := `local route = require("luaroute")
 		route:pool("app", { "$app" })

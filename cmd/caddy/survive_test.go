@@ -33,9 +33,12 @@ func reload(t *testing.T, c *e2e.Caddy) {
 	}
 }
 
-// streams serves WebSockets that echo at /ws and events at /sse, one whenever tick does.
+// streams serves WebSockets that echo at /ws and events at /sse, one whenever tick does. It is healthy at /up.
 func streams(tick func(ctx context.Context) bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/up" {
+			return
+		}
 		if r.URL.Path == "/sse" {
 			w.Header().Set("Content-Type", "text/event-stream")
 			for n := 0; ; n++ {
@@ -90,7 +93,7 @@ func TestStreamsThroughUnchangedPoolsSurviveScriptReloads(t *testing.T) {
 		version++
 		c.File("main.lua", fmt.Sprintf(`
 			local route, version = require("luaroute"), %d
-			route:pool("app", { "$app", health_uri = "/sse", health_interval = 3600 })
+			route:pool("app", { "$app", health_uri = "/up", health_interval = 3600 })
 			route:pool("changes", { "$app", try_duration = 100 + version })
 			route:get("/ws", "app")
 			route:with(function(req, res, next) next() end):get("/sse", "app")

@@ -20,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Caddy is the Caddy of one test. It ends with the test.
@@ -166,6 +167,13 @@ func (c *Caddy) Route(script string) {
 	c.t.Helper()
 	c.File("main.lua", script)
 	c.Start(Site(""))
+}
+
+// LoadBudget sets how long Lua may run while scripts load. By itself it is 5 s, which nobody needs to wait for.
+func (c *Caddy) LoadBudget(budget time.Duration) {
+	usual := vm.DefaultLoadLimits.CPU
+	c.t.Cleanup(func() { vm.DefaultLoadLimits.CPU = usual })
+	vm.DefaultLoadLimits.CPU = budget
 }
 
 // Logged returns how often a text is in the log.

@@ -93,21 +93,24 @@ func (p *Pebble) front(c *Caddy, address string) string {
 	return server.URL
 }
 
-// buildPebble builds the program and returns its name. What it is built of is in the module cache after the first time.
+// buildPebble builds the program, unless Go's cache has it, and returns its name. What it is built of is in the module cache after
+// the first time.
 func buildPebble(t testing.TB) string {
 	t.Helper()
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		t.Fatalf("Pebble is built with Go: %s", err)
 	}
-	program := filepath.Join(t.TempDir(), "pebble")
 	module := filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "testdata", "pebble")
-	build := exec.Command("go", "build", "-C", module, "-mod=readonly", "-o", program, "github.com/letsencrypt/pebble/v2/cmd/pebble")
-	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("Pebble can not be built, which needs its modules in the module cache, or a network: %s: %s\n%s", build, err, out)
+	build := exec.Command("go", "tool", "-C", module, "-n", "pebble")
+	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=readonly")
+	var complaint strings.Builder
+	build.Stderr = &complaint
+	program, err := build.Output()
+	if err != nil {
+		t.Fatalf("Pebble can not be built, which needs its modules in the module cache, or a network: %s: %s\n%s", build, err, &complaint)
 	}
-	return program
+	return strings.TrimSpace(string(program))
 }
 
 // output is what a program has printed.

@@ -1,0 +1,9 @@
+package hostile
+
+import (
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/leantest"
+)
+
+func TestMain(m *testing.M) { leantest.Main(m) }
