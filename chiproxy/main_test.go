@@ -3,7 +3,7 @@ package chiproxy
 import (
 	"testing"
 
-	"github.com/luaroute/caddy-luaroute/internal/leantest"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
-func TestMain(m *testing.M) { leantest.Main(m) }
+func TestMain(m *testing.M) { testkit.Main(m) }

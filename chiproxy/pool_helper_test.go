@@ -1,59 +1,25 @@
 package chiproxy
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
-
-// poolProbe is a module that hands out the context of a running configuration.
-type poolProbe struct{}
-
-var poolContext caddy.Context
-
-func init() { caddy.RegisterModule(poolProbe{}) }
-
-func (poolProbe) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "chiproxy_pool_probe", New: func() caddy.Module { return new(poolProbe) }}
-}
-
-func (poolProbe) Provision(ctx caddy.Context) error {
-	poolContext = ctx
-	// the http app, where this project lives, has loaded it by then
-	_, err := ctx.App("events")
-	return err
-}
-
-func (poolProbe) Start() error { return nil }
-
-func (poolProbe) Stop() error { return nil }
-
-// startCaddy runs a Caddy without listeners, once for all tests.
-var startCaddy = sync.OnceValue(func() error {
-	return caddy.Run(&caddy.Config{
-		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: new(bool)}},
-		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{"default": {BaseLog: caddy.BaseLog{Level: "PANIC"}}}},
-		AppsRaw: caddy.ModuleMap{"chiproxy_pool_probe": json.RawMessage(`{}`)},
-	})
-})
 
 // poolsTestContext returns the context of a running configuration.
 func poolsTestContext(t testing.TB) caddy.Context {
 	t.Helper()
-	if err := startCaddy(); err != nil {
-		t.Fatal(err)
-	}
-	return poolContext
+	return testcaddy.Context(t)
 }
 
 // newTestPools returns pools that end with the test.
@@ -161,18 +127,5 @@ func serve(t testing.TB, a Action, pools *poolScope) string {
 	return s.URL
 }
 
-// eventually waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain until %s", what)
-		case <-tick.C:
-		}
-	}
-}
+// eventually waits for a condition.
+var eventually = testkit.Until

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -17,21 +18,8 @@ import (
 // forwarded has nine. So the tests with a crowd run by themselves.
 var crowd = map[bool]int{false: 2000, true: 600}[raceEnabled]
 
-// until waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	end := time.NewTimer(2 * time.Minute)
-	defer end.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-end.C:
-			t.Fatalf("waited in vain until %s", what)
-		case <-tick.C:
-		}
-	}
-}
+// until waits for a condition.
+var until = testkit.Until
 
 // dam is an upstream that holds all requests until it is opened, at the latest when the test ends.
 type dam struct {

@@ -20,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -182,15 +183,5 @@ func (c *Caddy) Logged(text string) int { return strings.Count(logs.String(), te
 // Until waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	end := time.NewTimer(2 * time.Minute)
-	defer end.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-end.C:
-			t.Fatalf("waited in vain until %s", what)
-		case <-tick.C:
-		}
-	}
+	testkit.Until(t, what, ok)
 }

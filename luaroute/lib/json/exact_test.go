@@ -16,7 +16,7 @@ func TestWhatIsNotTouchedIsEncodedAsItWasRead(t *testing.T) {
 		`{"e":[],"n":null,"o":{}}`, `[1e308,5e-324,0.1,1,-1]`,
 	} {
 		for _, options := range []string{"", ", { big = 'string' }"} {
-			got, err := eval(t, fmt.Sprintf("json.encode(json.decode(%s%s))", quoted(text), options))
+			got, err := world.Eval(t, fmt.Sprintf("json.encode(json.decode(%s%s))", quoted(text), options))
 			if err != nil || got != text {
 				t.Errorf("%s%s: got %s, %v", text, options, got, err)
 			}
@@ -49,7 +49,7 @@ func TestAnyNumberKeepsItsDigits(t *testing.T) {
 		numbers = append(numbers, n)
 	}
 	text := "[" + strings.Join(numbers, ",") + "]"
-	got, err := eval(t, "json.encode(json.decode("+quoted(text)+"))")
+	got, err := world.Eval(t, "json.encode(json.decode("+quoted(text)+"))")
 	if err != nil || got != text {
 		t.Errorf("%v, got\n%s\nof\n%s", err, got, text)
 	}
@@ -69,12 +69,12 @@ func TestWhatIsTouchedIsEncodedAsItIs(t *testing.T) {
 		{"getmetatable(json.decode('[1.0]'))", "json.array"},
 		{"#json.decode('[1.0]')", "1"},
 	} {
-		if got, err := eval(t, row.expression); err != nil || got != row.want {
+		if got, err := world.Eval(t, row.expression); err != nil || got != row.want {
 			t.Errorf("%s: got %s, %v, want %s", row.expression, got, err, row.want)
 		}
 	}
 	for _, options := range []string{"{ big = 'number' }", "{ large = 'string' }", "{ 1 }"} {
-		if _, err := eval(t, "json.decode('1', "+options+")"); err == nil || !strings.Contains(err.Error(), `expected { big = "string" }`) {
+		if _, err := world.Eval(t, "json.decode('1', "+options+")"); err == nil || !strings.Contains(err.Error(), `expected { big = "string" }`) {
 			t.Errorf("%s: got %v", options, err)
 		}
 	}

@@ -11,48 +11,12 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
-	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// state returns a state that serves requests, and the function that a script has given to keep.
-func state(t testing.TB, code string) (*vm.State, vm.Ref) {
-	t.Helper()
-	var ref vm.Ref
-	var b *vm.Builder
-	b = vm.NewBuilder(vm.Options{
-		Libraries: map[string]vm.Library{"json": luajson.Library{}},
-		Globals: map[string]lua.LValue{"keep": vm.GoFunc(func(L *lua.LState) int {
-			ref = b.Keep(L.CheckFunction(1))
-			return 0
-		})},
-	})
-	p, err := script.Compile("main.lua", []byte(code))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := b.Run(p); err != nil {
-		t.Fatal(err)
-	}
-	img, err := b.Freeze()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img.NewState(), ref
-}
-
-// eval returns what an expression is while a request runs, as text; of several values, joined by blanks.
-func eval(t testing.TB, expression string) (string, error) {
-	t.Helper()
-	s, ref := state(t, "local json = require('json')\nkeep(function()\nlocal all = { "+expression+" }\n"+
-		"for i = 1, table.maxn(all) do all[i] = tostring(all[i]) end return table.concat(all, ' ') end)")
-	s.Arm(vm.Limits{CPU: time.Minute}, t.Context())
-	if err := s.Call(s.Func(ref), 1); err != nil {
-		return "", err
-	}
-	return s.L.Get(-1).String(), nil
-}
+var world = libtest.World{Name: "json", Library: luajson.Library{}}
 
 func TestAValueIsEncoded(t *testing.T) {
 	t.Parallel()
@@ -85,7 +49,7 @@ func TestAValueIsEncoded(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := eval(t, "json.encode("+row.value+")"); err != nil || got != row.want {
+			if got, err := world.Eval(t, "json.encode("+row.value+")"); err != nil || got != row.want {
 				t.Errorf("got %q, %v; want %q", got, err, row.want)
 			}
 		})
@@ -112,7 +76,7 @@ func TestWhatHasNoJSONFormIsAnErrorThatIsReturned(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := eval(t, "json.encode("+row.value+")"); err != nil || got != "nil "+row.want {
+			if got, err := world.Eval(t, "json.encode("+row.value+")"); err != nil || got != "nil "+row.want {
 				t.Errorf("got %q, %v; want nil and %q", got, err, row.want)
 			}
 		})
@@ -137,7 +101,7 @@ func TestATextIsDecoded(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := eval(t, "(function() local v = json.decode("+quote(row.text)+") return "+row.read+" end)()")
+			got, err := world.Eval(t, "(function() local v = json.decode("+quote(row.text)+") return "+row.read+" end)()")
 			if err != nil || got != row.want {
 				t.Errorf("got %q, %v; want %q", got, err, row.want)
 			}
@@ -196,7 +160,7 @@ func TestATextThatIsNotJSONIsAnErrorThatIsReturned(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := eval(t, "json.decode("+quote(row.text)+")"); err != nil || got != "nil "+row.want {
+			if got, err := world.Eval(t, "json.decode("+quote(row.text)+")"); err != nil || got != "nil "+row.want {
 				t.Errorf("got %q, %v; want nil and %q", got, err, row.want)
 			}
 		})
@@ -206,12 +170,12 @@ func TestATextThatIsNotJSONIsAnErrorThatIsReturned(t *testing.T) {
 func TestALibraryCanNotBeMadeAnArray(t *testing.T) {
 	t.Parallel()
 	for _, table := range []string{"string", "json", "_G", "setmetatable({}, {})", "setmetatable({}, { __metatable = 'json.array' }) and string"} {
-		_, err := eval(t, "json.array("+table+")")
+		_, err := world.Eval(t, "json.array("+table+")")
 		if err == nil || !strings.HasSuffix(err.Error(), "json.array: expected a table without a metatable") {
 			t.Errorf("%s: got %v", table, err)
 		}
 	}
-	if got, err := eval(t, "pcall(json.array, string), string.rep('a', 2), json.encode(json.array(json.array()))"); err != nil || got != "false aa []" {
+	if got, err := world.Eval(t, "pcall(json.array, string), string.rep('a', 2), json.encode(json.array(json.array()))"); err != nil || got != "false aa []" {
 		t.Errorf("afterwards: got %q, %v", got, err)
 	}
 }
@@ -219,12 +183,12 @@ func TestALibraryCanNotBeMadeAnArray(t *testing.T) {
 func TestWrongArgumentsRaise(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{"json.decode()", "main.lua:3: bad argument #1 to 'decode' (string expected, got no value)"},
-		{"json.decode({})", "main.lua:3: bad argument #1 to 'decode' (string expected, got table)"},
-		{"json.array('x')", "main.lua:3: bad argument #1 to 'array' (table expected, got string)"},
-		{"json.encode()", "main.lua:3: bad argument #1 to 'encode' (value expected)"},
+		{"json.decode()", "main.lua:1: bad argument #1 to 'decode' (string expected, got no value)"},
+		{"json.decode({})", "main.lua:1: bad argument #1 to 'decode' (string expected, got table)"},
+		{"json.array('x')", "main.lua:1: bad argument #1 to 'array' (table expected, got string)"},
+		{"json.encode()", "main.lua:1: bad argument #1 to 'encode' (value expected)"},
 	} {
-		if _, err := eval(t, row.call); err == nil || err.Error() != row.want {
+		if _, err := world.Eval(t, row.call); err == nil || err.Error() != row.want {
 			t.Errorf("%s: got %v, want %s", row.call, err, row.want)
 		}
 	}
@@ -243,7 +207,7 @@ func TestAScriptCanNotWorkBeyondItsBudgetWithJSON(t *testing.T) {
 		"decoding a number of a MiByte": "local s = ('1'):rep(2 ^ 20) keep(function() while true do json.decode(s) end end)",
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, ref := state(t, "local json = require('json')\n"+body)
+			s, ref := world.State(t, body)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // only a fault takes that long
 			defer cancel()
 			s.Arm(vm.Limits{CPU: 50 * time.Millisecond}, ctx)

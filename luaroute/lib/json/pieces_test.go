@@ -29,7 +29,7 @@ func TestALongStringIsReadAsAShortOne(t *testing.T) {
 		if err := stdjson.Unmarshal([]byte(quoted.String()), &want); err != nil {
 			t.Fatal(err)
 		}
-		s, ref := state(t, "local json = require('json') keep(function(text) return json.decode(text) end)")
+		s, ref := world.State(t, "keep(function(text) return json.decode(text) end)")
 		s.Arm(vm.Limits{CPU: time.Minute}, t.Context())
 		if err := s.Call(s.Func(ref), 1, lua.LString(quoted.String())); err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestALongStringIsReadAsAShortOne(t *testing.T) {
 
 func TestABrokenEscapeInALongStringIsAnError(t *testing.T) {
 	t.Parallel()
-	got, err := eval(t, `json.decode('"' .. ('\\n'):rep(50000) .. '\\x' .. ('a'):rep(50000) .. '"')`)
+	got, err := world.Eval(t, `json.decode('"' .. ('\\n'):rep(50000) .. '\\x' .. ('a'):rep(50000) .. '"')`)
 	if err != nil || !strings.Contains(got, "the string before has a wrong escape") {
 		t.Errorf("got %.100q, %v", got, err)
 	}

@@ -13,19 +13,9 @@ import (
 
 var world = libtest.World{Name: "re", Library: re.Library{}}
 
-type row struct{ name, expressions, want string }
+type row = libtest.Row
 
-func check(t *testing.T, rows []row) {
-	t.Helper()
-	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			if got, err := world.Eval(t, row.expressions); err != nil || got != row.want {
-				t.Errorf("got  %s, %v\nwant %s", got, err, row.want)
-			}
-		})
-	}
-}
+var check = world.Check
 
 func TestAPatternIsFound(t *testing.T) {
 	t.Parallel()

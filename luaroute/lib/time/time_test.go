@@ -19,19 +19,9 @@ import (
 
 var world = libtest.World{Name: "time", Library: luatime.Library{}}
 
-type row struct{ name, expressions, want string }
+type row = libtest.Row
 
-func check(t *testing.T, rows []row) {
-	t.Helper()
-	for _, row := range rows {
-		t.Run(row.name, func(t *testing.T) {
-			t.Parallel()
-			if got, err := world.Eval(t, row.expressions); err != nil || got != row.want {
-				t.Errorf("got  %s, %v\nwant %s", got, err, row.want)
-			}
-		})
-	}
-}
+var check = world.Check
 
 // 1777888800.25 is 2026-05-04T10:00:00.25Z, a Monday and the 124th day.
 func TestATimeIsWritten(t *testing.T) {

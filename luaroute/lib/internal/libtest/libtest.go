@@ -78,6 +78,22 @@ func (w World) Eval(t testing.TB, expressions string) (string, error) {
 		"take("+expressions+") return table.concat(all, ' ')")
 }
 
+// Row is the name of a test, expressions, and what they are.
+type Row = [3]string
+
+// Check evaluates expressions, and compares what they are.
+func (w World) Check(t *testing.T, rows []Row) {
+	t.Helper()
+	for _, row := range rows {
+		t.Run(row[0], func(t *testing.T) {
+			t.Parallel()
+			if got, err := w.Eval(t, row[1]); err != nil || got != row[2] {
+				t.Errorf("got  %s, %v\nwant %s", got, err, row[2])
+			}
+		})
+	}
+}
+
 // EndWithTheBudget checks that each of some functions ends because its time is used up. They are bodies of functions
 // that would run for ever.
 func (w World) EndWithTheBudget(t *testing.T, bodies map[string]string) {
