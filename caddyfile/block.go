@@ -34,8 +34,7 @@ const (
 func readBlock(h httpcaddyfile.Helper, allowed []subdirective) error {
 	before := map[string]caddyfile.Token{}
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
-		segment := h.WithDispenser(h.NewFromNextSegment())
-		segment.Next()
+		segment := nextSegment(h)
 
 		i := slices.IndexFunc(allowed, func(s subdirective) bool { return s.name == segment.Val() })
 		if i < 0 {
@@ -58,6 +57,20 @@ func readBlock(h httpcaddyfile.Helper, allowed []subdirective) error {
 		}
 	}
 	return nil
+}
+
+// nextSegment returns the tokens of a subdirective, standing on its name. Caddy's NextSegment leaves out a block with nothing in it.
+func nextSegment(h httpcaddyfile.Helper) httpcaddyfile.Helper {
+	tokens := h.NextSegment()
+	last, end := tokens[len(tokens)-1], h.Token()
+	if end.Text == "}" && (end.Line != last.Line || end.File != last.File || end.Text != last.Text) {
+		h.Prev()
+		tokens = append(tokens, h.Token(), end)
+		h.Next()
+	}
+	segment := h.WithDispenser(caddyfile.NewDispenser(tokens))
+	segment.Next()
+	return segment
 }
 
 // identity is what must not be written a second time: a subdirective, or one with its name.

@@ -51,6 +51,10 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"an empty script":                 {`script a.lua ""`, `script: expected values that are not empty, at Caddyfile:3`},
 		"a script twice":                  {"script a.lua\nscript b.lua a.lua", `script: "a.lua" is there twice, at Caddyfile:4`},
 		"a script with a block":           {"script a.lua {\n\tb\n}", `script: expected no block, at Caddyfile:3`},
+		"a script with an empty block":    {"script a.lua {\n}", `script: expected no block, at Caddyfile:3`},
+		"a watch with an empty block":     {"script a.lua\nwatch {\n}", `watch: expected no block, at Caddyfile:4`},
+		"an odd script with such a block": {"script a.lua \"}\" {\n}", `script: expected no block, at Caddyfile:3`},
+		"an open block on one line":       {"script a.lua { }", `Unexpected next token after '{' on same line, at Caddyfile:3`},
 		"source without a module":         {"source", `source: expected file, inline, list, mute, storage or stub, found none, at Caddyfile:3`},
 		"an unknown source":               {"source nowhere", `source: unknown module "nowhere": expected `},
 		"a source no Caddyfile can set":   {"source mute", `source mute: module luaroute.sources.mute is not a Caddyfile unmarshaler`},
@@ -75,7 +79,15 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		},
 		"an unknown policy": {
 			"pool a 10.0.0.1:80 {\n\tlb_policy luckiest\n}",
-			`pool "a": getting module named 'http.reverse_proxy.selection_policies.luckiest': module not registered`,
+			`pool "a": unknown lb_policy "luckiest"; allowed are client_ip_hash, cookie, first, `,
+		},
+		"a policy with a mistake": {
+			"pool a 10.0.0.1:80 {\n\tlb_policy leastconn\n}",
+			`weighted_round_robin; did you mean "least_conn"?, at Caddyfile:4`,
+		},
+		"an unknown fallback of a policy": {
+			"pool a 10.0.0.1:80 {\n\tlb_policy header X-User {\n\t\tfallback frist\n\t}\n}",
+			`pool "a": unknown lb_policy "frist"; allowed are `,
 		},
 		"a bad handle_response": {
 			"pool a 10.0.0.1:80 {\n\thandle_response @none {\n\t\trespond 404\n\t}\n}",

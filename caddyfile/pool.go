@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
 	"github.com/luaroute/caddy-luaroute/luaroute"
 	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
 )
@@ -17,7 +18,7 @@ func pool(to *luaroute.Pools) reader {
 	return named(func(name string, h httpcaddyfile.Helper) error {
 		what := fmt.Sprintf("pool %q", name)
 		var base basepath.Path
-		h, err := withoutPaths(h, &base)
+		h, err := looked(h, &base)
 		if err != nil {
 			return about(h, what, err)
 		}
@@ -41,24 +42,37 @@ func pool(to *luaroute.Pools) reader {
 	})
 }
 
-// withoutPaths takes the base paths off the addresses of a pool, which Caddy's parser refuses. Addresses stand behind the name,
-// and in lines of to.
-func withoutPaths(h httpcaddyfile.Helper, base *basepath.Path) (httpcaddyfile.Helper, error) {
+// looked looks at the tokens of a pool before Caddy's parser does. It takes the base paths off the addresses, which that parser
+// refuses: they stand behind the name, and in lines of to. And it reports unknown policies, as that parser does not say which there
+// are.
+func looked(h httpcaddyfile.Helper, base *basepath.Path) (httpcaddyfile.Helper, error) {
 	h.Reset()
 	h.Next()
 	tokens := h.NextSegment()
-	depth, word := 0, ""
+	at := func(i int, err error) error {
+		d := caddyfile.NewDispenser(tokens[i:])
+		d.Next()
+		return d.WrapErr(err)
+	}
+	depth, word, option := 0, "", "" // word begins the line, and option the one of the block
 	for i, t := range tokens {
 		begins := i == 0 || t.Line != tokens[i-1].Line || t.File != tokens[i-1].File
 		switch {
 		case begins:
 			word = t.Text
+			if depth == 1 {
+				option = word
+			}
 		case depth == 0 && t.Text != "{", depth == 1 && word == "to" && t.Text != "}":
 			address, err := base.Take(t.Text)
 			if err != nil {
-				return h, err
+				return h, at(i, err)
 			}
 			tokens[i].Text = address
+		case option == "lb_policy" && (depth == 1 || word == "fallback") && tokens[i-1].Text == word && t.Text != "{":
+			if err := selection.Check(t.Text); err != nil {
+				return h, at(i, err)
+			}
 		}
 		switch t.Text {
 		case "{":

@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -34,15 +35,15 @@ func (b *backend) now() Backend {
 	return out
 }
 
-// backends returns the pools of a tenant, as they were declared: its own, or those it sees from outside if it has none.
+// backends returns the pools of a tenant, as they were declared: its own, or those it sees from outside if it has none. A pool that
+// is hidden is not among them.
 func (s *poolScope) backends() []backend {
 	var all []backend
 	if s.outer != nil && (s.joint || len(s.order) == 0) {
-		all = s.outer.backends()
+		all = slices.DeleteFunc(s.outer.backends(), func(b backend) bool { return s.own[b.Name] != nil || s.failed[b.Name] != nil })
 	}
-	for _, name := range s.order {
-		p := s.own[name]
-		b := backend{Backend{Name: name, URL: p.url()}, p}
+	for _, p := range s.order {
+		b := backend{Backend{Name: p.name, URL: p.url()}, p.Pool}
 		if checks := p.handler.HealthChecks; checks != nil && checks.Active != nil {
 			b.HealthURI, b.HealthInterval = checks.Active.URI, time.Duration(checks.Active.Interval)
 		}

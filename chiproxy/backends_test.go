@@ -15,11 +15,12 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 	spec := func(name, config string) PoolSpec { return PoolSpec{Name: name, Config: json.RawMessage(config)} }
 	plain := `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}]}`
 	table, err := Build(Spec{
-		Pools:   []PoolSpec{spec("global", plain)},
-		Default: Tenant{Pools: []PoolSpec{spec("default", plain)}},
+		Pools:   []PoolSpec{spec("global", plain), spec("hidden", plain)},
+		Default: Tenant{Pools: []PoolSpec{spec("default", plain), spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
 		Tenants: []Tenant{
 			{Name: "bare", Hosts: []string{"bare"}},
 			{Name: "inside", Hosts: []string{"inside"}, Inside: true},
+			{Name: "owns", Hosts: []string{"owns"}, Inside: true, Pools: []PoolSpec{spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
 			{Name: "own", Hosts: []string{"own"}, Pools: []PoolSpec{
 				spec("tls", `{"upstreams": [{"dial": "[::1]:8443"}], "transport": {"protocol": "http", "tls": {}},
 					"rewrite": {"path_regexp": [{"find": "^", "replace": "/a$$b"}]}}`),
@@ -42,10 +43,12 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 	checked := backend("checked", "http://127.0.0.1:1")
 	checked.HealthURI, checked.HealthInterval = "/up?x=1", time.Hour
 	global, ours := backend("global", "http://10.0.0.1:80"), backend("default", "http://10.0.0.1:80")
+	outer, inner := backend("hidden", "http://10.0.0.1:80"), backend("hidden", "http://10.0.0.3:80")
 	for name, want := range map[string][]Backend{
-		"":       {global, ours},
-		"bare":   {global},
-		"inside": {global, ours},
+		"":       {global, ours, inner},
+		"bare":   {global, outer},
+		"inside": {global, ours, inner},
+		"owns":   {inner},
 		"own": {
 			backend("tls", "https://[::1]:8443/a$b"), backend("other rewrite", "http://10.0.0.1:80"),
 			backend("socket", "unix//run/app.sock"), backend("dynamic", ""), checked,

@@ -11,7 +11,7 @@ type builder struct {
 	problems
 	spec   *Spec
 	source *Pools
-	pools  []namedPool
+	pools  []*namedPool
 	// what many routes have in common is held once
 	methods map[string]*methodSet
 	texts   map[string]*text
@@ -39,9 +39,12 @@ func Build(s Spec, p *Pools) (*Table, error) {
 type namedPool struct {
 	*Pool
 	tenant, name string
+	at           Origin
+	// hides is the pool further out that has this name, too.
+	hides *namedPool
 }
 
-func releaseAll(pools []namedPool) {
+func releaseAll(pools []*namedPool) {
 	for _, p := range pools {
 		p.release()
 	}
@@ -84,15 +87,28 @@ func (b *builder) table() *Table {
 	return t
 }
 
+// poolFailure is why there is no such pool, for all who name it. It is reported once.
+type poolFailure struct {
+	error
+	reported bool
+}
+
 func (b *builder) addPools(scope *poolScope, tenant string, specs []PoolSpec) {
 	for _, spec := range specs {
-		pool, err := b.source.acquire(spec)
-		if err != nil {
-			b.add(Origin{}, err) // it says its place itself
+		if spec.Failed != nil {
+			scope.fail(spec.Name, &poolFailure{error: spec.Failed})
 			continue
 		}
-		b.pools = append(b.pools, namedPool{pool, tenant, spec.Name})
-		if err := scope.add(spec.Name, pool); err != nil {
+		pool, err := b.source.acquire(spec)
+		if err != nil {
+			failure := &poolFailure{error: err}
+			b.add(Origin{}, failure)
+			scope.fail(spec.Name, failure)
+			continue
+		}
+		named := &namedPool{Pool: pool, tenant: tenant, name: spec.Name, at: spec.Origin}
+		b.pools = append(b.pools, named)
+		if err := scope.add(named); err != nil {
 			b.add(spec.Origin, err)
 		}
 	}

@@ -17,6 +17,13 @@ type problems struct {
 
 // add notes an error at its place.
 func (p *problems) add(at Origin, err error) {
+	if failure := (*poolFailure)(nil); errors.As(err, &failure) {
+		if failure.reported {
+			return
+		}
+		failure.reported = true
+		at, err = Origin{}, failure.error // which says its place itself
+	}
 	if len(p.list) == maxProblems {
 		p.more++
 		return

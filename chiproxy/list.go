@@ -37,6 +37,10 @@ type PoolInfo struct {
 	// Tenant is the one that the pool was declared in. It is empty for those of the default tenant and of the configuration.
 	Tenant string
 	Name   string
+	// At is where it was declared.
+	At Origin
+	// Hides is where a pool of this name stands further out, which this one hides. It is empty if there is none.
+	Hides Origin
 	// Upstreams are as of Pool.Upstreams.
 	Upstreams []UpstreamStatus
 }
@@ -60,7 +64,10 @@ func (t *Table) list(marks bool) []RouteInfo {
 func (t *Table) Pools() []PoolInfo {
 	all := make([]PoolInfo, len(t.pools))
 	for i, p := range t.pools {
-		all[i] = PoolInfo{p.tenant, p.name, p.Upstreams()}
+		all[i] = PoolInfo{Tenant: p.tenant, Name: p.name, At: p.at, Upstreams: p.Upstreams()}
+		if p.hides != nil {
+			all[i].Hides = p.hides.at
+		}
 	}
 	return all
 }

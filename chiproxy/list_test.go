@@ -2,6 +2,8 @@ package chiproxy
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -67,6 +69,38 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 	}
 	if p := table.Pools(); len(p) != 1 || p[0].Name != "app" || p[0].Tenant != "acme" || p[0].Upstreams[0].Address != "127.0.0.1:1" {
 		t.Errorf("the pools are %+v", p)
+	}
+}
+
+func TestPoolsOfOneNameAreToldApartByTheirPlace(t *testing.T) {
+	t.Parallel()
+	spec := func(script string, line int, port string) []PoolSpec {
+		return []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:` + port + `"}]}`), Origin: Origin{Script: script, Line: line}}}
+	}
+	table, err := Build(Spec{
+		Pools:   spec("pools.app", 0, "1"),
+		Default: Tenant{Pools: spec("a.lua", 2, "2")},
+		Tenants: []Tenant{
+			{Name: "in", Hosts: []string{"in"}, Inside: true, Pools: spec("a.lua", 3, "3")},
+			{Name: "out", Hosts: []string{"out"}, Pools: spec("tenants.out.pools.app", 0, "4")},
+		},
+	}, newTestPools(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Retire()
+	var got []string
+	for _, p := range table.Pools() {
+		got = append(got, strings.Join([]string{p.Tenant, p.Name, p.At.String(), p.Hides.String(), p.Upstreams[0].Address}, " "))
+	}
+	want := []string{
+		" app pools.app  127.0.0.1:1",
+		" app a.lua:2 pools.app 127.0.0.1:2",
+		"in app a.lua:3 a.lua:2 127.0.0.1:3",
+		"out app tenants.out.pools.app pools.app 127.0.0.1:4",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
 

@@ -84,7 +84,7 @@ func scopeOf(t testing.TB, pools map[string]*Pool) *poolScope {
 	t.Helper()
 	s := newPoolScope(nil)
 	for name, p := range pools {
-		if err := s.add(name, p); err != nil {
+		if err := s.add(&namedPool{Pool: p, name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}

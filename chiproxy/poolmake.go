@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
 )
 
 // A reverse_proxy lives in one of two contexts. A pool that loads modules gets a lifetime of its own. Most pools load none:
@@ -159,9 +161,12 @@ func takeDataPolicy(lb *reverseproxy.LoadBalancing) error {
 	if err := json.Unmarshal(fields["policy"], &name); err != nil {
 		return errors.New(`selection_policy: the name of the "policy" is missing`)
 	}
+	if err := selection.CheckJSON(lb.SelectionPolicyRaw); err != nil {
+		return err
+	}
 	info, err := caddy.GetModule(policyIDPrefix + name)
 	if err != nil {
-		return fmt.Errorf("selection_policy %q: %w", name, err)
+		return fmt.Errorf("selection_policy: %w", err)
 	}
 	policy, ok := info.New().(reverseproxy.Selector)
 	if !ok || isProvisioned(policy) {

@@ -54,7 +54,7 @@ func TestAWrongPoolIsRefusedWithItsPlace(t *testing.T) {
 		"an empty address":          {dials("", ""), `upstream "": expected one host:port or unix/path`},
 		"an address without a port": {dials("", "localhost"), `upstream "localhost": expected one host:port`},
 		"a port range":              {dials("", "a:1-3"), `upstream "a:1-3": expected one host:port`},
-		"an unknown policy":         {dials(`"load_balancing":{"selection_policy":{"policy":"best"}}`, "a:1"), `selection_policy "best": module not registered`},
+		"an unknown policy":         {dials(`"load_balancing":{"selection_policy":{"policy":"best"}}`, "a:1"), `unknown lb_policy "best"; allowed are `},
 		"a policy without a name":   {dials(`"load_balancing":{"selection_policy":{}}`, "a:1"), `the name of the "policy" is missing`},
 		"a policy's unknown field":  {dials(`"load_balancing":{"selection_policy":{"policy":"first","x":1}}`, "a:1"), `unknown field "x"`},
 		"a policy out of its range": {dials(`"load_balancing":{"selection_policy":{"policy":"random_choose","choose":1}}`, "a:1"), "choose must be at least 2"},

@@ -9,9 +9,11 @@ import (
 // poolScope holds the pools that one tenant sees: its own, and those of the scopes around it.
 type poolScope struct {
 	outer *poolScope
-	own   map[string]*Pool
-	// order holds the names in own, as they were added.
-	order []string
+	own   map[string]*namedPool
+	// order holds those in own, as they were added.
+	order []*namedPool
+	// failed says why pools could not be made, by name.
+	failed map[string]*poolFailure
 	// joint says that the pools of outer belong to the tenant, too.
 	joint bool
 	// strip is the prefix of the tenant, if it is taken off what is forwarded.
@@ -30,33 +32,49 @@ func (s *poolScope) stripped(a Action) Action {
 const maxListed = 10
 
 func newPoolScope(outer *poolScope) *poolScope {
-	return &poolScope{outer: outer, own: map[string]*Pool{}}
+	return &poolScope{outer: outer, own: map[string]*namedPool{}}
 }
 
-// add makes a pool known. A name may not shadow one of an outer scope: the script that meant one pool would
-// silently forward to another.
-func (s *poolScope) add(name string, p *Pool) error {
-	if name == "" {
+// add makes a pool known. Names are lexical: an inner pool hides an outer one, so that a tenant need not know the names around it.
+func (s *poolScope) add(p *namedPool) error {
+	if p.name == "" {
 		return fmt.Errorf("the pool's name is missing")
 	}
-	if _, taken := s.own[name]; taken {
-		return fmt.Errorf("pool %q is declared twice", name)
+	if first := s.own[p.name]; first != nil {
+		return fmt.Errorf("pool %q is declared twice%s", p.name, alsoAt(first.at))
 	}
+	p.hides = s.hidden(p.name)
+	s.own[p.name] = p
+	s.order = append(s.order, p)
+	return nil
+}
+
+// fail notes a pool that could not be made. Whoever asks for it gets err, unless another one of its name in s can be made.
+func (s *poolScope) fail(name string, err *poolFailure) {
+	if s.failed == nil {
+		s.failed = map[string]*poolFailure{}
+	}
+	s.failed[name] = err
+}
+
+// hidden returns the pool outside that one of this name in s hides, or nil.
+func (s *poolScope) hidden(name string) *namedPool {
 	for in := s.outer; in != nil; in = in.outer {
-		if _, taken := in.own[name]; taken {
-			return fmt.Errorf("pool %q: the name is taken by a pool that can be seen from here", name)
+		if p := in.own[name]; p != nil {
+			return p
 		}
 	}
-	s.own[name] = p
-	s.order = append(s.order, name)
 	return nil
 }
 
 // find returns the pool of that name, or an error that lists the names there are.
 func (s *poolScope) find(name string) (*Pool, error) {
 	for in := s; in != nil; in = in.outer {
-		if p, ok := in.own[name]; ok {
-			return p, nil
+		if p := in.own[name]; p != nil {
+			return p.Pool, nil
+		}
+		if err := in.failed[name]; err != nil {
+			return nil, err
 		}
 	}
 	names := s.names()
@@ -75,7 +93,7 @@ func (s *poolScope) names() []string {
 		}
 	}
 	slices.Sort(names)
-	return names
+	return slices.Compact(names)
 }
 
 // listed writes names into an error message: `"a", "b" and 8 more`.

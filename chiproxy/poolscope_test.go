@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 )
@@ -10,10 +11,10 @@ func TestAPoolIsFoundFromInside(t *testing.T) {
 	outer := newPoolScope(nil)
 	inner := newPoolScope(outer)
 	a, b := new(Pool), new(Pool)
-	if err := outer.add("a", a); err != nil {
+	if err := outer.add(&namedPool{Pool: a, name: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := inner.add("b", b); err != nil {
+	if err := inner.add(&namedPool{Pool: b, name: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
@@ -36,7 +37,7 @@ func TestAPoolIsFoundFromInside(t *testing.T) {
 	}
 }
 
-func TestANameMayNotShadow(t *testing.T) {
+func TestANameIsDeclaredOnceInAScopeAndMayHideAnOuterOne(t *testing.T) {
 	t.Parallel()
 	outer := newPoolScope(nil)
 	inner := newPoolScope(outer)
@@ -47,12 +48,12 @@ func TestANameMayNotShadow(t *testing.T) {
 	}{
 		{outer, "a", ""},
 		{outer, "a", `pool "a" is declared twice`},
-		{inner, "a", `pool "a": the name is taken by a pool that can be seen from here`},
+		{inner, "a", ""},
 		{inner, "b", ""},
 		{newPoolScope(outer), "b", ""},
 		{inner, "", "the pool's name is missing"},
 	} {
-		if err := row.scope.add(row.name, new(Pool)); errText(err) != row.err {
+		if err := row.scope.add(&namedPool{Pool: new(Pool), name: row.name}); errText(err) != row.err {
 			t.Errorf("add %q: %q, want %q", row.name, errText(err), row.err)
 		}
 	}
@@ -62,7 +63,7 @@ func TestTheListOfPoolsInAnErrorIsBounded(t *testing.T) {
 	t.Parallel()
 	s := newPoolScope(nil)
 	for i := range 13 {
-		if err := s.add(fmt.Sprintf("p%02d", i), new(Pool)); err != nil {
+		if err := s.add(&namedPool{Pool: new(Pool), name: fmt.Sprintf("p%02d", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,6 +71,39 @@ func TestTheListOfPoolsInAnErrorIsBounded(t *testing.T) {
 	const want = `no pool "x"; there are "p00", "p01", "p02", "p03", "p04", "p05", "p06", "p07", "p08", "p09" and 3 more`
 	if errText(err) != want {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestThePoolFurtherInIsFound(t *testing.T) {
+	t.Parallel()
+	outer := newPoolScope(nil)
+	inner := newPoolScope(outer)
+	there, here := &namedPool{Pool: new(Pool), name: "a"}, &namedPool{Pool: new(Pool), name: "a"}
+	late := &namedPool{Pool: new(Pool), name: "late"}
+	inner.fail("b", &poolFailure{error: errors.New("no b")})
+	inner.fail("late", &poolFailure{error: errors.New("no late")})
+	if err := errors.Join(outer.add(there), outer.add(&namedPool{Pool: new(Pool), name: "b"}), inner.add(here), inner.add(late)); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		scope *poolScope
+		name  string
+		want  *Pool
+		err   string
+	}{
+		{outer, "a", there.Pool, ""},
+		{inner, "a", here.Pool, ""},
+		{newPoolScope(inner), "a", here.Pool, ""},
+		{inner, "b", nil, "no b"}, // and not the outer one
+		{inner, "late", late.Pool, ""},
+		{inner, "c", nil, `no pool "c"; there are "a", "b", "late"`},
+	} {
+		if got, err := row.scope.find(row.name); got != row.want || errText(err) != row.err {
+			t.Errorf("%q: %v and %v, want %q", row.name, got, err, row.err)
+		}
+	}
+	if here.hides != there || there.hides != nil || late.hides != nil {
+		t.Error("another pool is hidden")
 	}
 }
 

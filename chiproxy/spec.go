@@ -9,7 +9,7 @@ type Spec struct {
 	Default Tenant
 	// Tenants are all others, as written.
 	Tenants []Tenant
-	// Pools are visible to every tenant. A tenant's own pool must not have the name of one of them.
+	// Pools are visible to every tenant. A tenant's own pool hides one of them that has its name.
 	Pools []PoolSpec
 	// MethodMismatch says what happens when a path is known, but not for the request's method.
 	MethodMismatch MethodMismatch
@@ -138,6 +138,9 @@ type PoolSpec struct {
 	Name string
 	// Config is the JSON of a reverse_proxy handler, with or without its "handler" key.
 	Config json.RawMessage
+	// Failed is why there is no such pool, where a script went on after its error. It says its place, and is reported if
+	// something names the pool.
+	Failed error
 	Origin Origin
 }
 

@@ -27,7 +27,7 @@ type Table struct {
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *hostSet
 	certifier  Certifier
-	pools      []namedPool
+	pools      []*namedPool
 	release    func()
 
 	// refs counts the requests that run, and one for the owner.

@@ -174,8 +174,8 @@ func TestTheAdminAPIListsRoutesAndPools(t *testing.T) {
 	}
 
 	c.Admin(http.MethodGet, "/luaroute/main/pools", "").Want(200, c.Expand(
-		`[{"name":"app","upstreams":[{"address":"$app","healthy":true,"requests":0,"fails":0}]}]`)+"\n")
-	if text := c.Admin(http.MethodGet, "/luaroute/main/pools?format=text", "").Body; !strings.Contains(text, c.Expand("\n-       app   $app  true     0         0\n")) {
+		`[{"name":"app","at":"$dir/main.lua:3","upstreams":[{"address":"$app","healthy":true,"requests":0,"fails":0}]}]`)+"\n")
+	if text := c.Admin(http.MethodGet, "/luaroute/main/pools?format=text", "").Body; !strings.Contains(text, c.Expand("\n-       app   $app  true     0         0      $dir/main.lua:3\n")) {
 		t.Errorf("the text is\n%s", text)
 	}
 }

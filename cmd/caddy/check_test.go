@@ -111,6 +111,46 @@ func TestCheckNotesAModuleThatHidesALibrary(t *testing.T) {
 	}
 }
 
+func TestCheckNotesPoolsThatHideOthersAndFindsNoFaultInThem(t *testing.T) {
+	t.Parallel()
+	dir := written(t, map[string]string{
+		"Caddyfile": `http://:8080 {
+	luaroute {
+		script $dir/main.lua
+		pool app 127.0.0.1:1
+		tenant config {
+			host config.example
+			pool app 127.0.0.1:2
+			use_pool app
+		}
+	}
+}
+`,
+		"main.lua": `local route = require("luaroute")
+route:pool("app", "127.0.0.1:3")
+route:get("/", "app")
+route:tenant("acme", { hosts = "acme.example" }, function(r)
+  r:pool("app", "127.0.0.1:4")
+  r:get("/", "app")
+end)
+route:tenant("own", { hosts = "own.example", script = "own.lua" })
+`,
+		"own.lua": `local route = require("luaroute")
+route:pool("app", "127.0.0.1:5")
+route:get("/", "app")
+`,
+	})
+	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"))
+	want := strings.ReplaceAll(`$dir/main.lua:2: note: pool "app" hides the one at pools.app
+$dir/main.lua:5: note: pool "app" hides the one at $dir/main.lua:2
+$dir/own.lua:2: note: pool "app" hides the one at $dir/main.lua:2
+tenants.config.pools.app: note: pool "app" hides the one at pools.app
+`, "$dir", dir)
+	if code != 0 || !strings.Contains(out, want) || strings.Contains(out, "findings") {
+		t.Errorf("exit code %d and\n%s\nwant 0 and\n%s", code, out, want)
+	}
+}
+
 func TestCheckReportsTheErrorOfALoad(t *testing.T) {
 	t.Parallel()
 	dir := written(t, map[string]string{

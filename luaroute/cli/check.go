@@ -26,7 +26,7 @@ func checkCommand() *cobra.Command {
 		Short: "Loads the scripts of a configuration and reports errors and likely mistakes",
 		Long: `Loads the configuration as caddy validate does, without starting it, so that every error of a script is found. Then looks at
 the text of the scripts for what loads and still is a mistake, most likely: globals, tables that requests write to although each
-virtual machine has its own, and pools that nothing names.`,
+virtual machine has its own, and pools that nothing names. Notes say which pools hide another one of their name.`,
 		Args: noArgs,
 	}
 	f.add(cmd)
@@ -83,6 +83,7 @@ func check(f *flags, out io.Writer) (int, error) {
 			return exitFindings, err
 		}
 		found = append(found, warnings...)
+		found = append(found, hiddenPools(in)...)
 	}
 	if err := report(out, f.format, found); err != nil {
 		return exitFindings, err
@@ -168,6 +169,18 @@ func warningsOf(in luaroute.Inspection) ([]finding, error) {
 		found = append(found, finding{Severity: "warning", Instance: in.Name, Script: w.Script, Line: w.Line, Message: w.Message})
 	}
 	return append(found, notes...), nil
+}
+
+// hiddenPools notes the pools that hide one of their name further out.
+func hiddenPools(in luaroute.Inspection) []finding {
+	var found []finding
+	for _, p := range in.Table.Pools() {
+		if hidden := p.Hides.String(); hidden != "" {
+			message := fmt.Sprintf("pool %q hides the one at %s", p.Name, hidden)
+			found = append(found, finding{Severity: note, Instance: in.Name, Script: p.At.Script, Line: p.At.Line, Message: message})
+		}
+	}
+	return found
 }
 
 // add looks at a script, and returns its modules, and notes of those that are used instead of libraries. What the sources do not

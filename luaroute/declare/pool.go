@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
 	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -32,18 +33,22 @@ const poolSteps = 500
 // declarePool is r:pool(name, { address, …, <short forms and fields of reverse_proxy> }).
 func declarePool(r *router, L *lua.LState) int {
 	name := L.CheckString(1)
-	origin := here(L, "pool", name)
+	if name == "" {
+		L.RaiseError("the pool's name is missing")
+	}
+	spec := chiproxy.PoolSpec{Name: name, Origin: here(L, "pool", name)}
 	vm.Spend(L, poolSteps)
-	config, err := poolConfig(L, L.CheckAny(2))
-	if err != nil {
-		L.RaiseError("pool %q: %s", name, err)
+	var err error
+	if spec.Config, err = poolConfig(L, L.Get(2)); err != nil { // noted, for a script that goes on
+		err = fmt.Errorf("pool %q: %w", name, err)
+		spec.Failed = spec.Origin.Errorf("%w", err)
 	}
-	spec := chiproxy.PoolSpec{Name: name, Config: config, Origin: origin}
+	pools := &r.load.pools
 	if r.tenant != nil {
-		r.tenant.spec.Pools = append(r.tenant.spec.Pools, spec)
-	} else {
-		r.load.pools = append(r.load.pools, spec)
+		pools = &r.tenant.spec.Pools
 	}
+	*pools = append(*pools, spec)
+	check(L, err)
 	return 0
 }
 
@@ -106,6 +111,11 @@ func shortBlock(t *lua.LTable) ([][]string, error) {
 			continue
 		case isText:
 			words = strings.Fields(string(text))
+			if short.name == "lb_policy" && len(words) > 0 {
+				if err := selection.Check(words[0]); err != nil {
+					return nil, err
+				}
+			}
 		case isNumber && short.duration:
 			words = []string{strconv.FormatFloat(float64(seconds), 'f', -1, 64) + "s"}
 		case short.duration:
