@@ -23,6 +23,7 @@ import (
 
 	_ "github.com/luaroute/caddy-luaroute/caddyfile"
 	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -175,7 +176,7 @@ func survivesDecoding(raw json.RawMessage) error {
 	if again := caddyconfig.JSONModuleObject(instance, "handler", "luaroute", nil); !bytes.Equal(again, raw) {
 		return fmt.Errorf("decoded and encoded to\n%s\nfrom\n%s", again, raw)
 	}
-	scriptings := []luaroute.Scripting{instance.Scripting}
+	scriptings := []config.Scripting{instance.Scripting}
 	for _, tenant := range instance.Tenants {
 		scriptings = append(scriptings, tenant.Scripting)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 // named reads a subdirective whose first argument is a name, and hands over what follows as if the name were the
@@ -29,7 +29,7 @@ func named(read func(name string, h httpcaddyfile.Helper) error) reader {
 }
 
 // handler reads directives as Caddy reads those of a handle block, site-wide named matchers included.
-func handler(to *luaroute.Named) reader {
+func handler(to *config.Named) reader {
 	return named(func(name string, h httpcaddyfile.Helper) error {
 		if h.NextArg() {
 			return h.Errf("handler %q: expected a block of directives, found %q", name, h.Val())
@@ -83,9 +83,9 @@ func source(to *[]json.RawMessage) reader {
 	}
 }
 
-func put(to *luaroute.Named, name string, raw json.RawMessage) {
+func put(to *config.Named, name string, raw json.RawMessage) {
 	if *to == nil {
-		*to = luaroute.Named{}
+		*to = config.Named{}
 	}
 	(*to)[name] = raw
 }

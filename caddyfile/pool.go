@@ -9,12 +9,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
-	"github.com/luaroute/caddy-luaroute/luaroute"
 	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 // pool reads a pool with the parser of reverse_proxy.
-func pool(to *luaroute.Pools) reader {
+func pool(to *config.Pools) reader {
 	return named(func(name string, h httpcaddyfile.Helper) error {
 		what := fmt.Sprintf("pool %q", name)
 		var base basepath.Path
@@ -37,7 +37,7 @@ func pool(to *luaroute.Pools) reader {
 		if err != nil {
 			return about(h, what, err)
 		}
-		*to = append(*to, luaroute.NamedPool{Name: name, Config: raw})
+		*to = append(*to, config.NamedPool{Name: name, Config: raw})
 		return nil
 	})
 }

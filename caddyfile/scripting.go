@@ -6,11 +6,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 // scriptingBlock is what an instance and a tenant have in common.
-func scriptingBlock(s *luaroute.Scripting) []subdirective {
+func scriptingBlock(s *config.Scripting) []subdirective {
 	return []subdirective{
 		{"script", often, words(&s.Scripts)},
 		{"source", often, source(&s.SourcesRaw)},
@@ -21,12 +21,12 @@ func scriptingBlock(s *luaroute.Scripting) []subdirective {
 	}
 }
 
-func limits(to **luaroute.Limits) reader {
+func limits(to **config.Limits) reader {
 	return func(h httpcaddyfile.Helper) error {
 		if h.NextArg() {
 			return h.Errf("limits: expected a block, found %q", h.Val())
 		}
-		l := new(luaroute.Limits)
+		l := new(config.Limits)
 		allowed := []subdirective{
 			{"cpu", once, duration(&l.CPU)},
 			{"wall", once, duration(&l.Wall)},
@@ -38,7 +38,7 @@ func limits(to **luaroute.Limits) reader {
 		if err := readBlock(h, allowed); err != nil {
 			return err
 		}
-		if *l == (luaroute.Limits{}) {
+		if *l == (config.Limits{}) {
 			return atHead(h).Errf("limits: expected a block with %s, found nothing", names(allowed))
 		}
 		*to = l
@@ -47,14 +47,14 @@ func limits(to **luaroute.Limits) reader {
 }
 
 // size reads a size in bytes. Zero is refused: in JSON it stands for the default.
-func size(to *luaroute.Size) reader {
+func size(to *config.Size) reader {
 	return func(h httpcaddyfile.Helper) error {
 		name := h.Val()
 		value, err := argument(h)
 		if err != nil {
 			return err
 		}
-		n, err := luaroute.ParseSize(value)
+		n, err := config.ParseSize(value)
 		if err != nil {
 			return h.Errf("%s: %w", name, err)
 		}
@@ -111,7 +111,7 @@ func count(to *int) reader {
 	}
 }
 
-func onError(to **luaroute.OnError) reader {
+func onError(to **config.OnError) reader {
 	return func(h httpcaddyfile.Helper) (err error) {
 		args := h.RemainingArgs()
 		if len(args) == 0 || len(args) > 2 {
@@ -121,7 +121,7 @@ func onError(to **luaroute.OnError) reader {
 		if len(args) == 2 {
 			pool = args[1]
 		}
-		if *to, err = luaroute.NewOnError(mode, pool); err != nil {
+		if *to, err = config.NewOnError(mode, pool); err != nil {
 			return h.WrapErr(err)
 		}
 		return nil

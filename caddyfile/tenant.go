@@ -5,15 +5,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
-func tenant(to *luaroute.Tenants) reader {
+func tenant(to *config.Tenants) reader {
 	return named(func(name string, h httpcaddyfile.Helper) error {
 		if h.NextArg() {
 			return h.Errf("tenant %q: expected a block, found %q", name, h.Val())
 		}
-		t := &luaroute.Tenant{Name: name}
+		t := &config.Tenant{Name: name}
 		if err := readBlock(h, tenantBlock(t)); err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func tenant(to *luaroute.Tenants) reader {
 	})
 }
 
-func tenantBlock(t *luaroute.Tenant) []subdirective {
+func tenantBlock(t *config.Tenant) []subdirective {
 	return append(
 		scriptingBlock(&t.Scripting),
 		subdirective{"host", often, words(&t.Hosts)},

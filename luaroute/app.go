@@ -2,6 +2,7 @@ package luaroute
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -96,19 +97,19 @@ func (a *App) Cleanup() error {
 
 // instance returns the instance of a handler, and makes it if the handler is the first of its name.
 func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
-	config, err := h.canonical()
+	canonical, err := json.Marshal(&h.Instance)
 	if err != nil {
 		return nil, err
 	}
-	if i, err := a.known(h.Name, config); i != nil || err != nil {
+	if i, err := a.known(h.Name, canonical); i != nil || err != nil {
 		return i, err
 	}
 	// Without the lock: the handlers of the configuration of this one may be of luaroute, too. Caddy provisions one at a time.
-	i, err := newInstance(ctx, h, a, config)
+	i, err := newInstance(ctx, &h.Instance, a, canonical)
 	if err != nil {
 		return nil, err
 	}
-	if other, err := a.known(h.Name, config); other != nil || err != nil {
+	if other, err := a.known(h.Name, canonical); other != nil || err != nil {
 		i.retire()
 		return other, err
 	}

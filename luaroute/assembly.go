@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -93,8 +94,8 @@ func (a *assembly) end() {
 
 // spec returns what the table is to be.
 func (a *assembly) spec() (chiproxy.Spec, error) {
-	spec := chiproxy.Spec{Pools: a.root.pools, OnError: policy(a.handler.OnError), Release: a.end}
-	if a.handler.MethodMismatch == mismatchDecline {
+	spec := chiproxy.Spec{Pools: a.root.pools, OnError: policy(a.config.OnError), Release: a.end}
+	if a.config.MethodMismatch == config.MismatchDecline {
 		spec.MethodMismatch = chiproxy.DeclineMismatch
 	}
 	if len(a.root.sources) > 0 {
@@ -166,7 +167,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, s scripting) error {
 func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	a.out.sources = append(a.out.sources, s.sources)
 	options := declare.Options{
-		Tenant: tenant, Sources: s.sources, Libraries: a.libraries, Env: a.handler.Env, Limits: s.limits,
+		Tenant: tenant, Sources: s.sources, Libraries: a.libraries, Env: a.config.Env, Limits: s.limits,
 		Modules: modules{a.life, s.handlers}, Logger: a.logger.With(zap.String("tenant", tenant)), Reload: a.again, Programs: &a.programs,
 	}
 	if a.suite != nil && tenant == "" {
@@ -196,6 +197,6 @@ func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
 }
 
 // Load loads a module.
-func (m modules) Load(id string, config json.RawMessage) (any, error) {
-	return m.life.Load(id, config)
+func (m modules) Load(id string, raw json.RawMessage) (any, error) {
+	return m.life.Load(id, raw)
 }

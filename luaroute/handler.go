@@ -3,14 +3,13 @@
 package luaroute
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 func init() {
@@ -44,27 +43,7 @@ const defaultName = "main"
 // handler sets no placeholders. Its metrics are `caddy_luaroute_reloads_total`, `caddy_luaroute_table_version` and
 // `caddy_luaroute_table_age_seconds`, its events `luaroute.reloaded` and `luaroute.reload_failed`.
 type Handler struct {
-	// The name of this instance, in the admin API, logs and metrics. Two handlers may have the same name only
-	// if their configuration is the same; they then are one instance. Default: `main`.
-	Name string `json:"name,omitempty"`
-
-	Scripting
-
-	// Tenants with hosts, path prefixes, pools and scripts of their own. A list of objects with a `name`, or an
-	// object by name.
-	Tenants Tenants `json:"tenants,omitempty"`
-
-	// What happens when no route serves a request, but one has its path for other methods: `405` answers so, with
-	// the `Allow` header; `decline` goes on as if the path were unknown. Default: `405`.
-	MethodMismatch string `json:"method_mismatch,omitempty"`
-
-	// Names of the environment variables that scripts may read with `route.env(name)` while they load. Default: none.
-	Env []string `json:"env,omitempty"`
-
-	// How often the scripts, the modules they require and the data files they read are looked at, to reload them when
-	// they have changed: text such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is taken when it is
-	// the same at two looks. If a reload fails, what was loaded before serves on. Default: never.
-	Watch caddy.Duration `json:"watch,omitempty"`
+	config.Instance
 
 	instance *instance
 }
@@ -82,13 +61,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Name == "" {
 		h.Name = defaultName
 	}
-	switch h.MethodMismatch {
-	case "", mismatchAnswer, mismatchDecline:
-	default:
-		return fmt.Errorf("method_mismatch %q: expected 405 or decline", h.MethodMismatch)
-	}
-	if h.Watch != 0 && h.Watch < minWatch {
-		return fmt.Errorf("watch %s: expected at least %s", time.Duration(h.Watch), time.Duration(minWatch))
+	if err := h.Check(); err != nil {
+		return err
 	}
 	if ctx.Value(insideKey{}) != nil {
 		return errors.New("a script can not load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
@@ -100,18 +74,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.instance, err = app.(*App).instance(ctx, h)
 	return err
 }
-
-// Values of Handler.MethodMismatch.
-const (
-	mismatchAnswer  = "405"
-	mismatchDecline = "decline"
-)
-
-// minWatch is the shortest interval of Handler.Watch.
-const minWatch = caddy.Duration(10 * time.Millisecond)
-
-// canonical returns the configuration in the form in which that of the same instance is the same.
-func (h *Handler) canonical() ([]byte, error) { return json.Marshal(h) }
 
 // ServeHTTP routes a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -34,7 +35,7 @@ func (a *App) Inspect() []Inspection {
 		l := i.loader
 		in := Inspection{Name: name, Sources: i.state().sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
 		in.Routes = Routes(in.Table)
-		in.named(&l.handler.Scripting)
+		in.named(&l.config.Scripting)
 		for _, t := range l.tenants {
 			in.Pools = append(in.Pools, t.pools...)
 			in.named(&t.config.Scripting)
@@ -45,7 +46,7 @@ func (a *App) Inspect() []Inspection {
 	return all
 }
 
-func (in *Inspection) named(s *Scripting) {
+func (in *Inspection) named(s *config.Scripting) {
 	if s.OnError != nil {
 		in.NamedPools = append(in.NamedPools, s.OnError.Pool)
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -57,13 +58,13 @@ type failure struct {
 	at    time.Time
 }
 
-// newInstance loads the scripts of a handler.
-func newInstance(ctx caddy.Context, h *Handler, app *App, config []byte) (*instance, error) {
-	l, err := newLoader(ctx, h, app.pools)
+// newInstance loads the scripts of a configuration.
+func newInstance(ctx caddy.Context, c *config.Instance, app *App, canonical []byte) (*instance, error) {
+	l, err := newLoader(ctx, c, app.pools)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{app: app, name: h.Name, config: config, logger: l.logger, loader: l, wanted: make(chan struct{}, 1)}
+	i := &instance{app: app, name: c.Name, config: canonical, logger: l.logger, loader: l, wanted: make(chan struct{}, 1)}
 	l.again = i.want
 	trace := new(source.Trace)
 	first, err := l.load(ctx, trace)

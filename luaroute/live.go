@@ -20,7 +20,7 @@ func (i *instance) start() {
 	i.living, i.die = context.WithCancel(i.loader.ctx)
 	i.now.start(i.living)
 	go i.fulfil(i.living)
-	if every := time.Duration(i.loader.handler.Watch); every > 0 {
+	if every := time.Duration(i.loader.config.Watch); every > 0 {
 		go i.watch(i.living, every)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
@@ -19,7 +20,7 @@ import (
 type loader struct {
 	ctx       caddy.Context
 	logger    *zap.Logger
-	handler   *Handler
+	config    *config.Instance
 	pools     *chiproxy.Pools
 	libraries map[string]vm.Library
 	root      scripting
@@ -34,10 +35,10 @@ type loader struct {
 var supported = vm.Supported
 
 // newLoader loads the modules that the configuration names.
-func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, error) {
+func newLoader(ctx caddy.Context, c *config.Instance, pools *chiproxy.Pools) (*loader, error) {
 	l := &loader{
-		ctx: ctx, handler: h, pools: pools,
-		logger: ctx.Logger().With(zap.String("instance", h.Name)),
+		ctx: ctx, config: c, pools: pools,
+		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	err := supported()
 	if err != nil {
@@ -46,13 +47,13 @@ func newLoader(ctx caddy.Context, h *Handler, pools *chiproxy.Pools) (*loader, e
 	if l.libraries, err = libraries(ctx); err != nil {
 		return nil, err
 	}
-	if l.root, err = newScripting(ctx, &h.Scripting, "", hook.DefaultLimits); err != nil {
+	if l.root, err = newScripting(ctx, &c.Scripting, "", hook.DefaultLimits); err != nil {
 		return nil, err
 	}
-	if len(l.root.sources) == 0 && len(h.Tenants) == 0 {
+	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {
 		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
 	}
-	for _, t := range h.Tenants {
+	for _, t := range c.Tenants {
 		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)

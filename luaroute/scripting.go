@@ -1,16 +1,17 @@
 package luaroute
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // scripting is the runtime side of Scripting.
@@ -23,22 +24,24 @@ type scripting struct {
 
 // configTenant is a tenant of the configuration.
 type configTenant struct {
-	config *Tenant
+	config *config.Tenant
 	scripting
 }
 
 // newScripting loads the modules of a part of the configuration. Limits that it does not set are those given.
-func newScripting(ctx caddy.Context, c *Scripting, path string, limits hook.Limits) (scripting, error) {
+func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits hook.Limits) (scripting, error) {
 	s := scripting{handlers: map[string]caddyhttp.MiddlewareHandler{}}
-	own, err := c.Limits.hook()
-	if err != nil {
-		return s, err
+	s.limits = limits
+	if c.Limits != nil {
+		if err := c.Limits.Check(); err != nil {
+			return s, err
+		}
+		s.limits = ofHooks(c.Limits).Or(limits)
 	}
-	s.limits = own.Or(limits)
 	if len(c.Scripts) > 0 {
 		s.sources = source.Set{&source.File{Files: c.Scripts}}
 	}
-	if err := knownSources(c.SourcesRaw); err != nil {
+	if err := c.CheckSources(); err != nil {
 		return s, err
 	}
 	if c.SourcesRaw != nil {
@@ -87,43 +90,25 @@ func (t *configTenant) spec() chiproxy.Tenant {
 }
 
 // policy returns what on_error says.
-func policy(o *OnError) chiproxy.ErrorPolicy {
+func policy(o *config.OnError) chiproxy.ErrorPolicy {
 	if o == nil {
 		return chiproxy.ErrorPolicy{}
 	}
 	switch o.Mode {
-	case OnErrorOpen:
+	case config.OnErrorOpen:
 		return chiproxy.ErrorPolicy{Mode: chiproxy.Open}
-	case OnErrorDecline:
+	case config.OnErrorDecline:
 		return chiproxy.ErrorPolicy{Mode: chiproxy.Decline}
-	case OnErrorPool:
+	case config.OnErrorPool:
 		return chiproxy.ErrorPolicy{Mode: chiproxy.UsePool, Pool: o.Pool}
 	}
 	return chiproxy.ErrorPolicy{}
 }
 
-// knownSources refuses sources that there are not, since Caddy would not say which there are.
-func knownSources(raws []json.RawMessage) error {
-	const namespace = "luaroute.sources"
-	for i, raw := range raws {
-		var source struct {
-			Module string `json:"source"`
-		}
-		if err := json.Unmarshal(raw, &source); err != nil {
-			return fmt.Errorf("sources[%d]: expected an object with a \"source\", found %s", i, shown(raw))
-		}
-		if _, err := caddy.GetModule(namespace + "." + source.Module); err != nil {
-			return fmt.Errorf("sources[%d]: source %q: expected one of %s", i, source.Module, strings.Join(moduleNames(namespace), ", "))
-		}
+// ofHooks returns limits in the form of the hooks.
+func ofHooks(l *config.Limits) hook.Limits {
+	return hook.Limits{
+		Limits: vm.Limits{CPU: time.Duration(l.CPU), Wall: time.Duration(l.Wall), Memory: int64(l.Memory)},
+		Body:   int64(l.Body), VMs: l.VMs, Queue: time.Duration(l.Queue),
 	}
-	return nil
-}
-
-// moduleNames lists the modules of a namespace.
-func moduleNames(namespace string) []string {
-	var list []string
-	for _, m := range caddy.GetModules(namespace) {
-		list = append(list, m.ID.Name())
-	}
-	return list
 }

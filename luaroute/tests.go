@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -26,7 +27,7 @@ func (a *App) Test(ctx context.Context, file, instance string) simulate.File {
 }
 
 func (a *App) test(ctx context.Context, file, instance string) ([]simulate.Test, error) {
-	h := &Handler{Name: "test", Scripting: Scripting{Scripts: []string{file}}}
+	c := &config.Instance{Name: "test", Scripting: config.Scripting{Scripts: []string{file}}}
 	var table *chiproxy.Table
 	if instance != "" {
 		in, err := a.named(instance)
@@ -34,9 +35,9 @@ func (a *App) test(ctx context.Context, file, instance string) ([]simulate.Test,
 			return nil, err
 		}
 		table = in.table.Load()
-		h.Env, h.Limits = in.loader.handler.Env, in.loader.handler.Limits
+		c.Env, c.Limits = in.loader.config.Env, in.loader.config.Limits
 	}
-	l, err := newLoader(a.ctx, h, a.pools)
+	l, err := newLoader(a.ctx, c, a.pools)
 	if err != nil {
 		return nil, err
 	}

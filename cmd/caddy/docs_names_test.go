@@ -239,7 +239,11 @@ func keys(of reflect.Type, kind string, into map[string][]string) {
 	for i := range of.NumField() {
 		field := of.Field(i)
 		if field.Anonymous {
-			keys(field.Type, "scripting", into)
+			inner := kind
+			if field.Name == "Scripting" { // what an instance and a tenant have in common
+				inner = "scripting"
+			}
+			keys(field.Type, inner, into)
 			continue
 		}
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -1,4 +1,5 @@
-package luaroute
+// Package config holds the types of the configuration, with what Caddy shows of their JSON.
+package config
 
 import (
 	"bytes"
@@ -7,9 +8,57 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 )
+
+// Instance is the configuration of a handler: of its scripts, and of what all of them share.
+type Instance struct {
+	// The name of this instance, in the admin API, logs and metrics. Two handlers may have the same name only
+	// if their configuration is the same; they then are one instance. Default: `main`.
+	Name string `json:"name,omitempty"`
+
+	Scripting
+
+	// Tenants with hosts, path prefixes, pools and scripts of their own. A list of objects with a `name`, or an
+	// object by name.
+	Tenants Tenants `json:"tenants,omitempty"`
+
+	// What happens when no route serves a request, but one has its path for other methods: `405` answers so, with
+	// the `Allow` header; `decline` goes on as if the path were unknown. Default: `405`.
+	MethodMismatch string `json:"method_mismatch,omitempty"`
+
+	// Names of the environment variables that scripts may read with `route.env(name)` while they load. Default: none.
+	Env []string `json:"env,omitempty"`
+
+	// How often the scripts, the modules they require and the data files they read are looked at, to reload them when
+	// they have changed: text such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is taken when it is
+	// the same at two looks. If a reload fails, what was loaded before serves on. Default: never.
+	Watch caddy.Duration `json:"watch,omitempty"`
+}
+
+// Values of Instance.MethodMismatch.
+const (
+	MismatchAnswer  = "405"
+	MismatchDecline = "decline"
+)
+
+// minWatch is the shortest interval of Instance.Watch.
+const minWatch = caddy.Duration(10 * time.Millisecond)
+
+// Check reports a value that is not allowed.
+func (i *Instance) Check() error {
+	switch i.MethodMismatch {
+	case "", MismatchAnswer, MismatchDecline:
+	default:
+		return fmt.Errorf("method_mismatch %q: expected 405 or decline", i.MethodMismatch)
+	}
+	if i.Watch != 0 && i.Watch < minWatch {
+		return fmt.Errorf("watch %s: expected at least %s", time.Duration(i.Watch), time.Duration(minWatch))
+	}
+	return nil
+}
 
 // Scripting is the part of the configuration that an instance and a tenant have in common.
 type Scripting struct {
@@ -35,6 +84,32 @@ type Scripting struct {
 	// ended; `"open"` goes on as if the function were absent; `"decline"` goes on with the next candidate;
 	// `{"pool": "name"}` forwards to that pool. Default: `"closed"`; a tenant's is that of the instance.
 	OnError *OnError `json:"on_error,omitempty"`
+}
+
+// CheckSources refuses sources that there are not, since Caddy would not say which there are.
+func (s *Scripting) CheckSources() error {
+	const namespace = "luaroute.sources"
+	for i, raw := range s.SourcesRaw {
+		var source struct {
+			Module string `json:"source"`
+		}
+		if err := json.Unmarshal(raw, &source); err != nil {
+			return fmt.Errorf("sources[%d]: expected an object with a \"source\", found %s", i, shown(raw))
+		}
+		if _, err := caddy.GetModule(namespace + "." + source.Module); err != nil {
+			return fmt.Errorf("sources[%d]: source %q: expected one of %s", i, source.Module, strings.Join(moduleNames(namespace), ", "))
+		}
+	}
+	return nil
+}
+
+// moduleNames lists the modules of a namespace.
+func moduleNames(namespace string) []string {
+	var list []string
+	for _, m := range caddy.GetModules(namespace) {
+		list = append(list, m.ID.Name())
+	}
+	return list
 }
 
 // Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources` or `use_pool`. Its

@@ -1,4 +1,4 @@
-package luaroute
+package config
 
 import (
 	"bytes"
@@ -14,12 +14,12 @@ import (
 )
 
 // UnmarshalJSON reads an object. An error names the place in it, what was found there and what is allowed.
-func (h *Handler) UnmarshalJSON(b []byte) error { return decode(b, h) }
+func (i *Instance) UnmarshalJSON(b []byte) error { return decode(b, i) }
 
-// UnmarshalJSON reads an object, as that of Handler does.
+// UnmarshalJSON reads an object, as that of Instance does.
 func (t *Tenant) UnmarshalJSON(b []byte) error { return decode(b, t) }
 
-// UnmarshalJSON reads an object, as that of Handler does.
+// UnmarshalJSON reads an object, as that of Instance does.
 func (l *Limits) UnmarshalJSON(b []byte) error { return decode(b, l) }
 
 // decode fills a struct from the JSON of an object, key by key: a decoder of its own would name neither the place nor what is

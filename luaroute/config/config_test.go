@@ -1,4 +1,4 @@
-package luaroute_test
+package config_test
 
 import (
 	"encoding/json"
@@ -9,41 +9,41 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		json string
-		want luaroute.Handler
+		want config.Instance
 	}{
-		"an empty object leaves every default": {`{}`, luaroute.Handler{}},
+		"an empty object leaves every default": {`{}`, config.Instance{}},
 		"nulls leave every default": {
 			`{"name": null, "scripts": null, "pools": null, "tenants": null, "limits": null, "on_error": null}`,
-			luaroute.Handler{},
+			config.Instance{},
 		},
 		"pools by name are ordered by it": {
 			`{"pools": {"b": {"upstreams": []}, "a": {}}}`,
-			withPools(luaroute.Pools{{Name: "a", Config: raw(`{}`)}, {Name: "b", Config: raw(`{"upstreams": []}`)}}),
+			withPools(config.Pools{{Name: "a", Config: raw(`{}`)}, {Name: "b", Config: raw(`{"upstreams": []}`)}}),
 		},
 		"pools as a list keep their order, and lose the name that became their key": {
 			`{"pools": [{"upstreams":[], "name": "b"}, {"name": "a"}]}`,
-			withPools(luaroute.Pools{{Name: "b", Config: raw(`{"upstreams":[]}`)}, {Name: "a", Config: raw(`{}`)}}),
+			withPools(config.Pools{{Name: "b", Config: raw(`{"upstreams":[]}`)}, {Name: "a", Config: raw(`{}`)}}),
 		},
 		"a handler's own name is kept when handlers are an object": {
 			`{"handlers": {"a": {"handler": "invoke", "name": "b"}}}`,
-			luaroute.Handler{Scripting: luaroute.Scripting{
-				HandlersRaw: luaroute.Named{"a": raw(`{"handler": "invoke", "name": "b"}`)},
+			config.Instance{Scripting: config.Scripting{
+				HandlersRaw: config.Named{"a": raw(`{"handler": "invoke", "name": "b"}`)},
 			}},
 		},
 		"tenants as a list keep their order": {
 			`{"tenants": [{"name": "b"}, {"name": "a", "hosts": ["a.example"]}]}`,
-			luaroute.Handler{Tenants: luaroute.Tenants{{Name: "b"}, {Name: "a", Hosts: []string{"a.example"}}}},
+			config.Instance{Tenants: config.Tenants{{Name: "b"}, {Name: "a", Hosts: []string{"a.example"}}}},
 		},
 		"tenants by name are ordered by it": {
 			`{"tenants": {"b": {}, "a": {"hosts": ["a.example"]}, "c": {"name": "c"}}}`,
-			luaroute.Handler{Tenants: luaroute.Tenants{
+			config.Instance{Tenants: config.Tenants{
 				{Name: "a", Hosts: []string{"a.example"}}, {Name: "b"}, {Name: "c"},
 			}},
 		},
@@ -53,13 +53,13 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 		"a size in text needs no unit": {`{"limits": {"body": "4096"}}`, withBody(4096)},
 		"durations are texts": {
 			`{"limits": {"cpu": "250ms", "wall": "1m", "queue": "1d"}}`,
-			withLimits(luaroute.Limits{CPU: duration(250 * time.Millisecond), Wall: duration(time.Minute), Queue: duration(24 * time.Hour)}),
+			withLimits(config.Limits{CPU: duration(250 * time.Millisecond), Wall: duration(time.Minute), Queue: duration(24 * time.Hour)}),
 		},
 		"durations are numbers of nanoseconds": {
-			`{"limits": {"cpu": 50000000}}`, withLimits(luaroute.Limits{CPU: duration(50 * time.Millisecond)}),
+			`{"limits": {"cpu": 50000000}}`, withLimits(config.Limits{CPU: duration(50 * time.Millisecond)}),
 		},
 		"memory is a size and vms a number": {
-			`{"limits": {"memory": "16MiB", "vms": 12}}`, withLimits(luaroute.Limits{Memory: 16 << 20, VMs: 12}),
+			`{"limits": {"memory": "16MiB", "vms": 12}}`, withLimits(config.Limits{Memory: 16 << 20, VMs: 12}),
 		},
 		"on_error is a mode":                {`{"on_error": "open"}`, withOnError("open", "")},
 		"on_error is an object with a pool": {`{"on_error": {"pool": "spare"}}`, withOnError("pool", "spare")},
@@ -67,7 +67,7 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got luaroute.Handler
+			var got config.Instance
 			if err := caddy.StrictUnmarshalJSON([]byte(test.json), &got); err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +134,7 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var got luaroute.Handler
+			var got config.Instance
 			err := caddy.StrictUnmarshalJSON([]byte(test.json), &got)
 			switch {
 			case err == nil:
@@ -148,28 +148,28 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 
 func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 	t.Parallel()
-	limits := luaroute.Limits{
+	limits := config.Limits{
 		CPU: duration(time.Second), Wall: duration(time.Minute), Memory: 1 << 20, Body: 1 << 20, VMs: 3, Queue: duration(time.Second),
 	}
-	want := luaroute.Handler{
+	want := config.Instance{
 		Name: "edge",
-		Scripting: luaroute.Scripting{
+		Scripting: config.Scripting{
 			Scripts:     []string{"main.lua", "routes/*.lua"},
 			SourcesRaw:  []json.RawMessage{raw(`{"source":"inline"}`)},
-			Pools:       luaroute.Pools{{Name: "users", Config: raw(`{"upstreams":[{"dial":"10.0.0.1:80"}]}`)}, {Name: "admin", Config: raw(`{}`)}},
-			HandlersRaw: luaroute.Named{"hello": raw(`{"handler":"static_response"}`)},
+			Pools:       config.Pools{{Name: "users", Config: raw(`{"upstreams":[{"dial":"10.0.0.1:80"}]}`)}, {Name: "admin", Config: raw(`{}`)}},
+			HandlersRaw: config.Named{"hello": raw(`{"handler":"static_response"}`)},
 			Limits:      &limits,
-			OnError:     &luaroute.OnError{Mode: luaroute.OnErrorPool, Pool: "users"},
+			OnError:     &config.OnError{Mode: config.OnErrorPool, Pool: "users"},
 		},
-		Tenants: luaroute.Tenants{{
+		Tenants: config.Tenants{{
 			Name: "acme", Hosts: []string{"*.acme.example"}, PathPrefix: "/acme",
 			StripPrefix: true, Fallthrough: true, Priority: -3, UsePool: "users",
-			Scripting: luaroute.Scripting{OnError: &luaroute.OnError{Mode: luaroute.OnErrorDecline}},
+			Scripting: config.Scripting{OnError: &config.OnError{Mode: config.OnErrorDecline}},
 		}},
 		MethodMismatch: "decline",
 		Env:            []string{"HOME"},
 	}
-	var got luaroute.Handler
+	var got config.Instance
 	if err := caddy.StrictUnmarshalJSON(encoded(t, want), &got); err != nil {
 		t.Fatal(err)
 	}
@@ -180,22 +180,22 @@ func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 
 func raw(text string) json.RawMessage { return json.RawMessage(text) }
 
-func withPools(pools luaroute.Pools) luaroute.Handler {
-	return luaroute.Handler{Scripting: luaroute.Scripting{Pools: pools}}
+func withPools(pools config.Pools) config.Instance {
+	return config.Instance{Scripting: config.Scripting{Pools: pools}}
 }
 
-func withBody(size luaroute.Size) luaroute.Handler {
-	return withLimits(luaroute.Limits{Body: size})
+func withBody(size config.Size) config.Instance {
+	return withLimits(config.Limits{Body: size})
 }
 
-func withLimits(limits luaroute.Limits) luaroute.Handler {
-	return luaroute.Handler{Scripting: luaroute.Scripting{Limits: &limits}}
+func withLimits(limits config.Limits) config.Instance {
+	return config.Instance{Scripting: config.Scripting{Limits: &limits}}
 }
 
 func duration(d time.Duration) caddy.Duration { return caddy.Duration(d) }
 
-func withOnError(mode, pool string) luaroute.Handler {
-	return luaroute.Handler{Scripting: luaroute.Scripting{OnError: &luaroute.OnError{Mode: mode, Pool: pool}}}
+func withOnError(mode, pool string) config.Instance {
+	return config.Instance{Scripting: config.Scripting{OnError: &config.OnError{Mode: mode, Pool: pool}}}
 }
 
 func encoded(t *testing.T, v any) []byte {

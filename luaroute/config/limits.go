@@ -1,4 +1,4 @@
-package luaroute
+package config
 
 import (
 	"encoding/json"
@@ -7,9 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/dustin/go-humanize"
-
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
-	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Limits is what the scripts of one tenant may use. A request that asks for more is treated as `on_error` says, by
@@ -40,26 +37,20 @@ type Limits struct {
 	Queue caddy.Duration `json:"queue,omitempty"`
 }
 
-// hook returns the limits in the form of the hooks. No limits at all are good.
-func (l *Limits) hook() (hook.Limits, error) {
-	if l == nil {
-		return hook.Limits{}, nil
-	}
+// Check reports a limit that is negative.
+func (l *Limits) Check() error {
 	for _, d := range []struct {
 		name  string
 		value caddy.Duration
 	}{{"cpu", l.CPU}, {"wall", l.Wall}, {"queue", l.Queue}} {
 		if d.value < 0 {
-			return hook.Limits{}, fmt.Errorf("limits: %s is %s; expected a positive duration", d.name, time.Duration(d.value))
+			return fmt.Errorf("limits: %s is %s; expected a positive duration", d.name, time.Duration(d.value))
 		}
 	}
 	if l.VMs < 0 {
-		return hook.Limits{}, fmt.Errorf("limits: vms is %d; expected a positive number", l.VMs)
+		return fmt.Errorf("limits: vms is %d; expected a positive number", l.VMs)
 	}
-	return hook.Limits{
-		Limits: vm.Limits{CPU: time.Duration(l.CPU), Wall: time.Duration(l.Wall), Memory: int64(l.Memory)},
-		Body:   int64(l.Body), VMs: l.VMs, Queue: time.Duration(l.Queue),
-	}, nil
+	return nil
 }
 
 // Size is a number of bytes. In JSON it is a number, or text such as `"64MiB"` or `"10MB"`.
