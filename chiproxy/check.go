@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // maxProblems is how many errors of a load are reported.
@@ -121,7 +123,7 @@ func (b *builder) setCovers(shapes []*shapeDraft) {
 	for _, s := range shapes {
 		if s.miss != nil {
 			// every miss has to be found, so that the scope's middleware runs whatever the method is
-			s.wants = methodCover{any: true, names: map[string]struct{}{http.MethodConnect: {}}}
+			s.wants = everyMethod
 			continue
 		}
 		if len(s.routes) == 1 {
@@ -129,22 +131,59 @@ func (b *builder) setCovers(shapes []*shapeDraft) {
 			if r := &s.routes[0]; !r.mayDecline() {
 				s.serves = b.cover(r.methods)
 			}
-			continue
+		} else {
+			s.coverAll()
 		}
-		head := false
-		for _, r := range s.routes {
-			head = head || r.methods.namesHead()
-		}
-		for _, r := range s.routes {
-			s.wants.add(r.methods, head)
-			if !r.mayDecline() {
-				if s.serves == nil {
-					s.serves = &methodCover{}
-				}
-				s.serves.add(r.methods, head)
-			}
+		if strings.Contains(s.routes[0].place.prefix, "{") {
+			// what is more specific may stand outside of the scope, which says whether it has the path for another method
+			s.wants = everyMethod
 		}
 	}
+}
+
+// everyMethod is more than any shape serves.
+var everyMethod = methodCover{any: true, names: map[string]struct{}{http.MethodConnect: {}}}
+
+// coverAll finds what a shape with several routes serves and wants.
+func (s *shapeDraft) coverAll() {
+	head := s.namesHead()
+	for _, r := range s.routes {
+		s.wants.add(r.methods, head)
+	}
+	if c := s.serving(); c.any || len(c.names) > 0 {
+		s.serves = c
+	}
+}
+
+// serving is what routes of a shape take for certain.
+func (s *shapeDraft) serving() *methodCover {
+	c := &methodCover{}
+	head := s.namesHead()
+	for _, r := range s.routes {
+		if !r.mayDecline() {
+			c.add(r.methods, head)
+		}
+	}
+	return c
+}
+
+// server is a route that takes some of the methods given for certain; others may take the rest.
+func (s *shapeDraft) server(want *methodCover) (r *routeDraft) {
+	for i := range s.routes {
+		if s.routes[i].mayDecline() {
+			continue
+		}
+		r = &s.routes[i]
+		if r.methods == nil || slices.ContainsFunc(r.methods.names, func(n string) bool { _, ok := want.names[n]; return ok }) {
+			break
+		}
+	}
+	return r
+}
+
+// namesHead says whether a route of the shape names HEAD.
+func (s *shapeDraft) namesHead() bool {
+	return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.methods.namesHead() })
 }
 
 // cover is what one route without others on its shape serves. They are few and shared.

@@ -13,6 +13,8 @@ type segment struct {
 	// before and after are the static text at its ends, if it has parameters.
 	before, after string
 	kind          segmentKind
+	// stray says that chi finds the segment by the text before its parameter alone, without asking the expression.
+	stray bool
 }
 
 type segmentKind uint8
@@ -54,7 +56,7 @@ func splitSegments(s *leveled) []segment {
 			at += len("{}")
 		case regexpToken:
 			cur.wild(s.key[start:at], wildSegment)
-			cur.after = t.suffix()
+			cur.after, cur.stray = t.suffix(), cur.before != ""
 			at += len("{:}") + len(t.text)
 		case catchAllToken:
 			cur.wild(s.key[start:at], spanSegment)
@@ -77,7 +79,7 @@ func (g *segment) wild(before string, kind segmentKind) {
 	g.kind = kind
 }
 
-// meets says whether the segments may match one text.
+// meets says whether chi may find both segments by one text, and one of them matches it.
 func (g segment) meets(h segment) bool {
 	if g.kind == plainSegment && h.kind == plainSegment {
 		return g.text == h.text
@@ -86,11 +88,19 @@ func (g segment) meets(h segment) bool {
 		g, h = h, g
 	}
 	if g.kind == plainSegment {
-		return strings.HasPrefix(g.text, h.before) && strings.HasSuffix(g.text, h.after)
+		return h.hasText(g.text) || h.stray && g.text == h.before
+	}
+	if g.stray && h.hasText(g.before) || h.stray && g.hasText(h.before) { // of two that stray, neither matches
+		return true
 	}
 	return (strings.HasPrefix(g.before, h.before) || strings.HasPrefix(h.before, g.before)) &&
 		(g.kind == spanSegment || h.kind == spanSegment ||
 			strings.HasSuffix(g.after, h.after) || strings.HasSuffix(h.after, g.after))
+}
+
+// hasText says whether a segment with a parameter may match a text.
+func (g segment) hasText(s string) bool {
+	return strings.HasPrefix(s, g.before) && strings.HasSuffix(s, g.after)
 }
 
 // levelTree holds shapes by segment, to find those that may match one path with another. Shapes are added in the
@@ -209,7 +219,7 @@ func (n *levelNode) child(g segment) *levelNode {
 func (t *levelTree) over(marks levelMarks, s *leveled) (level int32) {
 	for _, m := range marks {
 		l := m.level
-		if m.cover == 0 || !t.covers[m.cover-1].contains(&s.wants) {
+		if m.cover == 0 || !t.covers[m.cover-1].tells(&s.wants) {
 			l++
 		}
 		level = max(level, l)

@@ -122,8 +122,8 @@ func (c *methodCover) add(m *methodSet, head bool) {
 	}
 }
 
-// contains says whether every method of d is in c.
-func (c *methodCover) contains(d *methodCover) bool {
+// covers says whether every method of d is in c.
+func (c *methodCover) covers(d *methodCover) bool {
 	if d.any && !c.any {
 		return false
 	}
@@ -135,8 +135,29 @@ func (c *methodCover) contains(d *methodCover) bool {
 	return true
 }
 
+// tells says that c covers d, and that it has as many methods to tell in Allow.
+func (c *methodCover) tells(d *methodCover) bool {
+	if !c.covers(d) {
+		return false
+	}
+	for n := range d.names {
+		if _, ok := c.names[n]; !ok && !slices.Contains(standardMethods, n) {
+			return false
+		}
+	}
+	return true
+}
+
 func (c *methodCover) equal(d *methodCover) bool {
-	return c == d || c.any == d.any && len(c.names) == len(d.names) && c.contains(d) && d.contains(c)
+	return c == d || c.any == d.any && len(c.names) == len(d.names) && c.covers(d) && d.covers(c)
+}
+
+// String names the methods in an error.
+func (m *methodSet) String() string {
+	if m == nil {
+		return "for all methods"
+	}
+	return strings.Join(m.names, ", ")
 }
 
 // namesHead says whether HEAD is in the set by name.

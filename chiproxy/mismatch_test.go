@@ -24,6 +24,17 @@ func TestMethodMismatch(t *testing.T) {
 		}
 		allow(t, s, "POST /a/x", "DELETE, GET, HEAD, PATCH, PUT")
 	})
+	t.Run("Allow has methods that a route for all methods does not name", func(t *testing.T) {
+		t.Parallel()
+		s := only(at("/{id}", say("")), at("PURGE /*", say("")))
+		allow(t, s, "CONNECT /a", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PURGE, PUT, TRACE")
+	})
+	t.Run("a scope that has the path answers, also behind a more specific route outside of it", func(t *testing.T) {
+		t.Parallel()
+		inner := Scope{Kind: Owner, Pattern: "/{p}", NotFound: saying(say("none")), MethodNotAllowed: saying(say("refused"))}
+		expect{"POST /admin/x": "refused", "POST /a/x": "refused", "POST /a/z": "none", "/admin/x": "x"}.check(t,
+			only(at("GET /admin/x", say("x")), in(inner, at("GET /x", say("inner")))))
+	})
 	t.Run("a layer whose guard says no adds nothing", func(t *testing.T) {
 		t.Parallel()
 		allow(t, only(in(Scope{Kind: Layer, Guards: []Guard{header("Never")}}, at("PUT /a", say(""))), at("GET /a", say(""))), "POST /a", "GET, HEAD")

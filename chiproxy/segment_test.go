@@ -228,3 +228,16 @@ func TestSegmentsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatChiGivesAnEmptyValueHidesNoOtherPattern(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"/b{n:[a-c]{2}}-/{m}", "/b{n:[a-c]+}/{m}", "/b{n:[a-c]+}.x/*"} {
+		for _, c := range []struct{ pattern, path string }{
+			{"/{n}b/{m}", "/b/x"}, {"/{n:b}/{m}", "/b/x"}, {"/{n}/{m}", "/b/x"}, {"/*", "/b/x"}, {"/b{n}/x", "/b/x"}, {"/{n}b/x/{m}", "/b/x/y"},
+		} {
+			if got := muxOf(t, before, c.pattern).matches(c.path); len(got) != 1 || !strings.HasPrefix(got[0], c.pattern+"[") {
+				t.Errorf("%s beside %s: %s has %v", c.pattern, before, c.path, got)
+			}
+		}
+	}
+}
