@@ -28,6 +28,8 @@ type refRun struct {
 	form *refForm
 	// handedOn says that a route or a scope's answer has handed the request on.
 	handedOn bool
+	// tried, if it is set, is told each route that has the request's path and method, and its layer.
+	tried func(*refLayer, *Route)
 }
 
 // refHostFits says how a host list fits: 0 exactly, 1 by wildcard, 2 for all hosts, -1 not at all.
@@ -332,6 +334,9 @@ func (r *refRun) search(l *refLayer, path string) string {
 			if !r.takes(f.route, forms) {
 				r.mismatch(f)
 				continue
+			}
+			if r.tried != nil {
+				r.tried(l, f.route)
 			}
 			if !r.allowed(f.route.Guards) {
 				continue

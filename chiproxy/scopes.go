@@ -16,6 +16,8 @@ type scopeWalk struct {
 	prefix  string
 	layers  []*layerDraft
 	answers scopeAnswers
+	// endings are what ends has found.
+	endings map[*place]bool
 }
 
 // layerDraft is a layer whose routes are still being gathered.
@@ -29,7 +31,7 @@ type layerDraft struct {
 func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: newMuxDraft()} }
 
 func newScopeWalk(b *builder, pools *poolScope) *scopeWalk {
-	return &scopeWalk{b: b, pools: pools, answers: scopeAnswers{b: b, pools: pools, used: map[*Answer]bool{}, around: map[*Answer]*answer{}}}
+	return &scopeWalk{b: b, pools: pools, endings: map[*place]bool{}, answers: scopeAnswers{b: b, pools: pools, used: map[*Answer]bool{}, around: map[*Answer]*answer{}}}
 }
 
 // tenant walks the root scope of a tenant and sets the tenant's layers.

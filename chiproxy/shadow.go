@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// checkHosts reports what is certain never to be reached because of the hosts of layers: layers for hosts that the tenant or
-// the layer around them has not, and routes of which a layer for the same hosts takes all requests before.
+// checkHosts reports what is certain never to be reached because of the hosts of layers: hosts that the tenant or a layer
+// around has not, and routes of which layers for the same hosts take all requests before.
 func (w *scopeWalk) checkHosts(hosts []string, base *layerDraft) {
 	if len(w.layers) == 0 {
 		return
@@ -26,26 +26,40 @@ func (w *scopeWalk) checkHosts(hosts []string, base *layerDraft) {
 	}
 	ordered := slices.Clone(w.layers)
 	slices.SortFunc(ordered, func(a, b *layerDraft) int { return compareLayers(a.layer, b.layer) })
-	taken := map[string]takenShapes{}
+	earlier := earlierLayers{}
 	for _, l := range ordered {
-		// where guards decide, or several sets of hosts, it is not certain
-		if len(l.gates) == 0 && len(l.hosts) == 1 {
-			w.checkTaken(taken, l.keys, l)
+		w.checkTaken(earlier, l.keys, l)
+		if len(l.gates) == 0 { // where guards decide, nothing is certain
+			for _, k := range l.served() {
+				earlier[k] = append(earlier[k], l)
+			}
 		}
 	}
-	w.checkTaken(taken, tenant, base)
+	w.checkTaken(earlier, tenant, base)
 }
 
-// checkReach reports a layer whose hosts are none of those around it.
+// checkReach reports the hosts of a layer that are none of those around it.
 func (w *scopeWalk) checkReach(tenant []string, l *layerDraft) {
-	around, what := tenant, "the tenant"
-	for _, keys := range l.around {
-		if len(around) > 0 && !slices.ContainsFunc(keys, newHostSet(around).meets) {
-			w.b.add(l.place.origin, fmt.Errorf("the layer for %s can never be tried: %s is for %s only",
-				strings.Join(keys, ", "), what, strings.Join(around, ", ")))
-			return
+	if len(l.around) == 0 {
+		return
+	}
+	own := l.around[len(l.around)-1]
+	for i, around := range append([][]string{tenant}, l.around[:len(l.around)-1]...) {
+		if len(around) == 0 {
+			continue
 		}
-		around, what = keys, "the layer around it"
+		set := newHostSet(around)
+		never := slices.DeleteFunc(slices.Clone(own), set.meets)
+		if len(never) == 0 {
+			continue
+		}
+		what := "the tenant"
+		if i > 0 {
+			what = "a layer around it"
+		}
+		w.b.add(l.place.origin, fmt.Errorf("the layer for %s can never be tried: %s is for %s only",
+			strings.Join(never, ", "), what, strings.Join(around, ", ")))
+		return
 	}
 }
 
@@ -66,44 +80,129 @@ func (s *hostSet) meets(key string) bool {
 	return false
 }
 
-// takenShapes are the methods that are taken for certain, by shape.
-type takenShapes map[string]*takenMethods
+// earlierLayers are the layers without guards that come before others, in order, by a host that they have.
+type earlierLayers map[string][]*layerDraft
 
-// checkTaken reports the routes of a layer that another one for the same hosts takes before, and notes what this one takes.
-func (w *scopeWalk) checkTaken(known map[string]takenShapes, hosts []string, l *layerDraft) {
-	if len(hosts) == 0 {
+// before calls f with those that are tried before a layer for all requests of a host, or of all hosts of a wildcard, until it
+// returns true.
+func (e earlierLayers) before(host string, l *layerDraft, f func(*layerDraft) bool) bool {
+	if strings.HasPrefix(host, "*.") {
+		return slices.ContainsFunc(e[host], f)
+	}
+	parent, _ := parentDomain(host)
+	return slices.ContainsFunc(e[host], func(a *layerDraft) bool { return (a.names(host) || compareRanks(a.layer, l.layer) < 0) && f(a) }) ||
+		slices.ContainsFunc(e["*."+parent], func(a *layerDraft) bool { return compareRanks(a.layer, l.layer) < 0 && f(a) })
+}
+
+// checkTaken reports the routes of a layer for some hosts of which earlier layers take all requests.
+func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDraft) {
+	if len(hosts) == 0 || len(earlier) == 0 {
 		return
 	}
-	hosts = slices.Clone(hosts)
-	slices.Sort(hosts)
-	key := strings.Join(hosts, " ")
-	before := known[key]
+	type standing struct { // a route stands on several shapes, and a scope may be mounted several times
+		*Route
+		*place
+	}
+	reached, taken := map[standing]bool{}, map[standing]string{}
+	var order []routeDraft
 	for _, s := range l.draft.shapes {
-		if t := before[s.key]; t != nil {
-			for _, r := range s.routes {
-				if by, what := t.by(r.methods); by != nil {
-					w.b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it before, in a layer for the same hosts",
-						what, r.pattern(), describeRoute(by)))
-				}
+		head := s.namesHead()
+		for _, r := range s.routes {
+			at := standing{r.route, r.place}
+			var want methodCover
+			want.add(r.methods, head)
+			by := ""
+			free := slices.ContainsFunc(hosts, func(h string) bool {
+				return !earlier.before(h, l, func(a *layerDraft) bool {
+					found := w.taker(a, s, &want)
+					if by == "" {
+						by = found
+					}
+					return found != ""
+				})
+			})
+			switch {
+			case free:
+				reached[at] = true
+			case taken[at] == "":
+				taken[at] = by
+				order = append(order, r)
 			}
 		}
 	}
-	if len(l.draft.owners) > 0 {
-		return // a miss in an owner goes to the next layer, past less specific routes of this one
-	}
-	for _, s := range l.draft.shapes {
-		for _, r := range s.routes {
-			if r.mayDecline() {
-				continue
-			}
-			if before == nil {
-				before = takenShapes{}
-				known[key] = before
-			}
-			if before[s.key] == nil {
-				before[s.key] = &takenMethods{}
-			}
-			before[s.key].take(r.route, r.methods)
+	for _, r := range order {
+		if at := (standing{r.route, r.place}); !reached[at] {
+			w.b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it before, in a layer for its hosts", r.methods, r.pattern(), taken[at]))
 		}
 	}
 }
+
+// taker names what in a layer takes all requests for a shape with the methods given, if it is certain that something does.
+func (w *scopeWalk) taker(l *layerDraft, s *shapeDraft, want *methodCover) string {
+	if w.ends(l, l.place) {
+		return describeAnswer(l.place.notFound)
+	}
+	lead := s.tokens[0].text
+	keys := []string{s.key}
+	for i := range lead {
+		keys = append(keys, lead[:i+1]+"*")
+	}
+	for _, key := range keys {
+		by := l.draft.byKey[key]
+		if by == nil || !by.serving().covers(want) {
+			continue
+		}
+		r := by.server(want)
+		if key == s.key && len(s.tokens) == 1 || l.keeps(s, r.place) {
+			return describeRoute(r.route)
+		}
+	}
+	for _, o := range l.draft.owners {
+		if !strings.Contains(o.prefix, "{") && strings.HasPrefix(lead, o.prefix+"/") && w.ends(l, o) && l.keeps(s, o) {
+			return describeAnswer(o.notFound)
+		}
+	}
+	return ""
+}
+
+// ends reports whether what a scope of a layer says is the end of all requests that it has.
+func (w *scopeWalk) ends(l *layerDraft, p *place) bool {
+	end, known := w.endings[p]
+	if !known {
+		end = p.notFound != nil && w.final(p.notFound) && w.final(p.notAllowed) && !slices.ContainsFunc(l.draft.shapes, func(s *shapeDraft) bool {
+			return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.place.within(p) && !w.refuses(r.place) })
+		})
+		w.endings[p] = end
+	}
+	return end
+}
+
+// refuses reports whether no scope around a route declines a request for another method.
+func (w *scopeWalk) refuses(p *place) bool {
+	for ; p != nil; p = p.outer {
+		if !w.final(p.notAllowed) {
+			return false
+		}
+	}
+	return true
+}
+
+// final reports whether an answer, if there is one, never declines.
+func (w *scopeWalk) final(a *answer) bool {
+	return a == nil || len(a.middleware) == 0 && steady(a.action) && w.policy.Mode == Closed
+}
+
+// keeps reports whether no request for a shape leaves the layer by the end of an owner, but of those around a place in it.
+func (l *layerDraft) keeps(s *shapeDraft, by *place) bool {
+	lead := s.tokens[0].text
+	for _, o := range l.draft.owners {
+		_, owned := below(lead, o.prefix)
+		if !by.inside(o) && (owned || strings.Contains(o.prefix, "{") || len(s.tokens) > 1 && strings.HasPrefix(o.prefix+"/", lead)) {
+			return false
+		}
+	}
+	return true
+}
+
+// describeAnswer names an answer and its place in an error.
+func describeAnswer(a *answer) string { return a.kind.name + whereElse(a.spec.Origin) }
