@@ -29,8 +29,9 @@ type Exchange struct {
 	err    error
 	// upgrade is the writer of a request that may become a stream of another protocol, nil for all others.
 	upgrade *upgradeWriter
-	// layer is the innermost layer around the response.
-	layer *ResponseHooks
+	// layer is the innermost layer around the response, and changes what Changes returns.
+	layer   *ResponseHooks
+	changes int
 	// done are told how the request ended.
 	done []func(Outcome)
 	// fields are the changed ones that reverse_proxy would write itself.

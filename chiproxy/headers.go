@@ -255,7 +255,7 @@ func (o *HeaderOps) add(name string, values []string) {
 	if o.Add == nil {
 		o.Add = http.Header{}
 	}
-	o.Add[name] = append(slices.Clip(o.Add[name]), values...)
+	o.Add[name] = append(o.Add[name], values...)
 }
 
 // assigns reports whether the values that a field has before do not matter. The name is canonical.

@@ -49,18 +49,22 @@ func (ex *Exchange) AddHeader(name string, values []string) {
 	r.Header[name] = slices.Concat(r.Header[name], values)
 }
 
-// unname takes a name out of the Connection field, and reports whether it was there.
+// unname takes a name out of the Connection field, and reports whether it was there. Clients may name very many, so nothing is made
+// before one is found.
 func unname(h http.Header, name string) bool {
 	if len(h[connectionHeader]) == 0 || name == connectionHeader {
 		return false
 	}
-	named := false
-	keepNames(h, func(option string) bool {
-		same := textproto.CanonicalMIMEHeaderKey(option) == name
-		named = named || same
-		return !same
-	})
-	return named
+	is := func(option string) bool { return len(option) == len(name) && strings.EqualFold(option, name) }
+	for _, line := range h[connectionHeader] {
+		for option := range strings.SplitSeq(line, ",") {
+			if is(textproto.TrimString(option)) {
+				keepNames(h, func(option string) bool { return !is(option) })
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // settleConnection does what Connection says: it takes the fields that it names off the header, but those that Caddy deals with

@@ -210,10 +210,10 @@ func reqSetJSON(L *lua.LState) int {
 	}
 	r.replaceBody(body)
 	for _, name := range []string{"Content-Encoding", "Content-Md5", "Content-Digest", "Digest", "Repr-Digest"} {
-		r.ex.SetHeader(name, nil)
+		setHeader(r, L, name, nil)
 	}
 	if !isJSON(r.http().Header.Get("Content-Type")) {
-		r.ex.SetHeader("Content-Type", []string{"application/json"})
+		setHeader(r, L, "Content-Type", []string{"application/json"})
 	}
 	return 0
 }

@@ -42,7 +42,7 @@ func checkCookie(L *lua.LState, cookie *http.Cookie) {
 func (r *Request) changeCookies(L *lua.LState, name, pair string) {
 	var lines []string
 	for _, line := range r.http().Header["Cookie"] {
-		vm.Spend(L, len(line)/8)
+		vm.Spend(L, len(line)/4)
 		if line = withCookie(line, name, &pair); line != "" {
 			lines = append(lines, line)
 		}
@@ -53,7 +53,7 @@ func (r *Request) changeCookies(L *lua.LState, name, pair string) {
 	case pair != "":
 		lines = []string{pair}
 	}
-	r.ex.SetHeader("Cookie", lines)
+	setHeader(r, L, "Cookie", lines)
 }
 
 // withCookie returns a line of cookies with another pair, which is empty afterwards, for the first one of a name, and without the

@@ -132,6 +132,7 @@ func reqAddHeader(L *lua.LState) int {
 		L.RaiseError("the header %s has one value; set it", name)
 	}
 	vm.Spend(L, len(r.http().Header[name])/8) // they are copied
+	r.seeConnection(L)
 	r.ex.AddHeader(name, values)
 	return 0
 }

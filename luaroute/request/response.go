@@ -17,7 +17,7 @@ import (
 // resMethods are the methods of res.
 var resMethods = merged(map[string]lua.LGFunction{
 	"header":        reader("res", outHeadersGet),
-	"header_values": lister("res", func(r *Request, _ *lua.LState, name string) []string { return r.outValues(name) }),
+	"header_values": lister("res", (*Request).outValues),
 }, changing("res", map[string]lua.LGFunction{
 	"write":         resWrite,
 	"flush":         resFlush,
@@ -215,6 +215,7 @@ func resCookie(L *lua.LState) int {
 	if err := cookie.Valid(); err != nil {
 		L.RaiseError("cookie: %s", strings.TrimPrefix(err.Error(), "http: "))
 	}
+	r.seeChanges(L)
 	r.hooks().Add("Set-Cookie", cookie.String())
 	return 0
 }

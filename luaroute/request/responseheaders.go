@@ -10,30 +10,36 @@ import (
 )
 
 // outValues returns the values of a response header as they will be sent so far.
-func (r *Request) outValues(name string) []string {
+func (r *Request) outValues(L *lua.LState, name string) []string {
+	r.seeChanges(L)
 	if r.live {
 		return r.out.Values(name)
 	}
 	return r.ex.ResponseValues(name)
 }
 
-func outHeadersGet(r *Request, _ *lua.LState, name string) lua.LValue {
-	return r.first(r.outValues(name))
+// seeChanges counts the work of looking through all that was changed in headers of the response.
+func (r *Request) seeChanges(L *lua.LState) { vm.Spend(L, r.ex.Changes()/4) }
+
+func outHeadersGet(r *Request, L *lua.LState, name string) lua.LValue {
+	return r.first(r.outValues(L, name))
 }
 
 // outHeadersSet notes a header for the response: a value, a list of them, or nil for none.
 func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 	r.unsent(L, "res.headers")
+	r.seeChanges(L)
 	r.hooks().Set(name, outChecked(L, name, value))
 }
 
 func outHeadersAll(r *Request, L *lua.LState, yield func(name, value string)) {
+	r.seeChanges(L)
 	names := r.ex.ResponseNames
 	if r.live {
 		names = r.out.Names
 	}
 	for _, name := range names() {
-		if values := r.outValues(name); len(values) > 0 {
+		if values := r.outValues(L, name); len(values) > 0 {
 			yield(name, values[0])
 		}
 	}
@@ -55,7 +61,7 @@ func resAddHeader(L *lua.LState) int {
 	r, name := of(L, "res"), L.CheckString(2)
 	r.unsent(L, "res:add_header")
 	values := outChecked(L, name, L.CheckAny(3))
-	vm.Spend(L, len(r.outValues(name))/8) // they are copied
+	vm.Spend(L, len(r.outValues(L, name))/8) // they are copied
 	r.hooks().Add(name, values...)
 	return 0
 }
@@ -64,6 +70,7 @@ func resAddHeader(L *lua.LState) int {
 func resRemoveHeader(L *lua.LState) int {
 	r, name := of(L, "res"), L.CheckString(2)
 	r.unsent(L, "res:remove_header")
+	r.seeChanges(L)
 	r.hooks().Set(name, outChecked(L, name, lua.LNil))
 	return 0
 }
@@ -75,6 +82,7 @@ func resVary(L *lua.LState) int {
 	if err := chiproxy.CheckHeaderName(token); err != nil {
 		L.RaiseError("%s", err)
 	}
+	vm.Spend(L, r.ex.Changes()) // each is compared, in any case of its letters
 	r.hooks().Vary(token)
 	return 0
 }

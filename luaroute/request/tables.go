@@ -50,7 +50,15 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 			L.RaiseError("%s", err)
 		}
 	}
+	r.seeConnection(L)
 	r.ex.SetHeader(name, values)
+}
+
+// seeConnection counts the work of looking for the name of a header in Connection.
+func (r *Request) seeConnection(L *lua.LState) {
+	for _, line := range r.http().Header["Connection"] {
+		vm.Spend(L, len(line)/8)
+	}
 }
 
 // checkedValues returns the values of a header of the request, or raises an error if it must not be sent.

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -297,6 +298,7 @@ func BenchmarkFreeze(b *testing.B) {
 func BenchmarkCall(b *testing.B) {
 	img, refs := freeze(b, manyFunctions(1), Options{})
 	s := img.NewState()
+	s.Arm(Limits{CPU: time.Hour}, context.Background()) // all calls are of one request
 	arg := lua.LValue(lua.LString("a"))
 	b.ReportAllocs()
 	for b.Loop() {

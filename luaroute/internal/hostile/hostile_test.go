@@ -60,7 +60,7 @@ func scripts(t testing.TB) (all []script) {
 
 // places are where a script can run while a request is served. ATTACK calls it.
 var places = []struct{ name, route string }{
-	{"a handler", `route:get("/0", function(req, res) ATTACK return 204 end)`},
+	{"a handler", `route:get("/0", function(req, res) ATTACK return 200, { 1 } end)`},
 	{"a guard", `route:get("/1", { when = function(req, res) ATTACK return true end }, { status = 204 })`},
 	{"middleware before", `route:group(function(r) r:use(function(req, res) ATTACK end) r:get("/2", { status = 204 }) end)`},
 	{"middleware around", `route:group(function(r) r:use(function(req, res, next) next() ATTACK end) r:get("/3", { status = 204 }) end)`},
