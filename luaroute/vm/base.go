@@ -59,6 +59,9 @@ func baseError(L *lua.LState) int {
 			object = lua.LString(where + " " + text)
 		}
 	}
+	if b, ok := L.Context().(*Budget); ok {
+		b.verbatim = true
+	}
 	L.Error(object, 0)
 	return 0
 }

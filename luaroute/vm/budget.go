@@ -54,6 +54,7 @@ type Budget struct {
 	place   place
 
 	guard, untraced bool // of the protected call that begins, and that runs: see catch
+	verbatim        bool // the error that is raised next is a script's own, and says what it says
 
 	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and
 	// what Go functions hold that call back into Lua. The first three outlive a request.

@@ -134,7 +134,7 @@ func TestWaitingEndsWithItsOwnBudget(t *testing.T) {
 func TestCoroutinesAreLimited(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, body, want string }{
-		{"in number", `for i = 1, 2000 do coroutine.create(print) end`, "too many coroutines"},
+		{"in number", `for i = 1, 2000 do coroutine.create(function() end) end`, "too many coroutines"},
 		{"in depth", `local function f() coroutine.wrap(f)() end f()`, "too deeply"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,7 +3,9 @@ package vm
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -44,8 +46,8 @@ func NewBuilder(o Options) *Builder {
 	b.state.modules.loaded = map[string]lua.LValue{}
 	b.state.Arm(o.Load.or(DefaultLoadLimits), o.Context)
 	b.openStandard()
-	for name, value := range o.Globals {
-		b.state.env.RawSetString(name, value)
+	for _, name := range slices.Sorted(maps.Keys(o.Globals)) {
+		b.state.env.RawSetString(name, o.Globals[name])
 	}
 	return b
 }

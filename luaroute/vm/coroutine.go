@@ -16,18 +16,25 @@ var coroutineLibrary = map[string]lua.LGFunction{
 }
 
 func coroutineCreate(L *lua.LState) int {
-	L.CheckFunction(1)
+	checkLuaFunction(L)
 	return newThread(L, native[lua.CoroutineLibName]["create"], func(v lua.LValue) *lua.LState {
 		return v.(*lua.LState)
 	})
 }
 
 func coroutineWrap(L *lua.LState) int {
-	L.CheckFunction(1)
+	checkLuaFunction(L)
 	newThread(L, native[lua.CoroutineLibName]["wrap"], threadOfWrap)
 	wrap := L.Get(-1).(*lua.LFunction)
 	wrap.GFunction = wrappedResume
 	return 1
+}
+
+// checkLuaFunction refuses what cannot be a coroutine: of a function of Go, gopher-lua would lose the results.
+func checkLuaFunction(L *lua.LState) {
+	if fn, ok := L.Get(1).(*lua.LFunction); !ok || fn.IsG {
+		L.ArgError(1, "Lua function expected")
+	}
 }
 
 // threadOfWrap returns the coroutine in a function that coroutine.wrap made.

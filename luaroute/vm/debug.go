@@ -2,6 +2,7 @@ package vm
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -14,39 +15,62 @@ var debugLibrary = map[string]lua.LGFunction{
 	"traceback":    debugTraceback,
 }
 
-// debugGetInfo is debug.getinfo for a level or a function. It tells where code stands, and hands out no function.
+// debugGetInfo is debug.getinfo for a level or a function. It tells where code stands and what it is called there, and hands out no function.
 func debugGetInfo(L *lua.LState) int {
-	info := newTable(0, 6)
+	info := newTable(0, 8)
 	if fn, ok := L.Get(1).(*lua.LFunction); ok {
 		describeFunction(info, fn)
 		L.Push(info)
 		return 1
 	}
 	level := checkInt(L, 1)
-	Spend(L, 1+max(0, min(level, maxCalls))/8)
-	at, ok := L.GetStack(max(level, 0))
-	if level < 0 || !ok {
+	calls := callsFrom(L, max(level, 0), 1)
+	Spend(L, 1+min(max(level, 0), maxCalls)/8)
+	if level < 0 || len(calls) == 0 {
 		L.Push(lua.LNil)
 		return 1
 	}
-	fn, err := L.GetInfo("f", at, lua.LNil)
-	if err != nil {
-		L.Push(lua.LNil)
-		return 1
-	}
-	describeFunction(info, fn.(*lua.LFunction))
-	if _, err := L.GetInfo("l", at, lua.LNil); err == nil {
-		info.RawSetString("currentline", lua.LNumber(at.CurrentLine))
+	switch frame := calls[0]; frame {
+	case nil:
+		describeTailCall(info)
+	default:
+		describeFunction(info, frame.Fn)
+		if !frame.Fn.IsG {
+			info.RawSetString("currentline", lua.LNumber(frame.line()))
+		}
+		if name := frame.calledAs(L); name.name != "" {
+			info.RawSetString("name", lua.LString(name.name))
+			info.RawSetString("namewhat", lua.LString(name.kind))
+		}
 	}
 	L.Push(info)
 	return 1
+}
+
+// calledAs returns what a function is called where it was called.
+func (f *callFrame) calledAs(L *lua.LState) named {
+	if f.Parent == nil || f.Parent.Fn.IsG || f.TailCall > 0 {
+		return named{}
+	}
+	return f.Parent.calledName(L)
+}
+
+// describeTailCall describes a function that a tail call has taken away.
+func describeTailCall(info *lua.LTable) {
+	for _, name := range []string{"linedefined", "lastlinedefined", "currentline"} {
+		info.RawSetString(name, lua.LNumber(-1))
+	}
+	info.RawSetString("what", lua.LString("tail"))
+	info.RawSetString("source", lua.LString("=(tail call)"))
+	info.RawSetString("short_src", lua.LString("(tail call)"))
+	info.RawSetString("namewhat", lua.LString(""))
 }
 
 // describeFunction sets the fields that "S" stands for.
 func describeFunction(info *lua.LTable, fn *lua.LFunction) {
 	what, source, from, to := "C", "=[C]", -1, -1
 	if !fn.IsG {
-		what, source, from, to = "Lua", "@"+fn.Proto.SourceName, fn.Proto.LineDefined, fn.Proto.LastLineDefined
+		what, source, from, to = "Lua", sourceOf(fn), fn.Proto.LineDefined, fn.Proto.LastLineDefined
 		if from == 0 {
 			what = "main"
 		}
@@ -57,6 +81,15 @@ func describeFunction(info *lua.LTable, fn *lua.LFunction) {
 	info.RawSetString("linedefined", lua.LNumber(from))
 	info.RawSetString("lastlinedefined", lua.LNumber(to))
 	info.RawSetString("currentline", lua.LNumber(-1))
+	info.RawSetString("namewhat", lua.LString(""))
+}
+
+// sourceOf returns the source of a function of Lua. That of a loaded text is not kept, but what messages call it.
+func sourceOf(fn *lua.LFunction) string {
+	if name := fn.Proto.SourceName; strings.HasPrefix(name, `[string "`) {
+		return "=" + name
+	}
+	return "@" + fn.Proto.SourceName
 }
 
 // debugGetMetatable is debug.getmetatable for tables of scripts. What is guarded stays so.
@@ -70,7 +103,7 @@ func debugGetMetatable(L *lua.LState) int {
 	return 1
 }
 
-// debugTraceback is debug.traceback.
+// debugTraceback is debug.traceback. Of many calls it lists the first and the last.
 func debugTraceback(L *lua.LState) int {
 	message, isText := stringOf(L.Get(1))
 	if L.Get(1) != lua.LNil && !isText {
@@ -82,23 +115,54 @@ func debugTraceback(L *lua.LState) int {
 		out.WriteString(message + "\n")
 	}
 	out.WriteString("stack traceback:")
-	const most = 22
-	level := optInt(L, 2, 1)
-	for n := range most {
-		at, ok := L.GetStack(max(level, 0) + n)
-		if !ok {
-			break
+	level := max(optInt(L, 2, 1), 0)
+	calls := callsFrom(L, level, math.MaxInt)
+	Spend(L, (min(level, maxCalls)+len(calls))/8)
+	const first, last = 12, 10
+	for i, call := range calls {
+		switch {
+		case i < first || i >= len(calls)-last:
+			out.WriteString("\n\t" + call.describe(L))
+		case i == first:
+			out.WriteString("\n\t...")
 		}
-		Spend(L, 1+level/8)
-		where := "[C]"
-		if fn, err := L.GetInfo("f", at, lua.LNil); err == nil && !fn.(*lua.LFunction).IsG {
-			if _, err := L.GetInfo("l", at, lua.LNil); err == nil {
-				where = fmt.Sprintf("%s:%d", fn.(*lua.LFunction).Proto.SourceName, at.CurrentLine)
-			}
-		}
-		out.WriteString("\n\t" + where + ": in function")
 	}
 	Charge(L, out.Len())
 	L.Push(lua.LString(out.String()))
 	return 1
 }
+
+// callsFrom returns the frames of a thread from a level on, up to a number. For one that a tail call has taken away there is nil.
+func callsFrom(L *lua.LState, level, most int) []*callFrame {
+	var calls []*callFrame
+	for f := *frameOf(L); f != nil && len(calls)-level < most; f = f.Parent {
+		calls = append(calls, f)
+		if !f.Fn.IsG {
+			calls = append(calls, make([]*callFrame, f.TailCall)...)
+		}
+	}
+	return calls[min(level, len(calls)):]
+}
+
+// describe returns a line of a traceback.
+func (f *callFrame) describe(L *lua.LState) string {
+	if f == nil {
+		return "(tail call): ?"
+	}
+	where, what := "[C]:", " ?"
+	if !f.Fn.IsG {
+		proto := f.Fn.Proto
+		where = fmt.Sprintf("%s:%d:", proto.SourceName, f.line())
+		what = fmt.Sprintf(" in function <%s:%d>", proto.SourceName, proto.LineDefined)
+		if proto.LineDefined == 0 {
+			what = " in main chunk"
+		}
+	}
+	if name := f.calledAs(L).name; name != "" {
+		what = " in function '" + name + "'"
+	}
+	return where + what
+}
+
+// line returns the line at which a frame of Lua stands.
+func (f *callFrame) line() int { return f.Fn.Proto.DbgSourcePositions[max(f.Pc-1, 0)] }

@@ -26,6 +26,21 @@ func TestDifferencesFromRealLuaAreThoseOfTheDocumentation(t *testing.T) {
 		{"a list whose order is not one ends", `#after(table.sort, { 3, 1, 2 }, function() return true end) > 0`, `true`},
 		{"the numbers of a for are numbers", `(function() for i = "1", 2 do end end)()`, `error`},
 		{"__len is asked for a table", `#setmetatable({}, { __len = function() return 5 end })`, `5`},
+		{
+			"the handler of xpcall runs when the stack is unwound",
+			`(function() local function fails() error("x") end return (select(2, xpcall(fails, debug.traceback)):find("'fails'")) end)()`, `nil`,
+		},
+		{"debug.getinfo of a loaded text", `debug.getinfo(loadstring("return 1", "text"), "l").source`, `"=[string \"text\"]"`},
+		{"load reads all pieces", `(function() local n = 0 load(function() n = n + 1 return n < 5 and "*" or nil end) return n end)()`, `5`},
+		{"an expression has many ..", `loadstring("local a = '' return a" .. ("..a"):rep(248))()`, `""`},
+		{
+			"a function uses many variables of others", `(function()
+				local names = {}
+				for i = 1, 255 do names[i] = "a" .. i end
+				local first, last = concat(names, ",", 1, 150), concat(names, ",", 151)
+				return #loadstring("local " .. first .. " = 1 return (function() local " .. last .. " = 2 return function() return {" .. concat(names, ",") .. "} end end)()")()()
+			end)()`, `151`,
+		},
 		{"a modulo by an infinite number is a number", `5 % math.huge, -5 % math.huge`, `5 inf`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -29,6 +29,27 @@ func TestATextMayHaveAnEnvironmentOfItsOwn(t *testing.T) {
 		{"a reader of load that fails", `local f, e = load(function() error("broken", 0) end) return tostring(f) .. e`, "nilbroken"},
 		{"a reader of load that returns a table", `local f, e = load(function() return {} end) return tostring(f) .. e`, "nilreader function must return a string"},
 		{"a chunk is found by its kind", `local i = debug.getinfo(1, "Sl") return i.what .. i.short_src .. i.currentline`, "Luamain.lua1"},
+		{"what a function is called", `
+			local object = {}
+			function object:method() local i = debug.getinfo(1) return i.namewhat .. " " .. i.name end
+			local function called() local i = debug.getinfo(1) return i.namewhat .. " " .. i.name, 1 end
+			local name = called()
+			return (object:method()) .. " " .. name .. type(debug.getinfo(called).name)`, "method method local callednil"},
+		{"a level that a tail call has taken away", `
+			local function inner() return debug.getinfo(2).what, 1 end
+			local function outer() return inner() end
+			local what = outer()
+			return what`, "tail"},
+		{"the name of a loaded text", `return debug.getinfo(loadstring("return 1", "text")).source`, `=[string "text"]`},
+		{"traceback names functions", `
+			local function inner() return (debug.traceback("m", 0)) end
+			local t = { field = function() return (inner()) end }
+			local text = t.field()
+			return text:sub(1, 99)`, "m\nstack traceback:\n\t[C]: in function 'traceback'\n\tmain.lua:2: in function 'inner'\n\tmain.lua:3: in f"},
+		{"traceback of many calls has the first and the last", `
+			local function deep(n) if n == 0 then return (debug.traceback("")) end return (deep(n - 1)) end
+			local _, n = deep(100):gsub("\n", "")
+			return n .. (deep(100):match("\n\t%.%.%.\n") and "cut" or "")`, "24cut"},
 		{"traceback", `return (debug.traceback("m"):match("^m\nstack traceback:\n\tmain.lua:1"))`, "m\nstack traceback:\n\tmain.lua:1"},
 		{"the header of bytecode", `return string.dump(loadstring("a = 1")):byte(11)`, "8"},
 		{"a loaded module", `return tostring(package.loaded.string == string) .. tostring(package.loaded.nothing) .. package.config:sub(1, 1)`, "truenil/"},

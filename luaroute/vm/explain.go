@@ -12,8 +12,12 @@ import (
 // raise is where all errors of Lua pass while the frames that they come from are still there. It has them say what Lua 5.1 says.
 func raise(L *lua.LState) {
 	object := L.Get(-1)
-	if text, ok := object.(lua.LString); ok {
+	b, ours := L.Context().(*Budget)
+	if text, ok := object.(lua.LString); ok && !(ours && b.verbatim) {
 		object = lua.LString(explained(L, string(text)))
+	}
+	if ours {
+		b.verbatim = false
 	}
 	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: object})
 }
@@ -139,8 +143,8 @@ func (f *callFrame) typeError(L *lua.LState, what string, operand int) string {
 	return fmt.Sprintf("attempt to %s a %s value", what, kind)
 }
 
-// argument is what follows "bad argument #".
-var argument = regexp.MustCompile(`(?s)^(\d+) to (\S+) \((.*)\)$`)
+// argument is what follows "bad argument #". A name in quotes is one of ours: the error has passed here before, in a coroutine.
+var argument = regexp.MustCompile(`(?s)^(\d+) to ([^\s']\S*) \((.*)\)$`)
 
 // argumentError names the function that was called with a wrong argument. The object of a method does not count.
 func argumentError(L *lua.LState, f, caller *callFrame, text string) string {

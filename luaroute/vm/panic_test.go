@@ -24,7 +24,7 @@ var waysToPanic = []struct{ name, body string }{
 	{"in a pcall that goes on", `pcall(abort) pcall(abort) while true do end`},
 	{"in xpcall", `xpcall(abort, function() end) return 1`},
 	{"as the handler of xpcall", `xpcall(error, abort) return 1`},
-	{"in a coroutine", `coroutine.resume(coroutine.create(abort)) return 1`},
+	{"in a coroutine", `coroutine.resume(coroutine.create(function() abort() end)) return 1`},
 	{"in a function of a coroutine", `coroutine.resume(coroutine.create(function() abort() end)) return 1`},
 	{"in a coroutine of a coroutine", `coroutine.wrap(function() pcall(coroutine.wrap(function() abort() end)) end)() return 1`},
 	{"in wrap", `pcall(coroutine.wrap(function() abort() end)) return 1`},

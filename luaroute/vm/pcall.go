@@ -48,13 +48,13 @@ func basePCall(L *lua.LState) int {
 // baseXPCall is xpcall. The handler runs after the stack is unwound: there is no debug library that could tell.
 func baseXPCall(L *lua.LState) int {
 	L.CheckAny(1)
-	handler := L.CheckFunction(2)
+	handler := L.CheckAny(2)
 	L.SetTop(1)
 	return protectedCall(L, 0, handler)
 }
 
 // protectedCall calls what is first on the stack and leaves true and its results, or false and the error.
-func protectedCall(L *lua.LState, nargs int, handler *lua.LFunction) int {
+func protectedCall(L *lua.LState, nargs int, handler lua.LValue) int {
 	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call").Type() != lua.LTFunction {
 		return failed(L, lua.LString("attempt to call a "+fn.Type().String()+" value"), handler)
 	}
@@ -62,34 +62,38 @@ func protectedCall(L *lua.LState, nargs int, handler *lua.LFunction) int {
 	err := protected(L, nargs, lua.MultRet, true)
 	rethrow(L, err)
 	if err != nil {
-		object := errorObject(err)
-		if text, ok := object.(lua.LString); ok && fn != nil && fn.IsG { // the place of its caller, which is Go, is empty
-			object = lua.LString(strings.TrimPrefix(string(text), " "))
-		}
-		return failed(L, object, handler)
+		return failed(L, objectOf(err, fn), handler)
 	}
 	L.Insert(lua.LTrue, 1)
 	return L.GetTop()
 }
 
-// failed leaves false and an error, which goes through the handler if there is one.
-func failed(L *lua.LState, object lua.LValue, handler *lua.LFunction) int {
+// maxHandled is how often a handler is called for its own errors.
+const maxHandled = 200
+
+// failed leaves false and an error, which goes through the handler if there is one. A handler that fails gets its own error.
+func failed(L *lua.LState, object lua.LValue, handler lua.LValue) int {
 	L.SetTop(0)
+	L.Push(lua.LFalse)
 	if handler == nil {
-		L.Push(lua.LFalse)
 		L.Push(object)
 		return 2
 	}
-	L.Push(handler)
-	L.Push(object)
-	err := protected(L, 1, lua.MultRet, true)
-	rethrow(L, err)
-	if err != nil {
-		L.SetTop(0)
-		L.Push(errorObject(err))
+	if fn, ok := handler.(*lua.LFunction); ok {
+		for range maxHandled {
+			L.Push(handler)
+			L.Push(object)
+			err := protected(L, 1, 1, true)
+			rethrow(L, err)
+			if err == nil {
+				return 2
+			}
+			L.SetTop(1)
+			object = objectOf(err, fn)
+		}
 	}
-	L.Insert(lua.LFalse, 1)
-	return L.GetTop()
+	L.Push(lua.LString("error in error handling"))
+	return 2
 }
 
 // rethrow goes on unwinding if the state has ended: no script can catch that.
@@ -102,6 +106,15 @@ func rethrow(L *lua.LState, err error) {
 		panic(err)
 	}
 	L.RaiseError("%s", s.budget.ended.Error())
+}
+
+// objectOf returns the error that a call of a function has failed with. The place of the caller of a Go function is empty: it is Go, too.
+func objectOf(err error, fn *lua.LFunction) lua.LValue {
+	object := errorObject(err)
+	if text, ok := object.(lua.LString); ok && fn != nil && fn.IsG {
+		return lua.LString(strings.TrimPrefix(string(text), " "))
+	}
+	return object
 }
 
 func errorObject(err error) lua.LValue {

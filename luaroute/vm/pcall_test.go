@@ -52,7 +52,7 @@ func TestProtectedCallsAreThoseOfLua51(t *testing.T) {
 		{"a table that can be called", `local ok, v = pcall(setmetatable({}, { __call = function(_, x) return x end }), 3) return v`, "3"},
 		{"xpcall runs its handler", `local ok, e = xpcall(function() error("x", 0) end, function(e) return e .. "!" end) return e`, "x!"},
 		{"xpcall passes results", `local ok, a, b = xpcall(function() return 1, 2 end, print) return a + b`, "3"},
-		{"an error in the handler", `local ok, e = xpcall(error, function() error("h", 0) end) return tostring(ok) .. e`, "falseh"},
+		{"an error in the handler", `local ok, e = xpcall(error, function() error("h", 0) end) return tostring(ok) .. e`, "falseerror in error handling"},
 		{"xpcall keeps variables shared", `
 			local a
 			local function get() return a end

@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
@@ -34,6 +36,8 @@ var native = func() map[string]map[string]lua.LGFunction {
 type standard struct {
 	base      map[string]*lua.LFunction
 	libraries map[string]*lua.LTable
+	// names are those of both, in the order in which pairs(_G) is to find them: the same in each load.
+	baseNames, libraryNames []string
 }
 
 var theStandard = sync.OnceValue(func() *standard {
@@ -49,26 +53,27 @@ var theStandard = sync.OnceValue(func() *standard {
 		"io": {"type": func(L *lua.LState) int { L.CheckAny(1); L.Push(lua.LNil); return 1 }}, // libraries ask it whether a value is a file
 	} {
 		table := newTable(0, len(functions)+2)
-		for name, fn := range functions {
-			table.RawSetString(name, GoFunc(fn))
+		for _, name := range slices.Sorted(maps.Keys(functions)) {
+			table.RawSetString(name, GoFunc(functions[name]))
 		}
 		s.libraries[name] = table
 	}
 	s.libraries["package"] = packageLibrary()
 	mathConstants(s.libraries["math"])
 	s.libraries["string"].RawSetString("gfind", s.libraries["string"].RawGetString("gmatch"))
+	s.baseNames, s.libraryNames = slices.Sorted(maps.Keys(s.base)), slices.Sorted(maps.Keys(s.libraries))
 	return s
 })
 
 // openStandard opens the standard libraries.
 func (b *Builder) openStandard() {
 	env, std := b.state.env, theStandard()
-	for name, fn := range std.base {
-		env.RawSetString(name, fn)
+	for _, name := range std.baseNames {
+		env.RawSetString(name, std.base[name])
 	}
 	env.RawSetString("_VERSION", lua.LString(lua.LuaVersion))
-	for name, table := range std.libraries {
-		sealed := newSeal(name, table)
+	for _, name := range std.libraryNames {
+		sealed := newSeal(name, std.libraries[name])
 		sealed.borrowed = true
 		env.RawSetString(name, sealed.view)
 		b.state.modules.loaded[name] = sealed.view

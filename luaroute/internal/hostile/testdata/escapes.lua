@@ -9,7 +9,7 @@ pcall(function() print(setmetatable({}, { __tostring = function() while true do 
 --- an error whose __tostring fails
 error(setmetatable({}, { __tostring = function() error("again") end, __index = function() error("again") end }))
 --- an error that is nil, a function, a coroutine
-pcall(error) pcall(error, print) pcall(error, coroutine.create(print)) error(nil)
+pcall(error) pcall(error, print) pcall(error, coroutine.create(function() end)) error(nil)
 --- an error with a level far away
 pcall(error, "x", 2 ^ 53) pcall(error, "x", -2 ^ 53) error("x", 1e9)
 --- xpcall with a handler that fails
@@ -63,7 +63,7 @@ loadstring("return (globals)")() loadstring("(concat) = 1")()
 --- environment of what was loaded
 local f = loadstring("x = 1") f()
 --- getmetatable of all that Go made
-for _, v in ipairs({ req or 1, res or 1, print, coroutine.create(print), "", 1 }) do local m = getmetatable(v) if type(m) == "table" then m.__index = nil end end
+for _, v in ipairs({ req or 1, res or 1, print, coroutine.create(function() end), "", 1 }) do local m = getmetatable(v) if type(m) == "table" then m.__index = nil end end
 --- setmetatable on all that Go made
 for _, v in ipairs({ req or 1, string, _G, table }) do pcall(setmetatable, v, {}) pcall(rawset, v, "__index", 1) end
 --- methods with wrong objects

@@ -131,3 +131,24 @@ end
 
 -- says shows the message of a text that is no program.
 function says(text) return (select(2, loadstring(text, "=text"))) end
+
+-- What protected calls fail with. handled shows what xpcall returns, without places; kept whether it leaves the variables of its caller.
+local function unplaced(...)
+  local all = { ... }
+  for i = 1, select("#", ...) do
+    all[i] = name(all[i]):gsub("^.-:%d+: ", ""):gsub("0[xX]%x+", "")
+  end
+  return concat(all, " ", 1, select("#", ...))
+end
+local times
+function handled(f, handler, ...) times = 0 return unplaced(xpcall(f, handler, ...)) end
+function kept(f, handler)
+  times = 0
+  local n, m = 1, 1
+  local function read() return n + m end
+  xpcall(function() m = 10 f() end, handler)
+  n = 2
+  return read()
+end
+function deep(n) return 1 + deep(n) end
+function third(m) times = times + 1 if times < 3 then error(times) end return times .. name(m) end
