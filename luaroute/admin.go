@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 func init() {
@@ -40,7 +42,7 @@ type endpoint struct {
 	method string
 	// path is what comes after /luaroute/{name}/, in the form of http.ServeMux.
 	path  string
-	serve func(i *instance, w http.ResponseWriter, r *http.Request) error
+	serve func(i *instance.Instance, w http.ResponseWriter, r *http.Request) error
 }
 
 // endpoints are those of one instance. Each group of them has a file of its own.
@@ -155,11 +157,11 @@ func unknownPath(path string) error {
 }
 
 // runningInstance returns the instance that runs under a name.
-func runningInstance(name string) (*instance, error) {
-	if i := running.get(name); i != nil {
+func runningInstance(name string) (*instance.Instance, error) {
+	if i := instance.Get(name); i != nil {
 		return i, nil
 	}
-	names := running.names()
+	names := instance.Names()
 	if len(names) == 0 {
 		return nil, errors.New("no luaroute instance runs")
 	}

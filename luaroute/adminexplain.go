@@ -2,7 +2,6 @@ package luaroute
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,13 +10,14 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // maxQuestion bounds the request that is asked about, in bytes.
 const maxQuestion = 16 << 20
 
 // serveExplain answers with what the table does with the request that the body describes. Hooks run with ?run=true.
-func serveExplain(i *instance, w http.ResponseWriter, r *http.Request) error {
+func serveExplain(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
 	run, err := runHooks(r)
 	if err != nil {
 		return badRequest(err)
@@ -37,19 +37,8 @@ func serveExplain(i *instance, w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithCancel(context.Background()) // what else the context knows is about the admin API
 	defer cancel()
 	defer context.AfterFunc(r.Context(), cancel)()
-	d := i.explain(asked.WithContext(ctx), run)
+	d := i.Explain(asked.WithContext(ctx), run)
 	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
-}
-
-// explain asks the table of the moment.
-func (i *instance) explain(r *http.Request, run bool) chiproxy.Decision {
-	for {
-		table := i.table.Load()
-		d := table.Explain(r, run)
-		if !errors.Is(d.Err, chiproxy.ErrRetired) || i.table.Load() == table {
-			return d
-		}
-	}
 }
 
 // runHooks returns whether the query says run=true.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // instanceInfo is an instance in the admin API.
@@ -32,15 +34,15 @@ type errorInfo struct {
 	At    time.Time `json:"at"`
 }
 
-func (i *instance) info() instanceInfo {
-	s := i.state()
-	info := instanceInfo{Name: i.name, Version: s.version, LoadedAt: s.loadedAt.UTC(), Scripts: s.scripts}
+func infoOf(i *instance.Instance) instanceInfo {
+	s := i.State()
+	info := instanceInfo{Name: i.Name(), Version: s.Version, LoadedAt: s.LoadedAt.UTC(), Scripts: s.Scripts}
 	if info.Scripts == nil {
 		info.Scripts = []string{}
 	}
-	info.Counts.Tenants, info.Counts.Routes, info.Counts.Pools = s.table.Counts()
-	if f := s.failure; f != nil {
-		info.LastError = &errorInfo{f.err.Error(), f.cause, f.at.UTC()}
+	info.Counts.Tenants, info.Counts.Routes, info.Counts.Pools = s.Table.Counts()
+	if f := s.Failure; f != nil {
+		info.LastError = &errorInfo{f.Err.Error(), f.Cause, f.At.UTC()}
 	}
 	return info
 }
@@ -48,8 +50,8 @@ func (i *instance) info() instanceInfo {
 // serveInstances lists the instances that run.
 func serveInstances(w http.ResponseWriter, r *http.Request) error {
 	all := []instanceInfo{}
-	for _, i := range running.all() {
-		all = append(all, i.info())
+	for _, i := range instance.All() {
+		all = append(all, infoOf(i))
 	}
 	return write(w, r, all, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
@@ -57,7 +58,7 @@ func legacyFunction(t *chiproxy.Table, name string) *legacy.Function {
 
 // serveDecision asks the function of a tenant about the request and the backends in the body, and answers with what it decides,
 // as it is.
-func serveDecision(i *instance, w http.ResponseWriter, r *http.Request) error {
+func serveDecision(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
 	var asked struct {
 		legacy.Request
 		Backends []legacy.Backend `json:"backends"`
@@ -65,10 +66,10 @@ func serveDecision(i *instance, w http.ResponseWriter, r *http.Request) error {
 	if err := decodeOne(http.MaxBytesReader(w, r.Body, maxDecision), &asked); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
 	}
-	table := i.table.Load()
+	table := i.Table()
 	for !table.Acquire() { // a reload came in between
-		if table = i.table.Load(); i.isEnded() {
-			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: errEnded}
+		if table = i.Table(); i.Ended() {
+			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: instance.ErrEnded}
 		}
 	}
 	defer table.Release()
@@ -119,11 +120,11 @@ type legacyHealth struct {
 
 // serveHealth says how many services of each tenant are healthy. The status is "degraded" if a tenant has services of which none is, and
 // else "healthy".
-func serveHealth(i *instance, w http.ResponseWriter, _ *http.Request) error {
+func serveHealth(i *instance.Instance, w http.ResponseWriter, _ *http.Request) error {
 	health := legacyHealth{
 		Status: "healthy", Tenants: map[string]string{}, Uptime: time.Since(started).Round(time.Second).String(), Version: version(),
 	}
-	names, tenants := legacyTenants(i.table.Load())
+	names, tenants := legacyTenants(i.Table())
 	for at, name := range names {
 		healthy, services := 0, tenants[at].Services
 		for _, b := range services {
@@ -176,9 +177,9 @@ type legacyService struct {
 }
 
 // serveTenants lists the tenants.
-func serveTenants(i *instance, w http.ResponseWriter, _ *http.Request) error {
+func serveTenants(i *instance.Instance, w http.ResponseWriter, _ *http.Request) error {
 	all := []legacyTenant{}
-	names, tenants := legacyTenants(i.table.Load())
+	names, tenants := legacyTenants(i.Table())
 	for at, name := range names {
 		spec := tenants[at].Spec
 		t := legacyTenant{Name: name, PathPrefix: spec.PathPrefix, Domains: append([]string{}, spec.Hosts...), Services: []legacyService{}}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"text/tabwriter"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // poolInfo is a pool in the admin API.
@@ -26,9 +28,9 @@ type upstreamInfo struct {
 }
 
 // servePools lists the pools of the table that serves, with the state of their upstreams.
-func servePools(i *instance, w http.ResponseWriter, r *http.Request) error {
+func servePools(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
 	all := []poolInfo{}
-	for _, p := range i.table.Load().Pools() {
+	for _, p := range i.Table().Pools() {
 		info := poolInfo{p.Name, p.Tenant, p.At.String(), make([]upstreamInfo, len(p.Upstreams))}
 		for n, u := range p.Upstreams {
 			info.Upstreams[n] = upstreamInfo{u.Address, u.Healthy, u.Requests, u.Fails}

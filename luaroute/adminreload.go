@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // reloadInfo is what a reload has changed, in the admin API.
@@ -42,26 +43,26 @@ func newChangesInfo(c chiproxy.Changes) changesInfo {
 }
 
 // serveReload runs the scripts again and answers with what has changed. A failed reload is 422 with the error.
-func serveReload(i *instance, w http.ResponseWriter, r *http.Request) error {
-	done, err := i.reload(r.Context(), causeAdmin)
+func serveReload(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	done, err := i.Reload(r.Context(), instance.CauseAdmin)
 	if err != nil {
 		return reloadError(err)
 	}
-	return writeJSON(w, done.info())
+	return writeJSON(w, newReloadInfo(done))
 }
 
 // reloadError is how a reload that failed is answered: as one of the scripts, unless there was nothing left to reload.
 func reloadError(err error) error {
 	status := http.StatusUnprocessableEntity
-	if errors.Is(err, errEnded) {
+	if errors.Is(err, instance.ErrEnded) {
 		status = http.StatusServiceUnavailable
 	}
 	return caddy.APIError{HTTPStatus: status, Err: err}
 }
 
-func (r *reloaded) info() reloadInfo {
+func newReloadInfo(r *instance.Reloaded) reloadInfo {
 	return reloadInfo{
-		Status: "scripts reloaded", Count: strconv.Itoa(len(r.scripts)),
-		Version: r.version, Routes: newChangesInfo(r.Routes), Pools: newChangesInfo(r.Pools), Tenants: newChangesInfo(r.Tenants),
+		Status: "scripts reloaded", Count: strconv.Itoa(len(r.Scripts)),
+		Version: r.Version, Routes: newChangesInfo(r.Routes), Pools: newChangesInfo(r.Pools), Tenants: newChangesInfo(r.Tenants),
 	}
 }

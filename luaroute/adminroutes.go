@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // Route is one route of a table, as the admin API and the commands show it.
@@ -98,7 +99,7 @@ func or(text, empty string) string {
 }
 
 // serveRoutes lists the routes of the table that serves.
-func serveRoutes(i *instance, w http.ResponseWriter, r *http.Request) error {
-	routes := Routes(i.table.Load())
+func serveRoutes(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	routes := Routes(i.Table())
 	return write(w, r, routes, func(w io.Writer) { _ = WriteRoutes(w, routes) })
 }

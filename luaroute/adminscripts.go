@@ -10,18 +10,19 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
-// script returns the source and the name that a request is about. The query names the tenant of the configuration whose source
+// scriptOf returns the source and the name that a request is about. The query names the tenant of the configuration whose source
 // it is; without one it is that of the instance itself.
-func (i *instance) script(r *http.Request) (source.Writer, string, error) {
+func scriptOf(i *instance.Instance, r *http.Request) (source.Writer, string, error) {
 	name := r.PathValue("script")
 	if err := source.CheckScriptName(name); err != nil {
 		return nil, "", caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
 	}
 	tenant := r.URL.Query().Get("tenant")
-	w := i.loader.writer(tenant)
+	w := i.Writer(tenant)
 	if w == nil {
 		of := ""
 		if tenant != "" {
@@ -35,45 +36,9 @@ func (i *instance) script(r *http.Request) (source.Writer, string, error) {
 	return w, name, nil
 }
 
-// writer returns the writable source of a tenant of the configuration, or nil. The instance itself is the tenant without a name.
-func (l *loader) writer(tenant string) source.Writer {
-	if tenant == "" {
-		return writerOf(l.root.sources)
-	}
-	for _, t := range l.tenants {
-		if t.config.Name == tenant {
-			return writerOf(t.sources)
-		}
-	}
-	return nil
-}
-
-func writerOf(set source.Set) source.Writer {
-	for _, s := range set {
-		if w, ok := s.(source.Writer); ok && w.Writable() {
-			return w
-		}
-	}
-	return nil
-}
-
-// oneWriter refuses two writable sources, as the admin API could not tell them apart.
-func oneWriter(set source.Set) error {
-	n := 0
-	for _, s := range set {
-		if w, ok := s.(source.Writer); ok && w.Writable() {
-			n++
-		}
-	}
-	if n > 1 {
-		return fmt.Errorf("%d sources are writable; expected one, so that it is clear where the admin API writes", n)
-	}
-	return nil
-}
-
 // serveGetScript answers with the text of a script or module.
-func serveGetScript(i *instance, w http.ResponseWriter, r *http.Request) error {
-	_, code, err := i.existing(r)
+func serveGetScript(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	_, code, err := existing(i, r)
 	if err != nil {
 		return err
 	}
@@ -83,8 +48,8 @@ func serveGetScript(i *instance, w http.ResponseWriter, r *http.Request) error {
 }
 
 // existing returns the script of a request, which must be there.
-func (i *instance) existing(r *http.Request) (source.Writer, []byte, error) {
-	writer, name, err := i.script(r)
+func existing(i *instance.Instance, r *http.Request) (source.Writer, []byte, error) {
+	writer, name, err := scriptOf(i, r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -96,8 +61,8 @@ func (i *instance) existing(r *http.Request) (source.Writer, []byte, error) {
 }
 
 // servePutScript keeps a script or module if a whole load with it is good, and answers as a reload does.
-func servePutScript(i *instance, w http.ResponseWriter, r *http.Request) error {
-	writer, name, err := i.script(r)
+func servePutScript(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	writer, name, err := scriptOf(i, r)
 	if err != nil {
 		return err
 	}
@@ -114,28 +79,28 @@ func servePutScript(i *instance, w http.ResponseWriter, r *http.Request) error {
 	if code == nil {
 		code = []byte{}
 	}
-	return i.push(w, r, writer, name, code)
+	return push(i, w, r, writer, name, code)
 }
 
 // serveDeleteScript removes a script or module if a whole load without it is good, and answers as a reload does.
-func serveDeleteScript(i *instance, w http.ResponseWriter, r *http.Request) error {
-	writer, _, err := i.existing(r)
+func serveDeleteScript(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	writer, _, err := existing(i, r)
 	if err != nil {
 		return err
 	}
-	return i.push(w, r, writer, r.PathValue("script"), nil)
+	return push(i, w, r, writer, r.PathValue("script"), nil)
 }
 
 // errNotKept marks the failure of a source that did not keep what was good.
 var errNotKept = errors.New("the script was not kept")
 
 // push changes a source.
-func (i *instance) push(w http.ResponseWriter, r *http.Request, to source.Writer, name string, code []byte) error {
-	cause := causePush
+func push(i *instance.Instance, w http.ResponseWriter, r *http.Request, to source.Writer, name string, code []byte) error {
+	cause := instance.CausePush
 	if code == nil {
-		cause = causeDelete
+		cause = instance.CauseDelete
 	}
-	done, err := i.change(to.Try(r.Context(), name, code), cause, func(ctx context.Context) error {
+	done, err := i.Change(to.Try(r.Context(), name, code), cause, func(ctx context.Context) error {
 		if err := to.Write(ctx, name, code); err != nil {
 			return fmt.Errorf("%w: %w", errNotKept, err)
 		}
@@ -147,5 +112,5 @@ func (i *instance) push(w http.ResponseWriter, r *http.Request, to source.Writer
 	case err != nil:
 		return reloadError(err)
 	}
-	return writeJSON(w, done.info())
+	return writeJSON(w, newReloadInfo(done))
 }

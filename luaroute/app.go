@@ -13,6 +13,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 func init() {
@@ -30,8 +32,14 @@ type App struct {
 	events *caddyevents.App // nil if the configuration has none
 
 	mu        sync.Mutex
-	instances map[string]*instance
+	instances map[string]owned
 	expected  []string // by permissions, see App.expect
+}
+
+// owned is an instance, with the configuration that it was made of.
+type owned struct {
+	*instance.Instance
+	canonical []byte
 }
 
 // CaddyModule returns the Caddy module information.
@@ -46,7 +54,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.pools = chiproxy.NewPools(ctx)
-	a.instances = map[string]*instance{}
+	a.instances = map[string]owned{}
 	if events, err := ctx.AppIfConfigured("events"); err == nil {
 		a.events = events.(*caddyevents.App)
 	}
@@ -65,8 +73,7 @@ func (a *App) Start() error {
 	}
 	a.pools.Modules().Run()
 	for _, i := range a.instances {
-		running.add(i)
-		i.start()
+		i.Start()
 	}
 	return nil
 }
@@ -76,8 +83,7 @@ func (a *App) Stop() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range a.instances {
-		running.remove(i)
-		i.stop()
+		i.Stop()
 	}
 	return nil
 }
@@ -87,7 +93,7 @@ func (a *App) Cleanup() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, i := range a.instances {
-		i.retire()
+		i.Retire()
 	}
 	if a.pools != nil {
 		a.pools.Close()
@@ -96,7 +102,7 @@ func (a *App) Cleanup() error {
 }
 
 // instance returns the instance of a handler, and makes it if the handler is the first of its name.
-func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
+func (a *App) instance(ctx caddy.Context, h *Handler) (*instance.Instance, error) {
 	canonical, err := json.Marshal(&h.Instance)
 	if err != nil {
 		return nil, err
@@ -105,18 +111,41 @@ func (a *App) instance(ctx caddy.Context, h *Handler) (*instance, error) {
 		return i, err
 	}
 	// Without the lock: the handlers of the configuration of this one may be of luaroute, too. Caddy provisions one at a time.
-	i, err := newInstance(ctx, &h.Instance, a, canonical)
+	host, err := a.host(ctx)
+	if err != nil {
+		return nil, err
+	}
+	i, err := instance.New(ctx, &h.Instance, host)
 	if err != nil {
 		return nil, err
 	}
 	if other, err := a.known(h.Name, canonical); other != nil || err != nil {
-		i.retire()
+		i.Retire()
 		return other, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.instances[h.Name] = i
+	a.instances[h.Name] = owned{i, canonical}
 	return i, nil
+}
+
+// host returns what an instance needs of the app.
+func (a *App) host(ctx caddy.Context) (instance.Host, error) {
+	if err := supported(); err != nil {
+		return instance.Host{}, err
+	}
+	all, err := libraries(ctx)
+	return instance.Host{Pools: a.pools, Libraries: all, Emit: a.emit}, err
+}
+
+// supported fails where no script may run; tests force it.
+var supported = vm.Supported
+
+// emit emits an event, if the configuration has the app for it.
+func (a *App) emit(name string, data map[string]any) {
+	if a.events != nil {
+		a.events.Emit(a.ctx, name, data)
+	}
 }
 
 // expect notes that an instance of the name must be there when the app starts: which instances there are is known only when all
@@ -130,7 +159,7 @@ func (a *App) expect(name string) {
 // checkExpected reports a name that no instance has.
 func (a *App) checkExpected() error {
 	for _, name := range a.expected {
-		if a.instances[name] == nil {
+		if _, ok := a.instances[name]; !ok {
 			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %s", name, quoted(slices.Sorted(maps.Keys(a.instances))))
 		}
 	}
@@ -146,14 +175,14 @@ func quoted(names []string) string {
 }
 
 // known returns the instance of a name, or nil if there is none yet.
-func (a *App) known(name string, config []byte) (*instance, error) {
+func (a *App) known(name string, canonical []byte) (*instance.Instance, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i := a.instances[name]
-	if i != nil && !bytes.Equal(i.config, config) {
+	if i.Instance != nil && !bytes.Equal(i.canonical, canonical) {
 		return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", name)
 	}
-	return i, nil
+	return i.Instance, nil
 }
 
 // Interface guards

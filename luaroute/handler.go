@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 func init() {
@@ -45,7 +46,7 @@ const defaultName = "main"
 type Handler struct {
 	config.Instance
 
-	instance *instance
+	instance *instance.Instance
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,7 +65,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.Check(); err != nil {
 		return err
 	}
-	if ctx.Value(insideKey{}) != nil {
+	if instance.Inside(ctx) {
 		return errors.New("a script can not load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
 	}
 	app, err := ctx.App("luaroute")
@@ -77,7 +78,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 // ServeHTTP routes a request.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	return h.instance.serve(w, r, next)
+	return h.instance.Serve(w, r, next)
 }
 
 // Interface guards

@@ -34,14 +34,15 @@ func (m instanceMetrics) Collect(to chan<- prometheus.Metric) {
 	instances := slices.Collect(maps.Values(m.app.instances))
 	m.app.mu.Unlock()
 	for _, i := range instances {
-		s := i.state()
+		s := i.State()
+		good, failed := i.Reloads()
 		send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-			to <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{i.name}, labels...)...)
+			to <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{i.Name()}, labels...)...)
 		}
-		send(reloadsMetric, prometheus.CounterValue, float64(i.reloads.Load()), "success")
-		send(reloadsMetric, prometheus.CounterValue, float64(i.failed.Load()), "failure")
-		send(versionMetric, prometheus.GaugeValue, float64(s.version))
-		send(ageMetric, prometheus.GaugeValue, time.Since(s.loadedAt).Seconds())
+		send(reloadsMetric, prometheus.CounterValue, float64(good), "success")
+		send(reloadsMetric, prometheus.CounterValue, float64(failed), "failure")
+		send(versionMetric, prometheus.GaugeValue, float64(s.Version))
+		send(ageMetric, prometheus.GaugeValue, time.Since(s.LoadedAt).Seconds())
 	}
 }
 

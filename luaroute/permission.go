@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddytls"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 func init() {
@@ -69,11 +69,11 @@ func (p *Permission) Provision(ctx caddy.Context) error {
 func (p *Permission) CertificateAllowed(ctx context.Context, host string) error {
 	names := []string{p.Name}
 	if p.Name == "" {
-		names = running.names()
+		names = instance.Names()
 	}
 	var failed error
 	for _, name := range names {
-		ok, err := certify(ctx, name, host)
+		ok, err := instance.Certify(ctx, name, host)
 		if ok {
 			return nil
 		}
@@ -83,22 +83,6 @@ func (p *Permission) CertificateAllowed(ctx context.Context, host string) error 
 		return fmt.Errorf("%s: %w: %w", host, caddytls.ErrPermissionDenied, failed)
 	}
 	return fmt.Errorf("%s: %w: nobody serves this host", host, caddytls.ErrPermissionDenied)
-}
-
-// certify asks the instance that runs under a name. It may end in this moment; then its successor is asked.
-func certify(ctx context.Context, name, host string) (bool, error) {
-	var last *instance
-	for {
-		i := running.get(name)
-		if i == nil || i == last {
-			return false, nil
-		}
-		ok, err := i.certify(ctx, host)
-		if !errors.Is(err, chiproxy.ErrRetired) {
-			return ok, err
-		}
-		last = i
-	}
 }
 
 // Interface guards

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -133,7 +133,7 @@ func failure(err error) finding {
 }
 
 // warningsOf looks at the scripts of an instance, and at the modules that they require.
-func warningsOf(in luaroute.Inspection) ([]finding, error) {
+func warningsOf(in instance.Inspection) ([]finding, error) {
 	scripts := new(lint.Scripts)
 	scripts.Names(in.NamedPools...)
 	for _, pool := range in.Pools {
@@ -172,7 +172,7 @@ func warningsOf(in luaroute.Inspection) ([]finding, error) {
 }
 
 // hiddenPools notes the pools that hide one of their name further out.
-func hiddenPools(in luaroute.Inspection) []finding {
+func hiddenPools(in instance.Inspection) []finding {
 	var found []finding
 	for _, p := range in.Table.Pools() {
 		if hidden := p.Hides.String(); hidden != "" {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // flags are what all subcommands take.
@@ -70,7 +71,7 @@ func (f *flags) running() ([]byte, error) {
 
 // provision loads a configuration as `caddy validate` does: whole, but nothing in it starts. What it holds is given back when the
 // process ends, as Caddy has no other way.
-func provision(config []byte) ([]luaroute.Inspection, error) {
+func provision(config []byte) ([]instance.Inspection, error) {
 	app, err := provisionApp(config)
 	if err != nil {
 		return nil, err
@@ -95,14 +96,14 @@ func provisionApp(config []byte) (*luaroute.App, error) {
 }
 
 // only returns the instance that the flags name, or all.
-func (f *flags) only(all []luaroute.Inspection) ([]luaroute.Inspection, error) {
+func (f *flags) only(all []instance.Inspection) ([]instance.Inspection, error) {
 	if f.name == "" {
 		return all, nil
 	}
 	var names []string
 	for _, in := range all {
 		if in.Name == f.name {
-			return []luaroute.Inspection{in}, nil
+			return []instance.Inspection{in}, nil
 		}
 		names = append(names, in.Name)
 	}
@@ -115,7 +116,7 @@ func (f *flags) unknownName(names []string) error {
 }
 
 // instances loads the configuration, and returns the instances that the flags name.
-func (f *flags) instances() ([]luaroute.Inspection, error) {
+func (f *flags) instances() ([]instance.Inspection, error) {
 	config, err := f.json()
 	if err != nil {
 		return nil, err

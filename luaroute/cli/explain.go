@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // explainCommand is `caddy luaroute explain`.
@@ -68,7 +68,7 @@ func (e *explanation) explain(target string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in, err := one(instances, func(in luaroute.Inspection) string { return in.Name })
+	in, err := one(instances, func(in instance.Inspection) string { return in.Name })
 	if err != nil {
 		return err
 	}

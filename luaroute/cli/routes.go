@@ -67,7 +67,7 @@ func (f *flags) routes() ([]instanceRoutes, error) {
 	if f.address == "" {
 		instances, err := f.instances()
 		for _, in := range instances {
-			all = append(all, instanceRoutes{in.Name, in.Routes})
+			all = append(all, instanceRoutes{in.Name, luaroute.Routes(in.Table)})
 		}
 		return all, err
 	}

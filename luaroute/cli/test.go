@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 )
 
@@ -70,7 +71,7 @@ func (r *testRun) run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return wrongUseError{err}
 	}
-	app, instance, err := r.app()
+	app, name, err := r.app()
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (r *testRun) run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	var results []simulate.File
 	for _, file := range files {
-		results = append(results, app.Test(ctx, file, instance))
+		results = append(results, app.Test(ctx, file, name))
 	}
 	if err := reporters[i].write(out, results); err != nil {
 		return err
@@ -93,8 +94,8 @@ func (r *testRun) run(ctx context.Context, args []string, out io.Writer) error {
 // noConfig is what tests run with that have no configuration.
 const noConfig = `{"apps": {"events": {}, "luaroute": {}}}`
 
-// app returns the app that runs the tests, and the instance that they ask, if there is a configuration.
-func (r *testRun) app() (app *luaroute.App, instance string, err error) {
+// app returns the app that runs the tests, and the name of the instance that they ask, if there is a configuration.
+func (r *testRun) app() (app *luaroute.App, name string, err error) {
 	config := []byte(noConfig)
 	if r.config != "" {
 		if config, err = r.json(); err != nil {
@@ -111,7 +112,7 @@ func (r *testRun) app() (app *luaroute.App, instance string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	in, err := one(instances, func(in luaroute.Inspection) string { return in.Name })
+	in, err := one(instances, func(in instance.Inspection) string { return in.Name })
 	return app, in.Name, err
 }
 

@@ -1,4 +1,4 @@
-package luaroute
+package instance
 
 import (
 	"context"
@@ -10,8 +10,20 @@ import (
 // pause is the least time between two reloads that scripts have asked for.
 const pause = 100 * time.Millisecond
 
-// start begins what the instance does by itself: timers, the watch, and the reloads that scripts ask for.
-func (i *instance) start() {
+// Start makes the instance known by its name, and begins what it does by itself.
+func (i *Instance) Start() {
+	running.add(i)
+	i.start()
+}
+
+// Stop makes the instance unknown, and ends what it does by itself.
+func (i *Instance) Stop() {
+	running.remove(i)
+	i.stop()
+}
+
+// start begins timers, the watch, and the reloads that scripts ask for.
+func (i *Instance) start() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.living != nil || i.ended {
@@ -26,7 +38,7 @@ func (i *instance) start() {
 }
 
 // stop ends what the instance does by itself.
-func (i *instance) stop() {
+func (i *Instance) stop() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.die != nil {
@@ -35,7 +47,7 @@ func (i *instance) stop() {
 }
 
 // want asks for a reload. Wishes that come before the reload begins are one.
-func (i *instance) want() {
+func (i *Instance) want() {
 	select {
 	case i.wanted <- struct{}{}:
 	default:
@@ -43,7 +55,7 @@ func (i *instance) want() {
 }
 
 // fulfil reloads when scripts have asked for it, for at most half of the time.
-func (i *instance) fulfil(ctx context.Context) {
+func (i *Instance) fulfil(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -51,7 +63,7 @@ func (i *instance) fulfil(ctx context.Context) {
 		case <-i.wanted:
 		}
 		start := time.Now()
-		_, _ = i.reload(ctx, causeScript) // which reports what goes wrong
+		_, _ = i.Reload(ctx, causeScript) // which reports what goes wrong
 		if !wait(ctx, max(pause, time.Since(start))) {
 			return
 		}
@@ -60,13 +72,13 @@ func (i *instance) fulfil(ctx context.Context) {
 
 // watch reloads when something that the last load has looked at is another one, and stays so for a while: an editor may write
 // several files, or one in several steps.
-func (i *instance) watch(ctx context.Context, every time.Duration) {
+func (i *Instance) watch(ctx context.Context, every time.Duration) {
 	var p pending
 	for wait(ctx, every) {
-		trace := i.state().trace
+		trace := i.State().trace
 		if p.settled(trace, trace.Changes(ctx), time.Now()) {
 			p = pending{}
-			_, _ = i.reload(ctx, causeWatch) // which reports what goes wrong
+			_, _ = i.Reload(ctx, causeWatch) // which reports what goes wrong
 		}
 	}
 }

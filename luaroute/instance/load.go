@@ -1,4 +1,4 @@
-package luaroute
+package instance
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
@@ -22,13 +23,56 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
+// loader makes tables of the configuration of one instance.
+type loader struct {
+	ctx     caddy.Context
+	logger  *zap.Logger
+	config  *config.Instance
+	host    Host
+	root    scripting
+	tenants []configTenant
+	// suite are the tests that the scripts declare; nil if they are none of tests.
+	suite    *simulate.Suite
+	again    func() // asks for a reload
+	programs script.Programs
+}
+
+// newLoader loads the modules that the configuration names.
+func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error) {
+	l := &loader{
+		ctx: ctx, config: c, host: host,
+		logger: ctx.Logger().With(zap.String("instance", c.Name)),
+	}
+	var err error
+	if l.root, err = newScripting(ctx, &c.Scripting, "", hook.DefaultLimits); err != nil {
+		return nil, err
+	}
+	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {
+		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
+	}
+	for _, t := range c.Tenants {
+		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
+		if err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
+		}
+		if len(s.sources) == 0 && t.UsePool == "" {
+			return nil, fmt.Errorf("tenant %q: there is nothing to route with; expected scripts, sources or use_pool", t.Name)
+		}
+		handlers := maps.Clone(l.root.handlers)
+		maps.Copy(handlers, s.handlers)
+		s.handlers = handlers
+		l.tenants = append(l.tenants, configTenant{t, s})
+	}
+	return l, nil
+}
+
 // loaded is what a load has made.
 type loaded struct {
-	table *chiproxy.Table
+	Table *chiproxy.Table
 	// sources are those that scripts ran from, one set for each tenant with scripts.
 	sources []source.Set
-	// scripts are the names of those that ran.
-	scripts []string
+	// Scripts are the names of those that ran.
+	Scripts []string
 	// contents is what the scripts were, one for each tenant with scripts.
 	contents []content
 	took     time.Duration
@@ -40,6 +84,9 @@ type loaded struct {
 
 // insideKey marks the contexts of modules that scripts load.
 type insideKey struct{}
+
+// Inside reports whether a module is loaded by a script.
+func Inside(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
 
 // assembly is one load: what scripts declare on the way to a table.
 type assembly struct {
@@ -55,7 +102,7 @@ type assembly struct {
 func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
 	start := time.Now()
 	l.programs.Turn()
-	a := &assembly{loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{}, life: l.pools.Modules().Open(insideKey{})}
+	a := &assembly{loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{}, life: l.host.Pools.Modules().Open(insideKey{})}
 	end := a.end
 	defer func() {
 		if r := recover(); r != nil { // of a module of Caddy that a script names: those who wait must not go down with it
@@ -70,7 +117,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	if err != nil {
 		return nil, err
 	}
-	table, err := chiproxy.Build(spec, l.pools)
+	table, err := chiproxy.Build(spec, l.host.Pools)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +127,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 		return nil, err
 	}
 	a.out.warn(l.logger)
-	a.out.table, a.out.took = table, time.Since(start)
+	a.out.Table, a.out.took = table, time.Since(start)
 	return a.out, nil
 }
 
@@ -167,7 +214,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, s scripting) error {
 func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	a.out.sources = append(a.out.sources, s.sources)
 	options := declare.Options{
-		Tenant: tenant, Sources: s.sources, Libraries: a.libraries, Env: a.config.Env, Limits: s.limits,
+		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
 		Modules: modules{a.life, s.handlers}, Logger: a.logger.With(zap.String("tenant", tenant)), Reload: a.again, Programs: &a.programs,
 	}
 	if a.suite != nil && tenant == "" {
@@ -179,7 +226,7 @@ func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	}
 	a.vms = append(a.vms, result.VMs)
 	a.out.timers = append(a.out.timers, result.Timers...)
-	a.out.scripts = append(a.out.scripts, result.Scripts...)
+	a.out.Scripts = append(a.out.Scripts, result.Scripts...)
 	a.out.contents = append(a.out.contents, content{tenant, result.Blank, result.Declares()})
 	a.expectations = append(a.expectations, result.Expectations...)
 	return result, nil

@@ -1,7 +1,6 @@
-package luaroute
+package instance
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -17,33 +16,23 @@ type Inspection struct {
 	Sources []source.Set
 	// Pools are those of the configuration.
 	Pools []chiproxy.PoolSpec
-	// Routes are those of the table.
-	Routes []Route
 	// Table is the routing table.
 	Table *chiproxy.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
 }
 
-// Inspect returns the instances of the app, by name. They must have been provisioned.
-func (a *App) Inspect() []Inspection {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var all []Inspection
-	for _, name := range slices.Sorted(maps.Keys(a.instances)) {
-		i := a.instances[name]
-		l := i.loader
-		in := Inspection{Name: name, Sources: i.state().sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
-		in.Routes = Routes(in.Table)
-		in.named(&l.config.Scripting)
-		for _, t := range l.tenants {
-			in.Pools = append(in.Pools, t.pools...)
-			in.named(&t.config.Scripting)
-			in.NamedPools = append(in.NamedPools, t.config.UsePool)
-		}
-		all = append(all, in)
+// Inspect returns what the instance was made of.
+func (i *Instance) Inspect() Inspection {
+	l := i.loader
+	in := Inspection{Name: i.name, Sources: i.State().sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
+	in.named(&l.config.Scripting)
+	for _, t := range l.tenants {
+		in.Pools = append(in.Pools, t.pools...)
+		in.named(&t.config.Scripting)
+		in.NamedPools = append(in.NamedPools, t.config.UsePool)
 	}
-	return all
+	return in
 }
 
 func (in *Inspection) named(s *config.Scripting) {

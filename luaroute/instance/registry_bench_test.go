@@ -1,4 +1,4 @@
-package luaroute
+package instance
 
 import (
 	"fmt"
@@ -9,9 +9,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
 
-// BenchmarkPermission asks for a host that is served and for one that is not: both must cost the same however many hosts there
+// BenchmarkCertify asks for a host that is served and for one that is not: both must cost the same however many hosts there
 // are.
-func BenchmarkPermission(b *testing.B) {
+func BenchmarkCertify(b *testing.B) {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: b.Context()})
 	defer cancel()
 	pools := chiproxy.NewPools(ctx)
@@ -27,15 +27,14 @@ func BenchmarkPermission(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		i := &instance{name: "bench"}
+		i := &Instance{name: "bench"}
 		i.table.Store(table)
 		running.add(i)
 		for host, want := range map[string]bool{fmt.Sprintf("www.shop-%d.example", hosts/2): true, "www.nobody.example": false} {
 			b.Run(fmt.Sprintf("hosts=%d/served=%v", hosts, want), func(b *testing.B) {
 				b.ReportAllocs()
-				p := new(Permission)
 				for b.Loop() {
-					if err := p.CertificateAllowed(b.Context(), host); (err == nil) != want {
+					if ok, err := Certify(b.Context(), "bench", host); ok != want {
 						b.Fatalf("%s: %v", host, err)
 					}
 				}

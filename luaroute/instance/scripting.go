@@ -1,4 +1,4 @@
-package luaroute
+package instance
 
 import (
 	"fmt"
@@ -111,4 +111,43 @@ func ofHooks(l *config.Limits) hook.Limits {
 		Limits: vm.Limits{CPU: time.Duration(l.CPU), Wall: time.Duration(l.Wall), Memory: int64(l.Memory)},
 		Body:   int64(l.Body), VMs: l.VMs, Queue: time.Duration(l.Queue),
 	}
+}
+
+// Writer returns the writable source of a tenant of the configuration, or nil. The instance itself is the tenant without a name.
+func (i *Instance) Writer(tenant string) source.Writer { return i.loader.writer(tenant) }
+
+// writer returns the writable source, as Writer does.
+func (l *loader) writer(tenant string) source.Writer {
+	if tenant == "" {
+		return writerOf(l.root.sources)
+	}
+	for _, t := range l.tenants {
+		if t.config.Name == tenant {
+			return writerOf(t.sources)
+		}
+	}
+	return nil
+}
+
+func writerOf(set source.Set) source.Writer {
+	for _, s := range set {
+		if w, ok := s.(source.Writer); ok && w.Writable() {
+			return w
+		}
+	}
+	return nil
+}
+
+// oneWriter refuses two writable sources, as the admin API could not tell them apart.
+func oneWriter(set source.Set) error {
+	n := 0
+	for _, s := range set {
+		if w, ok := s.(source.Writer); ok && w.Writable() {
+			n++
+		}
+	}
+	if n > 1 {
+		return fmt.Errorf("%d sources are writable; expected one, so that it is clear where the admin API writes", n)
+	}
+	return nil
 }

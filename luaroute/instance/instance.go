@@ -1,4 +1,5 @@
-package luaroute
+// Package instance runs the scripts of one configuration: it loads them into a table, serves by it, and reloads it.
+package instance
 
 import (
 	"context"
@@ -15,20 +16,19 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// instance is what the handlers of one name share: the table that serves.
-type instance struct {
-	app    *App
+// Instance is what the handlers of one name share: the table that serves.
+type Instance struct {
 	name   string
-	config []byte // what it was made of
 	logger *zap.Logger
 	loader *loader
 	table  atomic.Pointer[chiproxy.Table]
 
 	reloading sync.Mutex // held by the reload that runs
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
-	now       state
+	now       State
 	ended     bool
 	// living is the context of what acts by itself, nil before the app starts.
 	living context.Context
@@ -39,53 +39,71 @@ type instance struct {
 	reloads, failed atomic.Int64 // since the configuration was loaded
 }
 
-// state is what is known about the table of an instance. What it refers to does not change.
-type state struct {
+// State is what is known about the table of an instance. What it refers to does not change.
+type State struct {
 	*loaded
-	// version counts the tables since the configuration was loaded, from 1.
-	version  int
-	loadedAt time.Time
-	// failure is that of the last reload, nil if it was good.
-	failure *failure
+	// Version counts the tables since the configuration was loaded, from 1.
+	Version  int
+	LoadedAt time.Time
+	// Failure is that of the last reload, nil if it was good.
+	Failure *Failure
 	// trace is what the last load has looked at, well or not.
 	trace *source.Trace
 }
 
-// failure is a reload that failed.
-type failure struct {
-	err   error
-	cause string
-	at    time.Time
+// Failure is a reload that failed.
+type Failure struct {
+	Err   error
+	Cause string
+	At    time.Time
 }
 
-// newInstance loads the scripts of a configuration.
-func newInstance(ctx caddy.Context, c *config.Instance, app *App, canonical []byte) (*instance, error) {
-	l, err := newLoader(ctx, c, app.pools)
+// Host is what an instance needs of its surroundings.
+type Host struct {
+	Pools *chiproxy.Pools
+	// Libraries are those that scripts can require, by name.
+	Libraries map[string]vm.Library
+	// Emit tells of a reload.
+	Emit func(event string, data map[string]any)
+}
+
+// New loads the scripts of a configuration.
+func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
+	l, err := newLoader(ctx, c, host)
 	if err != nil {
 		return nil, err
 	}
-	i := &instance{app: app, name: c.Name, config: canonical, logger: l.logger, loader: l, wanted: make(chan struct{}, 1)}
+	i := &Instance{name: c.Name, logger: l.logger, loader: l, wanted: make(chan struct{}, 1)}
 	l.again = i.want
 	trace := new(source.Trace)
 	first, err := l.load(ctx, trace)
 	if err != nil {
 		return nil, err
 	}
-	i.now = state{loaded: first, version: 1, loadedAt: time.Now(), trace: trace}
-	i.table.Store(first.table)
+	i.now = State{loaded: first, Version: 1, LoadedAt: time.Now(), trace: trace}
+	i.table.Store(first.Table)
 	i.logger.Info("routing table loaded", first.fields()...)
 	return i, nil
 }
 
-// state returns what is known about the table of the moment.
-func (i *instance) state() state {
+// Name returns the name of the instance.
+func (i *Instance) Name() string { return i.name }
+
+// Table returns the table of the moment.
+func (i *Instance) Table() *chiproxy.Table { return i.table.Load() }
+
+// Reloads returns how many reloads there were since the configuration was loaded.
+func (i *Instance) Reloads() (good, failed int64) { return i.reloads.Load(), i.failed.Load() }
+
+// State returns what is known about the table of the moment.
+func (i *Instance) State() State {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.now
 }
 
-// serve routes a request by the table of the moment.
-func (i *instance) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+// Serve routes a request by the table of the moment.
+func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	for {
 		table := i.table.Load()
 		err := table.Serve(w, r, next)
@@ -106,7 +124,7 @@ func (i *instance) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 }
 
 // certify says whether a certificate may be issued for a host.
-func (i *instance) certify(ctx context.Context, host string) (bool, error) {
+func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 	for {
 		table := i.table.Load()
 		ok, err := table.Certify(ctx, host)
@@ -116,9 +134,20 @@ func (i *instance) certify(ctx context.Context, host string) (bool, error) {
 	}
 }
 
+// Explain asks the table of the moment what becomes of a request.
+func (i *Instance) Explain(r *http.Request, run bool) chiproxy.Decision {
+	for {
+		table := i.table.Load()
+		d := table.Explain(r, run)
+		if !errors.Is(d.Err, chiproxy.ErrRetired) || i.table.Load() == table {
+			return d
+		}
+	}
+}
+
 // late deals with an error that came after the header of the response had left. Caddy must not answer it again, so it is
 // logged here; a client that waits for the rest of a body learns from its connection that there is none.
-func (i *instance) late(r *http.Request, err error) error {
+func (i *Instance) late(r *http.Request, err error) error {
 	if err == nil || !errors.Is(err, chiproxy.ErrHeaderSent) {
 		return err
 	}
@@ -130,15 +159,15 @@ func (i *instance) late(r *http.Request, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
-// isEnded says whether the table was given up.
-func (i *instance) isEnded() bool {
+// Ended reports whether the table was given up.
+func (i *Instance) Ended() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.ended
 }
 
-// retire gives the table up, for good.
-func (i *instance) retire() {
+// Retire gives the table up, for good.
+func (i *Instance) Retire() {
 	i.stop()
 	i.mu.Lock()
 	i.ended = true

@@ -1,4 +1,4 @@
-package luaroute
+package instance
 
 import (
 	"errors"

@@ -1,0 +1,95 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// running holds the instances of the configuration that runs, by name.
+var running registry
+
+// registry knows instances by name. While one configuration takes the place of another both have theirs in it; the one that was
+// added last counts, and when it is given up, because the rest of its configuration did not start, the one before.
+type registry struct {
+	mu     sync.RWMutex
+	byName map[string][]*Instance
+}
+
+func (r *registry) add(i *Instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byName == nil {
+		r.byName = map[string][]*Instance{}
+	}
+	r.byName[i.name] = append(r.byName[i.name], i)
+}
+
+func (r *registry) remove(i *Instance) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rest := slices.DeleteFunc(slices.Clone(r.byName[i.name]), func(other *Instance) bool { return other == i })
+	if len(rest) == 0 {
+		delete(r.byName, i.name)
+		return
+	}
+	r.byName[i.name] = rest
+}
+
+// get returns the instance of a name, nil if there is none.
+func (r *registry) get(name string) *Instance {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	all := r.byName[name]
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// names returns the names of all instances, sorted.
+func (r *registry) names() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.byName))
+}
+
+// all returns the instances, by name.
+func (r *registry) all() []*Instance {
+	var all []*Instance
+	for _, name := range r.names() {
+		if i := r.get(name); i != nil {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// Get returns the instance that runs under a name, nil if there is none.
+func Get(name string) *Instance { return running.get(name) }
+
+// Names returns the names of all instances that run, sorted.
+func Names() []string { return running.names() }
+
+// All returns the instances that run, by name.
+func All() []*Instance { return running.all() }
+
+// Certify asks the instance that runs under a name. It may end in this moment; then its successor is asked.
+func Certify(ctx context.Context, name, host string) (bool, error) {
+	var last *Instance
+	for {
+		i := running.get(name)
+		if i == nil || i == last {
+			return false, nil
+		}
+		ok, err := i.certify(ctx, host)
+		if !errors.Is(err, chiproxy.ErrRetired) {
+			return ok, err
+		}
+		last = i
+	}
+}

@@ -1,0 +1,171 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+)
+
+// Causes of reloads, for logs, events and the admin API.
+const (
+	CauseAdmin  = "admin API"
+	CausePush   = "script of the admin API"
+	CauseDelete = "script deleted by the admin API"
+	causeScript = "route.reload"
+	causeWatch  = "watch"
+)
+
+// Events of Caddy's events app.
+const (
+	eventReloaded = "luaroute.reloaded"
+	eventFailed   = "luaroute.reload_failed"
+)
+
+// errMoved says that scripts were changed again while they were loaded. The watch waits until that is over.
+var errMoved = errors.New("the scripts have changed again")
+
+// ErrEnded says that an instance has no more tables.
+var ErrEnded = errors.New("the configuration of the instance has ended")
+
+// Reload makes a whole new table beside the one that serves, and lets it take its place. What fails leaves the old one serving,
+// and is remembered until the next reload that does not. Running requests finish on the table they began with. One
+// reload runs at a time; the others wait.
+func (i *Instance) Reload(ctx context.Context, cause string) (*Reloaded, error) {
+	return i.Change(ctx, cause, nil)
+}
+
+// Change is a reload. If keep is not nil, it is called when the new table is good, and before it serves; what fails then is
+// not remembered, as nothing has changed.
+func (i *Instance) Change(ctx context.Context, cause string, keep func(context.Context) error) (*Reloaded, error) {
+	done, err := i.replace(ctx, cause, keep)
+	i.tell(done, cause, err)
+	return done, err
+}
+
+// Reloaded is what a reload has done.
+type Reloaded struct {
+	*loaded
+	Version int
+	chiproxy.Difference
+}
+
+// replace is a change that is yet to be reported. It goes on when those who have asked for it are gone: cut short, it would have
+// looked at a part of the scripts only, and the others would not be watched any more.
+func (i *Instance) replace(ctx context.Context, cause string, keep func(context.Context) error) (*Reloaded, error) {
+	i.reloading.Lock()
+	defer i.reloading.Unlock()
+	living := i.live()
+	if living == nil {
+		return nil, ErrEnded
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	defer context.AfterFunc(living, func() { cancel(ErrEnded) })()
+
+	trace := new(source.Trace)
+	next, err := i.loader.load(ctx, trace)
+	if err == nil {
+		if err = i.good(next, trace, cause); err != nil {
+			next.Table.Retire()
+		}
+	} else if cause == causeWatch && !i.State().trace.Agrees(trace) {
+		err = errMoved
+	}
+	switch {
+	case errors.Is(err, errMoved):
+		return nil, err
+	case err != nil && ctx.Err() != nil:
+		return nil, ErrEnded
+	case err != nil:
+		if keep == nil {
+			i.remember(&Failure{err, cause, time.Now()}, trace)
+		}
+		return nil, err
+	}
+	if keep != nil {
+		if err := keep(ctx); err != nil {
+			next.Table.Retire()
+			return nil, err
+		}
+	}
+	next.start(living)
+	next.warm(ctx)
+	done := &Reloaded{loaded: next, Difference: chiproxy.Differences(i.table.Load(), next.Table)}
+	if done.Version = i.publish(next, trace); done.Version == 0 {
+		return nil, ErrEnded
+	}
+	return done, nil
+}
+
+// good says what speaks against a table that was loaded.
+func (i *Instance) good(next *loaded, trace *source.Trace, cause string) error {
+	now := i.State()
+	if cause == causeWatch && !now.trace.Agrees(trace) {
+		return errMoved
+	}
+	return lost(now.contents, next.contents, cause == CauseDelete)
+}
+
+// live returns the context of what the instance does by itself, or nil if the configuration does not run.
+func (i *Instance) live() context.Context {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.living
+}
+
+// publish lets a table take the place of the one that serves, and returns its version, or 0 if the instance has ended.
+func (i *Instance) publish(next *loaded, trace *source.Trace) int {
+	i.mu.Lock()
+	if i.ended {
+		i.mu.Unlock()
+		next.end()
+		next.Table.Retire()
+		return 0
+	}
+	before := i.now
+	i.now = State{loaded: next, Version: before.Version + 1, LoadedAt: time.Now(), trace: trace}
+	version := i.now.Version
+	i.table.Store(next.Table)
+	i.mu.Unlock()
+	before.end()
+	before.Table.Retire()
+	return version
+}
+
+// remember keeps why a reload has failed, and what it has looked at, so that a change of it is noticed.
+func (i *Instance) remember(f *Failure, trace *source.Trace) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.now.Failure, i.now.trace = f, trace
+}
+
+// fields describes a table for the log.
+func (l *loaded) fields() []zap.Field {
+	tenants, routes, pools := l.Table.Counts()
+	return []zap.Field{
+		zap.Int("tenants", tenants), zap.Int("routes", routes), zap.Int("pools", pools), zap.Duration("took", l.took),
+	}
+}
+
+// tell reports a reload to the log, the metrics and the events.
+func (i *Instance) tell(done *Reloaded, cause string, err error) {
+	if errors.Is(err, ErrEnded) || errors.Is(err, errMoved) {
+		return
+	}
+	if err != nil {
+		i.failed.Add(1)
+		i.logger.Error("reload failed, the old routing table serves on", zap.Error(err), zap.String("cause", cause))
+		i.loader.host.Emit(eventFailed, map[string]any{"instance": i.name, "cause": cause, "error": err.Error()})
+		return
+	}
+	i.reloads.Add(1)
+	i.logger.Info("routing table reloaded", append(done.fields(), zap.String("cause", cause), zap.Int("version", done.Version))...)
+	i.loader.host.Emit(eventReloaded, map[string]any{
+		"instance": i.name, "cause": cause, "version": done.Version, "seconds": done.took.Seconds(),
+	})
+}

@@ -1,0 +1,41 @@
+package instance
+
+import (
+	"context"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+)
+
+// Test runs a file of tests. route.simulate in it asks the table of an instance, or if that is nil the one that the file declares
+// itself.
+func Test(ctx context.Context, loading caddy.Context, host Host, file string, of *Instance) ([]simulate.Test, error) {
+	c := &config.Instance{Name: "test", Scripting: config.Scripting{Scripts: []string{file}}}
+	var table *chiproxy.Table
+	if of != nil {
+		table = of.table.Load()
+		c.Env, c.Limits = of.loader.config.Env, of.loader.config.Limits
+	}
+	l, err := newLoader(loading, c, host)
+	if err != nil {
+		return nil, err
+	}
+	suite := new(simulate.Suite)
+	l.suite = suite
+	own, err := l.load(ctx, new(source.Trace))
+	if err != nil {
+		return nil, err
+	}
+	defer own.Table.Retire()
+	if table == nil {
+		return suite.Run(ctx, own.vms, own.Table)
+	}
+	if declared := own.Table.Routes(); len(declared) > 0 {
+		return nil, declared[0].Origin.Errorf("the tests are run with a configuration, whose routes they ask about; expected no routes of their own")
+	}
+	return suite.Run(ctx, own.vms, table)
+}
