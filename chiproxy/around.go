@@ -208,7 +208,16 @@ func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) bool {
 // cameBy reports whether a layer is the one that is being searched, or was searched before.
 func (ex *Exchange) cameBy(t *tenant, l *layer) bool {
 	if t == ex.tenant {
-		return l == ex.at || ex.at == t.base || l != t.base && l.order < ex.at.order
+		if l == ex.at || ex.at == t.base {
+			return true
+		}
+		for c := t.layers.find(ex.host); ; { // the order depends on the host
+			if next := c.next(); next == l {
+				return true
+			} else if next == nil || next == ex.at {
+				return false
+			}
+		}
 	}
 	if t == ex.table.base {
 		return false

@@ -23,7 +23,7 @@ func (r *refRun) walksAround(by *refScope) bool {
 // arrives says whether a path ends in a tenant, and if it does, whether at something that is guarded.
 func (r *refRun) arrives(t *refTenant, other string, by *refScope) (end, guarded bool) {
 	path, _ := refBelow(other, t.spec.PathPrefix)
-	for _, l := range t.layers {
+	for _, l := range t.ordered(r.host) {
 		if !r.hostIn(l) {
 			continue
 		}
@@ -70,7 +70,7 @@ func (r *refRun) arrives(t *refTenant, other string, by *refScope) (end, guarded
 func (r *refRun) had(t *refTenant, l *refLayer, shape string) bool {
 	switch {
 	case t == r.tenant:
-		if slices.Index(t.layers, l) > slices.Index(t.layers, r.at) {
+		if ordered := t.ordered(r.host); slices.Index(ordered, l) > slices.Index(ordered, r.at) {
 			return false
 		}
 	case t == r.base:

@@ -65,6 +65,7 @@ func readAsServers(u *url.URL) []string {
 			s = strings.ReplaceAll(s, "/", "%2F")
 			if how&8 != 0 { // as servlets
 				s, _, _ = strings.Cut(s, ";")
+				raw, _, _ = strings.Cut(raw, ";")
 			}
 			switch {
 			case how&16 != 0 && (s == "." || s == "..") && strings.Contains(raw, "%"): // as Go
