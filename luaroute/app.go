@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/admin" // the endpoints of the instances
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/luaroute/caddy-luaroute/luaroute"
+	"github.com/luaroute/caddy-luaroute/luaroute/admin"
 )
 
 // routesCommand is `caddy luaroute routes`.
@@ -32,8 +32,8 @@ They are those of a configuration file, which is loaded but not started, or with
 
 // instanceRoutes are the routes of one instance.
 type instanceRoutes struct {
-	Instance string           `json:"instance"`
-	Routes   []luaroute.Route `json:"routes"`
+	Instance string        `json:"instance"`
+	Routes   []admin.Route `json:"routes"`
 }
 
 func listRoutes(f *flags, out io.Writer) error {
@@ -54,7 +54,7 @@ func listRoutes(f *flags, out io.Writer) error {
 			}
 			fmt.Fprintf(out, "instance %s\n", in.Instance)
 		}
-		if err := luaroute.WriteRoutes(out, in.Routes); err != nil {
+		if err := admin.WriteRoutes(out, in.Routes); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,7 @@ func (f *flags) routes() ([]instanceRoutes, error) {
 	if f.address == "" {
 		instances, err := f.instances()
 		for _, in := range instances {
-			all = append(all, instanceRoutes{in.Name, luaroute.Routes(in.Table)})
+			all = append(all, instanceRoutes{in.Name, admin.Routes(in.Table)})
 		}
 		return all, err
 	}

@@ -1,4 +1,5 @@
-package luaroute
+// Package admin is the module that serves `/luaroute/` in the admin API of Caddy.
+package admin
 
 import (
 	"encoding/json"
@@ -15,10 +16,10 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(adminAPI{})
+	caddy.RegisterModule(api{})
 }
 
-// adminAPI serves `/luaroute/` in the admin API of Caddy, under its rules of access: origins, hosts, and what remote
+// api serves `/luaroute/` in the admin API of Caddy, under its rules of access: origins, hosts, and what remote
 // administrators may do. It has no configuration.
 //
 // | | |
@@ -35,7 +36,7 @@ func init() {
 //
 // Caddy provisions the modules of its admin API before all apps and never cleans them up, so this one has no state: every
 // request finds the instances that run then.
-type adminAPI struct{}
+type api struct{}
 
 // endpoint is one thing to ask an instance. To add one, add it to endpoints.
 type endpoint struct {
@@ -60,39 +61,38 @@ var endpoints = []endpoint{
 }
 
 // CaddyModule returns the Caddy module information.
-func (adminAPI) CaddyModule() caddy.ModuleInfo {
+func (api) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "admin.api.luaroute",
-		New: func() caddy.Module { return new(adminAPI) },
+		New: func() caddy.Module { return new(api) },
 	}
 }
 
-// adminRoot is where the endpoints are.
-const adminRoot = "/luaroute/"
+// root is where the endpoints are.
+const root = "/luaroute/"
 
 // Routes returns one route for all endpoints.
-func (adminAPI) Routes() []caddy.AdminRoute {
-	mux := newAdminMux()
-	return []caddy.AdminRoute{{Pattern: adminRoot, Handler: caddy.AdminHandlerFunc(mux.serve)}}
+func (api) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: root, Handler: caddy.AdminHandlerFunc(newMux().serve)}}
 }
 
-// adminMux finds the endpoint of a request.
-type adminMux struct {
+// mux finds the endpoint of a request.
+type mux struct {
 	mux     *http.ServeMux
 	methods []string
 }
 
-// adminCall carries the error of an endpoint through a ServeMux.
-type adminCall struct {
+// call carries the error of an endpoint through a ServeMux.
+type call struct {
 	http.ResponseWriter
 	err error
 }
 
-func newAdminMux() *adminMux {
-	m := &adminMux{mux: http.NewServeMux()}
-	m.handle(http.MethodGet, adminRoot+"{$}", serveInstances)
+func newMux() *mux {
+	m := &mux{mux: http.NewServeMux()}
+	m.handle(http.MethodGet, root+"{$}", serveInstances)
 	for _, e := range endpoints {
-		m.handle(e.method, adminRoot+"{name}/"+e.path, func(w http.ResponseWriter, r *http.Request) error {
+		m.handle(e.method, root+"{name}/"+e.path, func(w http.ResponseWriter, r *http.Request) error {
 			i, err := runningInstance(r.PathValue("name"))
 			if err != nil {
 				return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
@@ -103,21 +103,21 @@ func newAdminMux() *adminMux {
 	return m
 }
 
-func (m *adminMux) handle(method, pattern string, serve func(http.ResponseWriter, *http.Request) error) {
+func (m *mux) handle(method, pattern string, serve func(http.ResponseWriter, *http.Request) error) {
 	if !slices.Contains(m.methods, method) {
 		m.methods = append(m.methods, method)
 	}
 	m.mux.HandleFunc(method+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
-		call := w.(*adminCall)
-		call.err = serve(call.ResponseWriter, r)
+		c := w.(*call)
+		c.err = serve(c.ResponseWriter, r)
 	})
 }
 
-func (m *adminMux) serve(w http.ResponseWriter, r *http.Request) error {
+func (m *mux) serve(w http.ResponseWriter, r *http.Request) error {
 	if _, pattern := m.mux.Handler(r); pattern != "" {
-		call := &adminCall{ResponseWriter: w}
-		m.mux.ServeHTTP(call, r)
-		return call.err
+		c := &call{ResponseWriter: w}
+		m.mux.ServeHTTP(c, r)
+		return c.err
 	}
 	if allowed := m.allowed(r); len(allowed) > 0 {
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
@@ -130,7 +130,7 @@ func (m *adminMux) serve(w http.ResponseWriter, r *http.Request) error {
 }
 
 // allowed returns the methods that the path of a request has.
-func (m *adminMux) allowed(r *http.Request) []string {
+func (m *mux) allowed(r *http.Request) []string {
 	var allowed []string
 	for _, method := range m.methods {
 		other := *r
@@ -145,13 +145,13 @@ func (m *adminMux) allowed(r *http.Request) []string {
 
 // unknownPath says what there is. An instance that is not there is named first, since what is behind its name may be right.
 func unknownPath(path string) error {
-	name, _, _ := strings.Cut(strings.TrimPrefix(path, adminRoot), "/")
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, root), "/")
 	if _, err := runningInstance(name); err != nil {
 		return err
 	}
 	var paths []string
 	for _, e := range endpoints {
-		paths = append(paths, e.method+" "+adminRoot+name+"/"+strings.ReplaceAll(e.path, "...}", "}"))
+		paths = append(paths, e.method+" "+root+name+"/"+strings.ReplaceAll(e.path, "...}", "}"))
 	}
 	return fmt.Errorf("%s: expected %s", path, strings.Join(paths, ", "))
 }
@@ -194,4 +194,4 @@ func write(w http.ResponseWriter, r *http.Request, value any, text func(io.Write
 }
 
 // Interface guards
-var _ caddy.AdminRouter = adminAPI{}
+var _ caddy.AdminRouter = api{}

@@ -1,0 +1,213 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
+)
+
+// instanceInfo is an instance in the admin API.
+type instanceInfo struct {
+	Name     string    `json:"name"`
+	Version  int       `json:"version"`
+	LoadedAt time.Time `json:"loaded_at"`
+	Scripts  []string  `json:"scripts"`
+	Counts   counts    `json:"counts"`
+	// LastError is that of the last reload, nil if it was good.
+	LastError *errorInfo `json:"last_error,omitempty"`
+}
+
+type counts struct {
+	Tenants int `json:"tenants"`
+	Routes  int `json:"routes"`
+	Pools   int `json:"pools"`
+}
+
+type errorInfo struct {
+	Error string    `json:"error"`
+	Cause string    `json:"cause"`
+	At    time.Time `json:"at"`
+}
+
+func infoOf(i *instance.Instance) instanceInfo {
+	s := i.State()
+	info := instanceInfo{Name: i.Name(), Version: s.Version, LoadedAt: s.LoadedAt.UTC(), Scripts: s.Scripts}
+	if info.Scripts == nil {
+		info.Scripts = []string{}
+	}
+	info.Counts.Tenants, info.Counts.Routes, info.Counts.Pools = s.Table.Counts()
+	if f := s.Failure; f != nil {
+		info.LastError = &errorInfo{f.Err.Error(), f.Cause, f.At.UTC()}
+	}
+	return info
+}
+
+// serveInstances lists the instances that run.
+func serveInstances(w http.ResponseWriter, r *http.Request) error {
+	all := []instanceInfo{}
+	for _, i := range instance.All() {
+		all = append(all, infoOf(i))
+	}
+	return write(w, r, all, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "NAME\tVERSION\tLOADED AT\tTENANTS\tROUTES\tPOOLS\tSCRIPTS\tLAST ERROR")
+		for _, i := range all {
+			failed := ""
+			if i.LastError != nil {
+				failed = i.LastError.Error
+			}
+			fmt.Fprintf(t, "%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\n", i.Name, i.Version, i.LoadedAt.Format(time.RFC3339),
+				i.Counts.Tenants, i.Counts.Routes, i.Counts.Pools, strings.Join(i.Scripts, ","), failed)
+		}
+		_ = t.Flush()
+	})
+}
+
+// maxQuestion bounds the request that is asked about, in bytes.
+const maxQuestion = 16 << 20
+
+// serveExplain answers with what the table does with the request that the body describes. Hooks run with ?run=true.
+func serveExplain(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	run, err := runHooks(r)
+	if err != nil {
+		return badRequest(err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxQuestion))
+	if err != nil {
+		return badRequest(err)
+	}
+	var question chiproxy.Question
+	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
+		return badRequest(fmt.Errorf("the request: %w; expected method, scheme, host, path, headers, remote_addr and body", err))
+	}
+	asked, err := question.HTTP()
+	if err != nil {
+		return badRequest(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // what else the context knows is about the admin API
+	defer cancel()
+	defer context.AfterFunc(r.Context(), cancel)()
+	d := i.Explain(asked.WithContext(ctx), run)
+	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
+}
+
+// runHooks returns whether the query says run=true.
+func runHooks(r *http.Request) (bool, error) {
+	text := r.URL.Query().Get("run")
+	if text == "" {
+		return false, nil
+	}
+	run, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, fmt.Errorf("run %q: expected true or false", text)
+	}
+	return run, nil
+}
+
+func badRequest(err error) error { return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err} }
+
+// poolInfo is a pool in the admin API.
+type poolInfo struct {
+	Name   string `json:"name"`
+	Tenant string `json:"tenant,omitempty"`
+	// At is script:line, or the path in the configuration.
+	At string `json:"at,omitempty"`
+	// Upstreams are those of the configuration of the pool; those of a dynamic source depend on the request.
+	Upstreams []upstreamInfo `json:"upstreams"`
+}
+
+type upstreamInfo struct {
+	Address  string `json:"address"`
+	Healthy  bool   `json:"healthy"`
+	Requests int    `json:"requests"`
+	Fails    int    `json:"fails"`
+}
+
+// servePools lists the pools of the table that serves, with the state of their upstreams.
+func servePools(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	all := []poolInfo{}
+	for _, p := range i.Table().Pools() {
+		info := poolInfo{p.Name, p.Tenant, p.At.String(), make([]upstreamInfo, len(p.Upstreams))}
+		for n, u := range p.Upstreams {
+			info.Upstreams[n] = upstreamInfo{u.Address, u.Healthy, u.Requests, u.Fails}
+		}
+		all = append(all, info)
+	}
+	return write(w, r, all, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "TENANT\tPOOL\tUPSTREAM\tHEALTHY\tREQUESTS\tFAILS\tAT")
+		for _, p := range all {
+			for _, u := range p.Upstreams {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%d\t%s\n", or(p.Tenant, "-"), p.Name, u.Address, strconv.FormatBool(u.Healthy), u.Requests, u.Fails, p.At)
+			}
+		}
+		_ = t.Flush()
+	})
+}
+
+// reloadInfo is what a reload has changed, in the admin API.
+type reloadInfo struct {
+	// Status and Count, the number of scripts as a text, are of the old contract.
+	Status  string      `json:"status"`
+	Count   string      `json:"count"`
+	Version int         `json:"version"`
+	Routes  changesInfo `json:"routes"`
+	Pools   changesInfo `json:"pools"`
+	Tenants changesInfo `json:"tenants"`
+}
+
+// changesInfo has the numbers, and the first names of each.
+type changesInfo struct {
+	Added        int      `json:"added"`
+	Removed      int      `json:"removed"`
+	Changed      int      `json:"changed"`
+	AddedNames   []string `json:"added_names,omitempty"`
+	RemovedNames []string `json:"removed_names,omitempty"`
+	ChangedNames []string `json:"changed_names,omitempty"`
+}
+
+// maxNames bounds each list of names in an answer.
+const maxNames = 100
+
+func newChangesInfo(c chiproxy.Changes) changesInfo {
+	first := func(names []string) []string { return names[:min(len(names), maxNames)] }
+	return changesInfo{
+		len(c.Added), len(c.Removed), len(c.Changed), first(c.Added), first(c.Removed), first(c.Changed),
+	}
+}
+
+// serveReload runs the scripts again and answers with what has changed. A failed reload is 422 with the error.
+func serveReload(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	done, err := i.Reload(r.Context(), instance.CauseAdmin)
+	if err != nil {
+		return reloadError(err)
+	}
+	return writeJSON(w, newReloadInfo(done))
+}
+
+// reloadError is how a reload that failed is answered: as one of the scripts, unless there was nothing left to reload.
+func reloadError(err error) error {
+	status := http.StatusUnprocessableEntity
+	if errors.Is(err, instance.ErrEnded) {
+		status = http.StatusServiceUnavailable
+	}
+	return caddy.APIError{HTTPStatus: status, Err: err}
+}
+
+func newReloadInfo(r *instance.Reloaded) reloadInfo {
+	return reloadInfo{
+		Status: "scripts reloaded", Count: strconv.Itoa(len(r.Scripts)),
+		Version: r.Version, Routes: newChangesInfo(r.Routes), Pools: newChangesInfo(r.Pools), Tenants: newChangesInfo(r.Tenants),
+	}
+}
