@@ -19,7 +19,7 @@ func (Pass) Do(ex *Exchange) (Verdict, error) {
 		return Done, caddyhttp.Error(http.StatusNotFound, errSlips)
 	}
 	ex.yield()
-	return Done, ex.Next.ServeHTTP(ex.W, ex.R)
+	return Done, ex.onward()
 }
 
 // Describe names the action.

@@ -202,7 +202,7 @@ func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
 	switch {
 	case ex.recorder.wrote:
 		return v, ex.sent(err)
-	case p.failed == nil || ex.walksAround(p) || errors.Is(err, errClimbs):
+	case p.failed == nil || ex.walksAround(p) || errors.Is(err, errClimbs), errors.Is(err, errTurns):
 		return v, ex.toCaddy(err)
 	}
 	ex.record()

@@ -109,9 +109,13 @@ func (s *snapshot) restore(ex *Exchange) {
 	ex.fields = append(ex.fields[:0], s.fields...)
 	restoreBody(r)
 	s.out.restore()
+	turns, turned := s.vars[turnsVar] // not the candidate's to take back
 	clear(s.vars)
 	for _, v := range s.varsWere {
 		s.vars[v.name] = v.value
+	}
+	if turned {
+		s.vars[turnsVar] = turns
 	}
 }
 

@@ -23,6 +23,9 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 		ex.trace.module(ex, m.Name)
 		return Done, nil
 	}
+	if err := ex.turn(); err != nil {
+		return Done, err
+	}
 	ex.yield()
 	settleConnection(ex.R.Header)
 	if ex.err != nil {
@@ -51,6 +54,9 @@ func (m Module) answerError(ex *Exchange, err caddyhttp.HandlerError) error {
 // Handle runs the handler around next. The writer and the request it hands on are those of the exchange until
 // next returns. If what is inside declines, so does the module.
 func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	if err := ex.turn(); err != nil {
+		return Done, err
+	}
 	verdict := Done
 	settleConnection(ex.R.Header)
 	err := m.Handler.ServeHTTP(ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {

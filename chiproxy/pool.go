@@ -93,6 +93,11 @@ func (p *Pool) forward(ex *Exchange, name string, h *reverseproxy.Handler) error
 	if ex.trace != nil {
 		return ex.trace.forward(ex, name)
 	}
+	if len(p.handler.HandleResponse) > 0 {
+		if err := ex.turn(); err != nil {
+			return err
+		}
+	}
 	r := ex.R
 	if len(ex.fields) > 0 {
 		asked, changes := ex.asClient()

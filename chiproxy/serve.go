@@ -33,7 +33,7 @@ func (ex *Exchange) serve() error {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	if isServerWide(r.URL) {
-		return ex.Next.ServeHTTP(w, r)
+		return ex.onward()
 	}
 	ex.method = routeMethod(r)
 	ex.spelled = spelledPath(r.URL)
@@ -64,7 +64,7 @@ func (ex *Exchange) serve() error {
 	if ex.slips() {
 		return caddyhttp.Error(http.StatusNotFound, errSlips)
 	}
-	return ex.Next.ServeHTTP(w, r)
+	return ex.onward()
 }
 
 // answer405 answers that the path is known for other methods.
