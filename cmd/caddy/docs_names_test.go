@@ -114,7 +114,7 @@ const asking = `
 	  for name in pairs(library) do table.insert(said[kind], name) end
 	end
 	names("globals", _G)
-	for _, name in ipairs { "string", "table", "math", "os", "coroutine", $libraries } do names(name, require(name)) end
+	for _, name in ipairs { "string", "table", "math", "os", "coroutine", "io", "debug", "package", $libraries } do names(name, require(name)) end
 	route:get("/", function(req, res)
 	  fails("req methods", function() return req.none_such end)
 	  fails("res methods", function() return res.none_such end)

@@ -292,11 +292,11 @@ func TestWhatTheOldProgramsGotWrongStaysFixed(t *testing.T) {
 	}
 	`)
 	for path, want := range map[string]string{
-		"/api":               "/base/v1/",
+		"/api":               "/base/v1",
 		"/api/":              "/base/v1/",
 		"/api/users?q=a%20b": "/base/v1/users?q=a%20b",
 		"/api/a%2Fb/c%20d":   "/base/v1/a%2Fb/c%20d",
-		"/api//x/":           "/base/v1//x/",
+		"/api//x/":           "/base/v1/x/",
 	} {
 		got := c.Send(http.MethodPost, path, strings.NewReader("the body"), "Host: one.example", "x-token: t").From("one")
 		if got.URI != want || got.Body != "the body" || got.Header.Get("X-Length") != "8" {

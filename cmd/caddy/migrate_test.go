@@ -56,7 +56,7 @@ tenants:
 	c.Start(string(caddyfile))
 
 	c.Get("/api/a", "Host: shop.example", "X-Canary: always").Want(200, "canary /v2/a canary")
-	c.Get("/api", "Host: plain.example").Want(200, "plain /base/ ")
+	c.Get("/api", "Host: plain.example").Want(200, "plain /base ")
 	c.Get("/api/x", "Host: other.example").Want(404, "")
 	canary.Store(true)
 	e2e.Until(t, "the stable service serves", answers(c, "/api/a", "stable /a stable", "Host: shop.example", "X-Canary: always"))
