@@ -25,8 +25,8 @@ func (ex *Exchange) walksAround(p *place) bool {
 	if ex.entry != nil {
 		s.pattern = ex.tenant.prefix + ex.rctx.RoutePatterns[0]
 	}
-	return slices.ContainsFunc(readings(ex.spelled, ex.fullPath), func(path string) bool {
-		s.path = path
+	return slices.ContainsFunc(readings(ex.spelled, ex.fullPath), func(read reading) bool {
+		s.path, s.strict = read.path, read.dots
 		return s.run() == atGuard
 	})
 }
@@ -36,6 +36,8 @@ type aroundSearch struct {
 	ex   *Exchange
 	rctx *chi.Context
 	path string
+	// strict says that dot segments have led to the path, and may have led past anything.
+	strict bool
 	// taker is the scope of what is about to take the request, pattern its pattern with the prefix of the tenant, empty where it
 	// has none.
 	taker   *place
@@ -162,7 +164,7 @@ func (s *aroundSearch) answer(t *tenant, p *place) arrival {
 
 // counts reports whether something that stands in p and does a (nil for what is not known) guards what the taker does not. What
 // runs middleware that the taker does not run, or refuses, always does. What may be a guard, as all that is not open,
-// does where it is more specific than the taker, or where the path has left the ground of the taker.
+// does where dot segments lead to it, where it is more specific than the taker, or where the path has left the ground of the taker.
 func (s *aroundSearch) counts(p *place, a Action, pattern string) bool {
 	if g := p.guarded(); g != nil && !s.taker.within(g) || refuses(a) {
 		return true
@@ -170,7 +172,7 @@ func (s *aroundSearch) counts(p *place, a Action, pattern string) bool {
 	if isOpen(a) {
 		return false
 	}
-	if s.pattern == "" {
+	if s.strict || s.pattern == "" {
 		return true
 	}
 	tokens, err := parsePattern(s.pattern)

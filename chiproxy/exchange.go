@@ -134,7 +134,7 @@ func (ex *Exchange) value(i int) string {
 	}
 	v := values[i]
 	if len(ex.spelled) > len(ex.fullPath) && ex.chosen.text.names[i] == "*" {
-		v = unmergedSuffix(ex.spelled, v)
+		v = unmergedSuffix(resolved(ex.spelled), v)
 	}
 	return decodeValue(v)
 }

@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"path"
 	"slices"
 	"strings"
 )
@@ -8,7 +9,7 @@ import (
 // walksAround says whether the request, with each escaped slash as a slash, would come to something that is guarded before it
 // comes to where it is: in the scope by, or, with a form, at a route or the end of an owner.
 func (r *refRun) walksAround(by *refScope) bool {
-	other := strings.ReplaceAll(r.path, "%2F", "/")
+	other := refSlashes(r.path)
 	if other == r.path {
 		return false
 	}
@@ -18,6 +19,19 @@ func (r *refRun) walksAround(by *refScope) bool {
 		}
 	}
 	return false
+}
+
+// refSlashes is a path in which each escaped slash is one.
+func refSlashes(escaped string) string {
+	p := strings.ReplaceAll(escaped, "%2F", "/")
+	if !strings.Contains(p, "/..") {
+		return p
+	}
+	cleaned := path.Clean(p)
+	if strings.HasSuffix(p, "/") && cleaned != "/" {
+		cleaned += "/"
+	}
+	return cleaned
 }
 
 // arrives says whether a path ends in a tenant, and if it does, whether at something that is guarded.
@@ -102,7 +116,7 @@ func (r *refRun) counts(by *refScope, mw []Middleware, other, pattern string) bo
 	if slices.ContainsFunc(mw, func(m Middleware) bool { return !slices.Contains(by.middleware, m) }) {
 		return true
 	}
-	if r.form == nil {
+	if r.form == nil || strings.Contains(r.path, "..") {
 		return true
 	}
 	taker := r.tenant.spec.PathPrefix + r.form.pattern

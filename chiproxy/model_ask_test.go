@@ -121,7 +121,7 @@ func (r *refRun) serve(base *refTenant, tenants []*refTenant) string {
 
 // next hands the request on, unless another spelling of it would be taken before.
 func (r *refRun) next() string {
-	for _, form := range []string{r.path, strings.ReplaceAll(r.path, "%2F", "/")} {
+	for _, form := range []string{r.path, refSlashes(r.path)} {
 		r.folded = strings.ReplaceAll(strings.ToLower(form), "%2f", "%2F")
 		if r.slipsAnywhere() {
 			return "404"

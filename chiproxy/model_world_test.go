@@ -308,7 +308,7 @@ func (m *specMaker) path() string {
 			p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "a.x", "a.b.x", "a-b.x", "b.a")
 			continue
 		}
-		p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "B", "A", "a%2Fb", "b", "a.x", "a.b.x", "a-b.x", "-b", "b.a")
+		p += "/" + pick(m.rng, "a", "b", "c", "d", "ab", "B", "A", "a%2Fb", "..%2Fb", "a%2F..%2F..%2Fc", "b", "a.x", "a.b.x", "a-b.x", "-b", "b.a")
 	}
 	if p == "" || m.chance(6) {
 		p += "/"

@@ -152,7 +152,7 @@ func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	was := ex.targetNow()
 	undo := b.rewrite(ex)
 	v, err := Done, error(errClimbs)
-	if b.StripPrefix == "" || !climbs(ex.R.URL.Path) {
+	if b.StripPrefix == "" || !climbs(ex.R.URL) {
 		v, err = b.send(ex)
 	}
 	was.settle(ex, v, err)

@@ -6,40 +6,20 @@ import (
 	"strings"
 )
 
-// reading is a way in which servers read a path otherwise than we do. They differ in each of these, so all combinations of
-// those that can tell in a path are readings of it.
-type reading uint8
-
+// literalDot stands for a dot of a segment like %2e%2e, literalSemicolon for a semicolon that was escaped. In the form of
+// routePath, a percent sign has digits behind it.
 const (
-	// slashes takes %2F for a slash.
-	slashes reading = 1 << iota
-	// backslashes takes a backslash, escaped or not, for a slash.
-	backslashes
-	// parameters takes what follows a semicolon in a segment off, as servlets do.
-	parameters
-	// unmerged counts the empty segment of a double slash as one, which a following .. removes.
-	unmerged
-	// slashless leaves no slash where the last segment is a dot segment.
-	slashless
-	// textual resolves no dot segment that is escaped, as Go's ServeMux.
-	textual
-
-	everyReading = 1<<iota - 1
+	literalDot       = "%."
+	literalSemicolon = "%;"
 )
 
-// marks are what a path has in which a reading may tell, by the number of its bit.
-var marks = [...]string{"%2F", `\`, ";", "..", ".", literalDot}
-
-// literalDot stands for a dot of a segment like %2e%2e. In the form of routePath, a percent sign has digits behind it.
-const literalDot = "%."
-
-// spelledPath is routePath before it is cleaned, in which the dots of escaped dot segments are marked.
+// spelledPath is routePath before it is cleaned, in which the dots of escaped dot segments and escaped semicolons are marked.
 func spelledPath(u *url.URL) string {
 	p := u.Path
 	if u.RawPath == "" && strings.IndexByte(p, '%') < 0 {
 		return p
 	}
-	p = u.EscapedPath()
+	p = strings.ReplaceAll(strings.ReplaceAll(u.EscapedPath(), "%3B", literalSemicolon), "%3b", literalSemicolon)
 	if !strings.Contains(p, "%2e") && !strings.Contains(p, "%2E") {
 		return decodeOnce(p)
 	}
@@ -53,10 +33,16 @@ func spelledPath(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
-// resolved takes the marks of dots off.
+// resolved takes the marks off.
 func resolved(spelled string) string {
-	return strings.ReplaceAll(spelled, literalDot, ".")
+	if strings.IndexByte(spelled, '%') < 0 {
+		return spelled
+	}
+	return unmarked(strings.ReplaceAll(spelled, literalDot, "."))
 }
+
+// unmarked takes the marks of semicolons off.
+func unmarked(p string) string { return strings.ReplaceAll(p, literalSemicolon, ";") }
 
 // isAmbiguous reports whether others may read a path otherwise than we do. spelled is of spelledPath, clean the path as we read it.
 func isAmbiguous(spelled, clean string) bool {
@@ -64,63 +50,96 @@ func isAmbiguous(spelled, clean string) bool {
 		strings.Contains(spelled, "%2F") || len(spelled) != len(clean) && (strings.Contains(spelled, "/.") || strings.Contains(spelled, literalDot))
 }
 
-// readings returns the other forms in which a path may be read, of what isAmbiguous was told. What stands for a percent sign stays escaped in them: who decodes
-// a path twice is not taken into account.
-func readings(spelled, clean string) []string {
-	var without reading
-	for i, mark := range marks {
-		if !strings.Contains(spelled, mark) {
-			without |= 1 << i
+// reading is a path as some servers read it, cleaned.
+type reading struct {
+	path string
+	// dots says that dot segments had a part in it, which may be another one than in our own: one may lead up where we see none.
+	dots bool
+}
+
+// readings returns the other forms in which a path may be read, of what isAmbiguous was told. Servers differ in whether they resolve dot
+// segments that are escaped (Go's ServeMux does not), in each step of forms, in whether the empty segment of a double slash counts as one
+// that a following .. removes, and in whether a dot segment at the end leaves a slash; all combinations are readings of it, which
+// are 160 at most. What stands for a percent sign stays escaped in them: who decodes a path twice is not taken into account.
+func readings(spelled, clean string) []reading {
+	var all []reading
+	add := func(p string, dots bool) {
+		if p == clean {
+			return
+		}
+		if i := slices.IndexFunc(all, func(r reading) bool { return r.path == p }); i >= 0 {
+			all[i].dots = all[i].dots || dots
+			return
+		}
+		all = append(all, reading{p, dots})
+	}
+	decoded := strings.ReplaceAll(spelled, literalDot, ".")
+	for _, begin := range alternatives([]string{decoded}, func(string) string { return spelled }) {
+		for _, p := range forms(begin) {
+			dots := begin != decoded || strings.Contains(p+"/", "/../")
+			for _, cleaned := range [...]string{cleanPath(p), cleanPath(resolveUnmerged(p))} {
+				add(cleaned, dots)
+				if endsInDirectory(p) && !strings.HasSuffix(p, "/") {
+					add(slashless(cleaned), true)
+				}
+			}
 		}
 	}
-	var all []string
-	for how := reading(1); how <= everyReading; how++ {
-		if how&without != 0 {
-			continue
-		}
-		if p := how.read(spelled); p != clean && !slices.Contains(all, p) {
+	return all
+}
+
+// forms returns a path with dot segments in the forms in which servers have it before they resolve these. Path parameters, as servlets have
+// them, are taken off before anything is decoded (and an escaped semicolon is none), before backslashes are slashes, or at the end.
+func forms(p string) []string {
+	all := alternatives([]string{p}, withoutParameters)
+	for i, p := range all {
+		all[i] = unmarked(p)
+	}
+	for _, step := range [...]func(string) string{withSlashes, withoutParameters, withBackslashes, withoutParameters} {
+		all = alternatives(all, step)
+	}
+	return all
+}
+
+// alternatives adds to each of some forms what a step makes of it, if that is another one.
+func alternatives(all []string, step func(string) string) []string {
+	for _, p := range all {
+		if p = step(p); !slices.Contains(all, p) {
 			all = append(all, p)
 		}
 	}
 	return all
 }
 
-// read returns a path as it is read, cleaned.
-func (how reading) read(p string) string {
-	if how&textual == 0 {
-		p = resolved(p)
-	}
-	if how&slashes != 0 {
-		p = strings.ReplaceAll(p, "%2F", "/")
-	}
-	if how&backslashes != 0 {
-		p = strings.ReplaceAll(p, `\`, "/")
-	}
-	if how&parameters != 0 {
-		p = withoutParameters(p)
-	}
-	directory := endsInDirectory(p) && !strings.HasSuffix(p, "/")
-	if how&unmerged != 0 {
-		p = resolveUnmerged(p)
-	}
-	p = cleanPath(p)
-	if how&slashless != 0 && directory && p != "/" {
-		p = strings.TrimSuffix(p, "/")
-	}
-	return p
-}
+// withSlashes takes %2F for a slash.
+func withSlashes(p string) string { return strings.ReplaceAll(p, "%2F", "/") }
+
+// withBackslashes takes a backslash for a slash.
+func withBackslashes(p string) string { return strings.ReplaceAll(p, `\`, "/") }
 
 // withoutParameters takes what follows a semicolon off each segment.
 func withoutParameters(p string) string {
-	var b strings.Builder
-	for i, s := range strings.Split(p, "/") {
-		if i > 0 {
-			b.WriteByte('/')
-		}
-		s, _, _ = strings.Cut(s, ";")
-		b.WriteString(s)
+	if strings.IndexByte(p, ';') < 0 {
+		return p
 	}
-	return b.String()
+	segments := strings.Split(p, "/")
+	for i, s := range segments {
+		for j := range len(s) {
+			if s[j] == ';' && (j == 0 || s[j-1] != literalSemicolon[0]) {
+				segments[i] = s[:j]
+				break
+			}
+		}
+	}
+	return strings.Join(segments, "/")
+}
+
+// slashless takes the slash at the end off.
+func slashless(p string) string {
+	if p == "/" {
+		return p
+	}
+	return strings.TrimSuffix(p, "/")
 }
 
 // resolveUnmerged takes dot segments out, where an empty segment counts as any other.
@@ -142,14 +161,17 @@ func resolveUnmerged(p string) string {
 	return p
 }
 
-// climbs reports whether a decoded path leads above its own beginning in one of its readings, where an escaped slash is a
-// slash: what a prefix was taken off must not lead above that.
-func climbs(decoded string) bool {
-	if !strings.Contains(decoded, "..") {
-		return false
-	}
+// climbs reports whether a path leads above its own beginning in one of its readings: what a prefix was taken off must not
+// lead above that.
+func climbs(u *url.URL) bool {
+	return strings.Contains(u.Path, "..") &&
+		slices.ContainsFunc(forms(strings.ReplaceAll(spelledPath(u), literalDot, ".")), leadsAbove)
+}
+
+// leadsAbove reports whether a path leads above its own beginning. Double slashes are merged in it, which leads higher.
+func leadsAbove(p string) bool {
 	depth := 0
-	for s := range strings.SplitSeq(withoutParameters(strings.ReplaceAll(decoded, `\`, "/")), "/") {
+	for s := range strings.SplitSeq(p, "/") {
 		switch s {
 		case "", ".":
 		case "..":

@@ -31,6 +31,8 @@ func TestAPathHasTheReadingsThatServersHave(t *testing.T) {
 		"/a%2Fb%5Cc":         `/a/b\c /a%2Fb/c /a/b/c`,
 		`/x%2Fy\..\admin`:    "/x/admin", // a backslash as it is makes Go write the path anew, with a slash
 		"/100%25/..%2Fadmin": "/admin",
+		"/a//%2e%2e/b":       "/a/b /a/%.%./b",
+		"/a//.%2E/b":         "/a/b /a/%.%./b",
 	} {
 		u, err := url.ParseRequestURI(in)
 		if err != nil {
@@ -39,7 +41,9 @@ func TestAPathHasTheReadingsThatServersHave(t *testing.T) {
 		spelled, clean := spelledPath(u), routePath(u)
 		var got []string
 		if isAmbiguous(spelled, clean) {
-			got = readings(spelled, clean)
+			for _, r := range readings(spelled, clean) {
+				got = append(got, r.path)
+			}
 		}
 		expected := strings.Fields(want)
 		if in == "/admin/%2e%2e" {
@@ -50,6 +54,36 @@ func TestAPathHasTheReadingsThatServersHave(t *testing.T) {
 		if !slices.Equal(got, expected) {
 			t.Errorf("%s (%s): got %q, want %q", in, clean, got, expected)
 		}
+	}
+}
+
+func TestAPathIsReadInTheOrdersInWhichServersTakeItApart(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"/x%2f..%2fadmin;%2f..%2fx":  "/admin",
+		"/x%2f..%2fadmin;%2f..":      "/admin",
+		"/x%5c..%5cadmin;%5c..%5cx":  "/admin",
+		"/x%3Ba%2F..%2Fadmin;%2F..":  "/admin",   // an escaped semicolon begins no parameter for Tomcat
+		"/x;%5c..%2Fadmin":           "/x/admin", // parameters are taken off before a file system looks at backslashes
+		"/api//%2e%2e/users":         "/api/users",
+		"/api/v1/public/%2F/;/../..": "/api/",
+	} {
+		u, err := url.ParseRequestURI(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := readings(spelledPath(u), routePath(u))
+		if !slices.ContainsFunc(all, func(r reading) bool { return r.path == want }) {
+			t.Errorf("%s: got %v, not %s", in, all, want)
+		}
+	}
+	everything := "/a%3b/..;/%2e%2e//../b%2f;%5Cc/x;%2F%3By%5C..;%2F..%2F%2Fa;%5c%2E%2E/./..;%3B%2F%2e/%2e%2e"
+	u, err := url.ParseRequestURI(everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(readings(spelledPath(u), routePath(u))); n < 20 || n > 160 {
+		t.Errorf("a path with all that servers differ in has %d readings", n)
 	}
 }
 
@@ -87,6 +121,16 @@ func TestAnEscapedSlashIsForWhatGuardsItsOtherReading(t *testing.T) {
 		"another method is no guard": {
 			only(at("POST /admin/*", Raise{Status: 401}), at("/*", app)), expect{"/admin%2Fx": "app", "POST /admin%2Fx": "404"},
 		},
+		"a function that is wider than what takes it": {
+			only(at("/*", fn), at("/api/*", fn), at("/api/{v}/public/*", app), at("/{name}", app)), expect{
+				"/api/v1/public/..%2f..%2fadmin": "404", "/api/v1/public/..;/..;/admin": "404", "/api/v1/public/..%5c..%5cadmin": "404",
+				"/api/v1/public/%2f/%2f/../../x": "404", "/api/v1/public/;/;/../../x": "404", "/x//%2e%2e/y": "404",
+				"/api/v1/public/a%2Fb": "app", "/api/v1/public/a;v=1": "app", "/@scope%2fpkg": "app", "/api/v1/public/a/../b": "app",
+			},
+		},
+		"a guard that is wider than what takes it": {
+			only(at("/*", app, header("X-Key")), at("/{v}/public/*", app)), expect{"/v/public/..%2f..%2fadmin": "404", "/v/public/a%2Fb": "app"},
+		},
 		"what no route has": {
 			Spec{Default: Tenant{Root: Scope{NotFound: &Answer{Action: app}, Items: []Item{guarded}}}}, expect{"/admin%2Fx": "404", "/x%2Fy": "app"},
 		},
@@ -107,10 +151,16 @@ func ask401() (Verdict, error) { return Raise{Status: http.StatusUnauthorized}.D
 func TestAPathThatLeadsAboveAStrippedPrefixIsRefused(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
+		"/x;%2fa%2fb/..%2f..%2fadmin": true, "/x;%5ca%5cb/..%5c..%5cadmin": true, "/x%3b%2fa%2fb/..%2f..%2fadmin": false, "/a%2fb/..%2f..": false,
+		"/x;v=1/a": false, "/a%2f..": false, "/%2e%2e%2fadmin": true, "/a%5C..;%2F..": true,
 		"/": false, "/a/..": false, "/a/../b": false, "/..a": false, "/a..": false, "/a;..": false,
 		"/..": true, "/../a": true, "/a/../../b": true, `/..\a`: true, `/a\..\..`: true, "/..;x/a": true, "//..": true,
 	} {
-		if got := climbs(path); got != want {
+		u, err := url.ParseRequestURI(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := climbs(u); got != want {
 			t.Errorf("%s: got %v", path, got)
 		}
 	}

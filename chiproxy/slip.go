@@ -22,12 +22,12 @@ func (ex *Exchange) slipsBy() bool {
 
 // slipsPast makes the search in each form that the path has.
 func (ex *Exchange) slipsPast(search slipSearch) bool {
-	forms := []string{ex.fullPath}
+	all := []reading{{path: ex.fullPath}}
 	if isAmbiguous(ex.spelled, ex.fullPath) {
-		forms = append(forms, readings(ex.spelled, ex.fullPath)...)
+		all = append(all, readings(ex.spelled, ex.fullPath)...)
 	}
-	for _, form := range forms {
-		folded := caddyForm(form)
+	for _, read := range all {
+		folded := caddyForm(read.path)
 		if folded == ex.fullPath && !ex.table.folds {
 			continue
 		}

@@ -23,7 +23,7 @@ func (f forwarded) Do(ex *Exchange) (Verdict, error) {
 	ex.strip(f.prefix)
 	ex.R.RequestURI = ex.R.URL.RequestURI()
 	v, err := Done, error(errClimbs)
-	if !climbs(ex.R.URL.Path) {
+	if !climbs(ex.R.URL) {
 		v, err = f.Action.Do(ex)
 	}
 	was.settle(ex, v, err)
