@@ -28,7 +28,9 @@ type result struct {
 // declines, and the scope's Failed answers its errors.
 func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) (Verdict, error) {
 	ex.record()
-	ex.undoes = volatile
+	ex.undoes, ex.level = volatile || ex.policy().Mode == UsePool, 0
+	ex.drop(0)
+	w, r := ex.W, ex.R
 	ex.chain = chain{middleware: mw, action: a}
 	v, err := ex.step()
 	if ex.trace != nil {
@@ -44,7 +46,8 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) 
 		return Done, ex.sent(errDeclinedLate)
 	}
 	if volatile {
-		ex.undo()
+		ex.W, ex.R = w, r
+		ex.undo(0)
 	}
 	return Declined, nil
 }
@@ -66,11 +69,18 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	c := &ex.chain
 	i := c.at
 	c.reached = i
+	if ex.policy().Mode == UsePool {
+		ex.level++
+		defer ex.endLevel(ex.level)
+	}
 	if i == len(c.middleware) {
 		if ex.undoes && !ex.final(c.action) {
 			ex.expect(c.action)
 		}
-		v, err := ex.settle(ex.do(c.action))
+		v, err := ex.do(c.action)
+		if hook := hookError(err); hook != nil {
+			v, err = ex.stepFailed(hook)
+		}
 		c.inner = result{v, err}
 		c.complete = v == Done && err == nil
 		return v, err
@@ -106,7 +116,7 @@ func (ex *Exchange) handle(mw Middleware) (Verdict, error) {
 func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 	c := &ex.chain
 	if ex.policy().Mode != Open {
-		return ex.apply(hook)
+		return ex.stepFailed(hook)
 	}
 	if c.reached > c.at {
 		return c.inner.verdict, c.inner.err
@@ -115,6 +125,17 @@ func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 	v, err := ex.step()
 	c.at--
 	return v, err
+}
+
+// stepFailed applies the policy to the failure of a function. What it has changed is half of what it wanted, so a pool gets the
+// request as it was before it: with what the middleware around has changed, which may be an identity, or a wall.
+func (ex *Exchange) stepFailed(hook *HookError) (Verdict, error) {
+	if ex.policy().Mode == UsePool && !ex.recorder.wrote {
+		done := len(ex.done)
+		ex.undo(ex.level)
+		ex.done = ex.done[:done] // the outcome is told all the same
+	}
+	return ex.apply(hook)
 }
 
 // settle applies the policy to the failure of an action.

@@ -23,10 +23,10 @@ type HeldBody interface {
 // the request, and the header of the response. A body that was read stays as it is, since it must not be read
 // twice from the client. What is held is kept from request to request.
 type snapshot struct {
-	taken    bool
-	w        http.ResponseWriter
-	r        *http.Request
+	// level is that of the step before whose first change it was taken.
+	level    int
 	line     requestLine
+	body     receivedBody
 	done     int // functions that wait for the outcome
 	in, out  savedHeader
 	fields   []proxyField
@@ -37,9 +37,64 @@ type snapshot struct {
 // Changing tells the exchange that the request, its variables or the header of the response are about to change, so that this can
 // be undone. An Announcer calls it before each change; only the first one costs something.
 func (ex *Exchange) Changing() {
-	if ex.undoes && !ex.origin.taken {
-		ex.origin.take(ex)
+	if !ex.undoes {
+		return
 	}
+	n := len(ex.origins)
+	if n > 0 && ex.origins[n-1].level >= ex.level {
+		return
+	}
+	if n == cap(ex.origins) {
+		ex.origins = append(ex.origins, snapshot{})
+	} else {
+		ex.origins = ex.origins[:n+1] // one that has room already
+	}
+	ex.origins[n].take(ex)
+}
+
+// Undoing runs what is inside of middleware that may answer after it. If that declines, the request becomes again what it was before
+// it, with what the middleware has changed itself.
+func (ex *Exchange) Undoing(inside func() (Verdict, error)) (Verdict, error) {
+	ex.level++
+	defer ex.endLevel(ex.level)
+	w, r, level := ex.W, ex.R, ex.level
+	v, err := inside()
+	if v == Declined && err == nil {
+		ex.W, ex.R = w, r
+		ex.undo(level)
+	}
+	return v, err
+}
+
+// endLevel ends a level. What was taken first in it is the level around's now, if that has nothing.
+func (ex *Exchange) endLevel(level int) {
+	ex.level = level - 1
+	n := ex.since(level)
+	if n == len(ex.origins) {
+		return
+	}
+	if n == 0 || ex.origins[n-1].level < ex.level {
+		ex.origins[n].level = ex.level
+		n++
+	}
+	ex.drop(n)
+}
+
+// since returns the number of snapshots that were taken outside of a level.
+func (ex *Exchange) since(level int) int {
+	n := len(ex.origins)
+	for n > 0 && ex.origins[n-1].level >= level {
+		n--
+	}
+	return n
+}
+
+// drop forgets all snapshots but the first n.
+func (ex *Exchange) drop(n int) {
+	for i := n; i < len(ex.origins); i++ {
+		ex.origins[i].clear()
+	}
+	ex.origins = ex.origins[:n]
 }
 
 // expect looks out for changes by middleware or an action that does not announce them.
@@ -52,20 +107,30 @@ func (ex *Exchange) expect(hook any) {
 // final says that nothing is asked after an action: it does not decline, and neither does the policy for it.
 func (ex *Exchange) final(a Action) bool { return steady(a) && ex.policy().Mode == Closed }
 
-// undo makes the request what it was before a candidate that declines.
-func (ex *Exchange) undo() {
-	if ex.origin.taken {
-		ex.origin.restore(ex)
-		ex.origin.clear()
-	} else {
-		restoreBody(ex.R)
+// undo makes the request what it was before a level; level 0 is the candidate.
+func (ex *Exchange) undo(level int) {
+	n := ex.since(level)
+	if n < len(ex.origins) {
+		ex.origins[n].restore(ex)
+		ex.drop(n)
+	} else if body, ok := ex.R.Body.(HeldBody); ok { // one that was read
+		ex.R.Body = body.Again()
 	}
 }
 
-// restoreBody undoes what a hook did to the body, and begins it again.
-func restoreBody(r *http.Request) {
-	if body, ok := r.Body.(HeldBody); ok {
-		body.Restore(r)
+// receivedBody is a body with what the request says of it.
+type receivedBody struct {
+	body     io.ReadCloser
+	length   int64
+	encoding []string
+}
+
+// restore gives the request the body again, from its beginning if it is held. One that was only read since is held.
+func (b *receivedBody) restore(r *http.Request) {
+	if held, ok := b.body.(HeldBody); ok {
+		r.Body, r.ContentLength, r.TransferEncoding = held.Again(), b.length, b.encoding
+	} else if held, ok := r.Body.(HeldBody); ok {
+		held.Restore(r)
 	}
 }
 
@@ -84,7 +149,8 @@ type savedVar struct {
 // take copies what is in the exchange now.
 func (s *snapshot) take(ex *Exchange) {
 	r := ex.R
-	s.taken, s.w, s.r = true, ex.W, r
+	s.level = ex.level
+	s.body = receivedBody{r.Body, r.ContentLength, r.TransferEncoding}
 	s.line = requestLine{r.Method, r.RequestURI, r.Host, r.URL, *r.URL}
 	s.done = len(ex.done)
 	s.in.save(r.Header)
@@ -99,15 +165,13 @@ func (s *snapshot) take(ex *Exchange) {
 
 // restore puts back what was taken.
 func (s *snapshot) restore(ex *Exchange) {
-	ex.W, ex.R = s.w, s.r
 	ex.done = ex.done[:s.done]
-	r := s.r
-	line := &s.line
+	r, line := ex.R, &s.line
 	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
 	r.URL, *line.url = line.url, line.urlWas
 	r.Header = s.in.restore()
 	ex.fields = append(ex.fields[:0], s.fields...)
-	restoreBody(r)
+	s.body.restore(r)
 	s.out.restore()
 	turns, turned := s.vars[turnsVar] // not the candidate's to take back
 	clear(s.vars)
@@ -121,16 +185,13 @@ func (s *snapshot) restore(ex *Exchange) {
 
 // clear forgets the request.
 func (s *snapshot) clear() {
-	if !s.taken {
-		return
-	}
 	clear(s.varsWere)
 	s.varsWere = s.varsWere[:0]
 	clear(s.fields)
 	s.fields = s.fields[:0]
 	s.in.clear()
 	s.out.clear()
-	s.taken, s.w, s.r, s.vars, s.line = false, nil, nil, nil, requestLine{}
+	s.vars, s.line, s.body, s.level, s.done = nil, requestLine{}, receivedBody{}, 0, 0
 }
 
 // savedHeader is a copy of a header that costs no allocation once it has grown.

@@ -55,7 +55,9 @@ type Exchange struct {
 	search search
 	chain  chain
 	// undoes says that what the candidate changes is undone when it declines.
-	undoes   bool
+	undoes bool
+	// level counts the steps around what runs whose changes are undone by themselves.
+	level    int
 	recorder recorder
 	*kept
 }
@@ -66,7 +68,7 @@ type kept struct {
 	tenants []ranked
 	gates   []gateVerdict
 	hits    []int32
-	origin  snapshot
+	origins []snapshot
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
 }

@@ -246,7 +246,7 @@ func TestAChangeOfAForwardedHeaderIsSeenByWhatComesLaterAndUndone(t *testing.T) 
 	if got := fmt.Sprintln(ex.R.Header["X-Forwarded-For"], ex.R.Host); got != "[192.0.2.2 192.0.2.3] set.example\n" {
 		t.Errorf("the request says %s", got)
 	}
-	ex.undo()
+	ex.undo(0)
 	if got := fmt.Sprintln(ex.R.Header["X-Forwarded-For"], ex.R.Host, len(ex.fields)); got != "[192.0.2.1] client.example 0\n" {
 		t.Errorf("after a decline the request says %s", got)
 	}

@@ -142,6 +142,6 @@ func (ex *Exchange) reset() {
 	clear(ex.tenants)
 	clear(ex.gates)
 	ex.tenants, ex.gates, ex.hits = ex.tenants[:0], ex.gates[:0], ex.hits[:0]
-	ex.origin.clear()
+	ex.drop(0)
 	*ex = Exchange{kept: ex.kept}
 }

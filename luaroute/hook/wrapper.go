@@ -161,5 +161,5 @@ func (in *inside) run() (v chiproxy.Verdict, err error) {
 		}
 		v, err = chiproxy.Done, caddyhttp.Error(http.StatusInternalServerError, failed) // the layer of the hook knows better
 	}()
-	return in.next()
+	return in.s.ex.Undoing(in.next)
 }
