@@ -14,6 +14,9 @@ import (
 // cost no allocation.
 func requestHost(host string) string {
 	name := withoutPort(host)
+	if len(name) != len(host) && !hasPort(host, name) {
+		return ""
+	}
 	if strings.IndexByte(name, ':') >= 0 {
 		return addressKey(name)
 	}
@@ -47,6 +50,21 @@ func withoutPort(host string) string {
 		return host[:i]
 	}
 	return host
+}
+
+// hasPort reports whether what withoutPort has taken off a host is the brackets of an IPv6 address and a port, and nothing in
+// which others may read another name: a.example:80@b.example, [::1]b.example.
+func hasPort(host, name string) bool {
+	port, bracket := strings.CutPrefix(host, "[")
+	port = port[len(name):]
+	if bracket {
+		closed := false
+		if port, closed = strings.CutPrefix(port, "]"); !closed || strings.IndexByte(name, ':') < 0 {
+			return false
+		}
+	}
+	digits, ok := strings.CutPrefix(port, ":")
+	return (ok || port == "") && strings.Trim(digits, "0123456789") == ""
 }
 
 // addressKey writes an IPv6 address in its short form, without its zone.

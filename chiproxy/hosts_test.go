@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -36,26 +37,26 @@ func TestRequestHost(t *testing.T) {
 		"a:b:c":                 "",
 		"[":                     "",
 		"[]":                    "",
-		"[::1":                  "::1",
-		"\xff.example":          "",
-		"*.example":             "",
-		"localhost":             "localhost",
-		"\u2460.example":        "1.example",
-		"\u3002":                "",
-		"example\u3002com":      "example.com",
-		"stra\u00dfe.example":   "xn--strae-oqa.example",
-		"xn--a.example":         "xn--a.example",
-		"a..example":            "", ".a.example": "", "a.example..": "",
-		"-a.example":             "-a.example",
-		"a.example:80\x00":       "a.example",
-		"a.example:http":         "a.example",
+		"[::1":                  "", "[a.example]": "", "[::1]b.example:80": "", "a.example:80@b.example": "", "[::1]:": "::1", "[::1]80": "",
+		"\xff.example":        "",
+		"*.example":           "",
+		"localhost":           "localhost",
+		"\u2460.example":      "1.example",
+		"\u3002":              "",
+		"example\u3002com":    "example.com",
+		"stra\u00dfe.example": "xn--strae-oqa.example",
+		"xn--a.example":       "xn--a.example",
+		"a..example":          "", ".a.example": "", "a.example..": "",
+		"-a.example":       "-a.example",
+		"a.example:80\x00": "", "a.example:80:80": "",
+		"a.example:http":         "",
 		"1.2.3.4.":               "1.2.3.4",
 		"[v1.fe80::a+en1]":       "",
 		"user@a.example":         "",
 		"a.example,b.example":    "",
 		strings.Repeat("a", 300): strings.Repeat("a", 300),
 		"fe80::1%eth0":           "fe80::1",
-		"[::1]x":                 "::1",
+		"[::1]x":                 "",
 		"0x7f.1":                 "0x7f.1",
 		"\u202ea.example":        "",
 		"a\u00ad.example":        "a.example",
@@ -63,6 +64,76 @@ func TestRequestHost(t *testing.T) {
 	} {
 		if got := requestHost(in); got != want {
 			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// readsHost reports whether some server may read a Host as a name: one that is lenient about dots, ports, what stands before an @,
+// brackets, spaces and escapes.
+func readsHost(host, name string) bool {
+	if decoded, err := url.PathUnescape(host); err == nil {
+		host = decoded
+	}
+	host = strings.ToLower(host)
+	for _, p := range append(strings.FieldsFunc(host, func(r rune) bool { return strings.ContainsRune("@,/\\ []", r) }), host) {
+		p, _, _ = strings.Cut(p, ":")
+		if strings.Trim(p, ". \t") == name {
+			return true
+		}
+	}
+	return false
+}
+
+// A table that has hosts refuses what is none: it would be forwarded by what stands wider, to a server that may read a guarded
+// host in it.
+func TestNoSpellingOfAHostPassesByWhatIsForIt(t *testing.T) {
+	t.Parallel()
+	deny, app := at("/*", Raise{Status: 401}), at("/*", say("app"))
+	tables := map[string]*Table{
+		"a tenant":         mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"secret.example"}, Root: root(deny)}}, Default: Tenant{Root: root(app)}}),
+		"a wildcard":       mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"*.example"}, Root: root(deny)}}, Default: Tenant{Root: root(app)}}),
+		"a layer":          mustBuild(t, only(in(Scope{Kind: Layer, Hosts: []string{"secret.example"}}, deny), app)),
+		"a tenant's layer": mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", PathPrefix: "/x", Root: root(in(Scope{Kind: Layer, Hosts: []string{"secret.example"}}, deny), app)}}}),
+	}
+	rng := seeded(12, 9)
+	seen := map[string]int{}
+	for range 20_000 {
+		host := "secret.example"
+		if rng.IntN(8) == 0 {
+			host = "open.test"
+		}
+		for range rng.IntN(3) {
+			junk := pick(rng, ".", "..", ":80", ":", ":http", ":80:80", "@", "open.test:80@", "[", "]", "[::1]", " ", "\t", ",", "%2e", "\u3002", "/", "\\", "a,", ":-1", "\xff", "*")
+			i := pick(rng, 0, len(host), len(host), rng.IntN(len(host)))
+			host = host[:i] + junk + host[i:]
+		}
+		for name, table := range tables {
+			r := ask("/x/y")
+			r.Host = host
+			got := send(table, r).String()
+			seen[got]++
+			if got != "401" && got != "400" && readsHost(host, "secret.example") {
+				t.Fatalf("%s: host %q: got %s", name, host, got)
+			}
+		}
+	}
+	if seen["401"] < 20_000 || seen["400"] < 20_000 || seen["app"] < 2000 {
+		t.Errorf("too few of each: %v", seen)
+	}
+}
+
+func TestAHostIsCheckedWhereTheTableHasHosts(t *testing.T) {
+	t.Parallel()
+	with := mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"a.example"}, Root: root(at("/*", say("t")))}}, Default: Tenant{Root: root(at("/*", say("app")))}})
+	without := mustBuild(t, only(at("/*", say("app"))))
+	for host, want := range map[string]string{"a.example.:80": "t", "": "app", "b.example": "app", "[::1]:80": "app", "a.example..": "400", "a.example:80:80": "400", ":80": "400"} {
+		r := ask("/x")
+		r.Host = host
+		if got := send(with, r).String(); got != want {
+			t.Errorf("%q: got %s, want %s", host, got, want)
+		}
+		if got := send(without, r).String(); got != "app" {
+			t.Errorf("%q, in a table without hosts: got %s", host, got)
 		}
 	}
 }

@@ -40,7 +40,9 @@ func (ex *Exchange) serve() error {
 	ex.fullPath = cleanPath(resolved(ex.spelled))
 	ex.ambiguous = t.guards && isAmbiguous(ex.spelled, ex.fullPath)
 	if t.hosts {
-		ex.host = requestHost(r.Host)
+		if ex.host = requestHost(r.Host); ex.host == "" && r.Host != "" {
+			return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("host %s: expected a name or an IP address, alone or with a port", Quote(r.Host)))
+		}
 	}
 	ex.tenants = t.index.find(ex.host, ex.fullPath, ex.tenants[:0])
 	for _, tn := range ex.tenants {
