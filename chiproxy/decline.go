@@ -27,6 +27,7 @@ type snapshot struct {
 	level    int
 	line     requestLine
 	body     receivedBody
+	trails   int // trailers that are dropped
 	done     int // functions that wait for the outcome
 	in, out  savedHeader
 	fields   []proxyField
@@ -123,12 +124,13 @@ type receivedBody struct {
 	body     io.ReadCloser
 	length   int64
 	encoding []string
+	trailer  http.Header
 }
 
 // restore gives the request the body again, from its beginning if it is held. One that was only read since is held.
 func (b *receivedBody) restore(r *http.Request) {
 	if held, ok := b.body.(HeldBody); ok {
-		r.Body, r.ContentLength, r.TransferEncoding = held.Again(), b.length, b.encoding
+		r.Body, r.ContentLength, r.TransferEncoding, r.Trailer = held.Again(), b.length, b.encoding, b.trailer
 	} else if held, ok := r.Body.(HeldBody); ok {
 		held.Restore(r)
 	}
@@ -150,9 +152,9 @@ type savedVar struct {
 func (s *snapshot) take(ex *Exchange) {
 	r := ex.R
 	s.level = ex.level
-	s.body = receivedBody{r.Body, r.ContentLength, r.TransferEncoding}
+	s.body = receivedBody{r.Body, r.ContentLength, r.TransferEncoding, r.Trailer}
 	s.line = requestLine{r.Method, r.RequestURI, r.Host, r.URL, *r.URL}
-	s.done = len(ex.done)
+	s.done, s.trails = len(ex.done), len(ex.untrailed)
 	s.in.save(r.Header)
 	s.fields = append(s.fields[:0], ex.fields...)
 	s.out.save(ex.W.Header())
@@ -165,7 +167,7 @@ func (s *snapshot) take(ex *Exchange) {
 
 // restore puts back what was taken.
 func (s *snapshot) restore(ex *Exchange) {
-	ex.done = ex.done[:s.done]
+	ex.done, ex.untrailed = ex.done[:s.done], ex.untrailed[:s.trails]
 	r, line := ex.R, &s.line
 	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
 	r.URL, *line.url = line.url, line.urlWas

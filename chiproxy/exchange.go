@@ -36,6 +36,8 @@ type Exchange struct {
 	done []func(Outcome)
 	// fields are the changed ones that reverse_proxy would write itself.
 	fields []proxyField
+	// untrailed are the names of the trailers that are not forwarded.
+	untrailed []string
 	// turned says that the table is counted among the turns of the request.
 	turned bool
 	// bare says that the path that is forwarded was taken off whole, and stands for no path at all.

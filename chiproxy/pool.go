@@ -109,7 +109,7 @@ func (p *Pool) forward(ex *Exchange, name string, h *reverseproxy.Handler) error
 		r.URL.Path = "" // the base path stands for it, without a slash behind
 		defer func() { r.URL.Path = "/" }()
 	}
-	return fromUpstream(h.ServeHTTP(ex.W, r, ex.Next))
+	return fromUpstream(h.ServeHTTP(ex.W, ex.trailing(r), ex.Next))
 }
 
 // Describe names the pool.

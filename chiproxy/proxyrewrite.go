@@ -31,8 +31,14 @@ func (b *boundProxy) rewrite(ex *Exchange) rewritten {
 	if b.header != nil {
 		b.header.applyTo(ex)
 	}
-	if b.headerUp != nil && b.asks(ex) {
+	switch {
+	case b.headerUp == nil:
+	case b.asks(ex):
 		b.headerUp.applyTo(ex)
+	case r.Trailer != nil:
+		for _, c := range b.headerUp.changes() {
+			ex.untrail(c.name)
+		}
 	}
 	return undo
 }

@@ -19,6 +19,7 @@ const hostHeader = "Host"
 // and has one value. The values are kept.
 func (ex *Exchange) SetHeader(name string, values []string) {
 	r, name := ex.R, textproto.CanonicalMIMEHeaderKey(name)
+	ex.untrail(name)
 	if isProxyField(name) {
 		ex.changing(name).replace = true
 	} else if len(values) > 0 {
@@ -39,6 +40,7 @@ func (ex *Exchange) SetHeader(name string, values []string) {
 // upstream.
 func (ex *Exchange) AddHeader(name string, values []string) {
 	r, name := ex.R, textproto.CanonicalMIMEHeaderKey(name)
+	ex.untrail(name)
 	if isProxyField(name) {
 		if c := ex.changing(name); !c.replace {
 			c.values = slices.Concat(c.values, values)

@@ -52,6 +52,9 @@ func proxy(L *lua.LState) int {
 		o := fields(L, "route.proxy", t,
 			"strip_prefix", "path", "method", "query", "headers", "response_headers", "upstream", "on_error")
 		p.StripPrefix, p.Path, p.Method, p.Upstream = o.text("strip_prefix"), o.text("path"), o.text("method"), o.text("upstream")
+		if p.Upstream == "" && t.RawGetString("upstream") != lua.LNil {
+			o.fail("upstream", "the address of an upstream of the pool")
+		}
 		p.Query = o.query("query")
 		p.Headers = o.headerOps("headers", hook.HeaderOf, chiproxy.CheckHeader)
 		p.ResponseHeaders = o.headerOps("response_headers", hook.ResponseHeaderOf, chiproxy.CheckResponseHeader)

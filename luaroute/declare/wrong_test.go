@@ -199,6 +199,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a proxy with a wrong header to remove", `route.proxy("p", { response_headers = { remove = { "X A" } } })`, `main.lua:3: proxy: "X A" is not a header name; a name is a token such as X-Request-Id`},
 			{"a proxy with a number to remove", `route.proxy("p", { headers = { remove = 5 } })`, "main.lua:3: route.proxy: headers: remove: 5; expected a text, or a list of them"},
 			{"a proxy to an unknown pool", `route:get("/x", route.proxy("users", { path = "/y" }))`, `main.lua:3: no pool "users"; there are "central", "p"`},
+			{"a proxy to an upstream without an address", `route:get("/x", route.proxy("p", { upstream = "" }))`, `main.lua:3: route.proxy: upstream is ""; expected the address of an upstream of the pool`},
 			{"a proxy to an unknown upstream", `route:get("/x", route.proxy("p", { upstream = "10.0.0.9:80" }))`, `main.lua:3: pool "p" has no upstream "10.0.0.9:80"; there are "10.0.0.1:80"`},
 			{"a proxy with an unknown pool in on_error", `route:get("/x", route.proxy("p", { on_error = { pool = "spare" } }))`, `main.lua:3: on_error: no pool "spare"; there are "central", "p"`},
 			{"a response without a status", "route.respond()", "main.lua:3: bad argument #1 to 'respond' (value expected)"},

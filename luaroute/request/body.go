@@ -30,6 +30,7 @@ type received struct {
 	body     io.ReadCloser
 	length   int64
 	encoding []string
+	trailer  http.Header
 }
 
 func newBuffered(data []byte, was *received) *buffered {
@@ -44,7 +45,7 @@ func (b *buffered) Again() io.ReadCloser { return newBuffered(b.data, b.was) }
 // Restore gives the request back what the client has sent.
 func (b *buffered) Restore(hr *http.Request) {
 	if b.was != nil {
-		hr.Body, hr.ContentLength, hr.TransferEncoding = b.was.body, b.was.length, b.was.encoding
+		hr.Body, hr.ContentLength, hr.TransferEncoding, hr.Trailer = b.was.body, b.was.length, b.was.encoding, b.was.trailer
 	}
 	if own, ok := hr.Body.(*buffered); ok {
 		hr.Body = own.Again()
@@ -193,11 +194,12 @@ func reqSetBody(L *lua.LState) int {
 
 func (r *Request) replaceBody(body []byte) {
 	hr := r.http()
-	was := &received{hr.Body, hr.ContentLength, hr.TransferEncoding}
+	was := &received{hr.Body, hr.ContentLength, hr.TransferEncoding, hr.Trailer}
 	if old, ok := hr.Body.(*buffered); ok && old.was != nil {
 		was = old.was
 	}
 	setBody(hr, body, was)
+	hr.Trailer = nil // what stood behind the other body
 	hr.Header.Del("Content-Length")
 }
 

@@ -42,10 +42,16 @@ func OptionsOf(L *lua.LState, arg int) (o Options) {
 	return o
 }
 
+// byteOrderMark may stand before a text. RFC 8259 lets readers ignore it; writers must not add it.
+const byteOrderMark = "\uFEFF"
+
 // DecodeAs is Decode with options.
 func DecodeAs(L *lua.LState, text string, o Options) (lua.LValue, error) {
 	vm.Spend(L, len(text)/16)
 	p := &parser{L: L, text: text, options: o}
+	if strings.HasPrefix(text, byteOrderMark) {
+		p.at = len(byteOrderMark)
+	}
 	v, err := p.value(0)
 	if err == nil && p.next() != 0 {
 		err = errors.New("there is more text behind the value")

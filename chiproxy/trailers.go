@@ -1,0 +1,57 @@
+package chiproxy
+
+import (
+	"io"
+	"net/http"
+	"net/textproto"
+	"slices"
+)
+
+// A client may send behind a body in chunks what it must not send before it. So trailers that have the name of a field which the
+// gateway has changed are not forwarded.
+
+// untrail drops a trailer from what is forwarded. Most requests announce none.
+func (ex *Exchange) untrail(name string) {
+	if ex.R.Trailer != nil {
+		ex.untrailed = append(ex.untrailed, name)
+	}
+}
+
+// trailing returns the request with those trailers that may be forwarded.
+func (ex *Exchange) trailing(r *http.Request) *http.Request {
+	if r.Trailer == nil || len(ex.untrailed) == 0 {
+		return r
+	}
+	b := &trailedBody{r.Body, r.Trailer, http.Header{}, ex.untrailed}
+	b.fill()
+	r = r.WithContext(r.Context()) // a copy
+	r.Trailer = b.to
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = b
+	}
+	return r
+}
+
+// trailedBody is a body behind which some trailers are dropped. net/http knows their values at its end.
+type trailedBody struct {
+	io.ReadCloser
+	from, to http.Header
+	dropped  []string
+}
+
+// Read reads the body, and the trailers at its end.
+func (b *trailedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.fill()
+	}
+	return n, err
+}
+
+func (b *trailedBody) fill() {
+	for name, values := range b.from {
+		if !slices.Contains(b.dropped, textproto.CanonicalMIMEHeaderKey(name)) {
+			b.to[name] = values
+		}
+	}
+}
