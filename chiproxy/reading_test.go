@@ -60,13 +60,13 @@ func TestAPathHasTheReadingsThatServersHave(t *testing.T) {
 func TestAPathIsReadInTheOrdersInWhichServersTakeItApart(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"/x%2f..%2fadmin;%2f..%2fx":  "/admin",
-		"/x%2f..%2fadmin;%2f..":      "/admin",
-		"/x%5c..%5cadmin;%5c..%5cx":  "/admin",
-		"/x%3Ba%2F..%2Fadmin;%2F..":  "/admin",   // an escaped semicolon begins no parameter for Tomcat
-		"/x;%5c..%2Fa%5C..%5Cadmin":  "/x/admin", // parameters are taken off before a file system looks at backslashes
-		"/api//%2e%2e/users":         "/api/users",
-		"/api/v1/public/%2F/;/../..": "/api/",
+		"/x%2f..%2fadmin;%2f..%2fx":          "/admin",
+		"/x%2f..%2fadmin;%2f..":              "/admin",
+		"/x%5c..%5cadmin;%5c..%5cx":          "/admin",
+		"/x%3Ba%2F..%2Fadmin;%2F..":          "/admin",   // an escaped semicolon begins no parameter for Tomcat
+		"/x;%5c..%2Fa%2Fb%5C..%5C..%5Cadmin": "/x/admin", // parameters are taken off before a file system looks at backslashes
+		"/api//%2e%2e/users":                 "/api/users",
+		"/api/v1/public/%2F/;/../..":         "/api/",
 	} {
 		u, err := url.ParseRequestURI(in)
 		if err != nil {
