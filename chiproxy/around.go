@@ -21,11 +21,17 @@ func (ex *Exchange) walksAround(p *place) bool {
 	if !ex.ambiguous {
 		return false
 	}
+	if len(ex.spelled) > maxAmbiguous {
+		return true
+	}
+	if ex.readings == nil {
+		ex.readings = readings(ex.spelled, ex.fullPath)
+	}
 	s := aroundSearch{ex: ex, taker: p, rctx: chi.NewRouteContext()}
 	if ex.entry != nil {
 		s.pattern = ex.tenant.prefix + ex.rctx.RoutePatterns[0]
 	}
-	return slices.ContainsFunc(readings(ex.spelled, ex.fullPath), func(read reading) bool {
+	return slices.ContainsFunc(ex.readings, func(read reading) bool {
 		s.path, s.strict = read.path, read.dots
 		return s.run() == atGuard
 	})

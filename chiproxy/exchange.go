@@ -51,6 +51,8 @@ type Exchange struct {
 	spelled, fullPath, path string
 	// ambiguous says that others may read the path otherwise, and that this matters in the table.
 	ambiguous bool
+	// readings are the paths that others may read it as, once something has asked.
+	readings []reading
 	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
 	at     *layer
 	entry  *entry

@@ -44,6 +44,10 @@ func resolved(spelled string) string {
 // unmarked takes the marks of semicolons off.
 func unmarked(p string) string { return strings.ReplaceAll(p, literalSemicolon, ";") }
 
+// maxAmbiguous is the length in bytes of the longest path whose readings are looked at. What they cost is in proportion to it, and a client may
+// send a path of a megabyte; a longer one counts as one that leads around a guard.
+const maxAmbiguous = 8 << 10
+
 // isAmbiguous reports whether others may read a path otherwise than we do. spelled is of spelledPath, clean the path as we read it.
 func isAmbiguous(spelled, clean string) bool {
 	return strings.IndexByte(spelled, '\\') >= 0 || strings.IndexByte(spelled, ';') >= 0 ||
@@ -164,8 +168,8 @@ func resolveUnmerged(p string) string {
 // climbs reports whether a path leads above its own beginning in one of its readings: what a prefix was taken off must not
 // lead above that.
 func climbs(u *url.URL) bool {
-	return strings.Contains(u.Path, "..") &&
-		slices.ContainsFunc(forms(strings.ReplaceAll(spelledPath(u), literalDot, ".")), leadsAbove)
+	return strings.Contains(u.Path, "..") && (len(u.Path) > maxAmbiguous ||
+		slices.ContainsFunc(forms(strings.ReplaceAll(spelledPath(u), literalDot, ".")), leadsAbove))
 }
 
 // leadsAbove reports whether a path leads above its own beginning. Double slashes are merged in it, which leads higher.

@@ -166,6 +166,19 @@ func TestAPathThatLeadsAboveAStrippedPrefixIsRefused(t *testing.T) {
 	}
 }
 
+// What the readings of a path cost is in proportion to its length, and a client may send a megabyte.
+func TestAVeryLongPathIsNotLookedUpInOtherReadings(t *testing.T) {
+	t.Parallel()
+	long, fits := "/"+strings.Repeat("x", maxAmbiguous), "/"+strings.Repeat("x", maxAmbiguous-len("/%2F"))
+	expect{long: "app", long + "%2Fy": "404", fits + "%2F": "app"}.check(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", say("app"))))
+	expect{long + "%2Fy": "app"}.check(t, only(at("/*", say("app"))))
+	for path, want := range map[string]bool{"/a/../b": false, long + "/../b": true, long + "/b": false} {
+		if got := climbs(&url.URL{Path: path}); got != want {
+			t.Errorf("%.20s…: got %v", path, got)
+		}
+	}
+}
+
 // A percent sign is a percent sign, however its neighbours are written.
 func TestAnEscapedPercentSignIsNoOtherSpelling(t *testing.T) {
 	t.Parallel()
