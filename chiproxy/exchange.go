@@ -38,8 +38,8 @@ type Exchange struct {
 	fields []proxyField
 	// untrailed are the names of the trailers that are not forwarded.
 	untrailed []string
-	// turned says that the table is counted among the turns of the request.
-	turned bool
+	// turns are those of the request, once the table is counted among them.
+	turns *turns
 	// bare says that the path that is forwarded was taken off whole, and stands for no path at all.
 	bare bool
 	// trace is what is written down while the request is only explained; nil when it is served.

@@ -15,37 +15,39 @@ import (
 // maxTurns is how many times one request may get to a table from within another one, or again.
 const maxTurns = 16
 
-// turnsVar is the request variable with the number of tables that have handed the request on and have it still. Once it was too
-// much it stays so, whoever declines or answers instead: a script must not try again at each level.
+// turnsVar is the request variable with its turns.
 const turnsVar = "luaroute.turns"
+
+// turns is how many tables have handed a request on and have it still. Once it was too much it stays so, whoever declines or answers
+// instead: a script must not try again at each level. The variable is written once and holds a pointer, since when the
+// request has been forwarded Caddy's transport may still dial for it in another goroutine, which reads the variables.
+type turns struct{ n int }
 
 var errTurns = errors.New("the request runs in circles")
 
 // turn counts the table, once for each time that it is asked, before something may lead back to it.
 func (ex *Exchange) turn() error {
-	if ex.turned {
+	if ex.turns != nil {
 		return nil
 	}
 	ctx := ex.R.Context()
-	n, _ := caddyhttp.GetVar(ctx, turnsVar).(int)
-	caddyhttp.SetVar(ctx, turnsVar, n+1)
-	if n >= maxTurns {
+	t, _ := caddyhttp.GetVar(ctx, turnsVar).(*turns)
+	if t == nil {
+		t = &turns{}
+		caddyhttp.SetVar(ctx, turnsVar, t)
+	}
+	if t.n++; t.n > maxTurns {
 		return caddyhttp.Error(http.StatusLoopDetected,
 			fmt.Errorf("%w: it has come to luaroute more than %d times, by invoke or another handler that leads back to it", errTurns, maxTurns))
 	}
-	ex.turned = true
+	ex.turns = t
 	return nil
 }
 
 // unturn ends what turn has begun.
 func (ex *Exchange) unturn() {
-	ctx := ex.R.Context()
-	switch n, _ := caddyhttp.GetVar(ctx, turnsVar).(int); {
-	case n > maxTurns:
-	case n > 1:
-		caddyhttp.SetVar(ctx, turnsVar, n-1)
-	default:
-		caddyhttp.SetVar(ctx, turnsVar, nil)
+	if t := ex.turns; t != nil && t.n <= maxTurns {
+		t.n--
 	}
 }
 

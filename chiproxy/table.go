@@ -129,9 +129,7 @@ func (ex *Exchange) end() {
 	}
 	ex.finish(errAborted) // only a panic has left something to tell
 	ex.release()
-	if ex.turned {
-		ex.unturn()
-	}
+	ex.unturn()
 	ex.reset()
 	exchanges.Put(ex)
 }
