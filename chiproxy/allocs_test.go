@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/go-chi/chi/v5"
 )
 
 // TestADataRouteAllocatesNothing measures everything from Serve to the action and back.
@@ -39,5 +41,38 @@ func TestADataRouteAllocatesNothing(t *testing.T) {
 				t.Errorf("%v allocations for each request", n)
 			}
 		})
+	}
+}
+
+func TestALookThatCannotApplyCostsNothing(t *testing.T) {
+	guarded := mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", answers)))
+	for path, want := range map[string]float64{"/users/42": 0, "/users//42": 3} { // for the clean path
+		r := prepared(httptest.NewRecorder(), ask(path))
+		w := noWriter{http.Header{}}
+		if n := testing.AllocsPerRun(200, func() { _ = guarded.Serve(w, r, nextNothing) }); n > want {
+			t.Errorf("%s: %v allocations", path, n)
+		}
+	}
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", Redirect{Location: "/"}, header("X")))); !open.guards {
+		t.Error("a route with a guard is not looked for")
+	}
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", say("a")))); open.guards {
+		t.Error("in a table that guards nothing, something is looked for")
+	}
+}
+
+func TestTextBehindAParameterCostsNoAllocation(t *testing.T) {
+	m := muxOf(t, "/files/{name}.pdf", "/files/{a}-{b}.txt", "/files/{name:[0-9]+}.md", "/users/{id}")
+	var rctx chi.Context
+	for _, path := range []string{"/files/q1.2026.pdf", "/files/x-y-z.txt", "/files/7.md", "/users/7"} {
+		find := func() {
+			if m.first(&rctx, path) == nil {
+				t.Fatalf("%s is not found", path)
+			}
+		}
+		find()
+		if n := testing.AllocsPerRun(100, find); n != 0 {
+			t.Errorf("%s: %v allocations", path, n)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package chiproxy
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -186,21 +185,4 @@ func TestAnEscapedPercentSignIsNoOtherSpelling(t *testing.T) {
 		"/100%25": "hundred", "/100%2525": "next", "/100": "next", "/50%25": "next", "/50%25/x%25": "next", "/a%2525/b": "next",
 		"/A%25/b": "404", "/a%25%2Fb": "404", "/a%25/b": "ab",
 	}.check(t, only(at("/100%25", say("hundred")), at("/a%25/b", say("ab"))))
-}
-
-func TestALookThatCannotApplyCostsNothing(t *testing.T) {
-	guarded := mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", answers)))
-	for path, want := range map[string]float64{"/users/42": 0, "/users//42": 3} { // for the clean path
-		r := prepared(httptest.NewRecorder(), ask(path))
-		w := noWriter{http.Header{}}
-		if n := testing.AllocsPerRun(200, func() { _ = guarded.Serve(w, r, nextNothing) }); n > want {
-			t.Errorf("%s: %v allocations", path, n)
-		}
-	}
-	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", Redirect{Location: "/"}, header("X")))); !open.guards {
-		t.Error("a route with a guard is not looked for")
-	}
-	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", say("a")))); open.guards {
-		t.Error("in a table that guards nothing, something is looked for")
-	}
 }
