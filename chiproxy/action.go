@@ -6,6 +6,8 @@ import (
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Pass hands the request to Caddy's next handler, inside the middleware of the route. What that
@@ -23,7 +25,7 @@ func (Pass) Do(ex *Exchange) (Verdict, error) {
 }
 
 // Describe names the action.
-func (Pass) Describe() Origin { return Origin{Kind: "next"} }
+func (Pass) Describe() origin.Origin { return origin.Origin{Kind: "next"} }
 
 // Skip declines the request, as if a guard had done so.
 type Skip struct{}
@@ -32,7 +34,7 @@ type Skip struct{}
 func (Skip) Do(*Exchange) (Verdict, error) { return Declined, nil }
 
 // Describe names the action.
-func (Skip) Describe() Origin { return Origin{Kind: "decline"} }
+func (Skip) Describe() origin.Origin { return origin.Origin{Kind: "decline"} }
 
 // Raise ends the request with an error, which Caddy's handle_errors sees. Without such a handler
 // the client gets the status and an empty body.
@@ -71,7 +73,9 @@ func (a Raise) status() int {
 }
 
 // Describe shows the status.
-func (a Raise) Describe() Origin { return Origin{Kind: "error", Text: strconv.Itoa(a.status())} }
+func (a Raise) Describe() origin.Origin {
+	return origin.Origin{Kind: "error", Text: strconv.Itoa(a.status())}
+}
 
 // bind checks the status when the table is built.
 func (a Raise) bind(*poolScope) (Action, error) { return a, a.Check() }

@@ -3,6 +3,8 @@ package chiproxy
 import (
 	"fmt"
 	"slices"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // answerKind is a kind of answers that scopes have where no route does.
@@ -145,7 +147,7 @@ func (x *scopeAnswers) check() {
 }
 
 // whereElse writes another place into an error.
-func whereElse(o Origin) string {
+func whereElse(o origin.Origin) string {
 	if at := o.String(); at != "" {
 		return " at " + at
 	}

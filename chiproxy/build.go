@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // builder makes a table of a specification.
@@ -39,7 +41,7 @@ func Build(s Spec, p *Pools) (*Table, error) {
 type namedPool struct {
 	*Pool
 	tenant, name string
-	at           Origin
+	at           origin.Origin
 	// hides is the pool further out that has this name, too.
 	hides *namedPool
 }
@@ -102,7 +104,7 @@ func (b *builder) addPools(scope *poolScope, tenant string, specs []PoolSpec) {
 		pool, err := b.source.acquire(spec)
 		if err != nil {
 			failure := &poolFailure{error: err}
-			b.add(Origin{}, failure)
+			b.add(origin.Origin{}, failure)
 			scope.fail(spec.Name, failure)
 			continue
 		}
@@ -116,7 +118,7 @@ func (b *builder) addPools(scope *poolScope, tenant string, specs []PoolSpec) {
 
 // checkNames reports tenants of one name, as logs, limits and the admin API tell them apart by it.
 func (b *builder) checkNames() {
-	seen := map[string]Origin{}
+	seen := map[string]origin.Origin{}
 	for _, t := range b.spec.Tenants {
 		if first, ok := seen[t.Name]; ok {
 			b.add(t.Origin, fmt.Errorf("tenant %q is declared twice%s", t.Name, alsoAt(first)))
@@ -127,7 +129,7 @@ func (b *builder) checkNames() {
 }
 
 // alsoAt writes the other place into an error.
-func alsoAt(o Origin) string {
+func alsoAt(o origin.Origin) string {
 	if at := o.String(); at != "" {
 		return ", first at " + at
 	}
@@ -155,7 +157,7 @@ func (b *builder) checkListings(sorted []listing) {
 }
 
 // hosts brings hosts into the form of the index, each once.
-func (b *builder) hosts(hosts []string, at Origin) []string {
+func (b *builder) hosts(hosts []string, at origin.Origin) []string {
 	var keys []string
 	for _, h := range hosts {
 		key, err := hostKey(h)
@@ -227,7 +229,7 @@ func tenantPrefix(p string) (string, error) {
 }
 
 // checkPolicy reports a pool that does not exist.
-func (b *builder) checkPolicy(p *ErrorPolicy, pools *poolScope, at Origin) {
+func (b *builder) checkPolicy(p *ErrorPolicy, pools *poolScope, at origin.Origin) {
 	if p == nil || p.Mode != UsePool {
 		return
 	}
@@ -237,7 +239,7 @@ func (b *builder) checkPolicy(p *ErrorPolicy, pools *poolScope, at Origin) {
 }
 
 // bind resolves the names in an action, which may be nil.
-func (b *builder) bind(a Action, pools *poolScope, at Origin) Action {
+func (b *builder) bind(a Action, pools *poolScope, at origin.Origin) Action {
 	if a == nil {
 		return nil
 	}

@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // line puts an item at a line of a script.
 func line(n int, i Item) Item {
-	o := Origin{Script: "a.lua", Line: n}
+	o := origin.Origin{Script: "a.lua", Line: n}
 	if i.Route != nil {
 		i.Route.Origin = o
 	} else {
@@ -27,8 +29,8 @@ func hosts(names string, items ...Item) Item {
 
 func TestBuildRefuses(t *testing.T) {
 	t.Parallel()
-	here := Origin{Script: "a.lua", Line: 7}
-	other := Origin{Script: "b.lua", Line: 3}
+	here := origin.Origin{Script: "a.lua", Line: 7}
+	other := origin.Origin{Script: "b.lua", Line: 3}
 	route := func(pattern string) Spec { return only(line(7, at(pattern, say("")))) }
 	for name, c := range map[string]struct {
 		spec Spec

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // maxProblems is how many errors of a load are reported.
@@ -18,13 +20,13 @@ type problems struct {
 }
 
 // add notes an error at its place.
-func (p *problems) add(at Origin, err error) {
+func (p *problems) add(at origin.Origin, err error) {
 	if failure := (*poolFailure)(nil); errors.As(err, &failure) {
 		if failure.reported {
 			return
 		}
 		failure.reported = true
-		at, err = Origin{}, failure.error // which says its place itself
+		at, err = origin.Origin{}, failure.error // which says its place itself
 	}
 	if len(p.list) == maxProblems {
 		p.more++

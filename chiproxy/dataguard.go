@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
 
@@ -15,7 +16,7 @@ import (
 // the value of one header, query parameter or cookie cost as much as one.
 type DataGuard struct {
 	Conditions []Condition
-	Origin     Origin
+	Origin     origin.Origin
 }
 
 // Condition holds if a header field, query parameter or cookie is there and has one of the values. If it occurs several
@@ -58,7 +59,7 @@ func (g *DataGuard) Allow(ex *Exchange) (bool, error) {
 }
 
 // Describe says where the guard was declared.
-func (g *DataGuard) Describe() Origin { return g.Origin }
+func (g *DataGuard) Describe() origin.Origin { return g.Origin }
 
 func (c *Condition) holds(r *http.Request) bool {
 	found := false

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Decision is what the table does with a request, and how it came to that.
@@ -18,7 +20,7 @@ type Decision struct {
 	// Params are the parameters of the pattern, by name.
 	Params map[string]string `json:"params,omitempty"`
 	// Origin is the place of what answers. In JSON it is "at".
-	Origin Origin `json:"-"`
+	Origin origin.Origin `json:"-"`
 	// Action says what answers, such as a pool, a function or a response.
 	Action string `json:"action,omitempty"`
 	// Pool is the pool that is forwarded to, Upstream the one upstream that the action names, and Handler the Caddy handler

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Difference is what distinguishes one table from the one that it replaced.
@@ -39,7 +41,7 @@ func (t *Table) routeTraits() []trait {
 	for i := range routes {
 		r := &routes[i]
 		b.Reset()
-		for _, list := range [][]Origin{r.Guards, r.Middleware, {r.Action}} {
+		for _, list := range [][]origin.Origin{r.Guards, r.Middleware, {r.Action}} {
 			for _, o := range list {
 				b.WriteString(o.Kind + " " + o.Text + "\x01")
 			}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // muxDraft gathers the shapes of one layer while its scopes are walked.
@@ -125,7 +127,7 @@ func (d *muxDraft) finish(b *builder) *mux {
 }
 
 // origin is where the shape was written first.
-func (s *shapeDraft) origin() Origin {
+func (s *shapeDraft) origin() origin.Origin {
 	if len(s.routes) > 0 {
 		return s.routes[0].route.Origin
 	}

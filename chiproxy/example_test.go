@@ -13,10 +13,11 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // at is where something stands in a script.
-func at(line int) chiproxy.Origin { return chiproxy.Origin{Script: "main.lua", Line: line} }
+func at(line int) origin.Origin { return origin.Origin{Script: "main.lua", Line: line} }
 
 // say is a route that answers with a text.
 func say(line int, pattern, text string) chiproxy.Item {
@@ -92,7 +93,7 @@ func ExampleTable_Explain() {
 	guarded := say(1, "/users/{id}", "beta")
 	guarded.Route.Guards = []chiproxy.Guard{&chiproxy.DataGuard{
 		Conditions: []chiproxy.Condition{{In: chiproxy.InHeader, Name: "X-Beta", Values: []string{"1"}}},
-		Origin:     chiproxy.Origin{Script: "main.lua", Line: 1, Kind: "guard", Text: "X-Beta: 1"},
+		Origin:     origin.Origin{Script: "main.lua", Line: 1, Kind: "guard", Text: "X-Beta: 1"},
 	}}
 	table, err := chiproxy.Build(chiproxy.Spec{Default: tenant("", nil, guarded, say(2, "/users/{id}", "stable"))}, pools)
 	if err != nil {

@@ -13,26 +13,28 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	caddyheaders "github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // placed is a hook of a script, with its place.
 type placed struct {
-	at Origin
+	at origin.Origin
 	guardFunc
 	middlewareFunc
 	actionFunc
 }
 
-func (p placed) Describe() Origin { return p.at }
+func (p placed) Describe() origin.Origin { return p.at }
 
-func fnAt(n int) Origin { return Origin{Script: "main.lua", Line: n, Kind: "function"} }
+func fnAt(n int) origin.Origin { return origin.Origin{Script: "main.lua", Line: n, Kind: "function"} }
 
 // explainedPools is a specification with two pools that count what reaches them.
 func explainedPools(t *testing.T, hits *atomic.Int64, items ...Item) *Table {
 	t.Helper()
 	s := only(items...)
 	for _, name := range []string{"users", "spare"} {
-		address := origin(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+		address := upstreamAt(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
 		s.Pools = append(s.Pools, PoolSpec{Name: name, Config: json.RawMessage(dials("", address))})
 	}
 	table, err := Build(s, newTestPools(t))
@@ -86,10 +88,10 @@ func asked(t *testing.T, ran *[]string) *Table {
 	}}
 	route := func(n int, rule string, a Action, guards ...Guard) Item {
 		item := at(rule, a, guards...)
-		item.Route.Origin = Origin{Script: "main.lua", Line: n, Kind: "route"}
+		item.Route.Origin = origin.Origin{Script: "main.lua", Line: n, Kind: "route"}
 		return item
 	}
-	layer := Scope{Kind: Layer, Guards: []Guard{yes(5, false)}, Origin: Origin{Script: "main.lua", Line: 5, Kind: "layer"}}
+	layer := Scope{Kind: Layer, Guards: []Guard{yes(5, false)}, Origin: origin.Origin{Script: "main.lua", Line: 5, Kind: "layer"}}
 	s := only(
 		in(layer, route(6, "/*", Respond{Status: 418})),
 		in(Scope{Middleware: []Middleware{mw}},
@@ -251,7 +253,7 @@ func TestOnlyHandlersThatSendNothingRunAsMiddleware(t *testing.T) {
 	})
 	known := &caddyheaders.Handler{Request: &caddyheaders.HeaderOps{Set: http.Header{"X-Set": {"1"}}}}
 	table := mustBuild(t, only(
-		in(Scope{Middleware: []Middleware{Module{Name: "headers", Handler: known}, Module{Name: "third", Handler: third, Origin: Origin{Script: "main.lua", Line: 4}}}},
+		in(Scope{Middleware: []Middleware{Module{Name: "headers", Handler: known}, Module{Name: "third", Handler: third, Origin: origin.Origin{Script: "main.lua", Line: 4}}}},
 			at("/", Pass{})),
 	))
 	d := table.Explain(ask("/"), true)

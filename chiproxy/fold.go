@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // foldedMux finds the shapes that are other ones in the form of caddyForm. Several may fold into one.
@@ -177,7 +179,7 @@ func fold(b *builder, shapes []*shapeDraft) *foldedMux {
 			err = addLevel(&f.levels, e.level, pattern)
 		}
 		if err != nil {
-			b.add(Origin{}, err)
+			b.add(origin.Origin{}, err)
 		}
 	}
 	return f

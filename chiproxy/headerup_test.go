@@ -97,7 +97,7 @@ func seenHeader(r *http.Request) string {
 func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 1)
-	up := origin(t, func(_ http.ResponseWriter, r *http.Request) { seen <- seenHeader(r) })
+	up := upstreamAt(t, func(_ http.ResponseWriter, r *http.Request) { seen <- seenHeader(r) })
 	p := newTestPools(t)
 	names := []string{
 		"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via", "Te", "Keep-Alive", "Proxy-Authorization", "Host",
@@ -185,7 +185,7 @@ func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 func TestThePoolsOwnHeaderChangesComeLast(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
-	up := origin(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })
+	up := upstreamAt(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })
 	p := newTestPools(t)
 	for own, want := range map[string]string{
 		``: "set.example https [192.0.2.7]",

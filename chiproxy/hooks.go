@@ -1,6 +1,6 @@
 package chiproxy
 
-import "fmt"
+import "github.com/luaroute/caddy-luaroute/chiproxy/origin"
 
 // Verdict is what an action or a middleware did with a request.
 type Verdict int
@@ -36,7 +36,7 @@ type Announcer interface {
 
 // Describer is a guard, middleware or action that can say where it comes from.
 type Describer interface {
-	Describe() Origin
+	Describe() origin.Origin
 }
 
 // Holder is what a hook keeps on an exchange between its calls, such as a virtual machine. It belongs to one
@@ -57,7 +57,7 @@ type HookError struct {
 	ID string
 	// Budget says that a budget ended, not that the script was wrong.
 	Budget bool
-	Origin Origin
+	Origin origin.Origin
 }
 
 // Error returns the message of the script, with its place.
@@ -65,23 +65,3 @@ func (e *HookError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error of the script.
 func (e *HookError) Unwrap() error { return e.Err }
-
-// String returns script:line, or as much of it as is known.
-func (o Origin) String() string {
-	switch {
-	case o.Script == "":
-		return ""
-	case o.Line == 0:
-		return o.Script
-	}
-	return fmt.Sprintf("%s:%d", o.Script, o.Line)
-}
-
-// Errorf returns an error that begins with the place, where there is one.
-func (o Origin) Errorf(format string, args ...any) error {
-	err := fmt.Errorf(format, args...)
-	if at := o.String(); at != "" {
-		return fmt.Errorf("%s: %w", at, err)
-	}
-	return err
-}

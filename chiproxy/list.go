@@ -3,6 +3,8 @@ package chiproxy
 import (
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // RouteInfo is one route of a table, as plain values for people and tools.
@@ -19,15 +21,15 @@ type RouteInfo struct {
 	Name     string
 	Priority int
 	// Guards are those of the layers around the route, the outermost first, and then its own.
-	Guards []Origin
+	Guards []origin.Origin
 	// Middleware is what runs around the action, the outermost first.
-	Middleware []Origin
+	Middleware []origin.Origin
 	// Action is what answers. That of a tenant's UsePool is a proxy, and stands after that of its Rest.
-	Action Origin
+	Action origin.Origin
 	// Meta is the plain data of the route. It may be nil, and it must not be changed.
 	Meta map[string]any
 	// Origin is where the route was declared.
-	Origin Origin
+	Origin origin.Origin
 
 	mark uint64 // of all that runs
 }
@@ -38,9 +40,9 @@ type PoolInfo struct {
 	Tenant string
 	Name   string
 	// At is where it was declared.
-	At Origin
+	At origin.Origin
 	// Hides is where a pool of this name stands further out, which this one hides. It is empty if there is none.
-	Hides Origin
+	Hides origin.Origin
 	// Upstreams are as of Pool.Upstreams.
 	Upstreams []UpstreamStatus
 }
@@ -157,7 +159,7 @@ func (l *lister) route(r *Route, info RouteInfo) {
 }
 
 // described appends descriptions to a list of a route, which others have, too.
-func described[T any](l *lister, of *RouteInfo, list []Origin, more []T) []Origin {
+func described[T any](l *lister, of *RouteInfo, list []origin.Origin, more []T) []origin.Origin {
 	if len(more) == 0 {
 		return list
 	}
@@ -175,9 +177,9 @@ func described[T any](l *lister, of *RouteInfo, list []Origin, more []T) []Origi
 func (r *RouteInfo) mix(mark uint64) { r.mark = r.mark*1099511628211 + mark + 1 }
 
 // Describe returns what a guard, middleware or action says of itself. What says nothing is unknown.
-func Describe(x any) Origin {
+func Describe(x any) origin.Origin {
 	if d, ok := x.(Describer); ok {
 		return d.Describe()
 	}
-	return Origin{Kind: "unknown"}
+	return origin.Origin{Kind: "unknown"}
 }

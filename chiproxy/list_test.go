@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // told is a guard, middleware and action that only says its name.
@@ -12,17 +14,18 @@ type told string
 
 func (n told) Allow(*Exchange) (bool, error) { return true, nil }
 func (n told) Do(*Exchange) (Verdict, error) { return Done, nil }
-func (n told) Describe() Origin              { return Origin{Kind: "function", Text: string(n)} }
+func (n told) Describe() origin.Origin       { return origin.Origin{Kind: "function", Text: string(n)} }
+
 func (n told) Handle(_ *Exchange, next func() (Verdict, error)) (Verdict, error) {
 	return next()
 }
 
-func says(text string) []Origin { return []Origin{{Kind: "function", Text: text}} }
+func says(text string) []origin.Origin { return []origin.Origin{{Kind: "function", Text: text}} }
 
 func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 	t.Parallel()
 	route := func(pattern string, methods ...string) Item {
-		return Item{Route: &Route{Methods: methods, Pattern: pattern, Action: Respond{Status: 204}, Origin: Origin{Script: "a.lua", Line: 3}}}
+		return Item{Route: &Route{Methods: methods, Pattern: pattern, Action: Respond{Status: 204}, Origin: origin.Origin{Script: "a.lua", Line: 3}}}
 	}
 	guarded := route("/guarded", "GET")
 	guarded.Route.Guards = []Guard{told("inner")}
@@ -38,7 +41,7 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 		}},
 		Tenants: []Tenant{{
 			Name: "acme", Hosts: []string{"acme.example"}, PathPrefix: "/acme/", UsePool: "app",
-			Origin: Origin{Script: "a.lua", Line: 9}, Root: Scope{Items: []Item{route("/x")}},
+			Origin: origin.Origin{Script: "a.lua", Line: 9}, Root: Scope{Items: []Item{route("/x")}},
 			Pools: []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:1"}]}`)}},
 		}},
 	}, newTestPools(t))
@@ -47,10 +50,10 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 	}
 	defer table.Retire()
 	answer := Respond{Status: 204}.Describe()
-	at := Origin{Script: "a.lua", Line: 3}
+	at := origin.Origin{Script: "a.lua", Line: 3}
 	want := []RouteInfo{
 		{Tenant: "acme", Hosts: []string{"acme.example"}, Pattern: "/acme/x", Action: answer, Origin: at},
-		{Tenant: "acme", Hosts: []string{"acme.example"}, Pattern: "/acme/*", Action: Origin{Kind: "proxy", Text: "app"}, Origin: Origin{Script: "a.lua", Line: 9}},
+		{Tenant: "acme", Hosts: []string{"acme.example"}, Pattern: "/acme/*", Action: origin.Origin{Kind: "proxy", Text: "app"}, Origin: origin.Origin{Script: "a.lua", Line: 9}},
 		{Methods: []string{"GET", "POST"}, Pattern: "/a", Middleware: says("all"), Action: answer, Origin: at},
 		{Pattern: "/admin/*", Middleware: append(says("all"), says("auth")...), Action: answer, Origin: at},
 		{
@@ -75,7 +78,7 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 func TestPoolsOfOneNameAreToldApartByTheirPlace(t *testing.T) {
 	t.Parallel()
 	spec := func(script string, line int, port string) []PoolSpec {
-		return []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:` + port + `"}]}`), Origin: Origin{Script: script, Line: line}}}
+		return []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:` + port + `"}]}`), Origin: origin.Origin{Script: script, Line: line}}}
 	}
 	table, err := Build(Spec{
 		Pools:   spec("pools.app", 0, "1"),

@@ -2,6 +2,8 @@ package chiproxy
 
 import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Matcher is a matcher of Caddy's, any http.matchers module that is provisioned, as a guard.
@@ -11,14 +13,14 @@ type Matcher struct {
 	Matcher caddyhttp.RequestMatcherWithError
 	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
 	Config uint64
-	Origin Origin
+	Origin origin.Origin
 }
 
 // Allow asks the matcher.
 func (m *Matcher) Allow(ex *Exchange) (bool, error) { return m.Matcher.MatchWithError(ex.R) }
 
 // Describe names the module.
-func (m *Matcher) Describe() Origin {
+func (m *Matcher) Describe() origin.Origin {
 	o := m.Origin
 	o.Kind, o.Text = "matcher", m.Name
 	return o

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Module is a handler of Caddy's, any http.handlers module that is provisioned. It is an action, whose next handler
@@ -14,7 +16,7 @@ type Module struct {
 	Handler caddyhttp.MiddlewareHandler
 	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
 	Config uint64
-	Origin Origin
+	Origin origin.Origin
 }
 
 // Do runs the handler as the answer.
@@ -73,7 +75,7 @@ func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, err
 }
 
 // Describe says where the handler was named.
-func (m Module) Describe() Origin {
+func (m Module) Describe() origin.Origin {
 	o := m.Origin
 	if o.Kind == "" {
 		o.Kind = "handler"

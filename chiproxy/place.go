@@ -1,5 +1,7 @@
 package chiproxy
 
+import "github.com/luaroute/caddy-luaroute/chiproxy/origin"
+
 // place is a Scope with all that its routes take from the scopes around it.
 type place struct {
 	outer *place
@@ -16,7 +18,7 @@ type place struct {
 	notFound, notAllowed, refused *answer
 	// failed answers errors; nil when there is none.
 	failed Action
-	origin Origin
+	origin origin.Origin
 }
 
 // answer is what a scope says where no route does, inside the middleware of that scope and of the one that declared it.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Pool is an upstream pool: a reverse_proxy of Caddy's. As an action it forwards the request as it is. All names
@@ -55,7 +57,7 @@ type alias struct {
 func (n *alias) Do(ex *Exchange) (Verdict, error) { return Done, n.forward(ex, n.name, nil) }
 
 // Describe names the pool.
-func (n *alias) Describe() Origin { return Origin{Kind: "proxy", Text: n.name} }
+func (n *alias) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: n.name} }
 
 // as returns the action that forwards to the pool under a name.
 func (p *Pool) as(name string) Action {
@@ -113,7 +115,7 @@ func (p *Pool) forward(ex *Exchange, name string, h *reverseproxy.Handler) error
 }
 
 // Describe names the pool.
-func (p *Pool) Describe() Origin { return Origin{Kind: "proxy", Text: p.name} }
+func (p *Pool) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: p.name} }
 
 // choiceVar is the request variable that carries a *choice to the selection policy of its pool. A variable costs the
 // request nothing where there is no choice, and unlike a context value it needs no copy of the request.

@@ -41,7 +41,7 @@ func mustAcquire(t testing.TB, p *Pools, config string) *Pool {
 }
 
 // origin starts an upstream and returns its address.
-func origin(t testing.TB, h http.HandlerFunc) string {
+func upstreamAt(t testing.TB, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -50,7 +50,7 @@ func origin(t testing.TB, h http.HandlerFunc) string {
 
 // named starts an upstream that answers its name.
 func named(t testing.TB, name string) string {
-	return origin(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+	return upstreamAt(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
 }
 
 // dials writes the configuration of a pool of addresses, with more fields behind them.

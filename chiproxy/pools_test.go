@@ -14,6 +14,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 func TestPoolsAreSharedByConfiguration(t *testing.T) {
@@ -62,7 +64,7 @@ func TestAWrongPoolIsRefusedWithItsPlace(t *testing.T) {
 		"a proxy that is no range":  {dials(`"trusted_proxies":["x"]`, "a:1"), "invalid IP address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := p.acquire(PoolSpec{Name: "a", Config: json.RawMessage(row.config), Origin: Origin{Script: "x.lua", Line: 3}})
+			_, err := p.acquire(PoolSpec{Name: "a", Config: json.RawMessage(row.config), Origin: origin.Origin{Script: "x.lua", Line: 3}})
 			if err == nil || !strings.HasPrefix(err.Error(), `x.lua:3: pool "a": `) || !strings.Contains(err.Error(), row.want) {
 				t.Errorf("error %v\nwant x.lua:3: pool \"a\": … %s", err, row.want)
 			}
@@ -243,7 +245,7 @@ func TestAPoolMayBringAPoolOfItsOwn(t *testing.T) {
 
 func TestReleaseStopsTheHealthChecker(t *testing.T) {
 	var checks atomic.Int64
-	up := origin(t, func(w http.ResponseWriter, _ *http.Request) {
+	up := upstreamAt(t, func(w http.ResponseWriter, _ *http.Request) {
 		checks.Add(1)
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
 
@@ -86,7 +87,7 @@ func (p Proxy) Check() error {
 func (p Proxy) Do(ex *Exchange) (Verdict, error) { return ex.Perform(p) }
 
 // Describe names the pool.
-func (p Proxy) Describe() Origin { return Origin{Kind: "proxy", Text: p.Pool} }
+func (p Proxy) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: p.Pool} }
 
 // plain says whether the request is forwarded as it is.
 func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }

@@ -9,7 +9,7 @@ import (
 
 // BenchmarkProxy compares an action with the bare handler behind it. Allocations are to be equal for a plain proxy.
 func BenchmarkProxy(b *testing.B) {
-	pool := mustAcquire(b, newTestPools(b), dials("", origin(b, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })))
+	pool := mustAcquire(b, newTestPools(b), dials("", upstreamAt(b, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })))
 	upstream := pool.Upstreams()[0].Address
 	pools := scopeOf(b, map[string]*Pool{"a": pool})
 	for _, row := range []struct {

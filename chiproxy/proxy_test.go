@@ -27,7 +27,7 @@ func ptr(s string) *string { return &s }
 
 func TestTheUpstreamGetsThePathAsTheClientSentItUnlessRewritten(t *testing.T) {
 	t.Parallel()
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", origin(t, echo)))})
+	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, echo)))})
 	for name, row := range map[string]struct {
 		proxy          Proxy
 		target, expect string
@@ -78,7 +78,7 @@ func TestTheUpstreamGetsThePathAsTheClientSentItUnlessRewritten(t *testing.T) {
 
 func TestTheBodyGoesAlongUnlessTheMethodBecomesGet(t *testing.T) {
 	t.Parallel()
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", origin(t, echo)))})
+	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, echo)))})
 	for method, want := range map[string]string{"": "POST /x text", "PUT": "PUT /x text", "GET": "GET /x "} {
 		got := perform(t, Proxy{Pool: "a", Method: method}, pools, httptest.NewRequest("POST", "/x", strings.NewReader("text")))
 		if got.err != nil || got.Body.String() != want {
@@ -90,7 +90,7 @@ func TestTheBodyGoesAlongUnlessTheMethodBecomesGet(t *testing.T) {
 func TestRequestHeadersAreChanged(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", origin(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })))})
+	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })))})
 	ops := &HeaderOps{
 		Set:    http.Header{"x-set": {"1", "2"}, "Host": {"other.example"}, "X-Both": {"set"}},
 		Add:    http.Header{"X-Add": {"new"}, "x-both": {"added"}},
@@ -148,7 +148,7 @@ func TestAProxyThatCannotBeForwardedIsRefusedWhenItIsBound(t *testing.T) {
 func TestAFailedUpstreamIsRetriedOnAnother(t *testing.T) {
 	t.Parallel()
 	config := dials(`"load_balancing":{"retries":1,"selection_policy":{"policy":"first"}},"health_checks":{"passive":{"fail_duration":"1m"}}`,
-		ports.Dead(t), origin(t, echo))
+		ports.Dead(t), upstreamAt(t, echo))
 	pool := mustAcquire(t, newTestPools(t), config)
 	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, map[string]*Pool{"a": pool}), get("/x"))
 	if got.err != nil || got.Body.String() != "GET /x " {
@@ -187,16 +187,16 @@ func (late) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhttp.Handle
 func TestOnErrorOfAProxy(t *testing.T) {
 	t.Parallel()
 	p := newTestPools(t)
-	spare := origin(t, echo)
+	spare := upstreamAt(t, echo)
 	pools := scopeOf(t, map[string]*Pool{
 		"late":  mustAcquire(t, p, dials(`"handle_response":[{"routes":[{"handle":[{"handler":"chiproxy_late"}]}]}]`, spare)),
 		"dead":  mustAcquire(t, p, dials("", ports.Dead(t))),
 		"spare": mustAcquire(t, p, dials("", spare)),
-		"mute": mustAcquire(t, p, dials("", origin(t, func(w http.ResponseWriter, r *http.Request) {
+		"mute": mustAcquire(t, p, dials("", upstreamAt(t, func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.ReadAll(r.Body) // the body is gone, and there is no answer
 			panic(http.ErrAbortHandler)
 		}))),
-		"broken": mustAcquire(t, p, dials("", origin(t, func(w http.ResponseWriter, _ *http.Request) {
+		"broken": mustAcquire(t, p, dials("", upstreamAt(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 		}))),
 	})

@@ -19,7 +19,7 @@ func stamped() Proxy {
 }
 
 func upstreamScope(t *testing.T, h http.HandlerFunc) *poolScope {
-	return scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", origin(t, h)))})
+	return scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, h)))})
 }
 
 func TestTheHeaderOfTheResponseIsChangedWhenItLeaves(t *testing.T) {
@@ -97,7 +97,7 @@ func TestAWebSocketIsUpgradedThroughChangedHeaders(t *testing.T) {
 
 func TestReleaseClosesTheWebSocketsOfAPool(t *testing.T) {
 	t.Parallel()
-	pool := mustAcquire(t, newTestPools(t), dials("", origin(t, upgradeAndEcho)))
+	pool := mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, upgradeAndEcho)))
 	conn, br := dialWebSocket(t, serve(t, stamped(), scopeOf(t, map[string]*Pool{"a": pool})))
 	fmt.Fprint(conn, "ping\n") // Caddy knows the streams that it copies, which is a moment after the handshake
 	if line, err := br.ReadString('\n'); err != nil || line != "ping\n" {

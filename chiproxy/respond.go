@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"strconv"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Respond answers with a status, a header and a body. Content-Length is that of the body. HEAD gets the header that GET
@@ -82,8 +84,8 @@ func (a Respond) send(ex *Exchange) (Verdict, error) {
 }
 
 // Describe shows the status.
-func (a Respond) Describe() Origin {
-	return Origin{Kind: "respond", Text: strconv.Itoa(max(a.Status, http.StatusOK))}
+func (a Respond) Describe() origin.Origin {
+	return origin.Origin{Kind: "respond", Text: strconv.Itoa(max(a.Status, http.StatusOK))}
 }
 
 // bind checks the answer once, when the table is built.

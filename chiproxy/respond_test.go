@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 func TestAnswersOfDataReachTheClient(t *testing.T) {
@@ -157,7 +159,7 @@ func TestActionsDescribeThemselves(t *testing.T) {
 		"decline ":          Skip{},
 		"error 500":         Raise{},
 		"handler templates": Module{Name: "templates"},
-		"matcher x":         Module{Name: "templates", Origin: Origin{Kind: "matcher", Text: "x"}},
+		"matcher x":         Module{Name: "templates", Origin: origin.Origin{Kind: "matcher", Text: "x"}},
 	} {
 		if o := a.Describe(); fmt.Sprintf("%s %s", o.Kind, o.Text) != want {
 			t.Errorf("%s %s, want %s", o.Kind, o.Text, want)

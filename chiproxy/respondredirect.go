@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Redirect answers with the place to go to.
@@ -50,8 +52,8 @@ func (a Redirect) status() int {
 }
 
 // Describe shows the status and the location.
-func (a Redirect) Describe() Origin {
-	return Origin{Kind: "redirect", Text: fmt.Sprintf("%d %s", a.status(), a.Location)}
+func (a Redirect) Describe() origin.Origin {
+	return origin.Origin{Kind: "redirect", Text: fmt.Sprintf("%d %s", a.status(), a.Location)}
 }
 
 // bind checks the redirect when the table is built.

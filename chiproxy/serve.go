@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // search is what one request has found out while it was looking for its route.
@@ -241,7 +243,7 @@ func (ex *Exchange) leave(owner *place) (Verdict, error) {
 type refuse struct{}
 
 // Describe says that it is an answer.
-func (refuse) Describe() Origin { return Origin{Kind: "answer", Text: "405"} }
+func (refuse) Describe() origin.Origin { return origin.Origin{Kind: "answer", Text: "405"} }
 
 func (refuse) Do(ex *Exchange) (Verdict, error) { return Done, ex.answer405() }
 

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
 	t.Parallel()
 	steady := saying(say("none"))
-	steady.Origin = Origin{Script: "a.lua", Line: 3}
+	steady.Origin = origin.Origin{Script: "a.lua", Line: 3}
 	guarded := func(r Item) Item { return line(3, at("/x", say(""), header("A"))) }(Item{})
 	with := func(s Scope, items ...Item) Item { s.Kind = Layer; return in(s, items...) }
 	own := func(prefix string, items ...Item) Item {
@@ -96,7 +98,7 @@ func errorText(err error) string {
 // layered makes a specification of many layers for hosts. The lines of routes and layers are their numbers.
 func layered(rng *rand.Rand, w **world) *Spec {
 	m := &specMaker{rng: rng, world: w}
-	number := func() Origin { m.ids++; return Origin{Script: "s", Line: m.ids} }
+	number := func() origin.Origin { m.ids++; return origin.Origin{Script: "s", Line: m.ids} }
 	answer := func() *Answer {
 		if m.chance(3) {
 			return &Answer{Action: m.hook()}

@@ -1,6 +1,10 @@
 package chiproxy
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+)
 
 // Spec is everything one load declared. Build checks it as a whole.
 type Spec struct {
@@ -58,7 +62,7 @@ type Tenant struct {
 	OnError *ErrorPolicy
 	// Root holds the tenant's routes. Its Kind is Group.
 	Root   Scope
-	Origin Origin
+	Origin origin.Origin
 }
 
 // ScopeKind says what a Scope owns.
@@ -97,13 +101,13 @@ type Scope struct {
 	MethodNotAllowed *Answer
 	// Failed answers when a route in the scope ended in an error before it wrote anything. It may be nil.
 	Failed *Answer
-	Origin Origin
+	Origin origin.Origin
 }
 
 // Answer is what a scope says itself, inside its middleware.
 type Answer struct {
 	Action Action
-	Origin Origin
+	Origin origin.Origin
 }
 
 // Item is one thing written in a scope: exactly one of its fields is set.
@@ -130,7 +134,7 @@ type Route struct {
 	OnError *ErrorPolicy
 	// Meta is plain data for placeholders and the admin API. It may be nil.
 	Meta   map[string]any
-	Origin Origin
+	Origin origin.Origin
 }
 
 // PoolSpec describes an upstream pool.
@@ -141,7 +145,7 @@ type PoolSpec struct {
 	// Failed is why there is no such pool, where a script went on after its error. It says its place, and is reported if
 	// something names the pool.
 	Failed error
-	Origin Origin
+	Origin origin.Origin
 }
 
 // Mode is what to do when a hook failed.
@@ -163,16 +167,4 @@ type ErrorPolicy struct {
 	Mode Mode
 	// Pool is the pool of UsePool.
 	Pool string
-}
-
-// Origin says where something was declared.
-type Origin struct {
-	// Script is the name of the script, or the place in the configuration.
-	Script string
-	// Line counts from 1; 0 stands for unknown.
-	Line int
-	// Kind is what was declared: "route", "function", "matcher", "pool" and so on.
-	Kind string
-	// Text is a short description for people, such as the pattern or the module's name.
-	Text string
 }

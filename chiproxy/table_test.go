@@ -157,7 +157,7 @@ func TestUsePoolIsTheLastRouteOfItsTenant(t *testing.T) {
 func TestStripPrefixChangesOnlyWhatIsForwarded(t *testing.T) {
 	t.Parallel()
 	pools := newTestPools(t)
-	echo := origin(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.RequestURI)) })
+	echo := upstreamAt(t, func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(r.RequestURI)) })
 	see := middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
 		if ex.R.URL.Path != "/acme/a" && ex.R.URL.Path != "/acme/lua" && ex.R.URL.Path != "/acme" && ex.R.URL.Path != "/acme/x/ä" {
 			t.Errorf("a hook sees the path %s", ex.R.URL.Path)

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // trace is what is written down while a request is explained. When it is served there is none.
@@ -33,8 +35,8 @@ type attempt struct {
 	checks []Check
 	steps  []Step
 	action string
-	at     Origin // of an occasion
-	says   string // of an occasion, the kind of the answer
+	at     origin.Origin // of an occasion
+	says   string        // of an occasion, the kind of the answer
 	// denied says that a guard has said no, or failed.
 	denied bool
 	// listed says that the list of candidates has it.
@@ -241,7 +243,7 @@ func describe(x any) string {
 }
 
 // placeOf is where an action stands by its own account, as functions do, or else the place around it.
-func placeOf(a Action, around Origin) Origin {
+func placeOf(a Action, around origin.Origin) origin.Origin {
 	if at := Describe(a); at.String() != "" {
 		return at
 	}

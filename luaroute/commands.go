@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
@@ -67,7 +67,7 @@ func loadFailure(err error) *simulate.Failure {
 	f := &simulate.Failure{Message: err.Error()}
 	var own *script.Error
 	if errors.As(err, &own) && own.Script != "" {
-		f.At = chiproxy.Origin{Script: own.Script, Line: own.Line}.String()
+		f.At = origin.Origin{Script: own.Script, Line: own.Line}.String()
 		f.Message, f.Trace = own.Message, strings.TrimSpace(own.Trace)
 	}
 	return f

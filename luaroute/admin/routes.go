@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
@@ -61,9 +62,9 @@ func Routes(t *chiproxy.Table) []Route {
 	return routes
 }
 
-func part(o chiproxy.Origin) Part { return Part{o.Kind, o.Text, o.String()} }
+func part(o origin.Origin) Part { return Part{o.Kind, o.Text, o.String()} }
 
-func parts(list []chiproxy.Origin) []Part {
+func parts(list []origin.Origin) []Part {
 	var all []Part
 	for _, o := range list {
 		all = append(all, part(o))

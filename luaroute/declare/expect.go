@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
 
@@ -14,7 +15,7 @@ import (
 type Expectation struct {
 	Request chiproxy.Question
 	Outcome Outcome
-	Origin  chiproxy.Origin
+	Origin  origin.Origin
 }
 
 // Outcome is what must come of a request. Only what is set is compared.

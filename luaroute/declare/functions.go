@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -35,17 +36,17 @@ func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
 }
 
 // keep notes a function that requests will call.
-func (l *load) keep(L *lua.LState, fn *lua.LFunction) (ref vm.Ref, origin chiproxy.Origin) {
+func (l *load) keep(L *lua.LState, fn *lua.LFunction) (ref vm.Ref, at origin.Origin) {
 	if fn.IsG {
 		L.RaiseError("a function of a library can not be used here; write function(req, res) … end around it")
 	}
-	return l.builder.Keep(fn), chiproxy.Origin{
+	return l.builder.Keep(fn), origin.Origin{
 		Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function",
 	}
 }
 
 // Keep notes a function that is called after the load, without a request.
-func Keep(L *lua.LState, fn *lua.LFunction) (vm.Ref, chiproxy.Origin) {
+func Keep(L *lua.LState, fn *lua.LFunction) (vm.Ref, origin.Origin) {
 	return loading(L, "a function is kept").keep(L, fn)
 }
 

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 // Declaring a million routes takes seconds, so the test begins just before the limit.
@@ -16,7 +17,7 @@ func TestALoadDeclaresAtMostAMillionRoutesAndScopes(t *testing.T) {
 	defer L.Close()
 	r := newRouter(&load{items: maxItems - 1}, &chiproxy.Scope{}, true)
 	add := L.NewFunction(func(L *lua.LState) int {
-		r.add(L, chiproxy.Item{Route: &chiproxy.Route{}}, chiproxy.Origin{})
+		r.add(L, chiproxy.Item{Route: &chiproxy.Route{}}, origin.Origin{})
 		return 0
 	})
 	call := func() error { return L.CallByParam(lua.P{Fn: add, Protect: true}) }

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -114,7 +115,7 @@ type load struct {
 
 	expectations []Expectation
 	certifier    chiproxy.Certifier
-	certifierAt  chiproxy.Origin
+	certifierAt  origin.Origin
 	ctx          context.Context // of the load
 	blank        map[string]bool // see Result.Blank
 }

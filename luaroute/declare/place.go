@@ -8,7 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -23,8 +23,8 @@ func loading(L *lua.LState, what string) *load {
 }
 
 // here returns the place of the Lua code that calls.
-func here(L *lua.LState, kind, text string) chiproxy.Origin {
-	o := chiproxy.Origin{Script: where(L), Kind: kind, Text: text}
+func here(L *lua.LState, kind, text string) origin.Origin {
+	o := origin.Origin{Script: where(L), Kind: kind, Text: text}
 	if i := strings.LastIndexByte(o.Script, ':'); i >= 0 {
 		if line, err := strconv.Atoi(o.Script[i+1:]); err == nil {
 			o.Script, o.Line = unique.Make(o.Script[:i]).Value(), line // one text for all that a script declares

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -270,7 +271,7 @@ route:tenant("plain", { script = "plain.lua", limits = { cpu = 0.25 } })`)
 	want := chiproxy.Tenant{
 		Name: "acme", Hosts: []string{"acme.example"}, PathPrefix: "/acme", StripPrefix: true, Fallthrough: true, Priority: 3,
 		Inside: true, UsePool: "own", OnError: &chiproxy.ErrorPolicy{Mode: chiproxy.Open},
-		Origin: chiproxy.Origin{Script: "main.lua", Line: 3, Kind: "tenant", Text: "acme"},
+		Origin: origin.Origin{Script: "main.lua", Line: 3, Kind: "tenant", Text: "acme"},
 	}
 	if !reflect.DeepEqual(acme.Tenant, want) {
 		t.Errorf("got  %+v\nwant %+v", acme.Tenant, want)

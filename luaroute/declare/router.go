@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -22,7 +23,7 @@ type router struct {
 	tenant *tenant
 	value  *lua.LUserData
 	// first is where the first route was declared, for the error about late middleware.
-	first chiproxy.Origin
+	first origin.Origin
 	bound map[string]*lua.LFunction
 }
 
@@ -163,7 +164,7 @@ func dropRouter(L *lua.LState) {
 }
 
 // add puts a route or a scope into the scope of a router.
-func (r *router) add(L *lua.LState, item chiproxy.Item, at chiproxy.Origin) {
+func (r *router) add(L *lua.LState, item chiproxy.Item, at origin.Origin) {
 	if r.load.items++; r.load.items > maxItems {
 		L.RaiseError("more than %d routes and scopes", maxItems)
 	}

@@ -7,13 +7,14 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Certifier returns the say of a function in the names that certificates are issued for. It is called with a name, outside of
 // any request, and has the budget of one. It returns true to add the name, false to veto it, and nothing to leave it to the
 // table.
-func (v *VMs) Certifier(ref vm.Ref, origin chiproxy.Origin) chiproxy.Certifier {
+func (v *VMs) Certifier(ref vm.Ref, origin origin.Origin) chiproxy.Certifier {
 	return &certifier{function{v, ref, origin}}
 }
 

@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -11,11 +12,11 @@ import (
 type function struct {
 	vms    *VMs
 	ref    vm.Ref
-	origin chiproxy.Origin
+	origin origin.Origin
 }
 
 // Describe says where the function stands.
-func (f *function) Describe() chiproxy.Origin { return f.origin }
+func (f *function) Describe() origin.Origin { return f.origin }
 
 // Fingerprint tells functions apart by their code.
 func (f *function) Fingerprint() uint64 {
@@ -56,7 +57,7 @@ func (f *function) finish(s *session, then func(s *session, r results) (chiproxy
 }
 
 // Guard returns a guard: the request is allowed if the function returns something true.
-func (v *VMs) Guard(ref vm.Ref, origin chiproxy.Origin) chiproxy.Guard {
+func (v *VMs) Guard(ref vm.Ref, origin origin.Origin) chiproxy.Guard {
 	return &guard{function{v, ref, origin}}
 }
 
@@ -78,7 +79,7 @@ func (g *guard) Allow(ex *chiproxy.Exchange) (bool, error) {
 }
 
 // Handler returns an action: the function answers, or says what is to answer.
-func (v *VMs) Handler(ref vm.Ref, origin chiproxy.Origin) chiproxy.Action {
+func (v *VMs) Handler(ref vm.Ref, origin origin.Origin) chiproxy.Action {
 	return &handler{function{v, ref, origin}}
 }
 
@@ -129,7 +130,7 @@ func (h *handler) answered(s *session, r results) (chiproxy.Verdict, error) {
 }
 
 // Middleware returns middleware: the function runs before what is inside and may answer instead of it.
-func (v *VMs) Middleware(ref vm.Ref, origin chiproxy.Origin) chiproxy.Middleware {
+func (v *VMs) Middleware(ref vm.Ref, origin origin.Origin) chiproxy.Middleware {
 	return &before{function{v, ref, origin}}
 }
 

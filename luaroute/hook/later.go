@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -48,7 +49,7 @@ func (s *session) Passed(fn *lua.LFunction, kind, why string) {
 
 // passage is something that was not for a function.
 type passage struct {
-	function chiproxy.Origin
+	function origin.Origin
 	kind     string
 }
 
@@ -97,9 +98,9 @@ func info(L *lua.LState, o chiproxy.Outcome) *lua.LTable {
 }
 
 // originOf returns where a function of a script stands.
-func originOf(fn *lua.LFunction) chiproxy.Origin {
+func originOf(fn *lua.LFunction) origin.Origin {
 	if fn.IsG {
-		return chiproxy.Origin{}
+		return origin.Origin{}
 	}
-	return chiproxy.Origin{Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function"}
+	return origin.Origin{Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function"}
 }

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -15,7 +16,7 @@ import (
 type Question struct{ function }
 
 // Question returns a function that is called with plain values.
-func (v *VMs) Question(ref vm.Ref, origin chiproxy.Origin) *Question {
+func (v *VMs) Question(ref vm.Ref, origin origin.Origin) *Question {
 	return &Question{function{v, ref, origin}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
@@ -32,12 +33,12 @@ type quiet struct {
 
 // saying is what is the same line of the log.
 type saying struct {
-	function chiproxy.Origin
+	function origin.Origin
 	message  string
 }
 
 // failure logs the error of a function.
-func (q *quiet) failure(logger *zap.Logger, now time.Time, err *chiproxy.HookError, function chiproxy.Origin, trace string) {
+func (q *quiet) failure(logger *zap.Logger, now time.Time, err *chiproxy.HookError, function origin.Origin, trace string) {
 	message := err.Error()
 	suppressed, ok := q.allow(saying{function, message}, now)
 	if !ok {

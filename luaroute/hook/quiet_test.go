@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
@@ -14,7 +14,7 @@ func TestAMessageIsLoggedTenTimesASecondAndTheNextLineCountsTheRest(t *testing.T
 	t.Parallel()
 	var q quiet
 	now := time.Unix(1_000, 0)
-	function := chiproxy.Origin{Script: "main.lua", Line: 3}
+	function := origin.Origin{Script: "main.lua", Line: 3}
 	allowed := 0
 	for range 1_000 {
 		if suppressed, ok := q.allow(saying{function, "broken"}, now); ok {
@@ -29,7 +29,7 @@ func TestAMessageIsLoggedTenTimesASecondAndTheNextLineCountsTheRest(t *testing.T
 	if suppressed, ok := q.allow(saying{function, "broken otherwise"}, now); !ok || suppressed != 990 {
 		t.Errorf("another message: %v, %d before it", ok, suppressed)
 	}
-	if _, ok := q.allow(saying{chiproxy.Origin{Script: "main.lua", Line: 9}, "broken"}, now); !ok {
+	if _, ok := q.allow(saying{origin.Origin{Script: "main.lua", Line: 9}, "broken"}, now); !ok {
 		t.Error("the message of another function is not allowed")
 	}
 	if _, ok := q.allow(saying{function, "broken"}, now.Add(time.Second-1)); ok {

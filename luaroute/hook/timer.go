@@ -10,7 +10,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -33,7 +33,7 @@ type reading struct {
 }
 
 // Timer makes a timer of a function. It does nothing before Serve.
-func (v *VMs) Timer(ref vm.Ref, origin chiproxy.Origin, every time.Duration) *Timer {
+func (v *VMs) Timer(ref vm.Ref, origin origin.Origin, every time.Duration) *Timer {
 	return &Timer{
 		function: function{v, ref, origin}, every: every,
 		key: "luaroute.every " + strconv.Itoa(int(ref)), ran: make(chan struct{}),

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -171,7 +172,7 @@ func (s *session) Keeps(visit func(lua.LValue)) {
 
 // failed turns the error of a call into one that says what is to happen: a HookError is left to the policy, any other
 // is the answer.
-func (s *session) failed(err error, origin chiproxy.Origin) error {
+func (s *session) failed(err error, origin origin.Origin) error {
 	var answer caddyhttp.HandlerError
 	if errors.As(err, &answer) {
 		return answer
@@ -183,7 +184,7 @@ func (s *session) failed(err error, origin chiproxy.Origin) error {
 }
 
 // alone calls a function where there is no response that a panic could end, and nobody else to recover from it.
-func (v *VMs) alone(origin chiproxy.Origin, call func() error) (err error) {
+func (v *VMs) alone(origin origin.Origin, call func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = v.report(origin.Errorf("panic: %v", r), origin)
@@ -193,7 +194,7 @@ func (v *VMs) alone(origin chiproxy.Origin, call func() error) (err error) {
 }
 
 // report logs the failure of a function.
-func (v *VMs) report(err error, origin chiproxy.Origin) *chiproxy.HookError {
+func (v *VMs) report(err error, origin origin.Origin) *chiproxy.HookError {
 	hook := &chiproxy.HookError{
 		Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin,
 		ID: caddyhttp.Error(http.StatusInternalServerError, nil).ID,

@@ -9,11 +9,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Wrapper returns middleware around what is inside: the function gets next, and goes on after it.
-func (v *VMs) Wrapper(ref vm.Ref, origin chiproxy.Origin) chiproxy.Middleware {
+func (v *VMs) Wrapper(ref vm.Ref, origin origin.Origin) chiproxy.Middleware {
 	return &wrapper{function{v, ref, origin}}
 }
 

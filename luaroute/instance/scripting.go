@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -68,7 +69,7 @@ func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits ho
 	for _, pool := range c.Pools {
 		s.pools = append(s.pools, chiproxy.PoolSpec{
 			Name: pool.Name, Config: pool.Config,
-			Origin: chiproxy.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
+			Origin: origin.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
 		})
 	}
 	return s, nil
@@ -80,7 +81,7 @@ func (t *configTenant) spec() chiproxy.Tenant {
 	spec := chiproxy.Tenant{
 		Name: c.Name, Hosts: c.Hosts, PathPrefix: c.PathPrefix, StripPrefix: c.StripPrefix,
 		Fallthrough: c.Fallthrough, Priority: c.Priority, UsePool: c.UsePool, Pools: t.pools,
-		Origin: chiproxy.Origin{Script: "tenants." + c.Name, Kind: "tenant", Text: c.Name},
+		Origin: origin.Origin{Script: "tenants." + c.Name, Kind: "tenant", Text: c.Name},
 	}
 	if c.OnError != nil {
 		p := policy(c.OnError)

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
 
@@ -24,7 +25,7 @@ type Function struct{ question *hook.Question }
 func New(question *hook.Question) *Function { return &Function{question} }
 
 // Describe says where the function stands.
-func (f *Function) Describe() chiproxy.Origin { return f.question.Describe() }
+func (f *Function) Describe() origin.Origin { return f.question.Describe() }
 
 // Fingerprint tells functions apart by their code, for the difference that a reload makes.
 func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }

@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -120,7 +121,7 @@ func failureOf(err error) *Failure {
 	}
 	f := &Failure{Message: own.Message}
 	if own.Script != "" {
-		f.At = chiproxy.Origin{Script: own.Script, Line: own.Line}.String()
+		f.At = origin.Origin{Script: own.Script, Line: own.Line}.String()
 	}
 	var unmet *unmet
 	if errors.As(err, &unmet) {
