@@ -15,7 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/admin" // the endpoints of the instances
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
-	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 func init() {
@@ -140,7 +140,7 @@ func (a *App) host(ctx caddy.Context) (instance.Host, error) {
 }
 
 // supported fails where no script may run; tests force it.
-var supported = vm.Supported
+var supported = gopher.Supported
 
 // emit emits an event, if the configuration has the app for it.
 func (a *App) emit(name string, data map[string]any) {

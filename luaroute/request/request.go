@@ -38,7 +38,7 @@ type Request struct {
 	sent     bool // something was written by res
 	over     bool
 
-	strings [boxed]lua.LString // written once each, since scripts may keep them
+	strings [heldStrings]lua.LString // written once each, since scripts may keep them
 
 	// The userdata that most functions use are parts of the request, so that one allocation makes them all.
 	req, res, params, headers    lua.LUserData

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 const (
@@ -76,7 +78,7 @@ func (p *parser) close() {
 	f.proto.NumUsedRegisters = uint8(f.registers)
 	f.proto.NumUpvalues = uint8(len(f.proto.DbgUpvalues))
 	joinMoves(f.proto)
-	setTexts(f.proto)
+	gopher.SetNames(f.proto)
 	trim(f.proto)
 	p.f = f.outer
 }
@@ -209,22 +211,22 @@ func joinMoves(proto *lua.FunctionProto) {
 	end := func(at int) {
 		for row > 1 {
 			first := &proto.Code[at-row]
-			more := min(row-1, maxC)
-			setOp(first, lua.OP_MOVEN)
-			setC(first, more)
+			more := min(row-1, gopher.MaxC)
+			gopher.SetOp(first, lua.OP_MOVEN)
+			gopher.SetC(first, more)
 			row -= more + 1
 		}
 		row = 0
 	}
 	for at := 0; at < len(proto.Code); at++ {
 		switch i := proto.Code[at]; {
-		case opOf(i) == lua.OP_MOVE:
+		case gopher.Op(i) == lua.OP_MOVE:
 			row++
 			continue
-		case opOf(i) == lua.OP_CLOSURE:
+		case gopher.Op(i) == lua.OP_CLOSURE:
 			end(at)
-			at += int(proto.FunctionPrototypes[i&maxBx].NumUpvalues)
-		case opOf(i) == lua.OP_SETLIST && cOf(i) == 0:
+			at += int(proto.FunctionPrototypes[gopher.Bx(i)].NumUpvalues)
+		case gopher.Op(i) == lua.OP_SETLIST && gopher.C(i) == 0:
 			end(at)
 			at++
 		default:

@@ -1,6 +1,10 @@
 package script
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+)
 
 // Lua 5.1 has no goto, and gopher-lua has: that of Lua 5.2. A goto that leaves the scope of variables closes those that
 // functions have captured.
@@ -78,7 +82,7 @@ func (f *function) resolve(name string, g unresolved, to label) {
 		}
 	}
 	if g.locals > to.locals {
-		f.code[g.close] = abc(lua.OP_CLOSE, to.locals, 0, 0)
+		f.code[g.close] = gopher.ABC(lua.OP_CLOSE, to.locals, 0, 0)
 	}
 	f.jumpTo(g.jump, to.at)
 }

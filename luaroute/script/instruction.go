@@ -1,41 +1,21 @@
 package script
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	lua "github.com/yuin/gopher-lua"
 
-// An instruction of gopher-lua has, from its highest bit on, 6 bits of opcode, 8 of A, 9 of C and 9 of B; Bx is C and B. An
-// operand of 9 bits is a register, or with its highest bit a constant.
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+)
+
 const (
-	opShift, aShift, cShift = 26, 18, 9
-
-	maxA   = 1<<8 - 1
-	maxC   = 1<<9 - 1
-	maxBx  = 1<<18 - 1
-	maxSBx = maxBx >> 1
-
-	constantBit = 1 << 8
 	// noRegister is the target of a test that keeps no value yet.
-	noRegister = maxA
+	noRegister = gopher.MaxA
 	// noJump is the end of a list of jumps, in the place of a distance.
 	noJump = -1
 )
 
-func abc(op, a, b, c int) uint32 { return uint32(op<<opShift | a<<aShift | c<<cShift | b) }
-
-func opOf(i uint32) int  { return int(i >> opShift) }
-func aOf(i uint32) int   { return int(i >> aShift & maxA) }
-func bOf(i uint32) int   { return int(i & maxC) }
-func cOf(i uint32) int   { return int(i >> cShift & maxC) }
-func sBxOf(i uint32) int { return int(i&maxBx) - maxSBx }
-
-func setOp(i *uint32, op int) { *i = *i&(1<<opShift-1) | uint32(op)<<opShift }
-func setA(i *uint32, a int)   { *i = *i&^(maxA<<aShift) | uint32(a)<<aShift }
-func setB(i *uint32, b int)   { *i = *i&^maxC | uint32(b) }
-func setC(i *uint32, c int)   { *i = *i&^(maxC<<cShift) | uint32(c)<<cShift }
-func setSBx(i *uint32, d int) { *i = *i&^maxBx | uint32(d+maxSBx) }
-
 // isTest says whether an instruction decides if the jump behind it is taken.
 func isTest(i uint32) bool {
-	switch opOf(i) {
+	switch gopher.Op(i) {
 	case lua.OP_EQ, lua.OP_LT, lua.OP_LE, lua.OP_TEST, lua.OP_TESTSET, lua.OP_TFORLOOP:
 		return true
 	}
@@ -43,9 +23,9 @@ func isTest(i uint32) bool {
 }
 
 // emit adds an instruction at the line of the token before, and returns its place.
-func (f *function) emit(op, a, b, c int) int { return f.add(abc(op, a, b, c)) }
+func (f *function) emit(op, a, b, c int) int { return f.add(gopher.ABC(op, a, b, c)) }
 
-func (f *function) emitBx(op, a, bx int) int { return f.add(uint32(op<<opShift | a<<aShift | bx)) }
+func (f *function) emitBx(op, a, bx int) int { return f.add(gopher.ABx(op, a, bx)) }
 
 func (f *function) add(i uint32) int {
 	f.patchJumps(f.pending, len(f.code), noRegister, len(f.code))
@@ -61,8 +41,8 @@ func (f *function) atLine(line int) { f.lines[len(f.lines)-1] = line }
 // loadNil sets registers to nil.
 func (f *function) loadNil(from, n int) {
 	if last := len(f.code) - 1; last >= f.lastTarget && last >= 0 { // no jump leads here
-		if i := &f.code[last]; opOf(*i) == lua.OP_LOADNIL && aOf(*i) <= from && from <= bOf(*i)+1 {
-			setB(i, max(bOf(*i), from+n-1))
+		if i := &f.code[last]; gopher.Op(*i) == lua.OP_LOADNIL && gopher.A(*i) <= from && from <= gopher.B(*i)+1 {
+			gopher.SetB(i, max(gopher.B(*i), from+n-1))
 			return
 		}
 	}
@@ -75,7 +55,7 @@ func (f *function) emitReturn(first, n int) { f.emit(lua.OP_RETURN, first, n+1, 
 func (f *function) constant(key any, value lua.LValue) int {
 	index, ok := f.constants[key]
 	if !ok {
-		if index = len(f.proto.Constants); index > maxBx {
+		if index = len(f.proto.Constants); index > gopher.MaxBx {
 			f.p.fail(0, "constant table overflow")
 		}
 		f.constants[key] = index
@@ -89,7 +69,7 @@ func (f *function) text(s string) int { return f.constant(s, lua.LString(s)) }
 // setList stores what stands behind a table in registers. With n = 0 it is all that is there.
 func (f *function) setList(table, count, n int) {
 	flush := (count-1)/lua.FieldsPerFlush + 1
-	if flush <= maxC {
+	if flush <= gopher.MaxC {
 		f.emit(lua.OP_SETLIST, table, n, flush)
 	} else {
 		f.emit(lua.OP_SETLIST, table, n, 0)
@@ -114,7 +94,7 @@ func (f *function) need(n int) {
 
 // release gives a register back that is no variable.
 func (f *function) release(operand int) {
-	if operand&constantBit == 0 && operand >= len(f.active) {
+	if operand&gopher.ConstantBit == 0 && operand >= len(f.active) {
 		f.free--
 	}
 }

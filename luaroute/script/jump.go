@@ -1,6 +1,10 @@
 package script
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+)
 
 // jumps is a list of jumps to a place that is not known yet. Each holds the distance to the next one until then. The ends of
 // the list are at hand, so that lists are joined at once however long they are.
@@ -26,7 +30,7 @@ func (f *function) join(a, b jumps) jumps {
 func (f *function) jump() jumps {
 	waiting := f.pending
 	f.pending = noJumps
-	at := f.emitBx(lua.OP_JMP, 0, maxSBx+noJump)
+	at := f.emitBx(lua.OP_JMP, 0, gopher.MaxSBx+noJump)
 	return f.join(jumps{at, at}, waiting)
 }
 
@@ -44,15 +48,15 @@ func (f *function) here() int {
 
 func (f *function) setTarget(at, target int) {
 	distance := target - (at + 1)
-	if distance > maxSBx || distance < -maxSBx {
+	if distance > gopher.MaxSBx || distance < -gopher.MaxSBx {
 		f.p.fail(f.p.token, "control structure too long")
 	}
-	setSBx(&f.code[at], distance)
+	gopher.SetSBx(&f.code[at], distance)
 }
 
 // nextJump returns the next jump in a list.
 func (f *function) nextJump(at int) int {
-	distance := sBxOf(f.code[at])
+	distance := gopher.SBx(f.code[at])
 	if distance == noJump {
 		return noJump
 	}
@@ -70,7 +74,7 @@ func (f *function) control(at int) *uint32 {
 // needValue says whether a jump in a list leaves no value.
 func (f *function) needValue(list jumps) bool {
 	for at := list.first; at != noJump; at = f.nextJump(at) {
-		if opOf(*f.control(at)) != lua.OP_TESTSET {
+		if gopher.Op(*f.control(at)) != lua.OP_TESTSET {
 			return true
 		}
 	}
@@ -80,13 +84,13 @@ func (f *function) needValue(list jumps) bool {
 // patchTest has a test keep its value in a register, or nowhere. It returns false for a jump that leaves no value.
 func (f *function) patchTest(at, register int) bool {
 	i := f.control(at)
-	if opOf(*i) != lua.OP_TESTSET {
+	if gopher.Op(*i) != lua.OP_TESTSET {
 		return false
 	}
-	if register != noRegister && register != bOf(*i) {
-		setA(i, register)
+	if register != noRegister && register != gopher.B(*i) {
+		gopher.SetA(i, register)
 	} else {
-		*i = abc(lua.OP_TEST, bOf(*i), 0, cOf(*i))
+		*i = gopher.ABC(lua.OP_TEST, gopher.B(*i), 0, gopher.C(*i))
 	}
 	return true
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // binary is an operator between two operands: how strongly it binds to the left and to the right, and its instruction.
@@ -157,7 +159,7 @@ func (f *function) compare(op, when int, a, b *value) {
 
 func (f *function) invert(v *value) {
 	i := f.control(v.jump.first)
-	setA(i, 1-aOf(*i))
+	gopher.SetA(i, 1-gopher.A(*i))
 }
 
 // goIf goes on if a value is true, or if it is false, and else leaves the expression.
@@ -189,8 +191,8 @@ func (f *function) goIf(v *value, want bool) {
 // leaveIf jumps if a value is true, or if it is false, and keeps it where that is wanted.
 func (f *function) leaveIf(v *value, is bool) jumps {
 	if v.kind == isAnywhere {
-		if last := len(f.code) - 1; v.info == last && opOf(f.code[last]) == lua.OP_NOT {
-			register := bOf(f.code[last])
+		if last := len(f.code) - 1; v.info == last && gopher.Op(f.code[last]) == lua.OP_NOT {
+			register := gopher.B(f.code[last])
 			f.code, f.lines = f.code[:last], f.lines[:last]
 			return f.testJump(lua.OP_TEST, register, 0, truth(!is))
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // The compiler is that of Lua 5.1: it goes over the text once, and its instructions, their lines and its messages are the same.
@@ -34,8 +36,8 @@ type parser struct {
 
 // compile returns the main function of a text.
 func compile(src []byte, name string) (proto *lua.FunctionProto, err error) {
-	if texts == 0 {
-		return nil, errTexts
+	if err := gopher.Supported(); err != nil {
+		return nil, err
 	}
 	defer func() {
 		if r := recover(); r != nil {

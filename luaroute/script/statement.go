@@ -1,6 +1,10 @@
 package script
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+)
 
 // statement compiles a statement. It returns true for one that must be the last of its block.
 func (p *parser) statement() (last bool) {
@@ -163,10 +167,10 @@ func (p *parser) numericFor(name string, line int) {
 	}
 	f.activate(f.declare("(for index)", "(for limit)", "(for step)")...)
 	p.expect(tokenDo)
-	at := f.emitBx(lua.OP_FORPREP, base, maxSBx+noJump)
+	at := f.emitBx(lua.OP_FORPREP, base, gopher.MaxSBx+noJump)
 	p.loopBody(name)
 	f.jumpHere(jumps{at, at})
-	again := f.emitBx(lua.OP_FORLOOP, base, maxSBx+noJump)
+	again := f.emitBx(lua.OP_FORLOOP, base, gopher.MaxSBx+noJump)
 	f.atLine(line)
 	f.jumpTo(jumps{again, again}, at+1)
 }
@@ -281,7 +285,7 @@ func (p *parser) returnStatement() {
 	case last.hasMany():
 		f.setReturns(&last, multiple)
 		if last.kind == isCall && n == 1 {
-			setOp(&f.code[last.info], lua.OP_TAILCALL)
+			gopher.SetOp(&f.code[last.info], lua.OP_TAILCALL)
 		}
 		f.emitReturn(len(f.active), multiple)
 	case n == 1:
@@ -295,7 +299,7 @@ func (p *parser) returnStatement() {
 func (p *parser) expressionStatement() {
 	v, _ := p.primary()
 	if v.kind == isCall {
-		setC(&p.f.code[v.info], 1) // no results
+		gopher.SetC(&p.f.code[v.info], 1) // no results
 		return
 	}
 	p.assignment(v)

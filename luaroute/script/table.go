@@ -4,6 +4,8 @@ import (
 	"math/bits"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // constructor is a table that is being compiled.
@@ -45,8 +47,8 @@ func (p *parser) table() value {
 	}
 	p.expectEnd('}', '{', line)
 	c.storeLast(f)
-	setB(&f.code[at], sizeHint(c.items))
-	setC(&f.code[at], sizeHint(c.fields))
+	gopher.SetB(&f.code[at], sizeHint(c.items))
+	gopher.SetC(&f.code[at], sizeHint(c.fields))
 	return v
 }
 

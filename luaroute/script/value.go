@@ -4,6 +4,8 @@ import (
 	"math"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // kind is where the value of an expression is.
@@ -56,10 +58,10 @@ func (v *value) isNumeral() bool { return v.kind == isNumber && !v.hasJumps() }
 func (f *function) setReturns(v *value, n int) {
 	switch v.kind {
 	case isCall:
-		setC(&f.code[v.info], n+1)
+		gopher.SetC(&f.code[v.info], n+1)
 	case isVarargs:
-		setB(&f.code[v.info], n+1)
-		setA(&f.code[v.info], f.free)
+		gopher.SetB(&f.code[v.info], n+1)
+		gopher.SetA(&f.code[v.info], f.free)
 		f.reserve(1)
 	}
 }
@@ -68,7 +70,7 @@ func (f *function) setReturns(v *value, n int) {
 func (f *function) one(v *value) {
 	switch v.kind {
 	case isCall:
-		v.become(isRegister, aOf(f.code[v.info]))
+		v.become(isRegister, gopher.A(f.code[v.info]))
 	case isVarargs: // always behind all others: gopher-lua drops the registers that follow
 		f.setReturns(v, 1)
 		v.become(isRegister, f.free-1)
@@ -117,7 +119,7 @@ func (f *function) load(v *value, register int) {
 	case isNumber:
 		f.emitBx(lua.OP_LOADK, register, f.numberConstant(v.number))
 	case isAnywhere:
-		setA(&f.code[v.info], register)
+		gopher.SetA(&f.code[v.info], register)
 	case isRegister:
 		if register != v.info {
 			f.emit(lua.OP_MOVE, register, v.info, 0)
@@ -213,11 +215,11 @@ func (f *function) operand(v *value) int {
 	case isConstant:
 		index = v.info
 	}
-	if index < 0 || index >= constantBit {
+	if index < 0 || index >= gopher.ConstantBit {
 		return f.toRegister(v)
 	}
 	v.become(isConstant, index)
-	return index | constantBit
+	return index | gopher.ConstantBit
 }
 
 // store assigns to a variable. A global is a field of GlobalsName, so that the environment itself can be read at full speed
@@ -248,8 +250,8 @@ func (f *function) setField(table int, key *value, from int) { f.emitSet(table, 
 
 func (f *function) emitSet(table, key, from int) {
 	op := lua.OP_SETTABLE
-	if key&constantBit != 0 {
-		if _, ok := f.proto.Constants[key&^constantBit].(lua.LString); ok {
+	if key&gopher.ConstantBit != 0 {
+		if _, ok := f.proto.Constants[key&^gopher.ConstantBit].(lua.LString); ok {
 			op = lua.OP_SETTABLEKS
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // ErrBudget says that a script used up what it was given.
@@ -60,6 +62,26 @@ type Budget struct {
 	// what Go functions hold that call back into Lua. The first three outlive a request.
 	live, made, guessed int64
 	held                int64
+}
+
+const (
+	// maxTailCalls is how many tail calls of one frame a stack trace lists.
+	maxTailCalls = 3
+	// maxTailFrames is in how many frames they are cut.
+	maxTailFrames = 16
+)
+
+// forgetTailCalls cuts the counts of tail calls in the innermost frames of a thread. gopher-lua writes one line into the
+// trace of an error for each, so an error after a loop of a million tail calls would take longer than the loop.
+func forgetTailCalls(L *lua.LState) {
+	f := gopher.Running(L)
+	for range maxTailFrames {
+		if f == nil {
+			return
+		}
+		f.TailCall = min(f.TailCall, maxTailCalls)
+		f = f.Parent
+	}
 }
 
 var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c }()

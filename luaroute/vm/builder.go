@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // globals is the name that scripts have for the table of globals.
@@ -28,10 +29,13 @@ type Builder struct {
 	strs   *lua.LTable // the metatable of strings
 }
 
-// NewBuilder returns a builder whose state has the standard libraries and the globals of the options. It panics if Supported
+// supported is Supported of package gopher; a test has it fail.
+var supported = gopher.Supported
+
+// NewBuilder returns a builder whose state has the standard libraries and the globals of the options. It panics if gopher.Supported
 // fails.
 func NewBuilder(o Options) *Builder {
-	if err := Supported(); err != nil {
+	if err := supported(); err != nil {
 		panic(err) // who asks Supported first can say it better
 	}
 	if o.Logger == nil {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // osLibrary is the part of the os library that only tells the time.
@@ -96,7 +98,7 @@ func osDate(L *lua.LState) int {
 }
 
 func dateTable(at time.Time) *lua.LTable {
-	table := newTable(0, 9)
+	table := gopher.NewTable(0, 9)
 	for name, n := range map[string]int{
 		"year": at.Year(), "month": int(at.Month()), "day": at.Day(), "hour": at.Hour(), "min": at.Minute(),
 		"sec": at.Second(), "wday": int(at.Weekday()) + 1, "yday": at.YearDay(),

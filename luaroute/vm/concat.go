@@ -2,42 +2,44 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // concat carries out `..`: all operands of a chain at once. gopher-lua's own instruction has no limit: thirty doublings of a
 // string would take all memory within microseconds.
-func (f *callFrame) concat(L *lua.LState, code uint32) {
-	first, last := int(code&maxB), int(code>>cShift&maxB)
+func concat(L *lua.LState, f *gopher.Frame, code uint32) {
+	first, last := gopher.B(code), gopher.C(code)
 	size := 0
 	for i := first; i <= last; i++ {
-		switch v := f.register(L, i).(type) {
+		switch v := f.Register(L, i).(type) {
 		case lua.LString:
 			size += len(v)
 		case lua.LNumber:
 			size += 24 // more than any number needs
 		default:
-			f.setRegister(L, int(code>>aShift&maxA), f.concatMeta(L, first, last))
+			f.SetRegister(L, gopher.A(code), concatMeta(L, f, first, last))
 			return
 		}
 	}
 	charge(L, size)
 	out := make([]byte, 0, size)
 	for i := first; i <= last; i++ {
-		switch v := f.register(L, i).(type) {
+		switch v := f.Register(L, i).(type) {
 		case lua.LString:
 			out = append(out, v...)
 		case lua.LNumber:
 			out = appendNumber(out, float64(v))
 		}
 	}
-	f.setRegister(L, int(code>>aShift&maxA), lua.LString(out))
+	f.SetRegister(L, gopher.A(code), lua.LString(out))
 }
 
 // concatMeta joins two by two from the right, as Lua does, because an operand may have __concat.
-func (f *callFrame) concatMeta(L *lua.LState, first, last int) lua.LValue {
-	right := f.register(L, last)
+func concatMeta(L *lua.LState, f *gopher.Frame, first, last int) lua.LValue {
+	right := f.Register(L, last)
 	for i := last - 1; i >= first; i-- {
-		left := f.register(L, i)
+		left := f.Register(L, i)
 		one, ok1 := stringOf(left)
 		two, ok2 := stringOf(right)
 		if ok1 && ok2 {
@@ -49,12 +51,12 @@ func (f *callFrame) concatMeta(L *lua.LState, first, last int) lua.LValue {
 		if join == lua.LNil {
 			join = L.GetMetaField(right, "__concat")
 		}
-		f.setRegister(L, i+1, right) // where it is held while the function runs
+		f.SetRegister(L, i+1, right) // where it is held while the function runs
 		if join == lua.LNil {
 			if ok1 {
 				i++
 			}
-			L.RaiseError("%s", f.typeError(L, "concatenate", i))
+			L.RaiseError("%s", frame{f, L}.typeError("concatenate", i))
 		}
 		L.Push(join)
 		L.Push(left)

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // copier copies values of a builder into a state. A value is copied once, so identity, cycles and variables shared by
@@ -103,7 +105,7 @@ func (c *copier) table(from *lua.LTable) *lua.LTable {
 		hash++
 	}
 	c.work += 1 + array + hash
-	to := newTable(array, hash)
+	to := gopher.NewTable(array, hash)
 	c.remember(from, to)
 	c.pending = append(c.pending, func() { c.fill(from, to) })
 	return to
@@ -145,12 +147,6 @@ func (c *copier) cell(from *lua.Upvalue) *lua.Upvalue {
 	c.newCells = append(c.newCells, from)
 	c.pending = append(c.pending, func() { to.SetValue(c.shell(from.Value())) })
 	return to
-}
-
-// newTable returns an empty table with room for exactly what is going to be in it. Without that, gopher-lua makes room
-// for 32 fields.
-func newTable(array, hash int) *lua.LTable {
-	return (*lua.LState)(nil).CreateTable(array, hash)
 }
 
 func tableOrNil(t *lua.LTable) lua.LValue {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 func TestAStateIsACopyOfWhatTheScriptsLeft(t *testing.T) {
@@ -75,7 +77,7 @@ func TestFunctionsThatShareAVariableShareItInACopy(t *testing.T) {
 func TestUserdataIsFreshButHoldsTheSameValue(t *testing.T) {
 	t.Parallel()
 	value := &struct{ n int }{1}
-	meta := newTable(0, 1)
+	meta := gopher.NewTable(0, 1)
 	meta.RawSetString("__tostring", GoFunc(func(L *lua.LState) int { L.Push(lua.LString("thing")); return 1 }))
 	original := &lua.LUserData{Value: value, Metatable: meta}
 	img, refs := freeze(t, `local t = thing keep(function() return t end)`, Options{Globals: map[string]lua.LValue{"thing": original}})
@@ -94,7 +96,7 @@ func TestUserdataIsFreshButHoldsTheSameValue(t *testing.T) {
 
 func TestASharedMetatableIsNotCopied(t *testing.T) {
 	t.Parallel()
-	meta := newTable(0, 0)
+	meta := gopher.NewTable(0, 0)
 	original := &lua.LUserData{Metatable: meta}
 	b, refs := newBuilder(Options{Globals: map[string]lua.LValue{"thing": original}})
 	b.Share(meta)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // debugLibrary is what libraries ask the debug library for that reaches nothing: places, and metatables that a script may have anyway.
@@ -17,7 +19,7 @@ var debugLibrary = map[string]lua.LGFunction{
 
 // debugGetInfo is debug.getinfo for a level or a function. It tells where code stands and what it is called there, and hands out no function.
 func debugGetInfo(L *lua.LState) int {
-	info := newTable(0, 8)
+	info := gopher.NewTable(0, 8)
 	if fn, ok := L.Get(1).(*lua.LFunction); ok {
 		describeFunction(info, fn)
 		L.Push(info)
@@ -30,15 +32,15 @@ func debugGetInfo(L *lua.LState) int {
 		L.Push(lua.LNil)
 		return 1
 	}
-	switch frame := calls[0]; frame {
+	switch f := (frame{calls[0], L}); f.Frame {
 	case nil:
 		describeTailCall(info)
 	default:
-		describeFunction(info, frame.Fn)
-		if !frame.Fn.IsG {
-			info.RawSetString("currentline", lua.LNumber(frame.line()))
+		describeFunction(info, f.Fn)
+		if !f.Fn.IsG {
+			info.RawSetString("currentline", lua.LNumber(f.Line()))
 		}
-		if name := frame.calledAs(L); name.name != "" {
+		if name := f.calledAs(); name.name != "" {
 			info.RawSetString("name", lua.LString(name.name))
 			info.RawSetString("namewhat", lua.LString(name.kind))
 		}
@@ -48,11 +50,11 @@ func debugGetInfo(L *lua.LState) int {
 }
 
 // calledAs returns what a function is called where it was called.
-func (f *callFrame) calledAs(L *lua.LState) named {
+func (f frame) calledAs() named {
 	if f.Parent == nil || f.Parent.Fn.IsG || f.TailCall > 0 {
 		return named{}
 	}
-	return f.Parent.calledName(L)
+	return frame{f.Parent, f.L}.calledName()
 }
 
 // describeTailCall describes a function that a tail call has taken away.
@@ -122,7 +124,7 @@ func debugTraceback(L *lua.LState) int {
 	for i, call := range calls {
 		switch {
 		case i < first || i >= len(calls)-last:
-			out.WriteString("\n\t" + call.describe(L))
+			out.WriteString("\n\t" + (frame{call, L}).describe())
 		case i == first:
 			out.WriteString("\n\t...")
 		}
@@ -133,36 +135,33 @@ func debugTraceback(L *lua.LState) int {
 }
 
 // callsFrom returns the frames of a thread from a level on, up to a number. For one that a tail call has taken away there is nil.
-func callsFrom(L *lua.LState, level, most int) []*callFrame {
-	var calls []*callFrame
-	for f := *frameOf(L); f != nil && len(calls)-level < most; f = f.Parent {
+func callsFrom(L *lua.LState, level, most int) []*gopher.Frame {
+	var calls []*gopher.Frame
+	for f := gopher.Running(L); f != nil && len(calls)-level < most; f = f.Parent {
 		calls = append(calls, f)
 		if !f.Fn.IsG {
-			calls = append(calls, make([]*callFrame, f.TailCall)...)
+			calls = append(calls, make([]*gopher.Frame, f.TailCall)...)
 		}
 	}
 	return calls[min(level, len(calls)):]
 }
 
 // describe returns a line of a traceback.
-func (f *callFrame) describe(L *lua.LState) string {
-	if f == nil {
+func (f frame) describe() string {
+	if f.Frame == nil {
 		return "(tail call): ?"
 	}
 	where, what := "[C]:", " ?"
 	if !f.Fn.IsG {
 		proto := f.Fn.Proto
-		where = fmt.Sprintf("%s:%d:", proto.SourceName, f.line())
+		where = fmt.Sprintf("%s:%d:", proto.SourceName, f.Line())
 		what = fmt.Sprintf(" in function <%s:%d>", proto.SourceName, proto.LineDefined)
 		if proto.LineDefined == 0 {
 			what = " in main chunk"
 		}
 	}
-	if name := f.calledAs(L).name; name != "" {
+	if name := f.calledAs().name; name != "" {
 		what = " in function '" + name + "'"
 	}
 	return where + what
 }
-
-// line returns the line at which a frame of Lua stands.
-func (f *callFrame) line() int { return f.Fn.Proto.DbgSourcePositions[max(f.Pc-1, 0)] }

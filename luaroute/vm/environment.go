@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // baseSetFEnv is setfenv for whole texts: what load and loadstring return, as engines for templates use it, and setfenv(1, t) of a module
@@ -23,7 +24,7 @@ func baseSetFEnv(L *lua.LState) int {
 
 // callerOf returns the function that called the running one.
 func callerOf(L *lua.LState) (*lua.LFunction, bool) {
-	if f := (*frameOf(L)).Parent; f != nil {
+	if f := gopher.Running(L).Parent; f != nil {
 		return f.Fn, true
 	}
 	return nil, false
@@ -36,7 +37,7 @@ func environment(L *lua.LState, fields *lua.LTable) *lua.LTable {
 	if sealed, _ := sealOf(fields); sealed != nil && sealed.name == globals {
 		return s.env
 	}
-	env, meta := newTable(0, 1), newTable(0, 1)
+	env, meta := gopher.NewTable(0, 1), gopher.NewTable(0, 1)
 	env.RawSetString(script.GlobalsName, fields)
 	meta.RawSetString("__index", fields)
 	env.Metatable = meta

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // raise is where all errors of Lua pass while the frames that they come from are still there. It has them say what Lua 5.1 says.
@@ -24,7 +26,7 @@ func raise(L *lua.LState) {
 
 // explained returns the message of Lua 5.1 for one of gopher-lua, and any other message as it is.
 func explained(L *lua.LState, text string) string {
-	f := *frameOf(L)
+	f := gopher.Running(L)
 	if f == nil || f.Fn == nil {
 		return text
 	}
@@ -42,7 +44,7 @@ func explained(L *lua.LState, text string) string {
 	}
 	where := L.Where(place) + " "
 	if message, ok := strings.CutPrefix(text, where); ok {
-		if better := runs.explain(L, message, f.Fn.IsG); better != "" {
+		if better := (frame{runs, L}).explain(message, f.Fn.IsG); better != "" {
 			return where + better
 		}
 	}
@@ -51,19 +53,19 @@ func explained(L *lua.LState, text string) string {
 
 // explain returns what Lua 5.1 says of an error in the instruction that runs, or "" if the error is another one. The message is
 // that of gopher-lua, or of the function that calculates with strings.
-func (f *callFrame) explain(L *lua.LState, message string, inGo bool) string {
+func (f frame) explain(message string, inGo bool) string {
 	code := f.Fn.Proto.Code[f.Pc-1]
-	op, a, b, c := int(code>>opcodeShift), int(code>>aShift&maxA), int(code&maxB), int(code>>cShift&maxB)
+	op, a, b, c := gopher.Op(code), gopher.A(code), gopher.B(code), gopher.C(code)
 	switch op {
 	case lua.OP_ADD, lua.OP_SUB, lua.OP_MUL, lua.OP_DIV, lua.OP_MOD, lua.OP_POW, lua.OP_UNM:
 		if op == lua.OP_UNM {
 			c = b
 		}
 		if strings.HasPrefix(message, "cannot perform ") || message == "__unm undefined" || strings.HasPrefix(message, badArithmetic) {
-			if _, ok := toNumber(f.operand(L, uint32(b))); ok {
+			if _, ok := toNumber(f.Operand(f.L, b)); ok {
 				b = c
 			}
-			return f.typeError(L, "perform arithmetic on", b)
+			return f.typeError("perform arithmetic on", b)
 		}
 	}
 	if inGo {
@@ -72,21 +74,21 @@ func (f *callFrame) explain(L *lua.LState, message string, inGo bool) string {
 	switch op {
 	case lua.OP_CALL, lua.OP_TAILCALL:
 		if message == notCallable {
-			return f.typeError(L, "call", a)
+			return f.typeError("call", a)
 		}
 	case lua.OP_TFORLOOP:
 		if message == notCallable {
-			return f.typeError(L, "call", a+3)
+			return f.typeError("call", a+3)
 		}
 	case lua.OP_GETTABLE, lua.OP_SELF:
-		return f.indexError(L, message, b)
+		return f.indexError(message, b)
 	case lua.OP_SETTABLE, lua.OP_SETTABLEKS:
-		return f.indexError(L, message, a)
+		return f.indexError(message, a)
 	case lua.OP_GETGLOBAL:
-		return f.indexError(L, message, -1)
+		return f.indexError(message, -1)
 	case lua.OP_LEN:
 		if message == "__len undefined" {
-			return f.typeError(L, "get length of", b)
+			return f.typeError("get length of", b)
 		}
 	case lua.OP_LT, lua.OP_LE:
 		if first, second, ok := strings.Cut(strings.TrimPrefix(message, "attempt to compare "), " with "); ok && first == second {
@@ -111,7 +113,7 @@ var indexed = regexp.MustCompile(`(?s)^attempt to index a non-table object\((\w+
 
 // indexError explains an error in reading or assigning a field of what is in a register. It may also be in what __index or
 // __newindex of that leads to, which has no name.
-func (f *callFrame) indexError(L *lua.LState, message string, register int) string {
+func (f frame) indexError(message string, register int) string {
 	if way, ok := strings.CutPrefix(message, "too many recursions in "); ok {
 		return "loop in " + way
 	}
@@ -120,23 +122,23 @@ func (f *callFrame) indexError(L *lua.LState, message string, register int) stri
 		return ""
 	}
 	if register >= 0 {
-		v := f.register(L, register)
+		v := f.Register(f.L, register)
 		event := "__index"
-		if op := int(f.Fn.Proto.Code[f.Pc-1] >> opcodeShift); op == lua.OP_SETTABLE || op == lua.OP_SETTABLEKS {
+		if op := gopher.Op(f.Fn.Proto.Code[f.Pc-1]); op == lua.OP_SETTABLE || op == lua.OP_SETTABLEKS {
 			event = "__newindex"
 		}
-		if v.Type().String() == m[1] && L.GetMetaField(v, event) == lua.LNil {
-			return f.typeError(L, "index", register)
+		if v.Type().String() == m[1] && f.L.GetMetaField(v, event) == lua.LNil {
+			return f.typeError("index", register)
 		}
 	}
 	return fmt.Sprintf("attempt to index a %s value", m[1])
 }
 
 // typeError says what a value cannot do. It is in a register, or a constant.
-func (f *callFrame) typeError(L *lua.LState, what string, operand int) string {
-	kind := f.operand(L, uint32(operand)).Type()
-	if operand&constantBit == 0 {
-		if n := f.nameOf(L, operand); n.kind != "" {
+func (f frame) typeError(what string, operand int) string {
+	kind := f.Operand(f.L, operand).Type()
+	if operand&gopher.ConstantBit == 0 {
+		if n := f.nameOf(operand); n.kind != "" {
 			return fmt.Sprintf("attempt to %s %s '%s' (a %s value)", what, n.kind, shorten(n.name), kind)
 		}
 	}
@@ -147,7 +149,7 @@ func (f *callFrame) typeError(L *lua.LState, what string, operand int) string {
 var argument = regexp.MustCompile(`(?s)^(\d+) to ([^\s']\S*) \((.*)\)$`)
 
 // argumentError names the function that was called with a wrong argument. The object of a method does not count.
-func argumentError(L *lua.LState, f, caller *callFrame, text string) string {
+func argumentError(L *lua.LState, f, caller *gopher.Frame, text string) string {
 	m := argument.FindStringSubmatch(text)
 	if m == nil {
 		return badArgument + text
@@ -160,7 +162,7 @@ func argumentError(L *lua.LState, f, caller *callFrame, text string) string {
 	}
 	n := named{name: "?"}
 	if caller != nil && caller.Pc > 0 {
-		if called := caller.calledName(L); called.name != "" {
+		if called := (frame{caller, L}).calledName(); called.name != "" {
 			n = called
 		}
 	}

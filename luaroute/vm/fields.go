@@ -1,9 +1,9 @@
 package vm
 
 import (
-	"unsafe"
-
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // Fields is a value of userdata whose fields are read without a call. Lua does it through a function of the metatable, with a
@@ -15,10 +15,9 @@ type Fields interface {
 }
 
 // readField carries out an OP_GETTABLE on such a value. It returns false for all others.
-func readField(L *lua.LState, f *callFrame, code uint32) bool {
-	registry := *at[unsafe.Pointer](unsafe.Pointer(L), layout.registry)
-	registers := (*at[[]lua.LValue](registry, layout.values))[f.LocalBase:]
-	data, ok := registers[code&0x1ff].(*lua.LUserData)
+func readField(L *lua.LState, f *gopher.Frame, code uint32) bool {
+	registers := f.Registers(L)
+	data, ok := registers[gopher.B(code)].(*lua.LUserData)
 	if !ok {
 		return false
 	}
@@ -26,11 +25,11 @@ func readField(L *lua.LState, f *callFrame, code uint32) bool {
 	if !ok {
 		return false
 	}
-	name, ok := f.operand(L, code>>9).(lua.LString)
+	name, ok := f.Operand(L, gopher.C(code)).(lua.LString)
 	if !ok {
 		return false
 	}
-	into := int(code >> 18 & 0xff)
+	into := gopher.A(code)
 	if into >= len(registers) {
 		return false // gopher-lua has to make room
 	}
@@ -38,8 +37,6 @@ func readField(L *lua.LState, f *callFrame, code uint32) bool {
 	if v == nil {
 		return false
 	}
-	registers[into] = v
-	top := at[int](registry, layout.top)
-	*top = max(*top, f.LocalBase+into+1)
+	f.SetRegister(L, into, v)
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // Freeze ends the load: nothing may run in the builder's state any more. It fails if a function that requests will call
@@ -35,7 +36,7 @@ func (b *Builder) Freeze() (*Image, error) {
 func (b *Builder) forget() {
 	s := b.state
 	b.refs = nil
-	dropRegisters(s.L) // captured variables go on pointing at them, although nothing runs any more
+	gopher.DropRegisters(s.L) // captured variables go on pointing at them, although nothing runs any more
 	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, Budget{}
 }
 

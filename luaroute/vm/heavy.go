@@ -2,6 +2,8 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // A step is one instruction, and most take some 50 ns. A few take as long as a string or a table is large: to compare two
@@ -24,23 +26,23 @@ const weighed = 1<<lua.OP_EQ | 1<<lua.OP_LT | 1<<lua.OP_LE | 1<<lua.OP_LEN | 1<<
 	1<<lua.OP_TAILCALL | 1<<lua.OP_CONCAT
 
 // workOf returns what an instruction counts for beyond one step.
-func workOf(L *lua.LState, f *callFrame, code uint32) int {
-	switch int(code >> opcodeShift) {
+func workOf(L *lua.LState, f *gopher.Frame, code uint32) int {
+	switch gopher.Op(code) {
 	case lua.OP_EQ, lua.OP_LT, lua.OP_LE:
-		if s, ok := f.operand(L, code).(lua.LString); ok && len(s) >= longKey {
-			return textWork(string(s), f.operand(L, code>>9))
+		if s, ok := f.Operand(L, gopher.B(code)).(lua.LString); ok && len(s) >= longKey {
+			return textWork(string(s), f.Operand(L, gopher.C(code)))
 		}
 	case lua.OP_LEN:
-		if t, ok := f.operand(L, code).(*lua.LTable); ok {
+		if t, ok := f.Operand(L, gopher.B(code)).(*lua.LTable); ok {
 			return tailWork(t)
 		}
 	case lua.OP_GETTABLE:
-		return keyWork(f.operand(L, code>>9))
+		return keyWork(f.Operand(L, gopher.C(code)))
 	case lua.OP_SETTABLE:
-		switch key := f.operand(L, code).(type) {
+		switch key := f.Operand(L, gopher.B(code)).(type) {
 		case lua.LNumber:
 			if key >= farIndex {
-				if t, ok := f.register(L, int(code>>18&0xff)).(*lua.LTable); ok {
+				if t, ok := f.Register(L, gopher.A(code)).(*lua.LTable); ok {
 					return placesWork(L, t, key)
 				}
 			}
@@ -53,7 +55,7 @@ func workOf(L *lua.LState, f *callFrame, code uint32) int {
 
 // argumentWork is what a Go function counts for at least: it may read all of its arguments, before it fails even.
 func argumentWork(L *lua.LState) int {
-	arguments := argumentsOf(L)
+	arguments := gopher.Arguments(L)
 	steps := len(arguments) / 16
 	for _, v := range arguments {
 		if s, ok := v.(lua.LString); ok && len(s) >= longKey {
@@ -70,14 +72,14 @@ func (s *State) slowness() int {
 	if L == nil {
 		return 1
 	}
-	registers, _ := registersOf(L)
+	registers, _ := gopher.Registers(L)
 	return 1 + len(registers)/256
 }
 
 // traced counts an error: its trace lists all calls that run.
 func traced(L *lua.LState) {
 	if b, ok := L.Context().(*Budget); ok {
-		b.left -= depthOf(L) * errorSteps
+		b.left -= gopher.Depth(L) * errorSteps
 	}
 }
 
@@ -100,7 +102,7 @@ func textWork(s string, other lua.LValue) int {
 // tailWork is the work of looking for the end of a list: gopher-lua goes over the places behind it where nothing is any
 // more.
 func tailWork(t *lua.LTable) int {
-	array := arrayOf(t)
+	array := gopher.Array(t)
 	if len(array) < farIndex || array[len(array)-1] != lua.LNil {
 		return 0
 	}
@@ -121,7 +123,7 @@ func placesWork(L *lua.LState, t *lua.LTable, key lua.LNumber) int {
 	if key >= maxArrayIndex {
 		return 0
 	}
-	array := arrayOf(t)
+	array := gopher.Array(t)
 	places := int(key) - len(array)
 	if places <= farIndex {
 		return 0
@@ -137,12 +139,12 @@ func nextOf(L *lua.LState, t *lua.LTable, from lua.LValue) (key, value lua.LValu
 	if at, ok := from.(lua.LNumber); ok || from == lua.LNil {
 		to, ok := key.(lua.LNumber)
 		if !ok {
-			to = lua.LNumber(len(arrayOf(t)))
+			to = lua.LNumber(len(gopher.Array(t)))
 		}
 		skipped = int(toInteger(float64(to - at)))
 	}
-	strings, others := fieldsOf(t)
-	skipped = max(skipped, 0) + len(keysOf(t)) - len(strings) - len(others)
+	strings, others := gopher.Fields(t)
+	skipped = max(skipped, 0) + len(gopher.Keys(t)) - len(strings) - len(others)
 	if skipped >= farIndex {
 		Spend(L, skipped/16)
 	}

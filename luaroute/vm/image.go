@@ -4,6 +4,8 @@ import (
 	"context"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // Image is what a builder left: the world that states are copied from. It is never changed and may be used by any number
@@ -55,7 +57,7 @@ func (i *Image) shared(v lua.LValue) bool {
 
 // fetching returns a metatable for the copy of a table whose fields are copied one by one.
 func (i *Image) fetching(from *lua.LTable) *lua.LTable {
-	meta := newTable(0, 1)
+	meta := gopher.NewTable(0, 1)
 	meta.RawSetString("__index", GoFunc(func(L *lua.LState) int {
 		v, err := Of(L).fetch(from, L.CheckTable(1), L.Get(2))
 		if err != nil {

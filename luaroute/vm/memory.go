@@ -3,9 +3,10 @@ package vm
 import (
 	"fmt"
 	"time"
-	"unsafe"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // Memory is limited by what a state holds, not by what it makes: garbage is no fault. Nothing in Go tells how much
@@ -114,7 +115,7 @@ func release(L *lua.LState, size int) { hold(L, -size) }
 // measure returns how many bytes a state holds, and how many values it has visited for that. It stops when they are more than
 // a limit.
 func (s *State) measure(limit int64) (size int64, visits int) {
-	w := &scale{state: s, limit: limit, seen: map[unsafe.Pointer]struct{}{}, size: s.budget.held + s.compiled*madeByText}
+	w := &scale{state: s, limit: limit, seen: map[gopher.Address]struct{}{}, size: s.budget.held + s.compiled*madeByText}
 	w.visit(s.L.G.Registry)
 	w.visit(s.L)
 	for L := s.L.G.CurrentThread; L != nil; L = L.Parent {

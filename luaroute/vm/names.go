@@ -2,19 +2,27 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // What a variable is called is not known while a script runs. Where an error has to name one, it is found in the instructions that
 // lead to the error, as Lua 5.1 does it.
 
+// frame is a frame of Lua with its thread.
+type frame struct {
+	*gopher.Frame
+	L *lua.LState
+}
+
 // named is a name of a value: what kind of variable it is in, and what that is called.
 type named struct{ kind, name string }
 
 // nameOf returns the name of what is in a register of a frame of Lua, or an empty one.
-func (f *callFrame) nameOf(L *lua.LState, register int) named {
+func (f frame) nameOf(register int) named {
 	proto, pc := f.Fn.Proto, f.Pc-1
 	for {
-		if b, ok := L.Context().(*Budget); ok {
+		if b, ok := f.L.Context().(*Budget); ok {
 			b.left -= pc / 8 // the next instruction may be the last
 		}
 		if name := localName(proto, register, pc); name != "" {
@@ -22,22 +30,22 @@ func (f *callFrame) nameOf(L *lua.LState, register int) named {
 		}
 		at := lastWrite(proto, register, pc)
 		code := proto.Code[at]
-		switch a, b := int(code>>aShift&maxA), int(code&maxB); int(code >> opcodeShift) {
+		switch a, b := gopher.A(code), gopher.B(code); gopher.Op(code) {
 		case lua.OP_GETGLOBAL:
-			return named{"global", constantName(proto, int(code&maxBx))}
+			return named{"global", constantName(proto, gopher.Bx(code))}
 		case lua.OP_MOVE, lua.OP_MOVEN:
 			if b >= a {
 				return named{}
 			}
 			register = b
 		case lua.OP_GETTABLE:
-			name := constantName(proto, int(code>>cShift&maxB)-constantBit)
-			if at > 0 && proto.Code[at-1] == uint32(lua.OP_MOVE<<opcodeShift|(a+1)<<aShift|b) { // the object of a method
+			name := constantName(proto, gopher.C(code)-gopher.ConstantBit)
+			if at > 0 && proto.Code[at-1] == gopher.ABC(lua.OP_MOVE, a+1, b, 0) { // the object of a method
 				return named{"method", name}
 			}
 			return named{"field", name}
 		case lua.OP_SELF:
-			return named{"method", constantName(proto, int(code>>cShift&maxB)-constantBit)}
+			return named{"method", constantName(proto, gopher.C(code)-gopher.ConstantBit)}
 		case lua.OP_GETUPVAL:
 			return named{"upvalue", proto.DbgUpvalues[b]}
 		default:
@@ -78,13 +86,13 @@ func lastWrite(proto *lua.FunctionProto, register, before int) int {
 	last := len(proto.Code) - 1
 	for pc := 0; pc < before; pc++ {
 		code := proto.Code[pc]
-		op, a := int(code>>opcodeShift), int(code>>aShift&maxA)
+		op, a := gopher.Op(code), gopher.A(code)
 		if writesA>>op&1 == 1 && a == register {
 			last = pc
 		}
 		switch op {
 		case lua.OP_LOADNIL:
-			if a <= register && register <= int(code&maxB) {
+			if a <= register && register <= gopher.B(code) {
 				last = pc
 			}
 		case lua.OP_SELF:
@@ -100,15 +108,15 @@ func lastWrite(proto *lua.FunctionProto, register, before int) int {
 				last = pc
 			}
 		case lua.OP_JMP, lua.OP_FORLOOP, lua.OP_FORPREP:
-			if to := pc + 1 + int(code&maxBx) - maxBx>>1; pc < to && to <= before {
+			if to := pc + 1 + gopher.SBx(code); pc < to && to <= before {
 				pc = to - 1
 			}
 		case lua.OP_SETLIST:
-			if code>>cShift&maxB == 0 {
+			if gopher.C(code) == 0 {
 				pc++
 			}
 		case lua.OP_CLOSURE:
-			pc += int(proto.FunctionPrototypes[code&maxBx].NumUpvalues)
+			pc += int(proto.FunctionPrototypes[gopher.Bx(code)].NumUpvalues)
 		}
 	}
 	return last
@@ -121,11 +129,11 @@ const writesA = 1<<lua.OP_MOVE | 1<<lua.OP_MOVEN | 1<<lua.OP_LOADK | 1<<lua.OP_L
 	1<<lua.OP_TEST | 1<<lua.OP_TESTSET | 1<<lua.OP_CALL | 1<<lua.OP_TAILCALL | 1<<lua.OP_FORLOOP | 1<<lua.OP_FORPREP | 1<<lua.OP_CLOSURE | 1<<lua.OP_VARARG
 
 // calledName returns what the function that a frame calls is called there.
-func (f *callFrame) calledName(L *lua.LState) named {
+func (f frame) calledName() named {
 	code := f.Fn.Proto.Code[f.Pc-1]
-	switch int(code >> opcodeShift) {
+	switch gopher.Op(code) {
 	case lua.OP_CALL, lua.OP_TAILCALL, lua.OP_TFORLOOP:
-		return f.nameOf(L, int(code>>aShift&maxA))
+		return f.nameOf(gopher.A(code))
 	}
 	return named{}
 }

@@ -2,6 +2,8 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // loadedName is the name of the table of loaded modules.
@@ -10,18 +12,18 @@ const loadedName = "package.loaded"
 // packageLibrary is what libraries read of package: data that never changes, and a table that finds the modules of the state that
 // asks. Nothing is loaded by it.
 func packageLibrary() *lua.LTable {
-	all := newTable(0, 5)
+	all := gopher.NewTable(0, 5)
 	all.RawSetString("config", lua.LString("/\n;\n?\n!\n-\n"))
 	all.RawSetString("path", lua.LString("./?.lua;./?/init.lua"))
 	all.RawSetString("cpath", lua.LString(""))
-	find := newTable(0, 1)
+	find := gopher.NewTable(0, 1)
 	find.RawSetString("__index", GoFunc(loadedIndex))
-	loaded := newTable(0, 0)
+	loaded := gopher.NewTable(0, 0)
 	loaded.Metatable = find
 	sealed := newSeal(loadedName, loaded)
 	sealed.borrowed = true
 	all.RawSetString("loaded", sealed.view)
-	preload := newSeal("package.preload", newTable(0, 0))
+	preload := newSeal("package.preload", gopher.NewTable(0, 0))
 	preload.borrowed = true
 	all.RawSetString("preload", preload.view)
 	return all

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // pcall is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
@@ -22,7 +24,7 @@ func protected(L *lua.LState, nargs, nret int, untraced bool) error {
 		}(b.held, b.nested, b.untraced)
 		b.guard, b.untraced = true, untraced
 	}
-	frame := *frameOf(L)
+	frame := gopher.Running(L)
 	if frame == nil {
 		return L.PCall(nargs, nret, nil)
 	}

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // Function returns a Go function for scripts, whose long arguments are counted. Functions of libraries, and those that an
@@ -108,7 +110,7 @@ func (s *State) placed(L *lua.LState) {
 // whereOf returns script:line of the innermost Lua code in a thread.
 func whereOf(L *lua.LState) string {
 	for ; L != nil; L = L.Parent {
-		for f := *frameOf(L); f != nil; f = f.Parent {
+		for f := gopher.Running(L); f != nil; f = f.Parent {
 			if !f.Fn.IsG && f.Pc > 0 {
 				return fmt.Sprintf("%s:%d", f.Fn.Proto.SourceName, f.Fn.Proto.DbgSourcePositions[f.Pc-1])
 			}

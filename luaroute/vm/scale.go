@@ -1,9 +1,9 @@
 package vm
 
 import (
-	"unsafe"
-
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // What values take, in bytes, as measured with Go 1.26 on 64 bits.
@@ -29,7 +29,7 @@ const (
 // scale adds up what values take. Each object is counted once.
 type scale struct {
 	state   *State
-	seen    map[unsafe.Pointer]struct{}
+	seen    map[gopher.Address]struct{}
 	pending []lua.LValue
 	block   uintptr // of the number before
 	visits  int
@@ -56,7 +56,7 @@ func (w *scale) walk() {
 }
 
 // first says that an object was not seen before.
-func (w *scale) first(p unsafe.Pointer) bool {
+func (w *scale) first(p gopher.Address) bool {
 	if _, seen := w.seen[p]; seen {
 		return false
 	}
@@ -67,7 +67,6 @@ func (w *scale) first(p unsafe.Pointer) bool {
 // visit counts a value, and notes what else it may reach.
 func (w *scale) visit(v lua.LValue) {
 	w.visits++
-	var p unsafe.Pointer
 	switch v := v.(type) {
 	case nil: // a register that was never used
 		return
@@ -77,17 +76,10 @@ func (w *scale) visit(v lua.LValue) {
 	case lua.LNumber:
 		w.number(v)
 		return
-	case *lua.LTable:
-		p = unsafe.Pointer(v)
-	case *lua.LFunction:
-		p = unsafe.Pointer(v)
-	case *lua.LUserData:
-		p = unsafe.Pointer(v)
-	case *lua.LState:
-		p = unsafe.Pointer(v)
-	}
-	if p != nil && w.first(p) && !w.shared(v) {
-		w.pending = append(w.pending, v)
+	case *lua.LTable, *lua.LFunction, *lua.LUserData, *lua.LState:
+		if p := gopher.ValueAddress(v); p != nil && w.first(p) && !w.shared(v) {
+			w.pending = append(w.pending, v)
+		}
 	}
 }
 
@@ -99,14 +91,14 @@ func (w *scale) shared(v lua.LValue) bool {
 
 func (w *scale) text(s string) {
 	w.size += valueSize
-	if len(s) < longText || w.first(unsafe.Pointer(unsafe.StringData(s))) {
+	if len(s) < longText || w.first(gopher.TextAddress(s)) {
 		w.size += int64(len(s))
 	}
 }
 
 // number counts a number by where it is: those made one after the other share a block.
 func (w *scale) number(v lua.LValue) {
-	if block := (*[2]uintptr)(unsafe.Pointer(&v))[1] &^ (numberBlock - 1); block != w.block {
+	if block := gopher.Block(gopher.ValueAddress(v), numberBlock); block != w.block {
 		w.block = block
 		w.size += newBlock
 		return
@@ -115,7 +107,7 @@ func (w *scale) number(v lua.LValue) {
 }
 
 func (w *scale) table(t *lua.LTable) {
-	array, keys := arrayOf(t), keysOf(t)
+	array, keys := gopher.Array(t), gopher.Keys(t)
 	w.size += tableSize + int64(cap(array))*valueSize
 	if keys != nil {
 		w.size += fieldsSize + int64(max(len(keys)-smallTable, 0))*fieldSize
@@ -123,7 +115,7 @@ func (w *scale) table(t *lua.LTable) {
 	for _, v := range array {
 		w.visit(v)
 	}
-	strings, others := fieldsOf(t)
+	strings, others := gopher.Fields(t)
 	for k, v := range strings {
 		w.text(k)
 		w.visit(v)
@@ -147,7 +139,7 @@ func (w *scale) function(fn *lua.LFunction) {
 }
 
 func (w *scale) cell(cell *lua.Upvalue) {
-	if cell != nil && w.first(unsafe.Pointer(cell)) {
+	if cell != nil && w.first(gopher.AddressOf(cell)) {
 		w.size += cellSize
 		w.visit(cell.Value())
 	}
@@ -162,8 +154,8 @@ func (w *scale) data(data *lua.LUserData) {
 }
 
 func (w *scale) thread(L *lua.LState) {
-	values, room := registersOf(L)
-	w.size += threadSize + int64(room)*valueSize + int64(depthOf(L))*frameSize
+	values, room := gopher.Registers(L)
+	w.size += threadSize + int64(room)*valueSize + int64(gopher.Depth(L))*frameSize
 	for _, v := range values {
 		w.visit(v)
 	}

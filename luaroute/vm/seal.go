@@ -2,6 +2,8 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // sealKey is the field of a metatable that marks a sealed table.
@@ -25,7 +27,7 @@ func (s *seal) own(table *lua.LTable) *lua.LTable {
 		return table
 	}
 	s.borrowed = false
-	s.table = newTable(0, table.Len())
+	s.table = gopher.NewTable(0, table.Len())
 	table.ForEach(s.table.RawSet)
 	s.view.Metatable.(*lua.LTable).RawSetString("__index", s.table)
 	return s.table
@@ -33,8 +35,8 @@ func (s *seal) own(table *lua.LTable) *lua.LTable {
 
 // newSeal seals a table. A metatable of it keeps its meaning.
 func newSeal(name string, table *lua.LTable) *seal {
-	sealed := &seal{name: name, table: table, view: newTable(0, 0)}
-	meta := newTable(0, 4)
+	sealed := &seal{name: name, table: table, view: gopher.NewTable(0, 0)}
+	meta := gopher.NewTable(0, 4)
 	if own, ok := table.Metatable.(*lua.LTable); ok {
 		own.ForEach(func(k, v lua.LValue) { meta.RawSet(k, v) })
 	}

@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // native holds the functions of gopher-lua's own libraries that are as good as they should be, by library and name.
@@ -52,7 +53,7 @@ var theStandard = sync.OnceValue(func() *standard {
 		"string": stringLibrary, "table": tableLibrary, "math": mathLibrary(), "coroutine": coroutineLibrary, "os": osLibrary, "debug": debugLibrary,
 		"io": {"type": func(L *lua.LState) int { L.CheckAny(1); L.Push(lua.LNil); return 1 }}, // libraries ask it whether a value is a file
 	} {
-		table := newTable(0, len(functions)+2)
+		table := gopher.NewTable(0, len(functions)+2)
 		for _, name := range slices.Sorted(maps.Keys(functions)) {
 			table.RawSetString(name, GoFunc(functions[name]))
 		}
@@ -91,7 +92,7 @@ func (b *Builder) openStandard() {
 
 // openStringMethods makes s:upper() and the like work.
 func (b *Builder) openStringMethods(view *lua.LTable) {
-	b.strs = newTable(0, 2+len(arithmetic))
+	b.strs = gopher.NewTable(0, 2+len(arithmetic))
 	for event, fn := range arithmetic {
 		b.strs.RawSetString(event, fn)
 	}

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 const (
@@ -60,7 +61,7 @@ func (s *State) rest() {
 
 func newState(options *Options) *State {
 	s := &State{L: lua.NewState(stateOptions), options: options, line: slowLane.newLine(0)}
-	s.L.G.Registry = newTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
+	s.L.G.Registry = gopher.NewTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
 	s.env = s.L.G.Global
 	s.budget.attach(s.L)

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // tableLibrary is the table library of Lua 5.1.
@@ -39,7 +41,7 @@ func tableGetn(L *lua.LState) int {
 func tableMaxn(L *lua.LState) int {
 	table := unsealed(L, L.CheckTable(1))
 	largest := lua.LNumber(table.MaxN())
-	Spend(L, length(L, table)/8+len(keysOf(table))/8)
+	Spend(L, length(L, table)/8+len(gopher.Keys(table))/8)
 	start := lua.LValue(lua.LNil)
 	if largest > 0 {
 		start = largest // behind the array

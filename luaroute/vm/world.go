@@ -5,6 +5,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // world is what functions reach in a state: the globals, the modules, and all that was copied for them from the image. A state
@@ -48,7 +50,7 @@ func (s *State) Scratch(run func() error) error {
 		s.L.Env, s.L.G.Global, s.L.G.Registry = outer.env, outer.env, registry
 		s.L.SetMetatable(lua.LString(""), outer.strs)
 	}()
-	s.copier.image.enter(s, newTable(0, 8), newTable(0, 0))
+	s.copier.image.enter(s, gopher.NewTable(0, 8), gopher.NewTable(0, 0))
 	s.outer, s.erased = &outer, nil
 	s.copier.most = max(int(s.budget.limits.CPU/copyTime), 1)
 	return run()
