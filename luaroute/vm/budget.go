@@ -8,6 +8,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
@@ -19,6 +20,9 @@ const (
 	quantum = 1000
 	// usualStep is about how long a step takes.
 	usualStep = 50 * time.Nanosecond
+	// unseen is what counts for the instructions up to the first look at the clock in a call, some of a quantum. Calls that end before
+	// it cost nothing of the allowance of their tenant, as long as that is not used up.
+	unseen = quantum * usualStep
 	// slowest is the most time that one step counts for. A machine that is busy with other things makes steps longer;
 	// the script is not to blame for that, and a call of few steps can never end by the clock.
 	slowest = time.Microsecond
@@ -53,7 +57,7 @@ type Budget struct {
 	resumes int
 	nested  int  // main loops of the running thread in one another: calls of metamethods, iterators and the like
 	streams bool // it was refilled
-	place   place
+	turn    turn
 
 	guard, untraced bool // of the protected call that begins, and that runs: see catch
 	verbatim        bool // the error that is raised next is a script's own, and says what it says
@@ -123,8 +127,8 @@ func (b *Budget) look() <-chan struct{} {
 	if b.ended == nil && b.parent.Err() != nil {
 		b.end(context.Cause(b.parent))
 	}
-	if b.ended == nil && (b.place.taken || b.state.line.usedUp()) {
-		b.keepPlace()
+	if b.ended == nil && (b.turn.taken || b.state.line.UsedUp()) {
+		b.keepTurn()
 	}
 	if b.ended != nil {
 		b.stepAside()
@@ -143,8 +147,8 @@ func (b *Budget) count() {
 		b.spent += took
 		b.guessed += int64(took) * madeEach
 	}
-	if !b.place.taken {
-		b.state.line.use(took, now)
+	if !b.turn.taken {
+		b.state.line.Use(took, now)
 	}
 	b.slow = b.state.slowness()
 	steps := max(quantum/b.slow, 1)
@@ -199,8 +203,8 @@ func Spend(L *lua.LState, steps int) {
 	}
 	end := b.look()
 	b.ahead = steps
-	if end == nil && !b.place.taken && steps >= int(soon/usualStep) {
-		b.keepPlace() // what comes will use up the allowance
+	if end == nil && !b.turn.taken && steps >= int(fair.Burst/usualStep) {
+		b.keepTurn() // what comes will use up the allowance
 	}
 	if b.ended != nil {
 		L.RaiseError("%s", b.ended.Error())

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
 )
 
 // ErrBusy says that all states were in use for as long as a request may wait.
@@ -22,7 +24,7 @@ type Pool struct {
 	image *Image
 	max   int
 	queue time.Duration
-	line  *line
+	line  *fair.Line
 
 	mu      sync.Mutex
 	idle    []idleState // oldest first
@@ -50,13 +52,13 @@ type Stats struct {
 // NewPool returns a pool of at most max states. A request waits for one for at most queue, and, when its Lua runs for long, as
 // long again for a processor.
 func NewPool(img *Image, max int, queue time.Duration) *Pool {
-	return &Pool{image: img, max: max, queue: queue, line: slowLane.newLine(queue)}
+	return &Pool{image: img, max: max, queue: queue, line: processors.NewLine()}
 }
 
 // newState returns a state that stands in the line of the pool for a processor.
 func (p *Pool) newState() *State {
 	s := p.image.NewState()
-	s.line = p.line
+	s.line, s.queue = p.line, p.queue
 	return s
 }
 

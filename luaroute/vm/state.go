@@ -5,11 +5,13 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
@@ -41,7 +43,8 @@ type State struct {
 	Refuse func(what string)
 
 	budget  Budget
-	line    *line
+	line    *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
+	queue   time.Duration // 0 stands for a load, which waits for as long as it takes
 	options *Options
 	builder *Builder // while scripts load, else nil
 	world
@@ -60,7 +63,7 @@ func (s *State) rest() {
 }
 
 func newState(options *Options) *State {
-	s := &State{L: lua.NewState(stateOptions), options: options, line: slowLane.newLine(0)}
+	s := &State{L: lua.NewState(stateOptions), options: options, line: processors.NewLine()}
 	s.L.G.Registry = gopher.NewTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
 	s.env = s.L.G.Global
@@ -126,8 +129,8 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 		s.L.Push(arg)
 	}
 	s.depth++
-	if s.line.usedUp() && s.budget.ended == nil {
-		s.budget.keepPlace()
+	if s.line.UsedUp() && s.budget.ended == nil {
+		s.budget.keepTurn()
 	}
 	err := s.described(pcall(s.L, len(args), nret))
 	s.budget.stepAside() // also if this is a call in a call: the Go code between them may wait

@@ -4,8 +4,8 @@ import "time"
 
 // A stream may last for hours, so what it may use cannot be one budget from its beginning to its end. It is refilled by what is
 // streamed: a script that streams on has what it needs for the next piece, and one that streams nothing any more ends as any
-// other. What keeps an endless stream from its neighbours is the slow lane, where it stands as soon as the allowance of its
-// tenant is used up. A stream waits there for as long as it takes: its status has left, and waiting makes it slower, not wrong.
+// other. What keeps an endless stream from its neighbours are turns, for which it waits as soon as the allowance of its tenant is
+// used up, see package fair. It waits for as long as it takes: its status has left, and waiting makes it slower, not wrong.
 
 // fullPiece is how many bytes of a stream refill the whole budget.
 const fullPiece = 4 << 10

@@ -58,11 +58,11 @@ func TestAStreamWaitsForAPlaceAsLongAsItTakes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		img, refs := freeze(t, `keep(function() return "done" end)`, Options{})
-		n := newLane(1)
+		q := newQueue(1)
 		for _, streams := range []bool{false, true} {
-			fill(t, n)
+			takeOne(t, q)
 			s := img.NewState()
-			s.line = n.newLine(time.Second)
+			s.line, s.queue = q.NewLine(), time.Second
 			s.Arm(Limits{}, t.Context())
 			useUp(s.line)
 			if streams {
@@ -71,11 +71,11 @@ func TestAStreamWaitsForAPlaceAsLongAsItTakes(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { _, err := call(s, refs[0]); done <- err }()
 			time.Sleep(time.Minute)
-			n.leave()
+			q.Leave()
 			if err := <-done; errors.Is(err, ErrBudget) == streams {
 				t.Errorf("a request that streams: %t, got %v", streams, err)
 			}
-			wantLane(t, n, 0, 0)
+			wantSize(t, q, 0, 0)
 		}
 	})
 }
@@ -84,10 +84,10 @@ func TestAStreamLeavesTheLaneWhenItsClientIsGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		img, refs := freeze(t, `keep(function() return "done" end)`, Options{})
-		n := newLane(1)
-		fill(t, n)
+		q := newQueue(1)
+		takeOne(t, q)
 		s := img.NewState()
-		s.line = n.newLine(time.Second)
+		s.line, s.queue = q.NewLine(), time.Second
 		gone := errors.New("the client is gone")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		s.Arm(Limits{}, ctx)
@@ -97,7 +97,7 @@ func TestAStreamLeavesTheLaneWhenItsClientIsGone(t *testing.T) {
 		if _, err := call(s, refs[0]); !errors.Is(err, gone) {
 			t.Errorf("got %v, want the end of the client", err)
 		}
-		wantLane(t, n, 1, 0)
+		wantSize(t, q, 1, 0)
 	})
 }
 
@@ -106,9 +106,9 @@ func TestAStreamStandsBehindThoseThatBegin(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		img, refs := freeze(t, `keep(function() return "done" end)`, Options{})
-		n := newLane(1)
-		fill(t, n)
-		l := n.newLine(0)
+		q := newQueue(1)
+		takeOne(t, q)
+		l := q.NewLine()
 		useUp(l)
 		order := make(chan string, 2)
 		for _, name := range []string{"stream", "request"} {
@@ -126,7 +126,7 @@ func TestAStreamStandsBehindThoseThatBegin(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		n.leave()
+		q.Leave()
 		if first, second := <-order, <-order; first != "request" || second != "stream" {
 			t.Errorf("%s came before %s", first, second)
 		}

@@ -1,4 +1,4 @@
-package vm
+package fair
 
 import (
 	"sync"
@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-func TestATenantThatWasQuietRunsForAWhileWithoutAPlace(t *testing.T) {
+func TestATenantThatWasQuietRunsForAWhileWithoutATurn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := allowance{began: time.Now()}
+		a := newAllowance()
 		for range 4 {
-			a.use(soon/4, time.Now())
-			if a.usedUp() {
+			a.Use(Burst/4, time.Now())
+			if a.UsedUp() {
 				t.Fatal("it is used up too early")
 			}
 		}
-		a.use(time.Microsecond, time.Now())
-		if !a.usedUp() {
+		a.Use(time.Microsecond, time.Now())
+		if !a.UsedUp() {
 			t.Error("it is not used up")
 		}
 	})
@@ -27,28 +27,28 @@ func TestATenantThatWasQuietRunsForAWhileWithoutAPlace(t *testing.T) {
 func TestAnAllowanceComesBackWithTheShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := allowance{began: time.Now()}
-		a.use(soon, time.Now())
+		a := newAllowance()
+		a.Use(Burst, time.Now())
 		for range 10 {
 			const more = 100 * time.Microsecond
-			a.use(more, time.Now())
+			a.Use(more, time.Now())
 			time.Sleep(share*more - time.Nanosecond)
-			if !a.usedUp() {
+			if !a.UsedUp() {
 				t.Fatal("it comes back too early")
 			}
 			time.Sleep(time.Nanosecond)
-			if a.usedUp() {
+			if a.UsedUp() {
 				t.Fatal("it does not come back")
 			}
 		}
-		time.Sleep(share * soon)
-		a.use(soon, time.Now())
-		if a.usedUp() {
+		time.Sleep(share * Burst)
+		a.Use(Burst, time.Now())
+		if a.UsedUp() {
 			t.Error("it does not come back as a whole")
 		}
 		time.Sleep(time.Hour)
-		a.use(soon+time.Nanosecond, time.Now())
-		if !a.usedUp() {
+		a.Use(Burst+time.Nanosecond, time.Now())
+		if !a.UsedUp() {
 			t.Error("it grows while nothing is used")
 		}
 	})
@@ -57,21 +57,21 @@ func TestAnAllowanceComesBackWithTheShare(t *testing.T) {
 func TestRequestsOfATenantUseOneAllowance(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := allowance{began: time.Now()}
+		a := newAllowance()
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
 				for range 100 {
-					a.use(soon/800, time.Now())
+					a.Use(Burst/800, time.Now())
 				}
 			})
 		}
 		all.Wait()
-		if a.usedUp() {
+		if a.UsedUp() {
 			t.Error("it is used up too early")
 		}
-		a.use(1, time.Now())
-		if !a.usedUp() {
+		a.Use(1, time.Now())
+		if !a.UsedUp() {
 			t.Error("something was lost")
 		}
 	})

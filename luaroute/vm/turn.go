@@ -1,0 +1,73 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
+)
+
+// processors is the queue of the process. It leaves one processor to those that need little.
+var processors = fair.NewQueue(func() int { return max(1, runtime.GOMAXPROCS(0)-1) })
+
+// turn is what a budget knows of its turn. It has one only while Lua runs: whoever waits for something else, or returns to Go code
+// that might, steps aside first. The next look at the clock, or call, waits for another one.
+type turn struct {
+	taken  bool
+	since  time.Time
+	queued time.Duration // for turns, since the budget began
+}
+
+// keepTurn sees that a script whose tenant has used up its allowance has a turn, and that it makes room for others after a slice. It
+// may wait, or end the budget.
+func (b *Budget) keepTurn() {
+	line, queue := b.state.line, b.state.queue
+	if b.turn.taken {
+		if b.looked.Sub(b.turn.since) < fair.Slice || !line.Crowded() {
+			b.giveWay()
+			return
+		}
+		b.stepAside()
+	}
+	most := fair.Forever
+	if queue > 0 && !b.streams {
+		most = queue - b.turn.queued
+	}
+	start := time.Now()
+	err := line.Enter(b.parent, most, b.spent < fair.Slice && !b.streams)
+	b.looked = time.Now() // the wait is not time that Lua ran
+	b.turn.queued += b.looked.Sub(start)
+	switch {
+	case err == nil:
+		b.turn.taken, b.turn.since = true, b.looked
+	case errors.Is(err, fair.ErrTimeout):
+		b.end(fmt.Errorf("%w: it waited for more than %v for a processor", ErrBudget, queue))
+	default:
+		b.end(err)
+	}
+}
+
+// giveWay lets everything else run that can, where no processor may be left for it. Go would do so after 10 ms.
+func (b *Budget) giveWay() {
+	if runtime.GOMAXPROCS(0) == 1 {
+		runtime.Gosched()
+		b.looked = time.Now() // what the others took is not time that Lua ran
+	}
+}
+
+// stepAside ends the turn.
+func (b *Budget) stepAside() {
+	if b.turn.taken {
+		if b.ended == nil {
+			b.settle() // as time of the turn
+		}
+		b.turn.taken = false
+		b.state.line.Leave()
+	}
+}
+
+// StepAside lets others run Lua. Go functions that scripts call do it before they wait, for the network or for a disk;
+// State.Wait does it by itself. Nothing has to be done afterwards.
+func (s *State) StepAside() { s.budget.stepAside() }
