@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // decision is one place where a function decides, in Lua and in Go. Both look at the method, the path, a header and a
@@ -133,11 +134,11 @@ func (d decision) inTable(tb testing.TB, forward bool) caddyhttp.MiddlewareHandl
 	if err != nil {
 		tb.Fatal(err)
 	}
-	pools := chiproxy.NewPools(caddyContext(tb))
+	pools := pool.NewSet(caddyContext(tb))
 	tb.Cleanup(pools.Close)
 	table, err := chiproxy.Build(chiproxy.Spec{
 		Default: chiproxy.Tenant{Root: d.spec(action)},
-		Pools:   []chiproxy.PoolSpec{{Name: "origin", Config: raw}},
+		Pools:   []pool.Spec{{Name: "origin", Config: raw}},
 	}, pools)
 	if err != nil {
 		tb.Fatal(err)

@@ -78,7 +78,7 @@ func (x *scopeAnswers) ofGroups(w *walked, k *answerKind) (found *answer) {
 		default:
 			x.use(a) // one error is enough
 			x.b.add(a.spec.Origin, fmt.Errorf("%s is ambiguous: two groups of one scope have one, and a group owns no paths%s; declare it on the scope around them",
-				k.name, alsoAt(found.spec.Origin)))
+				k.name, found.spec.Origin.Earlier()))
 		}
 	}
 	return found

@@ -261,7 +261,7 @@ func (p *place) guarded() *place {
 // isOpen reports whether an action, as bound, is for everybody: it forwards, or answers that all is well.
 func isOpen(a Action) bool {
 	switch a := a.(type) {
-	case *Pool, *alias, *boundProxy:
+	case *toPool, *boundProxy:
 		return true
 	case forwarded:
 		return isOpen(a.Action)

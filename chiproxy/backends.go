@@ -1,12 +1,12 @@
 package chiproxy
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // Backend is a pool as a tenant sees it from outside: one name, one URL, one state.
@@ -26,12 +26,12 @@ type Backend struct {
 // backend is a Backend without its state.
 type backend struct {
 	Backend
-	pool *Pool
+	pool *pool.Pool
 }
 
 func (b *backend) now() Backend {
 	out := b.Backend
-	out.Healthy = b.pool.healthy()
+	out.Healthy = isHealthy(b.pool)
 	return out
 }
 
@@ -39,12 +39,9 @@ func (b *backend) now() Backend {
 // is hidden is not among them.
 func (s *poolScope) backends() []backend {
 	var all []backend
-	if s.outer != nil && (s.joint || len(s.order) == 0) {
-		all = slices.DeleteFunc(s.outer.backends(), func(b backend) bool { return s.own[b.Name] != nil || s.failed[b.Name] != nil })
-	}
-	for _, p := range s.order {
-		b := backend{Backend{Name: p.name, URL: p.url()}, p.Pool}
-		if checks := p.handler.HealthChecks; checks != nil && checks.Active != nil {
+	for _, p := range s.Pools() {
+		b := backend{Backend{Name: p.Name, URL: urlOf(p.Pool)}, p.Pool}
+		if checks := p.Handler().HealthChecks; checks != nil && checks.Active != nil {
 			b.HealthURI, b.HealthInterval = checks.Active.URI, time.Duration(checks.Active.Interval)
 		}
 		all = append(all, b)
@@ -69,13 +66,13 @@ func servicesOf(backends []backend) []Backend {
 	all := make([]Backend, 0, len(backends))
 	for i := range backends {
 		b := &backends[i]
-		if b.pool.handler.DynamicUpstreams != nil {
+		if b.pool.Handler().DynamicUpstreams != nil {
 			all = append(all, b.now())
 			continue
 		}
-		for _, u := range b.pool.handler.Upstreams {
+		for _, u := range b.pool.Handler().Upstreams {
 			service := b.Backend
-			service.URL, service.Healthy = b.pool.urlOf(u), u.Healthy()
+			service.URL, service.Healthy = upstreamURL(b.pool, u), u.Healthy()
 			all = append(all, service)
 		}
 	}
@@ -114,45 +111,33 @@ func (t *Table) TenantStates() []TenantState {
 	return all
 }
 
-// healthy says whether a request could find an upstream that no check counts as down.
-func (p *Pool) healthy() bool {
-	for _, u := range p.handler.Upstreams {
+// isHealthy reports whether a request could find an upstream that no check counts as down.
+func isHealthy(p *pool.Pool) bool {
+	for _, u := range p.Handler().Upstreams {
 		if u.Healthy() {
 			return true
 		}
 	}
-	return p.handler.DynamicUpstreams != nil
+	return p.Handler().DynamicUpstreams != nil
 }
 
-// url returns the URL of the first upstream.
-func (p *Pool) url() string {
-	if len(p.handler.Upstreams) == 0 {
+// urlOf returns the URL of the first upstream.
+func urlOf(p *pool.Pool) string {
+	if len(p.Handler().Upstreams) == 0 {
 		return ""
 	}
-	return p.urlOf(p.handler.Upstreams[0])
+	return upstreamURL(p, p.Handler().Upstreams[0])
 }
 
-// urlOf returns the URL of an upstream.
-func (p *Pool) urlOf(u *reverseproxy.Upstream) string {
+// upstreamURL returns the URL of an upstream.
+func upstreamURL(p *pool.Pool, u *reverseproxy.Upstream) string {
 	dial := u.Dial
 	if addr, err := caddy.ParseNetworkAddress(dial); err == nil && (addr.IsUnixNetwork() || addr.IsFdNetwork()) {
 		return dial
 	}
 	scheme := "http"
-	if tls, ok := p.handler.Transport.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
+	if tls, ok := p.Handler().Transport.(reverseproxy.TLSTransport); ok && tls.TLSEnabled() {
 		scheme = "https"
 	}
-	return scheme + "://" + dial + p.basePath()
-}
-
-// basePath returns what the pool puts before every path, in the form in which addresses with a path are stored.
-func (p *Pool) basePath() string {
-	rewrite := p.handler.Rewrite
-	if rewrite == nil || len(rewrite.PathRegexp) == 0 {
-		return ""
-	}
-	if last := rewrite.PathRegexp[len(rewrite.PathRegexp)-1]; last.Find == "^" {
-		return strings.ReplaceAll(last.Replace, "$$", "$")
-	}
-	return ""
+	return scheme + "://" + dial + p.BasePath()
 }

@@ -6,22 +6,23 @@ import (
 	"testing"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 	t.Parallel()
 	pools := newTestPools(t)
-	spec := func(name, config string) PoolSpec { return PoolSpec{Name: name, Config: json.RawMessage(config)} }
+	spec := func(name, config string) pool.Spec { return pool.Spec{Name: name, Config: json.RawMessage(config)} }
 	plain := `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}]}`
 	table, err := Build(Spec{
-		Pools:   []PoolSpec{spec("global", plain), spec("hidden", plain)},
-		Default: Tenant{Pools: []PoolSpec{spec("default", plain), spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
+		Pools:   []pool.Spec{spec("global", plain), spec("hidden", plain)},
+		Default: Tenant{Pools: []pool.Spec{spec("default", plain), spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
 		Tenants: []Tenant{
 			{Name: "bare", Hosts: []string{"bare"}},
 			{Name: "inside", Hosts: []string{"inside"}, Inside: true},
-			{Name: "owns", Hosts: []string{"owns"}, Inside: true, Pools: []PoolSpec{spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
-			{Name: "own", Hosts: []string{"own"}, Pools: []PoolSpec{
+			{Name: "owns", Hosts: []string{"owns"}, Inside: true, Pools: []pool.Spec{spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
+			{Name: "own", Hosts: []string{"own"}, Pools: []pool.Spec{
 				spec("tls", `{"upstreams": [{"dial": "[::1]:8443"}], "transport": {"protocol": "http", "tls": {}},
 					"rewrite": {"path_regexp": [{"find": "^", "replace": "/a$$b"}]}}`),
 				spec("other rewrite", `{"upstreams": [{"dial": "10.0.0.1:80"}], "rewrite": {"path_regexp": [{"find": "/", "replace": "/x"}]}}`),
@@ -65,8 +66,8 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 
 func TestServicesAreTheUpstreamsOfATenant(t *testing.T) {
 	t.Parallel()
-	spec := func(name, config string) PoolSpec { return PoolSpec{Name: name, Config: json.RawMessage(config)} }
-	table, err := Build(Spec{Default: Tenant{Pools: []PoolSpec{
+	spec := func(name, config string) pool.Spec { return pool.Spec{Name: name, Config: json.RawMessage(config)} }
+	table, err := Build(Spec{Default: Tenant{Pools: []pool.Spec{
 		spec("two", `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}], "rewrite": {"path_regexp": [{"find": "^", "replace": "/v1"}]}}`),
 		spec("dynamic", `{"dynamic_upstreams": {"source": "a", "name": "app.invalid", "port": "80"}}`),
 		spec("one", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`),
@@ -97,7 +98,7 @@ func TestABackendIsHealthyWhileAnyUpstreamIs(t *testing.T) {
 		{[]string{ports.Dead(t)}, false},
 	} {
 		pool := mustAcquire(t, newTestPools(t), dials(`"health_checks": {"active": {"uri": "/", "interval": "5ms"}}`, row.upstreams...))
-		scope := scopeOf(t, map[string]*Pool{"app": pool})
+		scope := scopeOf(t, byName{"app": pool})
 		eventually(t, "the checks have run", func() bool { return stateOf(scope.backends())[0].Healthy == row.healthy })
 	}
 }

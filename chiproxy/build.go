@@ -6,14 +6,15 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // builder makes a table of a specification.
 type builder struct {
 	problems
 	spec   *Spec
-	source *Pools
-	pools  []*namedPool
+	source *pool.Set
+	pools  []*pool.Named
 	// what many routes have in common is held once
 	methods map[string]*methodSet
 	texts   map[string]*text
@@ -23,7 +24,7 @@ type builder struct {
 
 // Build checks a specification as a whole and makes a table of it. Its errors, the first 20 of them joined, begin
 // with the script and line of what is wrong. Nothing is left behind then, and Spec.Release was not called.
-func Build(s Spec, p *Pools) (*Table, error) {
+func Build(s Spec, p *pool.Set) (*Table, error) {
 	b := &builder{
 		spec: &s, source: p,
 		methods: map[string]*methodSet{}, texts: map[string]*text{}, shared: map[traits]*traits{}, covers: map[*methodSet]*methodCover{},
@@ -37,18 +38,9 @@ func Build(s Spec, p *Pools) (*Table, error) {
 	return t, nil
 }
 
-// namedPool is a pool under one of its names. The pools of the configuration have no tenant.
-type namedPool struct {
-	*Pool
-	tenant, name string
-	at           origin.Origin
-	// hides is the pool further out that has this name, too.
-	hides *namedPool
-}
-
-func releaseAll(pools []*namedPool) {
+func releaseAll(pools []*pool.Named) {
 	for _, p := range pools {
-		p.release()
+		p.Release()
 	}
 }
 
@@ -56,10 +48,9 @@ func (b *builder) table() *Table {
 	s := b.spec
 	t := &Table{mismatch: s.MethodMismatch, certifier: s.Certifier, release: s.Release}
 	t.refs.Store(1)
-	global := newPoolScope(nil)
+	global := pool.NewScope(nil)
 	b.addPools(global, "", s.Pools)
-	inner := newPoolScope(global)
-	inner.joint = true // the pools of the instance are those of the default tenant, too
+	inner := pool.NewJointScope(global) // the pools of the instance are those of the default tenant, too
 	b.addPools(inner, "", s.Default.Pools)
 	b.checkNames()
 
@@ -71,7 +62,7 @@ func (b *builder) table() *Table {
 		if spec.Inside {
 			outer = inner
 		}
-		pools := newPoolScope(outer)
+		pools := pool.NewScope(outer)
 		b.addPools(pools, spec.Name, spec.Pools)
 		tn := b.tenant(spec, pools)
 		t.tenants = append(t.tenants, tn)
@@ -95,22 +86,22 @@ type poolFailure struct {
 	reported bool
 }
 
-func (b *builder) addPools(scope *poolScope, tenant string, specs []PoolSpec) {
+func (b *builder) addPools(scope *pool.Scope, tenant string, specs []pool.Spec) {
 	for _, spec := range specs {
 		if spec.Failed != nil {
-			scope.fail(spec.Name, &poolFailure{error: spec.Failed})
+			scope.Fail(spec.Name, &poolFailure{error: spec.Failed})
 			continue
 		}
-		pool, err := b.source.acquire(spec)
+		p, err := b.source.Acquire(spec)
 		if err != nil {
-			failure := &poolFailure{error: err}
+			failure := &poolFailure{error: spec.Origin.Errorf("pool %q: %w", spec.Name, err)}
 			b.add(origin.Origin{}, failure)
-			scope.fail(spec.Name, failure)
+			scope.Fail(spec.Name, failure)
 			continue
 		}
-		named := &namedPool{Pool: pool, tenant: tenant, name: spec.Name, at: spec.Origin}
+		named := &pool.Named{Pool: p, Tenant: tenant, Name: spec.Name, At: spec.Origin}
 		b.pools = append(b.pools, named)
-		if err := scope.add(named); err != nil {
+		if err := scope.Add(named); err != nil {
 			b.add(spec.Origin, err)
 		}
 	}
@@ -121,19 +112,11 @@ func (b *builder) checkNames() {
 	seen := map[string]origin.Origin{}
 	for _, t := range b.spec.Tenants {
 		if first, ok := seen[t.Name]; ok {
-			b.add(t.Origin, fmt.Errorf("tenant %q is declared twice%s", t.Name, alsoAt(first)))
+			b.add(t.Origin, fmt.Errorf("tenant %q is declared twice%s", t.Name, first.Earlier()))
 			continue
 		}
 		seen[t.Name] = t.Origin
 	}
-}
-
-// alsoAt writes the other place into an error.
-func alsoAt(o origin.Origin) string {
-	if at := o.String(); at != "" {
-		return ", first at " + at
-	}
-	return ""
 }
 
 // checkListings reports tenants for one host and prefix of which one certainly takes every request.
@@ -151,7 +134,7 @@ func (b *builder) checkListings(sorted []listing) {
 			seen[at] = l.tenant
 		case first != l.tenant && !first.onward:
 			b.add(l.tenant.spec.Origin, fmt.Errorf("tenant %q can never be asked for host %q and prefix %q: tenant %q has them%s and does not fall through; give one a priority",
-				l.tenant.name, l.host, l.tenant.prefix, first.name, alsoAt(first.spec.Origin)))
+				l.tenant.name, l.host, l.tenant.prefix, first.name, first.spec.Origin.Earlier()))
 		}
 	}
 }
@@ -173,7 +156,8 @@ func (b *builder) hosts(hosts []string, at origin.Origin) []string {
 }
 
 // tenant makes a tenant and all its layers.
-func (b *builder) tenant(spec *Tenant, pools *poolScope) *tenant {
+func (b *builder) tenant(spec *Tenant, scope *pool.Scope) *tenant {
+	pools := &poolScope{Scope: scope}
 	t := &tenant{
 		name: spec.Name, onward: spec.Fallthrough,
 		pools: pools, spec: spec, policy: spec.OnError,

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // line puts an item at a line of a script.
@@ -65,6 +66,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a prefix without a slash":           {Spec{Tenants: []Tenant{{PathPrefix: "a", Origin: here}}}, `a.lua:7: path prefix: pattern "a" must begin with a slash`},
 		"two tenants of one name":            {Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"a"}, Origin: other}, {Name: "t", Hosts: []string{"b"}, Origin: here}}}, `a.lua:7: tenant "t" is declared twice, first at b.lua:3`},
 		"a tenant behind one that takes all": {Spec{Tenants: []Tenant{{Name: "t", PathPrefix: "/p", Origin: other}, {Name: "u", PathPrefix: "/p/", Origin: here}}}, `a.lua:7: tenant "u" can never be asked for host "" and prefix "/p": tenant "t" has them, first at b.lua:3 and does not fall through; give one a priority`},
+		"a pool that is wrong":               {Spec{Pools: []pool.Spec{{Name: "a", Config: []byte(`{}`), Origin: here}}}, `a.lua:7: pool "a": no upstreams; give it an address, or dynamic_upstreams`},
 		"use_pool without such a pool":       {Spec{Default: Tenant{UsePool: "p", Origin: here}}, `a.lua:7: no pool "p"; there are none`},
 		"on_error without such a pool":       {Spec{Default: Tenant{OnError: &ErrorPolicy{Mode: UsePool, Pool: "p"}, Origin: here}}, `a.lua:7: on_error: no pool "p"; there are none`},
 		"a second route without a guard": {
@@ -145,7 +147,7 @@ func TestBuildAccepts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := Build(s, NewPools(caddy.Context{})); err != nil {
+			if _, err := Build(s, pool.NewSet(caddy.Context{})); err != nil {
 				t.Error(err)
 			}
 		})
@@ -158,7 +160,7 @@ func TestBuildReportsManyErrorsAndSaysHowManyMore(t *testing.T) {
 	for i := range 50 {
 		items = append(items, line(i+1, at("bad", say(""))))
 	}
-	_, err := Build(only(items...), NewPools(caddy.Context{}))
+	_, err := Build(only(items...), pool.NewSet(caddy.Context{}))
 	if err == nil {
 		t.Fatal("no error")
 	}

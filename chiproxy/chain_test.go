@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 var (
@@ -80,7 +82,7 @@ func TestMiddlewareMayStop(t *testing.T) {
 func TestErrorPolicy(t *testing.T) {
 	t.Parallel()
 	pools := newTestPools(t)
-	spare := PoolSpec{Name: "spare", Config: json.RawMessage(dials("", named(t, "spare")))}
+	spare := pool.Spec{Name: "spare", Config: json.RawMessage(dials("", named(t, "spare")))}
 	failBefore := middlewareFunc(func(*Exchange, func() (Verdict, error)) (Verdict, error) { return Done, errScript })
 	failAfter := middlewareFunc(func(_ *Exchange, next func() (Verdict, error)) (Verdict, error) {
 		if v, err := next(); err != nil {
@@ -106,7 +108,7 @@ func TestErrorPolicy(t *testing.T) {
 					scope.Middleware = []Middleware{mw}
 				}
 				s := only(Item{Scope: &scope}, at("/*", say("fallback")))
-				s.Pools = []PoolSpec{spare}
+				s.Pools = []pool.Spec{spare}
 				route := *item.Route
 				scope.Items[0].Route = &route
 				switch level {

@@ -75,7 +75,7 @@ func of(what, name string) string {
 func (t *Table) poolTraits() []trait {
 	all := make([]trait, len(t.pools))
 	for i, p := range t.pools {
-		all[i] = trait{p.name + of(" tenant ", p.tenant), p.key}
+		all[i] = trait{p.Name + of(" tenant ", p.Tenant), p.Key()}
 	}
 	return all
 }

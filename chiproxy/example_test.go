@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // at is where something stands in a script.
@@ -48,7 +49,7 @@ func serve(table *chiproxy.Table, target string) {
 
 // A table is built once and serves any number of requests at a time. What it has no route for goes to the next handler.
 func Example() {
-	pools := chiproxy.NewPools(caddy.Context{})
+	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	table, err := chiproxy.Build(chiproxy.Spec{
 		Default: tenant("", nil, say(1, "/users/{id}", "a user"), say(2, "/users/new", "a form")),
@@ -73,7 +74,7 @@ func Example() {
 
 // Build checks the whole and reports all that is wrong, each with its place.
 func ExampleBuild() {
-	pools := chiproxy.NewPools(caddy.Context{})
+	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	_, err := chiproxy.Build(chiproxy.Spec{Default: tenant("", nil,
 		say(1, "/users/{id}", "one"),
@@ -88,7 +89,7 @@ func ExampleBuild() {
 
 // Explain says what becomes of a request, and why. Nothing is sent.
 func ExampleTable_Explain() {
-	pools := chiproxy.NewPools(caddy.Context{})
+	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	guarded := say(1, "/users/{id}", "beta")
 	guarded.Route.Guards = []chiproxy.Guard{&chiproxy.DataGuard{
@@ -125,11 +126,11 @@ func ExampleTable_Simulate() {
 		fmt.Println(err)
 		return
 	}
-	pools := chiproxy.NewPools(ctx)
+	pools := pool.NewSet(ctx)
 	defer pools.Close()
-	app := chiproxy.PoolSpec{Name: "app", Config: json.RawMessage(`{"upstreams": [{"dial": "10.0.0.1:8080"}]}`), Origin: at(1)}
+	app := pool.Spec{Name: "app", Config: json.RawMessage(`{"upstreams": [{"dial": "10.0.0.1:8080"}]}`), Origin: at(1)}
 	route := chiproxy.Item{Route: &chiproxy.Route{Pattern: "/*", Action: chiproxy.Proxy{Pool: "app", StripPrefix: "/api"}, Origin: at(2)}}
-	table, err := chiproxy.Build(chiproxy.Spec{Pools: []chiproxy.PoolSpec{app}, Default: tenant("", nil, route)}, pools)
+	table, err := chiproxy.Build(chiproxy.Spec{Pools: []pool.Spec{app}, Default: tenant("", nil, route)}, pools)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -150,7 +151,7 @@ func ExampleTable_Simulate() {
 
 // The hosts of a table are those of its tenants. On-demand TLS issues certificates for no others.
 func ExampleTable_HasHost() {
-	pools := chiproxy.NewPools(caddy.Context{})
+	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	table, err := chiproxy.Build(chiproxy.Spec{Tenants: []chiproxy.Tenant{
 		tenant("shop", []string{"shop.example", "*.shop.example"}, say(1, "/*", "the shop")),
@@ -173,7 +174,7 @@ func ExampleTable_HasHost() {
 
 // Differences says what a reload has changed.
 func ExampleDifferences() {
-	pools := chiproxy.NewPools(caddy.Context{})
+	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	var tables []*chiproxy.Table
 	for _, items := range [][]chiproxy.Item{

@@ -183,11 +183,11 @@ func (ex *Exchange) Bind(a Action) (Action, error) {
 
 // Pool returns the action that forwards to a pool the current tenant sees.
 func (ex *Exchange) Pool(name string) (Action, error) {
-	pool, err := ex.pools.find(name)
+	to, err := ex.pools.find(name)
 	if err != nil {
 		return nil, err
 	}
-	return ex.pools.stripped(pool.as(name)), nil
+	return ex.pools.stripped(to), nil
 }
 
 // yield tells the hooks that Go is going to wait for something long.

@@ -15,6 +15,7 @@ import (
 	caddyheaders "github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // placed is a hook of a script, with its place.
@@ -35,7 +36,7 @@ func explainedPools(t *testing.T, hits *atomic.Int64, items ...Item) *Table {
 	s := only(items...)
 	for _, name := range []string{"users", "spare"} {
 		address := upstreamAt(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
-		s.Pools = append(s.Pools, PoolSpec{Name: name, Config: json.RawMessage(dials("", address))})
+		s.Pools = append(s.Pools, pool.Spec{Name: name, Config: json.RawMessage(dials("", address))})
 	}
 	table, err := Build(s, newTestPools(t))
 	if err != nil {

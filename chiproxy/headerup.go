@@ -79,10 +79,10 @@ func (ex *Exchange) asClient() (*http.Request, []fieldChange) {
 	return r, changes
 }
 
-// headerUp returns the handler of the pool with more changes of the request's header. Those of the pool come after them, as they
+// headerUp returns the handler of a pool with more changes of the request's header. Those of the pool come after them, as they
 // do for all that the request has. The handler is the same one otherwise: Caddy, too, copies it where it serves.
-func (p *Pool) headerUp(changes []fieldChange) *reverseproxy.Handler {
-	h := *p.handler
+func headerUp(own *reverseproxy.Handler, changes []fieldChange) *reverseproxy.Handler {
+	h := *own
 	all := &headers.Handler{}
 	if h.Headers != nil {
 		*all = *h.Headers

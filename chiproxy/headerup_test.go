@@ -159,7 +159,7 @@ func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 		if proxies != "" {
 			headerUp += "," + proxies
 		}
-		pools := scopeOf(t, map[string]*Pool{
+		pools := scopeOf(t, byName{
 			"plain": mustAcquire(t, p, dials(proxies, up)), "caddy": mustAcquire(t, p, dials(headerUp, up)), "dead": mustAcquire(t, p, dials("", ports.Dead(t))),
 		})
 		ask := func() *http.Request {
@@ -196,7 +196,7 @@ func TestThePoolsOwnHeaderChangesComeLast(t *testing.T) {
 		`"headers":{"request":{"set":{"X-Forwarded-For":["{http.request.header.X-User}"]}}}`:  "set.example https [ann]",
 		`"headers":{"response":{"set":{"X-Pool":["yes"]}}}`:                                   "set.example https [192.0.2.7]",
 	} {
-		pools := scopeOf(t, map[string]*Pool{"plain": mustAcquire(t, p, dials(own, up))})
+		pools := scopeOf(t, byName{"plain": mustAcquire(t, p, dials(own, up))})
 		for name, way := range waysToChange {
 			if strings.Contains(name, "second") {
 				continue
@@ -222,7 +222,7 @@ func TestAHostThatIsSetReachesAnUpstreamBehindTLS(t *testing.T) {
 	}))
 	t.Cleanup(s.Close)
 	tls := `"transport":{"protocol":"http","tls":{"insecure_skip_verify":true}}`
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials(tls, s.Listener.Addr().String()))})
+	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials(tls, s.Listener.Addr().String()))})
 	for want, ops := range map[string]*HeaderOps{
 		s.Listener.Addr().String() + " client.example": nil,
 		"set.example client.example":                   {Set: http.Header{"Host": {"set.example"}}},

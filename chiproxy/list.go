@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // RouteInfo is one route of a table, as plain values for people and tools.
@@ -43,8 +44,8 @@ type PoolInfo struct {
 	At origin.Origin
 	// Hides is where a pool of this name stands further out, which this one hides. It is empty if there is none.
 	Hides origin.Origin
-	// Upstreams are as of Pool.Upstreams.
-	Upstreams []UpstreamStatus
+	// Upstreams are their state.
+	Upstreams []pool.Upstream
 }
 
 // Routes lists the routes: tenant by tenant, the default tenant last, those of each as written. The lists in it may be shared.
@@ -66,9 +67,9 @@ func (t *Table) list(marks bool) []RouteInfo {
 func (t *Table) Pools() []PoolInfo {
 	all := make([]PoolInfo, len(t.pools))
 	for i, p := range t.pools {
-		all[i] = PoolInfo{Tenant: p.tenant, Name: p.name, At: p.at, Upstreams: p.Upstreams()}
-		if p.hides != nil {
-			all[i].Hides = p.hides.at
+		all[i] = PoolInfo{Tenant: p.Tenant, Name: p.Name, At: p.At, Upstreams: p.Upstreams()}
+		if p.Hides != nil {
+			all[i].Hides = p.Hides.At
 		}
 	}
 	return all

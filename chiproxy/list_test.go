@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // told is a guard, middleware and action that only says its name.
@@ -42,7 +43,7 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 		Tenants: []Tenant{{
 			Name: "acme", Hosts: []string{"acme.example"}, PathPrefix: "/acme/", UsePool: "app",
 			Origin: origin.Origin{Script: "a.lua", Line: 9}, Root: Scope{Items: []Item{route("/x")}},
-			Pools: []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:1"}]}`)}},
+			Pools: []pool.Spec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:1"}]}`)}},
 		}},
 	}, newTestPools(t))
 	if err != nil {
@@ -77,8 +78,8 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 
 func TestPoolsOfOneNameAreToldApartByTheirPlace(t *testing.T) {
 	t.Parallel()
-	spec := func(script string, line int, port string) []PoolSpec {
-		return []PoolSpec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:` + port + `"}]}`), Origin: origin.Origin{Script: script, Line: line}}}
+	spec := func(script string, line int, port string) []pool.Spec {
+		return []pool.Spec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:` + port + `"}]}`), Origin: origin.Origin{Script: script, Line: line}}}
 	}
 	table, err := Build(Spec{
 		Pools:   spec("pools.app", 0, "1"),

@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // answers is an action that does nothing, for measuring what comes before it.
@@ -70,7 +72,7 @@ func guardsSpec(n int) Spec {
 
 func mustBuild(tb testing.TB, s Spec) *Table {
 	tb.Helper()
-	t, err := Build(s, NewPools(caddy.Context{}))
+	t, err := Build(s, pool.NewSet(caddy.Context{}))
 	if err != nil {
 		tb.Fatal(err)
 	}

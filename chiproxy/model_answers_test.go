@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // talkative makes specifications in which scopes mostly say something themselves, and routes rarely take a request.
@@ -79,7 +81,7 @@ func TestScopesAnswerForWhatStandsInThem(t *testing.T) {
 		for i := range c.spec.Tenants {
 			tenants = append(tenants, newRefTenant(&c.spec.Tenants[i]))
 		}
-		table, err := Build(c.spec, NewPools(caddy.Context{}))
+		table, err := Build(c.spec, pool.NewSet(caddy.Context{}))
 		text := fmt.Sprint(err)
 		if strings.Contains(text, "more errors") {
 			continue

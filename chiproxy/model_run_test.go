@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // modelCase is a random specification and how the table and the model see it.
@@ -28,7 +30,7 @@ func newModelCase(seed uint64) *modelCase {
 	c.maker = &specMaker{rng: seeded(seed, 7), world: &c.world}
 	c.spec = c.maker.spec()
 	var err error
-	if c.table, err = Build(c.spec, NewPools(caddy.Context{})); err != nil {
+	if c.table, err = Build(c.spec, pool.NewSet(caddy.Context{})); err != nil {
 		return nil
 	}
 	c.base = newRefTenant(&c.spec.Default)

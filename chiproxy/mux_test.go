@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // muxOf builds the mux of guarded routes, each of which may decline.
@@ -19,7 +21,7 @@ func muxOf(t testing.TB, patterns ...string) *mux {
 	for i, p := range patterns {
 		items[i] = Item{Route: &Route{Pattern: p, Guards: []Guard{verdictGuard(true)}, Action: Skip{}}}
 	}
-	table, err := Build(Spec{Default: Tenant{Root: Scope{Items: items}}}, NewPools(caddy.Context{}))
+	table, err := Build(Spec{Default: Tenant{Root: Scope{Items: items}}}, pool.NewSet(caddy.Context{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
 
 func init() { caddy.RegisterModule(readingOrigin{}) }
@@ -274,7 +277,7 @@ func differentialCases() map[string]differentialCase {
 		},
 	}
 	for name, c := range cases {
-		c.spec.Pools = []PoolSpec{{Name: "p", Config: json.RawMessage(fakePool)}, {Name: "based", Config: json.RawMessage(basedPool)}}
+		c.spec.Pools = []pool.Spec{{Name: "p", Config: json.RawMessage(fakePool)}, {Name: "based", Config: json.RawMessage(basedPool)}}
 		if c.guarded == nil {
 			c.guarded = func(p string) bool {
 				s := strings.Split(p, "/")
@@ -393,7 +396,7 @@ func TestNoSpellingReachesAFileThatIsGuarded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := caddy.NewContext(poolsTestContext(t))
+	ctx, cancel := caddy.NewContext(testcaddy.Context(t))
 	t.Cleanup(cancel)
 	files := &fileserver.FileServer{Root: dir}
 	if err := files.Provision(ctx); err != nil {

@@ -5,65 +5,38 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
-// poolsTestContext returns the context of a running configuration.
-func poolsTestContext(t testing.TB) caddy.Context {
-	t.Helper()
-	return testcaddy.Context(t)
-}
-
 // newTestPools returns pools that end with the test.
-func newTestPools(t testing.TB) *Pools {
+func newTestPools(t testing.TB) *pool.Set {
 	t.Helper()
-	p := NewPools(poolsTestContext(t))
+	p := pool.NewSet(testcaddy.Context(t))
 	t.Cleanup(p.Close)
 	return p
 }
 
 // mustAcquire returns the pool of a configuration.
-func mustAcquire(t testing.TB, p *Pools, config string) *Pool {
+func mustAcquire(t testing.TB, s *pool.Set, config string) *pool.Pool {
 	t.Helper()
-	pool, err := p.acquire(PoolSpec{Name: "p", Config: json.RawMessage(config)})
+	p, err := s.Acquire(pool.Spec{Name: "p", Config: json.RawMessage(config)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pool
-}
-
-// origin starts an upstream and returns its address.
-func upstreamAt(t testing.TB, h http.HandlerFunc) string {
-	t.Helper()
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s.Listener.Addr().String()
+	return p
 }
 
 // named starts an upstream that answers its name.
 func named(t testing.TB, name string) string {
 	return upstreamAt(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
-}
-
-// dials writes the configuration of a pool of addresses, with more fields behind them.
-func dials(more string, addresses ...string) string {
-	var ups []string
-	for _, a := range addresses {
-		ups = append(ups, fmt.Sprintf(`{"dial":%q}`, a))
-	}
-	config := `{"upstreams":[` + strings.Join(ups, ",") + `]`
-	if more != "" {
-		config += "," + more
-	}
-	return config + "}"
 }
 
 var noNext = caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
@@ -79,16 +52,19 @@ func prepared(w http.ResponseWriter, r *http.Request) *http.Request {
 	return r
 }
 
+// byName are pools by the names that they get.
+type byName map[string]*pool.Pool
+
 // scopeOf returns a scope with the pools by name.
-func scopeOf(t testing.TB, pools map[string]*Pool) *poolScope {
+func scopeOf(t testing.TB, pools byName) *poolScope {
 	t.Helper()
-	s := newPoolScope(nil)
+	s := pool.NewScope(nil)
 	for name, p := range pools {
-		if err := s.add(&namedPool{Pool: p, name: name}); err != nil {
+		if err := s.Add(&pool.Named{Pool: p, Name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return s
+	return &poolScope{Scope: s}
 }
 
 // outcome is what came of an action.
@@ -127,5 +103,9 @@ func serve(t testing.TB, a Action, pools *poolScope) string {
 	return s.URL
 }
 
-// eventually waits for a condition.
-var eventually = testkit.Until
+var (
+	dials      = testkit.Dials
+	errText    = testkit.ErrText
+	upstreamAt = testkit.Upstream
+	eventually = testkit.Until
+)

@@ -94,27 +94,22 @@ func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
 
 func (p Proxy) bind(pools *poolScope) (Action, error) {
 	if p.Pool != "" && p.plain() {
-		pool, err := pools.find(p.Pool)
-		if err != nil {
-			return nil, err
-		}
-		return pool.as(p.Pool), nil
+		return pools.find(p.Pool)
 	}
 	if err := p.Check(); err != nil {
 		return nil, err
 	}
-	pool, err := pools.find(p.Pool)
+	to, err := pools.find(p.Pool)
 	if err != nil {
 		return nil, err
 	}
-	b := &boundProxy{Proxy: p, pool: pool}
+	b := &boundProxy{Proxy: p, pool: to}
 	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
 	b.headerUp, b.header = p.Headers.split()
 	if p.Upstream != "" {
-		if err := pool.checkUpstream(p.Upstream); err != nil {
+		if err := to.Choosable(p.Upstream); err != nil {
 			return nil, err
 		}
-		pool.choosable()
 	}
 	if p.OnError != nil && p.OnError.Mode == UsePool {
 		if b.instead, err = pools.find(p.OnError.Pool); err != nil {
@@ -123,9 +118,9 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 	}
 	if b.headerUp != nil {
 		changes := b.headerUp.changes()
-		b.handler = pool.headerUp(changes)
+		b.handler = headerUp(to.Handler(), changes)
 		if b.instead != nil {
-			b.insteadHandler = b.instead.headerUp(changes)
+			b.insteadHandler = headerUp(b.instead.Handler(), changes)
 		}
 	}
 	return b, nil
@@ -134,9 +129,9 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 // boundProxy is a Proxy whose pools are known.
 type boundProxy struct {
 	Proxy
-	pool *Pool
+	pool *toPool
 	// instead is the pool of OnError, if it names one.
-	instead *Pool
+	instead *toPool
 	// header is the part of Headers that is changed on the request, headerUp the part that reverse_proxy changes. Both may be
 	// nil.
 	header, headerUp *HeaderOps
@@ -172,7 +167,7 @@ func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
 		defer func() { ex.W = w }()
 		ex.W = newHeaderWriter(w, b.ResponseHeaders)
 	}
-	return Done, b.forward(ex, b.pool)
+	return Done, b.forward(ex)
 }
 
 // sendOrElse forwards, and does what OnError says if that failed without a trace.
@@ -191,29 +186,24 @@ func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 		}()
 	}
 
-	err := b.forward(ex, b.pool)
+	err := b.forward(ex)
 	switch {
 	case err == nil || hw.wrote || body.read:
 		return Done, err
 	case b.instead != nil:
-		return Done, b.forward(ex, b.instead)
+		return Done, b.instead.forward(ex, b.insteadHandler)
 	}
 	return Declined, nil
 }
 
-// forward sends the request to a pool, and to the chosen upstream if there is one.
-func (b *boundProxy) forward(ex *Exchange, pool *Pool) error {
-	if pool != b.pool {
-		return pool.forward(ex, b.OnError.Pool, b.insteadHandler)
-	}
+// forward sends the request to the pool, and to the chosen upstream if there is one.
+func (b *boundProxy) forward(ex *Exchange) error {
 	if b.Upstream == "" {
-		return pool.forward(ex, b.Pool, b.handler)
+		return b.pool.forward(ex, b.handler)
 	}
-	c := &choice{pool: pool, address: b.Upstream}
-	caddyhttp.SetVar(ex.R.Context(), choiceVar, c)
-	err := pool.forward(ex, b.Pool, b.handler)
-	caddyhttp.SetVar(ex.R.Context(), choiceVar, nil)
-	if wrong := c.err(); err != nil && wrong != nil {
+	choice := b.pool.Choose(ex.R, b.Upstream)
+	err := b.pool.forward(ex, b.handler)
+	if wrong := choice.End(ex.R); err != nil && wrong != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, wrong)
 	}
 	return err

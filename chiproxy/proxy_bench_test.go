@@ -11,12 +11,12 @@ import (
 func BenchmarkProxy(b *testing.B) {
 	pool := mustAcquire(b, newTestPools(b), dials("", upstreamAt(b, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") })))
 	upstream := pool.Upstreams()[0].Address
-	pools := scopeOf(b, map[string]*Pool{"a": pool})
+	pools := scopeOf(b, byName{"a": pool})
 	for _, row := range []struct {
 		name string
 		do   func(ex *Exchange) error
 	}{
-		{"bare", func(ex *Exchange) error { return pool.handler.ServeHTTP(ex.W, ex.R, ex.Next) }},
+		{"bare", func(ex *Exchange) error { return pool.Handler().ServeHTTP(ex.W, ex.R, ex.Next) }},
 		{"plain", doer(b, Proxy{Pool: "a"}, pools)},
 		{"performed", func(ex *Exchange) error { _, err := ex.Perform(Proxy{Pool: "a"}); return err }},
 		{"stripped", doer(b, Proxy{Pool: "a", StripPrefix: "/x"}, pools)},
@@ -58,8 +58,8 @@ func (canned) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	pool := mustAcquire(t, newTestPools(t), dials("", "127.0.0.1:1"))
-	pool.handler.Transport = canned{}
-	pools := scopeOf(t, map[string]*Pool{"a": pool})
+	pool.Handler().Transport = canned{}
+	pools := scopeOf(t, byName{"a": pool})
 	bound, err := bind(Proxy{Pool: "a"}, pools)
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	}
 	var bare, plain float64
 	for range 5 { // the race detector empties sync.Pools at random
-		bare = allocs(func(ex *Exchange) error { return pool.handler.ServeHTTP(ex.W, ex.R, ex.Next) })
+		bare = allocs(func(ex *Exchange) error { return pool.Handler().ServeHTTP(ex.W, ex.R, ex.Next) })
 		plain = allocs(func(ex *Exchange) error { _, err := bound.Do(ex); return err })
 		if plain <= bare {
 			return

@@ -12,8 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
@@ -27,7 +27,7 @@ func ptr(s string) *string { return &s }
 
 func TestTheUpstreamGetsThePathAsTheClientSentItUnlessRewritten(t *testing.T) {
 	t.Parallel()
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, echo)))})
+	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, echo)))})
 	for name, row := range map[string]struct {
 		proxy          Proxy
 		target, expect string
@@ -78,7 +78,7 @@ func TestTheUpstreamGetsThePathAsTheClientSentItUnlessRewritten(t *testing.T) {
 
 func TestTheBodyGoesAlongUnlessTheMethodBecomesGet(t *testing.T) {
 	t.Parallel()
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, echo)))})
+	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, echo)))})
 	for method, want := range map[string]string{"": "POST /x text", "PUT": "PUT /x text", "GET": "GET /x "} {
 		got := perform(t, Proxy{Pool: "a", Method: method}, pools, httptest.NewRequest("POST", "/x", strings.NewReader("text")))
 		if got.err != nil || got.Body.String() != want {
@@ -90,7 +90,7 @@ func TestTheBodyGoesAlongUnlessTheMethodBecomesGet(t *testing.T) {
 func TestRequestHeadersAreChanged(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })))})
+	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })))})
 	ops := &HeaderOps{
 		Set:    http.Header{"x-set": {"1", "2"}, "Host": {"other.example"}, "X-Both": {"set"}},
 		Add:    http.Header{"X-Add": {"new"}, "x-both": {"added"}},
@@ -115,7 +115,7 @@ func TestRequestHeadersAreChanged(t *testing.T) {
 func TestAProxyThatCannotBeForwardedIsRefusedWhenItIsBound(t *testing.T) {
 	t.Parallel()
 	p := newTestPools(t)
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, p, dials("", "h:2", "h:1"))})
+	pools := scopeOf(t, byName{"a": mustAcquire(t, p, dials("", "h:2", "h:1"))})
 	for name, row := range map[string]struct {
 		proxy Proxy
 		want  string
@@ -150,7 +150,7 @@ func TestAFailedUpstreamIsRetriedOnAnother(t *testing.T) {
 	config := dials(`"load_balancing":{"retries":1,"selection_policy":{"policy":"first"}},"health_checks":{"passive":{"fail_duration":"1m"}}`,
 		ports.Dead(t), upstreamAt(t, echo))
 	pool := mustAcquire(t, newTestPools(t), config)
-	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, map[string]*Pool{"a": pool}), get("/x"))
+	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, byName{"a": pool}), get("/x"))
 	if got.err != nil || got.Body.String() != "GET /x " {
 		t.Fatalf("%d %q %v", got.Code, got.Body, got.err)
 	}
@@ -163,7 +163,7 @@ func TestAFailedUpstreamIsRetriedOnAnother(t *testing.T) {
 func TestTheErrorOfAPoolIsCaddysOwn(t *testing.T) {
 	t.Parallel()
 	pool := mustAcquire(t, newTestPools(t), dials("", ports.Dead(t)))
-	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, map[string]*Pool{"a": pool}), get("/x"))
+	got := perform(t, Proxy{Pool: "a"}, scopeOf(t, byName{"a": pool}), get("/x"))
 	he, ok := errors.AsType[caddyhttp.HandlerError](got.err)
 	if !ok || he.StatusCode != http.StatusBadGateway || got.verdict != Done {
 		t.Errorf("%v, %v", got.verdict, got.err)
@@ -188,7 +188,7 @@ func TestOnErrorOfAProxy(t *testing.T) {
 	t.Parallel()
 	p := newTestPools(t)
 	spare := upstreamAt(t, echo)
-	pools := scopeOf(t, map[string]*Pool{
+	pools := scopeOf(t, byName{
 		"late":  mustAcquire(t, p, dials(`"handle_response":[{"routes":[{"handle":[{"handler":"chiproxy_late"}]}]}]`, spare)),
 		"dead":  mustAcquire(t, p, dials("", ports.Dead(t))),
 		"spare": mustAcquire(t, p, dials("", spare)),
@@ -252,7 +252,7 @@ func TestAChosenUpstreamIsAskedFirst(t *testing.T) {
 	const passive = `,"health_checks":{"passive":{"fail_duration":"1m"}}`
 	p := newTestPools(t)
 	down := mustAcquire(t, p, dials(fmt.Sprintf(first, 0)+passive, one, two, dead))
-	pools := scopeOf(t, map[string]*Pool{
+	pools := scopeOf(t, byName{
 		"a":    mustAcquire(t, p, dials(fmt.Sprintf(first, 1), one, two, dead)),
 		"down": down,
 		"dead": mustAcquire(t, p, dials(``, dead)),
@@ -277,44 +277,10 @@ func TestAChosenUpstreamIsAskedFirst(t *testing.T) {
 			if got.err != nil || got.Body.String() != row.want {
 				t.Errorf("%q, want %q (%v)", got.Body, row.want, got.err)
 			}
-			if left := caddyhttp.GetVar(got.ex.R.Context(), choiceVar); left != nil {
+			if left := pool.Chosen(got.ex.R); left != "" {
 				t.Errorf("the choice stays on the request: %v", left)
 			}
 		})
-	}
-}
-
-func TestAChoiceIsForItsOwnPoolAndForOneTry(t *testing.T) {
-	t.Parallel()
-	p := newTestPools(t)
-	mine := mustAcquire(t, p, dials(`"load_balancing":{"selection_policy":{"policy":"first"}}`, "h:1", "h:2"))
-	other := mustAcquire(t, p, dials(`"load_balancing":{"selection_policy":{"policy":"first"}}`, "h:1", "h:2", "h:3"))
-	mine.choosable()
-	other.choosable()
-	w := httptest.NewRecorder()
-	r := prepared(w, get("/"))
-	c := &choice{pool: mine, address: "h:2"}
-	caddyhttp.SetVar(r.Context(), choiceVar, c)
-
-	for _, row := range []struct {
-		what     string
-		pool     *Pool
-		offer    []*reverseproxy.Upstream
-		want     string
-		isFailed bool
-	}{
-		{"another pool of the request", other, other.handler.Upstreams, "h:1", false},
-		{"a try without the upstream", mine, mine.handler.Upstreams[:1], "", true},
-		{"a try with it", mine, mine.handler.Upstreams, "h:2", false},
-		{"a retry", mine, mine.handler.Upstreams, "h:1", false},
-	} {
-		got := ""
-		if u := row.pool.Select(row.offer, r, w); u != nil {
-			got = u.Dial
-		}
-		if got != row.want || (c.err() != nil) != row.isFailed {
-			t.Errorf("%s: %q, want %q (%v)", row.what, got, row.want, c.err())
-		}
 	}
 }
 
@@ -323,7 +289,7 @@ func TestAnUpstreamThatADynamicSourceDoesNotOfferIsAnError(t *testing.T) {
 	one := named(t, "one")
 	host, port, _ := strings.Cut(one, ":")
 	pool := mustAcquire(t, newTestPools(t), fmt.Sprintf(`{"dynamic_upstreams":{"source":"multi","sources":[{"source":"a","name":%q,"port":%q,"resolver":null}]}}`, host, port))
-	pools := scopeOf(t, map[string]*Pool{"a": pool})
+	pools := scopeOf(t, byName{"a": pool})
 	got := perform(t, Proxy{Pool: "a", Upstream: "10.0.0.1:80"}, pools, get("/"))
 	he, _ := errors.AsType[caddyhttp.HandlerError](got.err)
 	if want := fmt.Sprintf(`pool "p" has no upstream "10.0.0.1:80"; there are %q`, one); he.StatusCode != 500 || errText(he.Err) != want {
@@ -343,7 +309,7 @@ func (y *yielder) Release() {}
 
 func TestHooksAreToldBeforeAnythingLong(t *testing.T) {
 	t.Parallel()
-	pools := scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", named(t, "one")))})
+	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", named(t, "one")))})
 	for name, row := range map[string]struct {
 		action Action
 		want   int

@@ -19,7 +19,7 @@ func stamped() Proxy {
 }
 
 func upstreamScope(t *testing.T, h http.HandlerFunc) *poolScope {
-	return scopeOf(t, map[string]*Pool{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, h)))})
+	return scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, h)))})
 }
 
 func TestTheHeaderOfTheResponseIsChangedWhenItLeaves(t *testing.T) {
@@ -98,12 +98,12 @@ func TestAWebSocketIsUpgradedThroughChangedHeaders(t *testing.T) {
 func TestReleaseClosesTheWebSocketsOfAPool(t *testing.T) {
 	t.Parallel()
 	pool := mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, upgradeAndEcho)))
-	conn, br := dialWebSocket(t, serve(t, stamped(), scopeOf(t, map[string]*Pool{"a": pool})))
+	conn, br := dialWebSocket(t, serve(t, stamped(), scopeOf(t, byName{"a": pool})))
 	fmt.Fprint(conn, "ping\n") // Caddy knows the streams that it copies, which is a moment after the handshake
 	if line, err := br.ReadString('\n'); err != nil || line != "ping\n" {
 		t.Fatalf("%q %v", line, err)
 	}
-	pool.release()
+	pool.Release()
 	if rest, err := io.ReadAll(br); err != nil || len(rest) != 4 || rest[0] != 0x88 {
 		t.Errorf("expected a close frame and the end, got %x and %v", rest, err)
 	}

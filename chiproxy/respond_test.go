@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 func TestAnswersOfDataReachTheClient(t *testing.T) {
@@ -151,7 +152,7 @@ func TestActionsDescribeThemselves(t *testing.T) {
 	t.Parallel()
 	for want, a := range map[string]Describer{
 		"proxy users":       Proxy{Pool: "users"},
-		"proxy p":           &Pool{name: "p"},
+		"proxy p":           (*toPool)(&pool.Named{Name: "p"}),
 		"respond 200":       Respond{},
 		"respond 404":       Respond{Status: 404},
 		"redirect 302 /x":   Redirect{Location: "/x"},

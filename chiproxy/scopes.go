@@ -234,7 +234,7 @@ func (w *scopeWalk) owner(s *Scope, outer *place, l *layerDraft) {
 	p := in.place
 	p.prefix = prefix
 	if other := l.draft.owners[key]; other != nil && !outer.inside(other) {
-		w.b.add(s.Origin, fmt.Errorf("the prefix %s is owned by another scope already%s", prefix+"/", alsoAt(other.origin)))
+		w.b.add(s.Origin, fmt.Errorf("the prefix %s is owned by another scope already%s", prefix+"/", other.origin.Earlier()))
 		return
 	}
 	p.owner = p

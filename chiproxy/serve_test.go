@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // middlewareFunc makes middleware of a function.
@@ -443,7 +445,7 @@ func TestTenants(t *testing.T) {
 
 func TestBuildWithoutPoolsNeedsNoCaddy(t *testing.T) {
 	t.Parallel()
-	if _, err := Build(only(at("/", say(""))), NewPools(caddy.Context{})); err != nil {
+	if _, err := Build(only(at("/", say(""))), pool.NewSet(caddy.Context{})); err != nil {
 		t.Fatal(err)
 	}
 }

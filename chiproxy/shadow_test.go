@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
@@ -69,7 +70,7 @@ func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
 		"not_found of another scope":        {[]Item{hosts("a", own("/s", at("/x", say("")))), hosts("a", victim("/t/{y}"), victim("/{s}/y"))}, ""},
 		"what is outside of layers":         {[]Item{hosts("a", first("/x")), victim("/x")}, ""},
 	} {
-		_, err := Build(only(c.items...), NewPools(caddy.Context{}))
+		_, err := Build(only(c.items...), pool.NewSet(caddy.Context{}))
 		if got := errorText(err); got != c.want {
 			t.Errorf("%s:\n got  %s\n want %s", name, got, c.want)
 		}
@@ -81,7 +82,7 @@ func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
 		"b x.y.a": "a.lua:7: the layer for b, x.y.a can never be tried: the tenant is for *.a only",
 	} {
 		layer := line(7, in(Scope{Kind: Layer, Hosts: strings.Fields(hosts)}, at("/x", say(""))))
-		_, err := Build(Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"*.a"}, Root: root(layer)}}}, NewPools(caddy.Context{}))
+		_, err := Build(Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"*.a"}, Root: root(layer)}}}, pool.NewSet(caddy.Context{}))
 		if got := errorText(err); got != want {
 			t.Errorf("a layer for %s:\n got  %s\n want %s", hosts, got, want)
 		}
@@ -172,7 +173,7 @@ func TestWhatIsRefusedAsNeverReachedNeverIs(t *testing.T) {
 	routes, layers := 0, 0
 	for range specs {
 		spec := layered(rng, &w)
-		_, err := Build(*spec, NewPools(caddy.Context{}))
+		_, err := Build(*spec, pool.NewSet(caddy.Context{}))
 		lost := refused.FindAllStringSubmatch(errorText(err), -1)
 		if len(lost) == 0 {
 			continue

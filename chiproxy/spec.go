@@ -1,9 +1,8 @@
 package chiproxy
 
 import (
-	"encoding/json"
-
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // Spec is everything one load declared. Build checks it as a whole.
@@ -14,7 +13,7 @@ type Spec struct {
 	// Tenants are all others, as written.
 	Tenants []Tenant
 	// Pools are visible to every tenant. A tenant's own pool hides one of them that has its name.
-	Pools []PoolSpec
+	Pools []pool.Spec
 	// MethodMismatch says what happens when a path is known, but not for the request's method.
 	MethodMismatch MethodMismatch
 	// OnError is the policy of tenants and routes that have none of their own.
@@ -50,7 +49,7 @@ type Tenant struct {
 	// Priority orders tenants that fit one request; higher is asked first.
 	Priority int
 	// Pools are visible to this tenant, and to those declared inside it.
-	Pools []PoolSpec
+	Pools []pool.Spec
 	// Inside says that the tenant was declared inside the default tenant and sees that one's pools.
 	Inside bool
 	// Rest answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
@@ -134,17 +133,6 @@ type Route struct {
 	OnError *ErrorPolicy
 	// Meta is plain data for placeholders and the admin API. It may be nil.
 	Meta   map[string]any
-	Origin origin.Origin
-}
-
-// PoolSpec describes an upstream pool.
-type PoolSpec struct {
-	Name string
-	// Config is the JSON of a reverse_proxy handler, with or without its "handler" key.
-	Config json.RawMessage
-	// Failed is why there is no such pool, where a script went on after its error. It says its place, and is reported if
-	// something names the pool.
-	Failed error
 	Origin origin.Origin
 }
 

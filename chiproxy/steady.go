@@ -3,7 +3,7 @@ package chiproxy
 // steady says that an action, as bound, never declines.
 func steady(a Action) bool {
 	switch a := a.(type) {
-	case *Pool, *alias, checkedRespond, Redirect, Raise, Pass, Module:
+	case *toPool, checkedRespond, Redirect, Raise, Pass, Module:
 		return true
 	case forwarded:
 		return steady(a.Action)

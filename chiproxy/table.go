@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // Table is a checked and immutable set of tenants. Any number of goroutines may serve from it.
@@ -27,7 +29,7 @@ type Table struct {
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *hostSet
 	certifier  Certifier
-	pools      []*namedPool
+	pools      []*pool.Named
 	release    func()
 
 	// refs counts the requests that run, and one for the owner.

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 func TestATableIsReleasedOnceAfterItsLastRequest(t *testing.T) {
@@ -96,29 +98,24 @@ func TestRequestsRaceWithASwapOfTables(t *testing.T) {
 func TestPoolsAreGivenBackOnceByATableOrItsFailure(t *testing.T) {
 	t.Parallel()
 	pools := newTestPools(t)
-	users := func() int {
-		pools.mu.Lock()
-		defer pools.mu.Unlock()
-		return len(pools.byKey)
-	}
 	s := only(at("/*", Proxy{Pool: "p"}))
-	s.Pools = []PoolSpec{{Name: "p", Config: json.RawMessage(dials("", named(t, "one")))}}
+	s.Pools = []pool.Spec{{Name: "p", Config: json.RawMessage(dials("", named(t, "one")))}}
 	s.Release = func() { t.Error("Release ran for a table that was not built") }
 	broken := s
 	broken.Default.Root.Items = append(broken.Default.Root.Items[:1:1], at("bad", say("")))
-	if _, err := Build(broken, pools); err == nil || users() != 0 {
-		t.Fatalf("got %v, %d pools are left", err, users())
+	if _, err := Build(broken, pools); err == nil || pools.Len() != 0 {
+		t.Fatalf("got %v, %d pools are left", err, pools.Len())
 	}
 	s.Release = nil
 	table, err := Build(s, pools)
-	if err != nil || users() != 1 {
-		t.Fatalf("got %v and %d pools", err, users())
+	if err != nil || pools.Len() != 1 {
+		t.Fatalf("got %v and %d pools", err, pools.Len())
 	}
 	if got := send(table, ask("/")).String(); got != "one" {
 		t.Errorf("got %q", got)
 	}
-	if table.Retire(); users() != 0 {
-		t.Errorf("%d pools are left", users())
+	if table.Retire(); pools.Len() != 0 {
+		t.Errorf("%d pools are left", pools.Len())
 	}
 }
 
@@ -133,9 +130,9 @@ func TestUsePoolIsTheLastRouteOfItsTenant(t *testing.T) {
 		return next()
 	})
 	table, err := Build(Spec{
-		Default: Tenant{Root: root(at("/*", say("default"))), Pools: []PoolSpec{{Name: "outer", Config: config("outer")}}},
+		Default: Tenant{Root: root(at("/*", say("default"))), Pools: []pool.Spec{{Name: "outer", Config: config("outer")}}},
 		Tenants: []Tenant{
-			{Name: "t", PathPrefix: "/t", UsePool: "own", Pools: []PoolSpec{{Name: "own", Config: config("own")}}, Root: root(
+			{Name: "t", PathPrefix: "/t", UsePool: "own", Pools: []pool.Spec{{Name: "own", Config: config("own")}}, Root: root(
 				at("GET /x", say("x")), owner("/o", at("/y", say("y"))))},
 			{Name: "u", PathPrefix: "/u", Inside: true, UsePool: "outer", Root: Scope{Middleware: []Middleware{deny}}},
 		},
@@ -165,7 +162,7 @@ func TestStripPrefixChangesOnlyWhatIsForwarded(t *testing.T) {
 		return next()
 	})
 	table, err := Build(Spec{
-		Pools: []PoolSpec{{Name: "p", Config: json.RawMessage(dials("", echo))}},
+		Pools: []pool.Spec{{Name: "p", Config: json.RawMessage(dials("", echo))}},
 		Tenants: []Tenant{{Name: "acme", PathPrefix: "/acme", StripPrefix: true, UsePool: "p", Root: Scope{
 			Middleware: []Middleware{see},
 			Items: []Item{

@@ -7,9 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // trace is what is written down while a request is explained. When it is served there is none.
@@ -176,7 +175,7 @@ func (t *trace) do(ex *Exchange, a Action) (Verdict, error) {
 // plain says that an action is data: carrying it out runs nothing of anybody's.
 func plain(a Action) bool {
 	switch a := a.(type) {
-	case *Pool, *alias, checkedRespond, Respond, Redirect, Raise, Pass, Skip, Module, *boundProxy, Proxy, refuse:
+	case *toPool, checkedRespond, Respond, Redirect, Raise, Pass, Skip, Module, *boundProxy, Proxy, refuse:
 		return true
 	case forwarded:
 		return plain(a.Action)
@@ -185,17 +184,14 @@ func plain(a Action) bool {
 }
 
 // forward writes down what a pool gets, and lets its stub answer.
-func (t *trace) forward(ex *Exchange, pool string) error {
+func (t *trace) forward(ex *Exchange, name string) error {
 	d := &t.decision
-	d.Pool, d.Upstream = pool, ""
-	if c, ok := caddyhttp.GetVar(ex.R.Context(), choiceVar).(*choice); ok && c != nil {
-		d.Upstream = c.address
-	}
+	d.Pool, d.Upstream = name, pool.Chosen(ex.R)
 	d.Request = t.handed(ex.R)
 	if t.stubs == nil {
 		return nil
 	}
-	if stub := t.stubs(pool); stub != nil {
+	if stub := t.stubs(name); stub != nil {
 		return stub(ex.W, ex.R)
 	}
 	return nil

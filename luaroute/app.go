@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/admin" // the endpoints of the instances
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
@@ -29,7 +29,7 @@ func init() {
 // starts.
 type App struct {
 	ctx    caddy.Context
-	pools  *chiproxy.Pools
+	pools  *pool.Set
 	events *caddyevents.App // nil if the configuration has none
 
 	mu        sync.Mutex
@@ -54,7 +54,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 // Provision prepares the app.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
-	a.pools = chiproxy.NewPools(ctx)
+	a.pools = pool.NewSet(ctx)
 	a.instances = map[string]owned{}
 	if events, err := ctx.AppIfConfigured("events"); err == nil {
 		a.events = events.(*caddyevents.App)

@@ -35,3 +35,11 @@ func (o Origin) Errorf(format string, args ...any) error {
 	}
 	return err
 }
+
+// Earlier is how an error ends that names an earlier place, too: `, first at main.lua:3`, or nothing where that is not known.
+func (o Origin) Earlier() string {
+	if at := o.String(); at != "" {
+		return ", first at " + at
+	}
+	return ""
+}

@@ -38,3 +38,11 @@ func Until(t testing.TB, what string, ok func() bool) {
 		}
 	}
 }
+
+// ErrText is the text of an error, empty for none.
+func ErrText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -64,7 +65,7 @@ type Result struct {
 	// Rest answers what no route takes, if the scripts have the function of the old contract; else it is nil.
 	Rest chiproxy.Action
 	// Pools are those of the tenant.
-	Pools []chiproxy.PoolSpec
+	Pools []pool.Spec
 	// Tenants are those declared inside.
 	Tenants []Tenant
 	// VMs run the functions of the scripts. The caller stops them.
@@ -105,7 +106,7 @@ type load struct {
 	root    *router
 	handler *lua.LFunction // route.handler
 	again   *lua.LFunction // route.reload
-	pools   []chiproxy.PoolSpec
+	pools   []pool.Spec
 	tenants []*tenant
 	mounts  []*mount
 	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool

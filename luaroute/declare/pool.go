@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
 	"github.com/luaroute/caddy-luaroute/luaroute/basepath"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -36,7 +36,7 @@ func declarePool(r *router, L *lua.LState) int {
 	if name == "" {
 		L.RaiseError("the pool's name is missing")
 	}
-	spec := chiproxy.PoolSpec{Name: name, Origin: here(L, "pool", name)}
+	spec := pool.Spec{Name: name, Origin: here(L, "pool", name)}
 	vm.Spend(L, poolSteps)
 	var err error
 	if spec.Config, err = poolConfig(L, L.Get(2)); err != nil { // noted, for a script that goes on

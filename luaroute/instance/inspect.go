@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -15,7 +16,7 @@ type Inspection struct {
 	// Sources are those of its scripts, one set for each tenant that has some.
 	Sources []source.Set
 	// Pools are those of the configuration.
-	Pools []chiproxy.PoolSpec
+	Pools []pool.Spec
 	// Table is the routing table.
 	Table *chiproxy.Table
 	// NamedPools are the names by which the configuration itself asks for pools.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -60,7 +61,7 @@ type Failure struct {
 
 // Host is what an instance needs of its surroundings.
 type Host struct {
-	Pools *chiproxy.Pools
+	Pools *pool.Set
 	// Libraries are those that scripts can require, by name.
 	Libraries map[string]vm.Library
 	// Emit tells of a reload.

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // BenchmarkCertify asks for a host that is served and for one that is not: both must cost the same however many hosts there
@@ -14,7 +15,7 @@ import (
 func BenchmarkCertify(b *testing.B) {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: b.Context()})
 	defer cancel()
-	pools := chiproxy.NewPools(ctx)
+	pools := pool.NewSet(ctx)
 	defer pools.Close()
 	for _, hosts := range []int{10, 1_000, 100_000} {
 		var spec chiproxy.Spec

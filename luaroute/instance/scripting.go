@@ -9,6 +9,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -20,7 +21,7 @@ type scripting struct {
 	sources  source.Set
 	handlers map[string]caddyhttp.MiddlewareHandler
 	limits   hook.Limits
-	pools    []chiproxy.PoolSpec
+	pools    []pool.Spec
 }
 
 // configTenant is a tenant of the configuration.
@@ -66,10 +67,10 @@ func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits ho
 			s.handlers[name] = mod.(caddyhttp.MiddlewareHandler)
 		}
 	}
-	for _, pool := range c.Pools {
-		s.pools = append(s.pools, chiproxy.PoolSpec{
-			Name: pool.Name, Config: pool.Config,
-			Origin: origin.Origin{Script: path + "pools." + pool.Name, Kind: "pool", Text: pool.Name},
+	for _, p := range c.Pools {
+		s.pools = append(s.pools, pool.Spec{
+			Name: p.Name, Config: p.Config,
+			Origin: origin.Origin{Script: path + "pools." + p.Name, Kind: "pool", Text: p.Name},
 		})
 	}
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
@@ -30,7 +31,7 @@ route:expect({ path = "/user/7" }, { status = 200 })`}},
 		fmt.Println(err)
 		return
 	}
-	pools := chiproxy.NewPools(caddy.Context{})
+	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	table, err := chiproxy.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: declared.Root}, Release: declared.VMs.Stop}, pools)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -134,7 +135,7 @@ func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Ta
 		spec.Tenants = append(spec.Tenants, tenant.Tenant)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Pools)) {
-		spec.Pools = append(spec.Pools, chiproxy.PoolSpec{Name: name, Config: json.RawMessage(s.Pools[name])})
+		spec.Pools = append(spec.Pools, pool.Spec{Name: name, Config: json.RawMessage(s.Pools[name])})
 	}
 	table, err := chiproxy.Build(spec, s.pools(t))
 	if err != nil {
@@ -145,8 +146,8 @@ func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Ta
 	return table, result.VMs, nil
 }
 
-func (s Setup) pools(t testing.TB) *chiproxy.Pools {
-	pools := chiproxy.NewPools(Context(t))
+func (s Setup) pools(t testing.TB) *pool.Set {
+	pools := pool.NewSet(Context(t))
 	t.Cleanup(pools.Close)
 	return pools
 }

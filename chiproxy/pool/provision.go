@@ -1,4 +1,4 @@
-package chiproxy
+package pool
 
 import (
 	"bytes"
@@ -42,7 +42,7 @@ func lockProvisioning(ctx context.Context) func() {
 	return provisioning.Unlock
 }
 
-// narrow returns ctx with a shorter life. It is to load no modules.
+// narrow returns ctx with a shorter life. It must load no modules.
 func narrow(ctx caddy.Context) (caddy.Context, func()) {
 	var cancel context.CancelFunc
 	ctx.Context, cancel = context.WithCancel(ctx.Context)
@@ -68,8 +68,8 @@ func (s *shared) provision(h *reverseproxy.Handler) (*reverseproxy.Handler, func
 }
 
 // loadHandler makes a handler of any configuration with a life of its own, and returns how to end it.
-func (p *Pools) loadHandler(config string) (*reverseproxy.Handler, func(), error) {
-	life := p.modules.Open(provisioningKey{})
+func (s *Set) loadHandler(config string) (*reverseproxy.Handler, func(), error) {
+	life := s.modules.Open(provisioningKey{})
 	mod, err := life.Load(handlerID, json.RawMessage(config))
 	if err != nil {
 		life.End()
@@ -79,7 +79,7 @@ func (p *Pools) loadHandler(config string) (*reverseproxy.Handler, func(), error
 	return mod.(*reverseproxy.Handler), life.End, nil
 }
 
-// needsModules says whether h is to load modules when it is provisioned.
+// needsModules reports whether h loads modules when it is provisioned.
 func needsModules(h *reverseproxy.Handler) bool {
 	lb := h.LoadBalancing
 	return h.TransportRaw != nil || h.CBRaw != nil || h.DynamicUpstreamsRaw != nil || len(h.HandleResponse) > 0 ||
@@ -184,7 +184,7 @@ func takeDataPolicy(lb *reverseproxy.LoadBalancing) error {
 	return nil
 }
 
-// isProvisioned says whether a module takes part in the life of a context.
+// isProvisioned reports whether a module takes part in the life of a context.
 func isProvisioned(mod any) bool {
 	switch mod.(type) {
 	case caddy.Provisioner, caddy.Validator, caddy.CleanerUpper:
@@ -192,3 +192,33 @@ func isProvisioned(mod any) bool {
 	}
 	return false
 }
+
+func init() {
+	caddy.RegisterModule(poolModuleID{})
+}
+
+// poolModule stands for the reverse_proxy of a pool where Caddy wants to know whose logger to give out. A handler that is
+// provisioned without being loaded would log under the name of whichever module was loaded last.
+type poolModule struct{ ctx caddy.Context }
+
+// CaddyModule returns the module that pools log as.
+func (*poolModule) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: handlerID, New: func() caddy.Module { return new(poolModule) }}
+}
+
+// Provision keeps the context.
+func (m *poolModule) Provision(ctx caddy.Context) error {
+	m.ctx = ctx
+	return nil
+}
+
+// poolModuleID is what poolModule is registered as, since its own ID is that of another module.
+type poolModuleID struct{}
+
+// CaddyModule returns the Caddy module information.
+func (poolModuleID) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "luaroute.pools", New: func() caddy.Module { return new(poolModule) }}
+}
+
+// Interface guards
+var _ caddy.Provisioner = (*poolModule)(nil)

@@ -1,4 +1,4 @@
-package chiproxy
+package pool
 
 import (
 	"encoding/json"
@@ -14,8 +14,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-
-	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
 func TestPoolsAreSharedByConfiguration(t *testing.T) {
@@ -41,7 +39,7 @@ func TestPoolsAreSharedByConfiguration(t *testing.T) {
 	}
 }
 
-func TestAWrongPoolIsRefusedWithItsPlace(t *testing.T) {
+func TestAWrongPoolIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newTestPools(t)
 	for name, row := range map[string]struct{ config, want string }{
@@ -64,14 +62,14 @@ func TestAWrongPoolIsRefusedWithItsPlace(t *testing.T) {
 		"a proxy that is no range":  {dials(`"trusted_proxies":["x"]`, "a:1"), "invalid IP address"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := p.acquire(PoolSpec{Name: "a", Config: json.RawMessage(row.config), Origin: origin.Origin{Script: "x.lua", Line: 3}})
-			if err == nil || !strings.HasPrefix(err.Error(), `x.lua:3: pool "a": `) || !strings.Contains(err.Error(), row.want) {
-				t.Errorf("error %v\nwant x.lua:3: pool \"a\": … %s", err, row.want)
+			_, err := p.Acquire(Spec{Name: "a", Config: json.RawMessage(row.config)})
+			if err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("error %v, want %s", err, row.want)
 			}
 		})
 	}
-	if len(p.byKey) != 0 {
-		t.Errorf("%d pools are left of what failed", len(p.byKey))
+	if p.Len() != 0 {
+		t.Errorf("%d pools are left of what failed", p.Len())
 	}
 }
 
@@ -83,7 +81,7 @@ func TestAPoolThatFailsGivesBackNoHostsOfOthers(t *testing.T) {
 	}
 	was := host("")
 	for _, more := range []string{`"trusted_proxies":["x"]`, `"health_checks":{"active":{"uri":"/","expect_body":"("}}`} {
-		if _, err := p.acquire(PoolSpec{Name: "a", Config: json.RawMessage(dials(more, dial))}); err == nil {
+		if _, err := p.Acquire(Spec{Name: "a", Config: json.RawMessage(dials(more, dial))}); err == nil {
 			t.Fatalf("%s was accepted", more)
 		}
 	}
@@ -96,7 +94,7 @@ func TestEveryAddressThatCaddyDialsIsAccepted(t *testing.T) {
 	t.Parallel()
 	p := newTestPools(t)
 	for _, dial := range []string{"127.0.0.1:80", "[::1]:80", ":80", "name.example:80", "unix//run/x.sock", "{http.vars.up}", "a:{port}"} {
-		if _, err := p.acquire(PoolSpec{Name: "a", Config: json.RawMessage(dials("", dial))}); err != nil {
+		if _, err := p.Acquire(Spec{Name: "a", Config: json.RawMessage(dials("", dial))}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -158,11 +156,11 @@ func TestTheLastReleaseEndsAPool(t *testing.T) {
 	if one != two || trackedLive.Load() != before+1 {
 		t.Fatal("the pool was made twice")
 	}
-	one.release()
+	one.Release()
 	if trackedLive.Load() != before+1 {
 		t.Fatal("the pool ended while it was referred to")
 	}
-	two.release()
+	two.Release()
 	if trackedLive.Load() != before {
 		t.Fatal("the pool's modules were not cleaned up")
 	}
@@ -180,9 +178,9 @@ func TestCloseEndsWhatIsLeftAndLaterReleasesDoNoHarm(t *testing.T) {
 	p := newTestPools(t)
 	pool := mustAcquire(t, p, dials("", "127.0.0.1:1"))
 	p.Close()
-	pool.release()
+	pool.Release()
 	p.Close()
-	if _, err := p.acquire(PoolSpec{Name: "a", Config: json.RawMessage(dials("", "a:1"))}); err == nil {
+	if _, err := p.Acquire(Spec{Name: "a", Config: json.RawMessage(dials("", "a:1"))}); err == nil {
 		t.Error("a pool was made after the end")
 	}
 }
@@ -201,7 +199,7 @@ func TestPoolsComeAndGoConcurrently(t *testing.T) {
 	for g := range 8 {
 		wg.Go(func() {
 			for i := range 25 {
-				pool, err := p.acquire(PoolSpec{Name: "p", Config: json.RawMessage(configs[(g+i)%len(configs)])})
+				pool, err := p.Acquire(Spec{Name: "p", Config: json.RawMessage(configs[(g+i)%len(configs)])})
 				if err != nil {
 					t.Error(err)
 					return
@@ -209,13 +207,13 @@ func TestPoolsComeAndGoConcurrently(t *testing.T) {
 				if len(pool.Upstreams()) != 1 {
 					t.Error("the pool has no upstream")
 				}
-				pool.release()
+				pool.Release()
 			}
 		})
 	}
 	wg.Wait()
-	if len(p.byKey) != 0 {
-		t.Errorf("%d pools are left", len(p.byKey))
+	if p.Len() != 0 {
+		t.Errorf("%d pools are left", p.Len())
 	}
 }
 
@@ -230,9 +228,9 @@ func (nesting) CaddyModule() caddy.ModuleInfo {
 }
 
 func (*nesting) Provision(ctx caddy.Context) error {
-	p := NewPools(ctx)
+	p := NewSet(ctx)
 	defer p.Close()
-	_, err := p.acquire(PoolSpec{Name: "inner", Config: json.RawMessage(dials("", "127.0.0.1:1"))})
+	_, err := p.Acquire(Spec{Name: "inner", Config: json.RawMessage(dials("", "127.0.0.1:1"))})
 	return err
 }
 
@@ -264,7 +262,7 @@ func TestReleaseStopsTheHealthChecker(t *testing.T) {
 	if n := added(checker); n != 1 {
 		t.Fatalf("%d health checkers run, want one", n)
 	}
-	pool.release()
+	pool.Release()
 	eventually(t, "the health checker has stopped", func() bool { return added(checker, updater) == 0 })
 	if checks.Load() == 0 {
 		t.Error("the upstream was never checked")
@@ -291,7 +289,7 @@ func goroutines(functions ...string) map[string]bool {
 func TestCaddysGaugeOfHealthyUpstreamsIsInTheRegistryOfTheConfiguration(t *testing.T) {
 	p := newTestPools(t)
 	pool := mustAcquire(t, p, dials(`"transport":{"protocol":"http"}`, "127.0.0.1:9"))
-	defer pool.release()
+	defer pool.Release()
 	eventually(t, "the gauge shows the upstream", func() bool {
 		families, err := p.ctx.GetMetricsRegistry().Gather()
 		if err != nil {
@@ -315,14 +313,14 @@ func BenchmarkPools(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			p := newTestPools(b)
 			mustAcquire(b, p, dials("", "127.0.0.1:1"))
-			specs := make([]PoolSpec, b.N)
+			specs := make([]Spec, b.N)
 			for i := range specs {
-				specs[i] = PoolSpec{Name: "p", Config: json.RawMessage(dials(more, fmt.Sprintf("10.%d.%d.%d:80", i>>16, i>>8&255, i&255)))}
+				specs[i] = Spec{Name: "p", Config: json.RawMessage(dials(more, fmt.Sprintf("10.%d.%d.%d:80", i>>16, i>>8&255, i&255)))}
 			}
 			before := heap()
 			b.ResetTimer()
 			for i := range specs {
-				if _, err := p.acquire(specs[i]); err != nil {
+				if _, err := p.Acquire(specs[i]); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package chiproxy
+package pool
 
 import (
 	"testing"

@@ -1,6 +1,7 @@
-package chiproxy
+package pool
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -9,14 +10,26 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// Pools are the upstream pools of one Caddy configuration, kept while something refers to them.
+// Spec describes an upstream pool.
+type Spec struct {
+	Name string
+	// Config is the JSON of a reverse_proxy handler, with or without its "handler" key.
+	Config json.RawMessage
+	// Failed is why there is no such pool, where a script went on after its error. It says its place, and is reported if
+	// something names the pool.
+	Failed error
+	Origin origin.Origin
+}
+
+// Set is the upstream pools of one Caddy configuration, each kept while something refers to it.
 //
 // Tables come and go while a configuration runs, and each acquires the pools it names. Two specifications with the same
 // configuration are one pool, so a pool that a reload leaves as it was keeps its connections, its health and its open
 // WebSockets. The last release ends a pool, and Close ends them all.
-type Pools struct {
+type Set struct {
 	ctx     caddy.Context
 	modules *lifetime.Parent
 
@@ -26,81 +39,80 @@ type Pools struct {
 	shared *shared
 }
 
-// NewPools returns the pools of the configuration that ctx belongs to. It does nothing yet; the first pool does.
-func NewPools(ctx caddy.Context) *Pools {
-	return &Pools{ctx: ctx, modules: lifetime.New(ctx), byKey: map[string]*Pool{}}
+// NewSet returns the pools of the configuration that ctx belongs to. It does nothing yet; the first pool does.
+func NewSet(ctx caddy.Context) *Set {
+	return &Set{ctx: ctx, modules: lifetime.New(ctx), byKey: map[string]*Pool{}}
 }
 
 // Modules loads what else lives no longer than a table, in the configuration of the pools.
-func (p *Pools) Modules() *lifetime.Parent { return p.modules }
+func (s *Set) Modules() *lifetime.Parent { return s.modules }
 
-var errPoolsClosed = errors.New("the configuration of the pools has ended")
+var errClosed = errors.New("the configuration of the pools has ended")
 
-// acquire returns the pool of spec's configuration with one reference more, and makes it if there is none. The
-// caller releases it. An error begins with the place of spec.
-func (p *Pools) acquire(spec PoolSpec) (*Pool, error) {
-	pool, err := p.get(spec)
-	if err != nil {
-		return nil, spec.Origin.Errorf("pool %q: %w", spec.Name, err)
-	}
-	return pool, nil
-}
-
-func (p *Pools) get(spec PoolSpec) (*Pool, error) {
+// Acquire returns the pool of spec's configuration with one reference more, and makes it if there is none. The
+// caller releases it.
+func (s *Set) Acquire(spec Spec) (*Pool, error) {
 	key, err := canonical(spec.Config)
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, errPoolsClosed
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
 	}
-	pool := p.byKey[key]
+	pool := s.byKey[key]
 	if pool == nil {
-		if pool, err = p.open(spec.Name, key); err != nil {
+		if pool, err = s.open(spec.Name, key); err != nil {
 			return nil, err
 		}
-		p.byKey[key] = pool
+		s.byKey[key] = pool
 	}
 	pool.refs++
 	return pool, nil
 }
 
 // open makes a pool. The lock is held, since the first one makes what all share.
-func (p *Pools) open(name, key string) (*Pool, error) {
+func (s *Set) open(name, key string) (*Pool, error) {
 	h, err := decodePool(key)
 	if err != nil {
 		return nil, err
 	}
-	defer lockProvisioning(p.ctx)()
-	if p.shared == nil {
-		if p.shared, err = newShared(p.ctx, p.modules); err != nil {
+	defer lockProvisioning(s.ctx)()
+	if s.shared == nil {
+		if s.shared, err = newShared(s.ctx, s.modules); err != nil {
 			return nil, err
 		}
 	}
-	pool := &Pool{owner: p, key: key, name: name}
+	pool := &Pool{owner: s, key: key, name: name}
 	if needsModules(h) {
-		pool.handler, pool.end, err = p.loadHandler(key)
+		pool.handler, pool.end, err = s.loadHandler(key)
 	} else {
-		pool.handler, pool.end, err = p.shared.provision(h)
+		pool.handler, pool.end, err = s.shared.provision(h)
 	}
 	if err != nil {
 		return nil, err
 	}
 	logWhenWritten(pool.handler)
-	pool.based = pool.basePath() != ""
+	pool.basePath = basePathOf(pool.handler)
 	pool.policy = pool.handler.LoadBalancing.SelectionPolicy
 	pool.handler.LoadBalancing.SelectionPolicy = pool
 	return pool, nil
 }
 
+// Len returns the number of pools that something refers to.
+func (s *Set) Len() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.byKey)
+}
+
 // Close ends all pools, at the end of the configuration. Releasing them later does no harm.
-func (p *Pools) Close() {
-	p.mu.Lock()
-	left, shared := p.byKey, p.shared
-	p.byKey, p.shared, p.closed = nil, nil, true
-	p.mu.Unlock()
+func (s *Set) Close() {
+	s.mu.Lock()
+	left, shared := s.byKey, s.shared
+	s.byKey, s.shared, s.closed = nil, nil, true
+	s.mu.Unlock()
 
 	for _, pool := range left {
 		pool.end()
@@ -110,9 +122,9 @@ func (p *Pools) Close() {
 	}
 }
 
-// release gives one reference back. The last one ends the pool: its health checks stop, and its
+// Release gives one reference back. The last one ends the pool: its health checks stop, and its
 // WebSockets close, at once or after its stream_close_delay.
-func (p *Pool) release() {
+func (p *Pool) Release() {
 	o := p.owner
 	o.mu.Lock()
 	p.refs--

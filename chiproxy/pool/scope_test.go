@@ -1,4 +1,4 @@
-package chiproxy
+package pool
 
 import (
 	"errors"
@@ -8,17 +8,17 @@ import (
 
 func TestAPoolIsFoundFromInside(t *testing.T) {
 	t.Parallel()
-	outer := newPoolScope(nil)
-	inner := newPoolScope(outer)
+	outer := NewScope(nil)
+	inner := NewScope(outer)
 	a, b := new(Pool), new(Pool)
-	if err := outer.add(&namedPool{Pool: a, name: "a"}); err != nil {
+	if err := outer.Add(&Named{Pool: a, Name: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := inner.add(&namedPool{Pool: b, name: "b"}); err != nil {
+	if err := inner.Add(&Named{Pool: b, Name: "b"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
-		scope *poolScope
+		scope *Scope
 		name  string
 		want  *Pool
 		err   string
@@ -28,9 +28,9 @@ func TestAPoolIsFoundFromInside(t *testing.T) {
 		{outer, "a", a, ""},
 		{outer, "b", nil, `no pool "b"; there are "a"`},
 		{inner, "c", nil, `no pool "c"; there are "a", "b"`},
-		{newPoolScope(nil), "c", nil, `no pool "c"; there are none`},
+		{NewScope(nil), "c", nil, `no pool "c"; there are none`},
 	} {
-		got, err := row.scope.find(row.name)
+		got, err := found(row.scope, row.name)
 		if got != row.want || row.err != errText(err) {
 			t.Errorf("find %q: %v, %q", row.name, got, errText(err))
 		}
@@ -39,10 +39,10 @@ func TestAPoolIsFoundFromInside(t *testing.T) {
 
 func TestANameIsDeclaredOnceInAScopeAndMayHideAnOuterOne(t *testing.T) {
 	t.Parallel()
-	outer := newPoolScope(nil)
-	inner := newPoolScope(outer)
+	outer := NewScope(nil)
+	inner := NewScope(outer)
 	for _, row := range []struct {
-		scope *poolScope
+		scope *Scope
 		name  string
 		err   string
 	}{
@@ -50,10 +50,10 @@ func TestANameIsDeclaredOnceInAScopeAndMayHideAnOuterOne(t *testing.T) {
 		{outer, "a", `pool "a" is declared twice`},
 		{inner, "a", ""},
 		{inner, "b", ""},
-		{newPoolScope(outer), "b", ""},
+		{NewScope(outer), "b", ""},
 		{inner, "", "the pool's name is missing"},
 	} {
-		if err := row.scope.add(&namedPool{Pool: new(Pool), name: row.name}); errText(err) != row.err {
+		if err := row.scope.Add(&Named{Pool: new(Pool), Name: row.name}); errText(err) != row.err {
 			t.Errorf("add %q: %q, want %q", row.name, errText(err), row.err)
 		}
 	}
@@ -61,13 +61,13 @@ func TestANameIsDeclaredOnceInAScopeAndMayHideAnOuterOne(t *testing.T) {
 
 func TestTheListOfPoolsInAnErrorIsBounded(t *testing.T) {
 	t.Parallel()
-	s := newPoolScope(nil)
+	s := NewScope(nil)
 	for i := range 13 {
-		if err := s.add(&namedPool{Pool: new(Pool), name: fmt.Sprintf("p%02d", i)}); err != nil {
+		if err := s.Add(&Named{Pool: new(Pool), Name: fmt.Sprintf("p%02d", i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := s.find("x")
+	_, err := s.Find("x")
 	const want = `no pool "x"; there are "p00", "p01", "p02", "p03", "p04", "p05", "p06", "p07", "p08", "p09" and 3 more`
 	if errText(err) != want {
 		t.Errorf("%v", err)
@@ -76,41 +76,42 @@ func TestTheListOfPoolsInAnErrorIsBounded(t *testing.T) {
 
 func TestThePoolFurtherInIsFound(t *testing.T) {
 	t.Parallel()
-	outer := newPoolScope(nil)
-	inner := newPoolScope(outer)
-	there, here := &namedPool{Pool: new(Pool), name: "a"}, &namedPool{Pool: new(Pool), name: "a"}
-	late := &namedPool{Pool: new(Pool), name: "late"}
-	inner.fail("b", &poolFailure{error: errors.New("no b")})
-	inner.fail("late", &poolFailure{error: errors.New("no late")})
-	if err := errors.Join(outer.add(there), outer.add(&namedPool{Pool: new(Pool), name: "b"}), inner.add(here), inner.add(late)); err != nil {
+	outer := NewScope(nil)
+	inner := NewScope(outer)
+	there, here := &Named{Pool: new(Pool), Name: "a"}, &Named{Pool: new(Pool), Name: "a"}
+	late := &Named{Pool: new(Pool), Name: "late"}
+	inner.Fail("b", errors.New("no b"))
+	inner.Fail("late", errors.New("no late"))
+	if err := errors.Join(outer.Add(there), outer.Add(&Named{Pool: new(Pool), Name: "b"}), inner.Add(here), inner.Add(late)); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
-		scope *poolScope
+		scope *Scope
 		name  string
 		want  *Pool
 		err   string
 	}{
 		{outer, "a", there.Pool, ""},
 		{inner, "a", here.Pool, ""},
-		{newPoolScope(inner), "a", here.Pool, ""},
+		{NewScope(inner), "a", here.Pool, ""},
 		{inner, "b", nil, "no b"}, // and not the outer one
 		{inner, "late", late.Pool, ""},
 		{inner, "c", nil, `no pool "c"; there are "a", "b", "late"`},
 	} {
-		if got, err := row.scope.find(row.name); got != row.want || errText(err) != row.err {
+		if got, err := found(row.scope, row.name); got != row.want || errText(err) != row.err {
 			t.Errorf("%q: %v and %v, want %q", row.name, got, err, row.err)
 		}
 	}
-	if here.hides != there || there.hides != nil || late.hides != nil {
+	if here.Hides != there || there.Hides != nil || late.Hides != nil {
 		t.Error("another pool is hidden")
 	}
 }
 
-// errText is the text of an error, empty for none.
-func errText(err error) string {
-	if err == nil {
-		return ""
+// found is the pool that a scope finds, nil for none.
+func found(s *Scope, name string) (*Pool, error) {
+	p, err := s.Find(name)
+	if err != nil {
+		return nil, err
 	}
-	return err.Error()
+	return p.Pool, nil
 }

@@ -1,0 +1,127 @@
+package chiproxy
+
+import (
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+)
+
+// poolScope is how a tenant forwards: to the pools that it sees, perhaps without its prefix.
+type poolScope struct {
+	*pool.Scope
+	// strip is the prefix of the tenant, if it is taken off what is forwarded.
+	strip string
+}
+
+// find returns the action that forwards to the pool of a name.
+func (s *poolScope) find(name string) (*toPool, error) {
+	p, err := s.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	return (*toPool)(p), nil
+}
+
+// stripped returns an action that forwards without the prefix of the tenant, if that is to be so.
+func (s *poolScope) stripped(a Action) Action {
+	if s == nil || s.strip == "" {
+		return a
+	}
+	switch a.(type) {
+	case *toPool, *boundProxy:
+		return forwarded{a, s.strip}
+	}
+	return a
+}
+
+// toPool is the action that forwards the request to a pool as it is.
+type toPool pool.Named
+
+// Do forwards the request.
+func (p *toPool) Do(ex *Exchange) (Verdict, error) { return Done, p.forward(ex, nil) }
+
+// Describe names the pool.
+func (p *toPool) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: p.Name} }
+
+// forward forwards the request to the pool, unless that is only explained. The handler is one of headerUp, or nil for the pool's
+// own.
+func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
+	ex.yield()
+	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
+		ex.R.Body = body.Again()
+	}
+	if ex.trace != nil {
+		return ex.trace.forward(ex, p.Name)
+	}
+	own := p.Handler()
+	if len(own.HandleResponse) > 0 {
+		if err := ex.turn(); err != nil {
+			return err
+		}
+	}
+	r := ex.R
+	if len(ex.fields) > 0 {
+		asked, changes := ex.asClient()
+		r, h = asked, headerUp(own, changes)
+	} else if h == nil {
+		h = own
+	}
+	if ex.bare && p.BasePath() != "" {
+		r.URL.Path = "" // the base path stands for it, without a slash behind
+		defer func() { r.URL.Path = "/" }()
+	}
+	return fromUpstream(h.ServeHTTP(ex.W, ex.trailing(r), ex.Next))
+}
+
+// forwarded is an action of a tenant with StripPrefix: it forwards without the tenant's prefix.
+type forwarded struct {
+	Action
+	prefix string
+}
+
+// Do takes the prefix off the request and forwards it.
+func (f forwarded) Do(ex *Exchange) (Verdict, error) {
+	was := ex.targetNow()
+	ex.strip(f.prefix)
+	ex.R.RequestURI = ex.R.URL.RequestURI()
+	v, err := Done, error(errClimbs)
+	if !climbs(ex.R.URL) {
+		v, err = f.Action.Do(ex)
+	}
+	was.settle(ex, v, err)
+	return v, err
+}
+
+// bind has nothing left to do.
+func (f forwarded) bind(*poolScope) (Action, error) { return f, nil }
+
+// target is what of a request an action rewrites before it forwards it.
+type target struct {
+	url         url.URL
+	uri, method string
+	bare        bool
+}
+
+func (ex *Exchange) targetNow() target {
+	return target{*ex.R.URL, ex.R.RequestURI, ex.R.Method, ex.bare}
+}
+
+// settle ends the rewriting. Where nothing has answered, the request becomes again what it was: what answers instead, such as
+// the pool of an on_error, rewrites it by itself.
+func (t *target) settle(ex *Exchange, v Verdict, err error) {
+	ex.bare = t.bare
+	if v == Declined || err != nil {
+		*ex.R.URL, ex.R.RequestURI, ex.R.Method = t.url, t.uri, t.method
+	}
+}
+
+// Interface guards
+var (
+	_ Action    = (*toPool)(nil)
+	_ Describer = (*toPool)(nil)
+	_ Action    = forwarded{}
+	_ binder    = forwarded{}
+)

@@ -1,0 +1,138 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+)
+
+// Named is a pool under one of its names.
+type Named struct {
+	*Pool
+	// Tenant is the one that the pool was declared in. It is empty for those of the default tenant and of the configuration.
+	Tenant string
+	// Name is the one that is meant; the pool may have others.
+	Name string
+	// At is where it was declared.
+	At origin.Origin
+	// Hides is the pool further out that has this name, too; nil if there is none.
+	Hides *Named
+}
+
+// Scope holds the pools that one tenant sees: its own, and those of the scopes around it.
+type Scope struct {
+	outer *Scope
+	own   map[string]*Named
+	// order holds those in own, as they were added.
+	order []*Named
+	// failed says why pools could not be made, by name.
+	failed map[string]error
+	// joint means that the pools of outer belong to the tenant, too.
+	joint bool
+}
+
+// maxListed bounds the names in an error message.
+const maxListed = 10
+
+// NewScope returns an empty scope inside another one, which may be nil.
+func NewScope(outer *Scope) *Scope {
+	return &Scope{outer: outer, own: map[string]*Named{}}
+}
+
+// NewJointScope returns an empty scope whose tenant also owns the pools of the scope around it.
+func NewJointScope(outer *Scope) *Scope {
+	s := NewScope(outer)
+	s.joint = true
+	return s
+}
+
+// Add makes a pool known. Names are lexical: an inner pool hides an outer one, so that a tenant need not know the names around it.
+func (s *Scope) Add(p *Named) error {
+	if p.Name == "" {
+		return errors.New("the pool's name is missing")
+	}
+	if first := s.own[p.Name]; first != nil {
+		return fmt.Errorf("pool %q is declared twice%s", p.Name, first.At.Earlier())
+	}
+	p.Hides = s.hidden(p.Name)
+	s.own[p.Name] = p
+	s.order = append(s.order, p)
+	return nil
+}
+
+// Fail notes a pool that could not be made. Whoever asks for it gets err, unless another one of its name in s can be made.
+func (s *Scope) Fail(name string, err error) {
+	if s.failed == nil {
+		s.failed = map[string]error{}
+	}
+	s.failed[name] = err
+}
+
+// hidden returns the pool outside that one of this name in s hides, or nil.
+func (s *Scope) hidden(name string) *Named {
+	for in := s.outer; in != nil; in = in.outer {
+		if p := in.own[name]; p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// Find returns the pool of that name, or an error that lists the names there are.
+func (s *Scope) Find(name string) (*Named, error) {
+	for in := s; in != nil; in = in.outer {
+		if p := in.own[name]; p != nil {
+			return p, nil
+		}
+		if err := in.failed[name]; err != nil {
+			return nil, err
+		}
+	}
+	names := s.names()
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no pool %q; there are none", name)
+	}
+	return nil, fmt.Errorf("no pool %q; there are %s", name, listed(names))
+}
+
+// Pools returns the pools of the tenant in the order in which they were declared: its own, or those it sees from outside if it has
+// none. A pool that is hidden is not among them.
+func (s *Scope) Pools() []*Named {
+	var all []*Named
+	if s.outer != nil && (s.joint || len(s.order) == 0) {
+		all = slices.DeleteFunc(s.outer.Pools(), func(p *Named) bool { return s.own[p.Name] != nil || s.failed[p.Name] != nil })
+	}
+	return append(all, s.order...)
+}
+
+// names returns the names that can be seen from s, sorted.
+func (s *Scope) names() []string {
+	var names []string
+	for in := s; in != nil; in = in.outer {
+		for name := range in.own {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// listed writes names into an error message: `"a", "b" and 8 more`.
+func listed(names []string) string {
+	more := len(names) - maxListed
+	if more > 0 {
+		names = names[:maxListed]
+	}
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = fmt.Sprintf("%q", name)
+	}
+	text := strings.Join(quoted, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

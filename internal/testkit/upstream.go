@@ -1,0 +1,30 @@
+package testkit
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// Upstream starts an upstream and returns its address.
+func Upstream(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
+}
+
+// Dials writes the configuration of a pool of addresses, with more fields behind them.
+func Dials(more string, addresses ...string) string {
+	var ups []string
+	for _, a := range addresses {
+		ups = append(ups, fmt.Sprintf(`{"dial":%q}`, a))
+	}
+	config := `{"upstreams":[` + strings.Join(ups, ",") + `]`
+	if more != "" {
+		config += "," + more
+	}
+	return config + "}"
+}
