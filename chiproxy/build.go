@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
@@ -239,8 +240,10 @@ func (b *builder) methodSet(methods []string) (*methodSet, error) {
 	if len(methods) == 0 {
 		return nil, nil
 	}
-	if err := checkMethods(methods); err != nil {
-		return nil, err
+	for _, m := range methods {
+		if err := field.CheckMethod(m); err != nil {
+			return nil, err
+		}
 	}
 	key := strings.Join(methods, " ")
 	m := b.methods[key]

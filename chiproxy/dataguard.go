@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
@@ -43,7 +44,7 @@ const (
 // CheckCookieName reports a name that no cookie can have.
 func CheckCookieName(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) { // both are tokens
-		return fmt.Errorf("%s is not a cookie name; a name is a token such as sid", Quote(name))
+		return fmt.Errorf("%s is not a cookie name; a name is a token such as sid", field.Quote(name))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	caddyheaders "github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
@@ -52,7 +53,7 @@ func TestADecisionShowsTheRequestAsThePoolGetsItAndSendsNothing(t *testing.T) {
 	query := "a=1"
 	table := explainedPools(t, &hits, at("/acme/{id}", Proxy{
 		Pool: "users", StripPrefix: "/acme", Method: "PUT", Query: &query,
-		Headers: &HeaderOps{Set: http.Header{"X-User": {"ann"}, "Host": {"inside.example"}}, Remove: []string{"Cookie"}},
+		Headers: &field.Ops{Set: http.Header{"X-User": {"ann"}, "Host": {"inside.example"}}, Remove: []string{"Cookie"}},
 	}))
 	r := ask("http://a.example/acme/7?b=2", "Cookie: x", "X-Keep: y")
 	d := table.Explain(r, false)

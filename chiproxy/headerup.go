@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // Caddy's reverse_proxy writes some fields itself, by what it knows of the client, and takes off those that are for one hop. What
@@ -32,6 +34,57 @@ type fieldChange struct {
 	// replace says that the values are all there are to be; else they are added.
 	replace bool
 	values  []string
+}
+
+// splitOps returns the changes of fields that reverse_proxy writes, and those of all others; nil for none.
+func splitOps(o *field.Ops) (proxy, others *field.Ops) {
+	if o == nil {
+		return nil, nil
+	}
+	proxy, others = &field.Ops{Set: http.Header{}, Add: http.Header{}}, &field.Ops{Set: http.Header{}, Add: http.Header{}}
+	part := func(name string) (string, *field.Ops) {
+		if name = textproto.CanonicalMIMEHeaderKey(name); isProxyField(name) {
+			return name, proxy
+		}
+		return name, others
+	}
+	for _, name := range o.Remove {
+		name, to := part(name)
+		to.Remove = append(to.Remove, name)
+	}
+	for name, values := range o.Set {
+		name, to := part(name)
+		to.Set[name] = values
+	}
+	for name, values := range o.Add {
+		name, to := part(name)
+		to.Add[name] = slices.Concat(to.Add[name], values)
+	}
+	for _, part := range []**field.Ops{&proxy, &others} {
+		if len((*part).Remove)+len((*part).Set)+len((*part).Add) == 0 {
+			*part = nil
+		}
+	}
+	return proxy, others
+}
+
+// fieldChanges returns what header_up is to do.
+func fieldChanges(o *field.Ops) []fieldChange {
+	var all []fieldChange
+	for _, name := range o.Remove {
+		if o.Set[name] == nil && o.Add[name] == nil {
+			all = append(all, fieldChange{name, true, nil})
+		}
+	}
+	for name, values := range o.Set {
+		all = append(all, fieldChange{name, true, slices.Concat(values, o.Add[name])})
+	}
+	for name, values := range o.Add {
+		if o.Set[name] == nil {
+			all = append(all, fieldChange{name, slices.Contains(o.Remove, name), values})
+		}
+	}
+	return all
 }
 
 // proxyField is a change that was made while the request ran, on the request too, so that those who come later see it.
@@ -98,8 +151,8 @@ func withChanges(own *headers.HeaderOps, changes []fieldChange) *headers.HeaderO
 	all := &headers.HeaderOps{Add: http.Header{}, Set: http.Header{}}
 	if own != nil {
 		all.Delete, all.Replace = slices.Clone(own.Delete), own.Replace
-		addAll(all.Add, own.Add)
-		addAll(all.Set, own.Set)
+		field.AddAll(all.Add, own.Add)
+		field.AddAll(all.Set, own.Set)
 	}
 	for _, c := range changes {
 		added := all.Add[c.name]
@@ -116,13 +169,6 @@ func withChanges(own *headers.HeaderOps, changes []fieldChange) *headers.HeaderO
 		}
 	}
 	return all
-}
-
-func addAll(to, from http.Header) {
-	for name, values := range from {
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		to[name] = slices.Concat(to[name], values)
-	}
 }
 
 var braces = strings.NewReplacer("{", `\{`, "}", `\}`)

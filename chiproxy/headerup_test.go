@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
@@ -25,8 +26,8 @@ type headerChange struct {
 type wayToChange func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange)
 
 // opsOf returns the changes as those of a Proxy.
-func opsOf(changes []headerChange) *HeaderOps {
-	ops := &HeaderOps{Set: http.Header{}, Add: http.Header{}}
+func opsOf(changes []headerChange) *field.Ops {
+	ops := &field.Ops{Set: http.Header{}, Add: http.Header{}}
 	for _, c := range changes {
 		switch c.kind {
 		case "set":
@@ -223,7 +224,7 @@ func TestAHostThatIsSetReachesAnUpstreamBehindTLS(t *testing.T) {
 	t.Cleanup(s.Close)
 	tls := `"transport":{"protocol":"http","tls":{"insecure_skip_verify":true}}`
 	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials(tls, s.Listener.Addr().String()))})
-	for want, ops := range map[string]*HeaderOps{
+	for want, ops := range map[string]*field.Ops{
 		s.Listener.Addr().String() + " client.example": nil,
 		"set.example client.example":                   {Set: http.Header{"Host": {"set.example"}}},
 		"set.example forwarded.example":                {Set: http.Header{"Host": {"set.example"}, "X-Forwarded-Host": {"forwarded.example"}}},

@@ -5,18 +5,20 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // headerWriter changes the header of a response at the moment it leaves, and knows whether it has left. Informational
 // responses pass as they are; 101 is not one of them, since nothing follows it.
 type headerWriter struct {
 	caddyhttp.ResponseWriterWrapper
-	ops    *HeaderOps // may be nil
+	ops    *field.Ops // may be nil
 	status int        // of a response that does not say
 	wrote  bool
 }
 
-func newHeaderWriter(w http.ResponseWriter, ops *HeaderOps) *headerWriter {
+func newHeaderWriter(w http.ResponseWriter, ops *field.Ops) *headerWriter {
 	return &headerWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ops: ops, status: http.StatusOK}
 }
 
@@ -25,7 +27,7 @@ func (w *headerWriter) WriteHeader(status int) {
 	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.wrote = true
 		if w.ops != nil {
-			w.ops.apply(w.Header())
+			w.ops.Apply(w.Header())
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)

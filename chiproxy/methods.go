@@ -1,17 +1,12 @@
 package chiproxy
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-)
 
-// standardMethods are those that a route for all methods names in Allow.
-var standardMethods = []string{
-	http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodOptions,
-	http.MethodPatch, http.MethodPost, http.MethodPut, http.MethodTrace,
-}
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+)
 
 // methodSet is a set of method tokens, sorted. The nil set stands for all methods but CONNECT, which a route has
 // to name.
@@ -33,43 +28,10 @@ func (m *methodSet) has(method string) bool {
 // routeMethod is the method to route a request by. A WebSocket over HTTP/2 or HTTP/3 arrives as an extended
 // CONNECT and is meant for what a GET with Upgrade is meant for in HTTP/1.
 func routeMethod(r *http.Request) string {
-	if r.Method != http.MethodConnect {
-		return r.Method
-	}
-	if isWebSocketConnect(r) {
+	if field.IsWebSocketConnect(r) {
 		return http.MethodGet
 	}
 	return r.Method
-}
-
-// isWebSocketConnect says whether a CONNECT is an extended one that opens a WebSocket.
-func isWebSocketConnect(r *http.Request) bool {
-	return r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket"
-}
-
-// checkMethods reports what cannot be a method.
-func checkMethods(methods []string) error {
-	for _, m := range methods {
-		if !isToken(m) {
-			return fmt.Errorf("%s is not a method; a method is a token such as GET", Quote(m))
-		}
-		if up := strings.ToUpper(m); up != m && (up == http.MethodConnect || slices.Contains(standardMethods, up)) {
-			return fmt.Errorf("method %q: methods are case-sensitive, write %s", m, up)
-		}
-	}
-	return nil
-}
-
-// isToken says whether s is a token of RFC 9110.
-func isToken(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // allowed gathers the methods of the routes that a request had only the wrong method for.
@@ -77,7 +39,7 @@ type allowed struct{ names []string }
 
 // add puts the methods of a set in, HEAD with GET.
 func (a *allowed) add(m *methodSet) {
-	names := standardMethods
+	names := field.StandardMethods
 	if m != nil {
 		names = m.names
 	}
@@ -141,7 +103,7 @@ func (c *methodCover) tells(d *methodCover) bool {
 		return false
 	}
 	for n := range d.names {
-		if _, ok := c.names[n]; !ok && !slices.Contains(standardMethods, n) {
+		if _, ok := c.names[n]; !ok && !slices.Contains(field.StandardMethods, n) {
 			return false
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
@@ -33,10 +34,10 @@ type Proxy struct {
 	// Headers changes the request header as header_up of a reverse_proxy does: what is set reaches the upstream, be it
 	// X-Forwarded-For or a field that the client names in Connection. Setting Host changes the host that the upstream
 	// sees, and leaves X-Forwarded-Host.
-	Headers *HeaderOps
+	Headers *field.Ops
 	// ResponseHeaders changes the header of the response when it leaves, whoever set it. Informational responses and
 	// errors that Caddy's handle_errors answers stay as they are.
-	ResponseHeaders *HeaderOps
+	ResponseHeaders *field.Ops
 	// Upstream is the address of one upstream of the pool, which is asked first. If it is not available, and for
 	// retries, the pool's own policy decides. An address that is not in the pool is an error.
 	Upstream string
@@ -55,29 +56,29 @@ func (p Proxy) Check() error {
 	case p.Path != "" && p.StripPrefix != "":
 		return errors.New("proxy: path and strip_prefix exclude each other")
 	case p.Path != "" && p.Path[0] != '/':
-		return fmt.Errorf("proxy: path %s: expected a slash at its beginning", Quote(p.Path))
+		return fmt.Errorf("proxy: path %s: expected a slash at its beginning", field.Quote(p.Path))
 	case strings.IndexByte(p.Path, 0) >= 0:
-		return fmt.Errorf("proxy: path %s: expected one without NUL", Quote(p.Path))
+		return fmt.Errorf("proxy: path %s: expected one without NUL", field.Quote(p.Path))
 	case p.StripPrefix != "" && p.StripPrefix[0] != '/':
 		return fmt.Errorf("proxy: strip_prefix %q: expected a slash at its beginning", p.StripPrefix)
 	}
 	if p.Method != "" {
-		if err := CheckMethod(p.Method); err != nil {
+		if err := field.CheckMethod(p.Method); err != nil {
 			return fmt.Errorf("proxy: %w", err)
 		}
 	}
 	if p.Query != nil {
 		if err := rawquery.Check(*p.Query); err != nil {
-			return fmt.Errorf("proxy: query %s: %w", Quote(*p.Query), err)
+			return fmt.Errorf("proxy: query %s: %w", field.Quote(*p.Query), err)
 		}
 	}
 	if err := p.Headers.Check(); err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
-	if err := p.Headers.checkHost(); err != nil {
+	if err := p.Headers.CheckHost(); err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
-	if err := p.ResponseHeaders.checkResponse(); err != nil {
+	if err := p.ResponseHeaders.CheckResponse(); err != nil {
 		return fmt.Errorf("proxy: %w", err)
 	}
 	return nil
@@ -105,7 +106,7 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 	}
 	b := &boundProxy{Proxy: p, pool: to}
 	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
-	b.headerUp, b.header = p.Headers.split()
+	b.headerUp, b.header = splitOps(p.Headers)
 	if p.Upstream != "" {
 		if err := to.Choosable(p.Upstream); err != nil {
 			return nil, err
@@ -117,7 +118,7 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 		}
 	}
 	if b.headerUp != nil {
-		changes := b.headerUp.changes()
+		changes := fieldChanges(b.headerUp)
 		b.handler = headerUp(to.Handler(), changes)
 		if b.instead != nil {
 			b.insteadHandler = headerUp(b.instead.Handler(), changes)
@@ -134,7 +135,7 @@ type boundProxy struct {
 	instead *toPool
 	// header is the part of Headers that is changed on the request, headerUp the part that reverse_proxy changes. Both may be
 	// nil.
-	header, headerUp *HeaderOps
+	header, headerUp *field.Ops
 	// handler and insteadHandler are those of the pools that make the changes of headerUp; nil without.
 	handler, insteadHandler *reverseproxy.Handler
 }

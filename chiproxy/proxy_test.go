@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
@@ -91,7 +92,7 @@ func TestRequestHeadersAreChanged(t *testing.T) {
 	t.Parallel()
 	seen := make(chan *http.Request, 1)
 	pools := scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, func(_ http.ResponseWriter, r *http.Request) { seen <- r })))})
-	ops := &HeaderOps{
+	ops := &field.Ops{
 		Set:    http.Header{"x-set": {"1", "2"}, "Host": {"other.example"}, "X-Both": {"set"}},
 		Add:    http.Header{"X-Add": {"new"}, "x-both": {"added"}},
 		Remove: []string{"x-remove", "X-Both"},
@@ -131,8 +132,8 @@ func TestAProxyThatCannotBeForwardedIsRefusedWhenItIsBound(t *testing.T) {
 		"a wrong method":              {Proxy{Pool: "a", Method: "G T"}, `proxy: "G T" is not a method`},
 		"a query with a line break":   {Proxy{Pool: "a", Query: ptr("a\r\nb")}, `proxy: query "a\r\nb": expected an encoded query`},
 		"a query with a fragment":     {Proxy{Pool: "a", Query: ptr("a#b")}, `proxy: query "a#b": expected an encoded query`},
-		"a header's line break":       {Proxy{Pool: "a", Headers: &HeaderOps{Set: http.Header{"X": {"a\nb"}}}}, `proxy: header X: the value "a\nb" has a control character`},
-		"a response header's name":    {Proxy{Pool: "a", ResponseHeaders: &HeaderOps{Remove: []string{"X Y"}}}, `proxy: "X Y" is not a header name`},
+		"a header's line break":       {Proxy{Pool: "a", Headers: &field.Ops{Set: http.Header{"X": {"a\nb"}}}}, `proxy: header X: the value "a\nb" has a control character`},
+		"a response header's name":    {Proxy{Pool: "a", ResponseHeaders: &field.Ops{Remove: []string{"X Y"}}}, `proxy: "X Y" is not a header name`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := bind(row.proxy, pools); !strings.HasPrefix(errText(err), row.want) {

@@ -11,11 +11,13 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // stamped is a proxy that changes the header of its response.
 func stamped() Proxy {
-	return Proxy{Pool: "a", ResponseHeaders: &HeaderOps{Set: http.Header{"x-stamp": {"ours"}}, Remove: []string{"X-Secret"}}}
+	return Proxy{Pool: "a", ResponseHeaders: &field.Ops{Set: http.Header{"x-stamp": {"ours"}}, Remove: []string{"X-Secret"}}}
 }
 
 func upstreamScope(t *testing.T, h http.HandlerFunc) *poolScope {

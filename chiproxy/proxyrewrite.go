@@ -29,14 +29,14 @@ func (b *boundProxy) rewrite(ex *Exchange) rewritten {
 		}
 	}
 	if b.header != nil {
-		b.header.applyTo(ex)
+		ex.changeHeader(b.header)
 	}
 	switch {
 	case b.headerUp == nil:
 	case b.asks(ex):
-		b.headerUp.applyTo(ex)
+		ex.changeHeader(b.headerUp)
 	case r.Trailer != nil:
-		for _, c := range b.headerUp.changes() {
+		for _, c := range fieldChanges(b.headerUp) {
 			ex.untrail(c.name)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // Question is a request that nobody has sent, as people and scripts describe one.
@@ -62,18 +64,18 @@ func (q Question) HTTP() (*http.Request, error) {
 	if method == "" {
 		method = http.MethodGet
 	}
-	if err := CheckMethod(method); err != nil {
+	if err := field.CheckMethod(method); err != nil {
 		return nil, err
 	}
 	if path == "" {
 		path = "/"
 	}
 	if path[0] != '/' {
-		return nil, fmt.Errorf("path %s: expected one that begins with /, perhaps with a query", Quote(path))
+		return nil, fmt.Errorf("path %s: expected one that begins with /, perhaps with a query", field.Quote(path))
 	}
 	u, err := url.ParseRequestURI(path)
 	if err != nil {
-		return nil, fmt.Errorf("path %s: %w", Quote(path), err)
+		return nil, fmt.Errorf("path %s: %w", field.Quote(path), err)
 	}
 	r, err := http.NewRequest(method, "http://"+defaultHost+"/", strings.NewReader(q.Body))
 	if err != nil {
@@ -84,7 +86,7 @@ func (q Question) HTTP() (*http.Request, error) {
 	if r.RemoteAddr, err = remoteAddr(q.RemoteAddr); err != nil {
 		return nil, err
 	}
-	if err := checkHeaders(http.Header(q.Headers), CheckHeader); err != nil {
+	if err := field.CheckAll(http.Header(q.Headers), field.Check); err != nil {
 		return nil, err
 	}
 	for name, values := range q.Headers {
@@ -103,7 +105,7 @@ func (q Question) HTTP() (*http.Request, error) {
 	if r.TLS, err = q.tls(r.Host); err != nil {
 		return nil, err
 	}
-	return r, CheckHost(r.Host)
+	return r, field.CheckHost(r.Host)
 }
 
 // tls returns what a request over https has of its connection: a client of today, with no certificate of its own.
@@ -113,7 +115,7 @@ func (q Question) tls(host string) (*tls.ConnectionState, error) {
 		return nil, nil
 	case "https":
 	default:
-		return nil, fmt.Errorf("scheme %s: expected http or https", Quote(q.Scheme))
+		return nil, fmt.Errorf("scheme %s: expected http or https", field.Quote(q.Scheme))
 	}
 	state := &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, NegotiatedProtocol: "http/1.1"}
 	if name := withoutPort(host); net.ParseIP(name) == nil { // addresses are not sent as names
@@ -131,7 +133,7 @@ func remoteAddr(addr string) (string, error) {
 		return net.JoinHostPort(addr, "0"), nil
 	}
 	if _, err := netip.ParseAddrPort(addr); err != nil {
-		return "", fmt.Errorf("remote_addr %s: expected an IP address, perhaps with a port", Quote(addr))
+		return "", fmt.Errorf("remote_addr %s: expected an IP address, perhaps with a port", field.Quote(addr))
 	}
 	return addr, nil
 }

@@ -5,6 +5,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // connectionHeader names what is for the next hop only. Caddy's reverse_proxy does not forward the fields that the client
@@ -49,6 +51,19 @@ func (ex *Exchange) AddHeader(name string, values []string) {
 		delete(r.Header, name)
 	}
 	r.Header[name] = slices.Concat(r.Header[name], values)
+}
+
+// changeHeader changes the header of the request.
+func (ex *Exchange) changeHeader(o *field.Ops) {
+	for _, name := range o.Remove {
+		ex.SetHeader(name, nil)
+	}
+	for name, values := range o.Set {
+		ex.SetHeader(name, slices.Clone(values)) // what comes later may change them where they stand
+	}
+	for name, values := range o.Add {
+		ex.AddHeader(name, values)
+	}
 }
 
 // unname takes a name out of the Connection field, and reports whether it was there. Clients may name very many, so nothing is made

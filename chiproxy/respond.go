@@ -7,6 +7,7 @@ import (
 	"net/textproto"
 	"strconv"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
@@ -30,22 +31,22 @@ func (a Respond) Check() error {
 	if a.Body != "" && (a.Status == http.StatusNoContent || a.Status == http.StatusNotModified) {
 		return fmt.Errorf("respond: status %d has no body", a.Status)
 	}
-	if err := checkHeaders(a.Headers, a.checkHeader); err != nil {
+	if err := field.CheckAll(a.Headers, a.checkHeader); err != nil {
 		return fmt.Errorf("respond: %w", err)
 	}
 	return nil
 }
 
-// checkHeader is CheckResponseHeader, but for a Content-Length that is right: a HEAD route may know the length of what it does not
+// checkHeader is field.CheckResponse, but for a Content-Length that is right: a HEAD route may know the length of what it does not
 // send.
 func (a Respond) checkHeader(name string, values ...string) error {
-	if textproto.CanonicalMIMEHeaderKey(name) != contentLength {
-		return CheckResponseHeader(name, values...)
+	if textproto.CanonicalMIMEHeaderKey(name) != "Content-Length" {
+		return field.CheckResponse(name, values...)
 	}
-	if err := CheckHeader(name, values...); err != nil || a.Body == "" || len(values) == 0 || values[0] == strconv.Itoa(len(a.Body)) {
+	if err := field.Check(name, values...); err != nil || a.Body == "" || len(values) == 0 || values[0] == strconv.Itoa(len(a.Body)) {
 		return err
 	}
-	return fmt.Errorf("header Content-Length: found %s, the body has %d bytes; leave it out", Quote(values[0]), len(a.Body))
+	return fmt.Errorf("header Content-Length: found %s, the body has %d bytes; leave it out", field.Quote(values[0]), len(a.Body))
 }
 
 // Do answers.
@@ -58,7 +59,7 @@ func (a Respond) Do(ex *Exchange) (Verdict, error) {
 
 func (a Respond) send(ex *Exchange) (Verdict, error) {
 	h := ex.W.Header()
-	setHeaders(h, a.Headers)
+	field.SetAll(h, a.Headers)
 	if _, set := h["Content-Type"]; a.Body != "" && !set {
 		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	}
@@ -70,7 +71,7 @@ func (a Respond) send(ex *Exchange) (Verdict, error) {
 	switch {
 	case status == http.StatusNoContent || status == http.StatusNotModified:
 		delete(h, "Content-Length")
-	case head && hasHeader(a.Headers, "Content-Length"):
+	case head && field.Has(a.Headers, "Content-Length"):
 		// a HEAD route may know the length of what it does not send
 	default:
 		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}

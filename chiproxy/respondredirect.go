@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
@@ -26,7 +27,7 @@ func (a Redirect) Check() error {
 	case strings.Trim(a.Location, " \t") == "":
 		return errors.New("redirect: the location is missing")
 	}
-	if err := CheckHeader("Location", a.Location); err != nil {
+	if err := field.Check("Location", a.Location); err != nil {
 		return fmt.Errorf("redirect: %w", err)
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // ResponseHooks is what one hook wants to do with the response of what is inside of it. It is a layer around the
@@ -15,7 +17,7 @@ import (
 // What was assigned holds for the response that leaves. If what is inside fails before anything has left, the layer around
 // takes over what is wanted, and the outermost one hands it to the answer of the error.
 type ResponseHooks struct {
-	changes HeaderOps // made to the header when it leaves, so they replace what the action has set
+	changes field.Ops // made to the header when it leaves, so they replace what the action has set
 	vary    []string  // added to Vary, each once
 
 	onHeader []func(status int) (int, error)
@@ -149,10 +151,10 @@ func (h *ResponseHooks) inherit() {
 	for _, in := range h.failed {
 		in.inherit()
 		in.heir = h
-		if in.changes.assigns(varyHeader) {
+		if in.changes.Assigns(varyHeader) {
 			h.vary = nil
 		}
-		h.changes.then(in.changes)
+		h.changes.Then(in.changes)
 		for _, token := range in.vary {
 			h.addVary(token)
 		}

@@ -5,6 +5,8 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // ResponseValues returns the values of a header of the response as it will be sent so far: what hooks have assigned over
@@ -60,13 +62,13 @@ func (h *ResponseHooks) Set(name string, values []string) {
 	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
 	if h.leaving {
 		h.rule(name)
-		if RemoveHeader(h.outer.Header(), name); len(values) > 0 {
+		if field.Remove(h.outer.Header(), name); len(values) > 0 {
 			h.outer.Header()[name] = values
 		}
 		return
 	}
 	h.inherit()
-	h.changes.assign(name, values)
+	h.changes.Assign(name, values)
 	if name == varyHeader {
 		h.vary = nil
 	}
@@ -81,7 +83,7 @@ func (h *ResponseHooks) Add(name string, values ...string) {
 		return
 	}
 	h.inherit()
-	h.changes.add(name, values)
+	h.changes.Append(name, values)
 }
 
 const varyHeader = "Vary"
@@ -163,7 +165,7 @@ func (h *ResponseHooks) names(header http.Header) (names []string) {
 func (h *ResponseHooks) apply(header http.Header) {
 	for _, name := range h.changes.Remove {
 		if !slices.Contains(h.masked, name) {
-			RemoveHeader(header, name)
+			field.Remove(header, name)
 		}
 	}
 	for name, values := range h.changes.Set {
@@ -213,7 +215,7 @@ func (h *ResponseHooks) addTo(name string, values []string) {
 // assigns reports whether this layer or one around it assigns a header or removes it.
 func (h *ResponseHooks) assigns(name string) bool {
 	for ; h != nil; h = h.around {
-		if h.inherit(); h.changes.assigns(name) {
+		if h.inherit(); h.changes.Assigns(name) {
 			return true
 		}
 	}
@@ -222,7 +224,7 @@ func (h *ResponseHooks) assigns(name string) bool {
 
 // rules reports whether a header is what this layer says, whatever those around it have said before.
 func (h *ResponseHooks) rules(name string) bool {
-	return slices.Contains(h.ruled, name) || h.changes.assigns(name)
+	return slices.Contains(h.ruled, name) || h.changes.Assigns(name)
 }
 
 func (h *ResponseHooks) rule(name string) {

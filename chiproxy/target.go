@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // checkTarget reports a request target that is none of the forms of RFC 9112, section 3.2. net/http takes more than
@@ -22,7 +24,7 @@ func checkTarget(r *http.Request) error {
 	if ok {
 		return nil
 	}
-	return fmt.Errorf("request target %s: expected a path, a URL with a host, the authority of a CONNECT, or the * of an OPTIONS", Quote(r.RequestURI))
+	return fmt.Errorf("request target %s: expected a path, a URL with a host, the authority of a CONNECT, or the * of an OPTIONS", field.Quote(r.RequestURI))
 }
 
 // isServerWide reports whether the request is for the server as a whole, which no pattern stands for.

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // upgradeWriter notices that a request has become a stream of another protocol. From then on the table does not wait for it, as
@@ -19,7 +21,7 @@ type upgradeWriter struct {
 
 // upgrading returns the writer for a request that may become a stream, else nil.
 func (t *Table) upgrading(w http.ResponseWriter, r *http.Request) *upgradeWriter {
-	connect := r.Method == http.MethodConnect && isWebSocketConnect(r)
+	connect := field.IsWebSocketConnect(r)
 	if !connect && r.Header["Upgrade"] == nil {
 		return nil
 	}

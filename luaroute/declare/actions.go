@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
@@ -56,8 +57,8 @@ func proxy(L *lua.LState) int {
 			o.fail("upstream", "the address of an upstream of the pool")
 		}
 		p.Query = o.query("query")
-		p.Headers = o.headerOps("headers", hook.HeaderOf, chiproxy.CheckHeader)
-		p.ResponseHeaders = o.headerOps("response_headers", hook.ResponseHeaderOf, chiproxy.CheckResponseHeader)
+		p.Headers = o.headerOps("headers", hook.HeaderOf, field.Check)
+		p.ResponseHeaders = o.headerOps("response_headers", hook.ResponseHeaderOf, field.CheckResponse)
 		if v := t.RawGetString("on_error"); v != lua.LNil {
 			p.OnError = errorPolicy(L, v)
 		}
@@ -102,13 +103,13 @@ func (o options) query(name string) *string {
 
 // headerOps returns changes of a header: { set =, add =, remove = }.
 func (o options) headerOps(name string, read func(lua.LValue, hook.HeaderCheck) (http.Header, error), allowed hook.HeaderCheck,
-) *chiproxy.HeaderOps {
+) *field.Ops {
 	t := o.sub(name)
 	if t == nil {
 		return nil
 	}
 	inner := fields(o.L, o.what+": "+name, t, "set", "add", "remove")
-	ops := &chiproxy.HeaderOps{Remove: inner.texts("remove")}
+	ops := &field.Ops{Remove: inner.texts("remove")}
 	for name, to := range map[string]*http.Header{"set": &ops.Set, "add": &ops.Add} {
 		header, err := read(t.RawGetString(name), allowed)
 		check(o.L, err)

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
@@ -82,7 +83,7 @@ func (o options) stringMap(name string) map[string]string {
 
 // header returns a header from a table of names and values.
 func (o options) header(name string) http.Header {
-	h, err := hook.HeaderOf(o.table.RawGetString(name), chiproxy.CheckHeader)
+	h, err := hook.HeaderOf(o.table.RawGetString(name), field.Check)
 	check(o.L, err)
 	return h
 }

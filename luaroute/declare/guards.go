@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -79,7 +80,7 @@ func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 			}
 			switch in.source {
 			case chiproxy.InHeader:
-				err = chiproxy.CheckHeaderName(c.Name)
+				err = field.CheckName(c.Name)
 			case chiproxy.InCookie:
 				err = chiproxy.CheckCookieName(c.Name)
 			}

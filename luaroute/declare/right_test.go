@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
@@ -193,10 +194,10 @@ func TestAProxyCarriesItsOptions(t *testing.T) {
 	for i, want := range []chiproxy.Proxy{
 		{
 			Pool: "p", StripPrefix: "/a", Method: "POST", Query: &query, Upstream: "10.0.0.1:80",
-			Headers: &chiproxy.HeaderOps{
+			Headers: &field.Ops{
 				Set: map[string][]string{"X-A": {"1", "2"}}, Add: map[string][]string{"X-B": {"3"}}, Remove: []string{"X-C"},
 			},
-			ResponseHeaders: &chiproxy.HeaderOps{Remove: []string{"Server"}},
+			ResponseHeaders: &field.Ops{Remove: []string{"Server"}},
 			OnError:         &chiproxy.ErrorPolicy{Mode: chiproxy.Decline},
 		},
 		{Pool: "p", Path: "/z", Query: &none},

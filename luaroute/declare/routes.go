@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // declareAny is r:any(pattern, [opts,] handler).
@@ -21,7 +22,7 @@ func declareMethod(r *router, L *lua.LState) int {
 		if upper := strings.ToUpper(name); standard[upper] {
 			names[i] = upper
 		}
-		if err := chiproxy.CheckMethod(names[i]); err != nil {
+		if err := field.CheckMethod(names[i]); err != nil {
 			L.ArgError(1, err.Error())
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
@@ -97,7 +98,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
 		return nil, fmt.Errorf("status %s: expected a whole number from 200 to 999", status.String())
 	}
-	header, err := ResponseHeaderOf(headers, chiproxy.CheckHeader)
+	header, err := ResponseHeaderOf(headers, field.Check)
 	if err != nil {
 		return nil, err
 	}

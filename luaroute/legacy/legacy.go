@@ -11,6 +11,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
@@ -77,7 +78,7 @@ func (d *Decision) action(backends []Backend) chiproxy.Action {
 func (d *Decision) proxy(pool string) chiproxy.Proxy {
 	proxy := chiproxy.Proxy{Pool: pool, Path: d.ModifiedPath}
 	if len(d.ModifiedHeaders) > 0 {
-		proxy.Headers = &chiproxy.HeaderOps{Set: http.Header{}}
+		proxy.Headers = &field.Ops{Set: http.Header{}}
 		for _, name := range slices.Sorted(maps.Keys(d.ModifiedHeaders)) { // two may be one in different cases
 			proxy.Headers.Set.Set(name, d.ModifiedHeaders[name])
 		}

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -148,10 +149,10 @@ func (d *Decision) readHeaders(v lua.LValue) error {
 		name, isName := k.(lua.LString)
 		value, isText := text(v)
 		if !isName || !isText || v == lua.LNil {
-			failed = fmt.Errorf("modified_headers: %s is a %s; expected names and texts", chiproxy.Quote(k.String()), v.Type())
+			failed = fmt.Errorf("modified_headers: %s is a %s; expected names and texts", field.Quote(k.String()), v.Type())
 			return
 		}
-		if err := chiproxy.CheckHeader(string(name), value); err != nil {
+		if err := field.Check(string(name), value); err != nil {
 			failed = fmt.Errorf("modified_headers: %w", err)
 			return
 		}

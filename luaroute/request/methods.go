@@ -10,7 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -148,7 +148,7 @@ func reqRemoveHeader(L *lua.LState) int {
 func reqSetPath(L *lua.LState) int {
 	r, path := of(L, "req"), L.CheckString(2)
 	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
-		L.RaiseError("path %s: expected one that begins with / and has no NUL", chiproxy.Quote(path))
+		L.RaiseError("path %s: expected one that begins with / and has no NUL", field.Quote(path))
 	}
 	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath = path, "" })
 	return 0
@@ -160,7 +160,7 @@ func reqSetURI(L *lua.LState) int {
 	path, query, _ := strings.Cut(uri, "?")
 	decoded, err := url.PathUnescape(path)
 	if err != nil || !strings.HasPrefix(uri, "/") || rawquery.Check(uri) != nil {
-		L.RaiseError("URI %s: expected an encoded path that begins with /, and perhaps a query", chiproxy.Quote(uri))
+		L.RaiseError("URI %s: expected an encoded path that begins with /, and perhaps a query", field.Quote(uri))
 	}
 	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
 	return 0
@@ -171,7 +171,7 @@ func reqSetQuery(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)
 	values, err := scalars(L, L.Get(3))
 	if err != nil {
-		L.RaiseError("query %s: %s", chiproxy.Quote(name), err)
+		L.RaiseError("query %s: %s", field.Quote(name), err)
 	}
 	vm.Spend(L, len(r.http().URL.RawQuery)/4) // all of it is written anew
 	r.setURL(L, func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
@@ -206,7 +206,7 @@ func withQuery(raw, name string, values []string) string {
 func reqSetRawQuery(L *lua.LState) int {
 	r, query := of(L, "req"), L.CheckString(2)
 	if err := rawquery.Check(query); err != nil {
-		L.RaiseError("query %s: %s", chiproxy.Quote(query), err)
+		L.RaiseError("query %s: %s", field.Quote(query), err)
 	}
 	r.setURL(L, func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
 	return 0
@@ -223,7 +223,7 @@ func (r *Request) setURL(L *lua.LState, change func(*url.URL)) {
 // reqSetMethod is req:set_method(method).
 func reqSetMethod(L *lua.LState) int {
 	r, method := of(L, "req"), L.CheckString(2)
-	if err := chiproxy.CheckMethod(method); err != nil {
+	if err := field.CheckMethod(method); err != nil {
 		L.RaiseError("%s", err)
 	}
 	r.http().Method = method

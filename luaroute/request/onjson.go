@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -43,9 +44,9 @@ func (j *jsonHook) takes(header http.Header) bool {
 	contentType, encoding := header.Get("Content-Type"), header.Get("Content-Encoding")
 	switch {
 	case !isJSON(contentType):
-		j.pass("type", "its type is "+chiproxy.Quote(contentType))
+		j.pass("type", "its type is "+field.Quote(contentType))
 	case encoding != "" && encoding != "identity":
-		j.pass("encoding", "it is encoded as "+chiproxy.Quote(encoding))
+		j.pass("encoding", "it is encoded as "+field.Quote(encoding))
 	default:
 		return true
 	}

@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -223,7 +224,7 @@ func resCookie(L *lua.LState) int {
 // shown is a value in an error.
 func shown(v lua.LValue) string {
 	if s, ok := v.(lua.LString); ok {
-		return chiproxy.Quote(string(s))
+		return field.Quote(string(s))
 	}
 	return v.String()
 }

@@ -6,6 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -47,7 +48,7 @@ func outHeadersAll(r *Request, L *lua.LState, yield func(name, value string)) {
 
 // outChecked returns the values of a response header as they are sent, or raises an error if they must not be.
 func outChecked(L *lua.LState, name string, value lua.LValue) []string {
-	values := checked(L, name, value, chiproxy.CheckResponseHeader)
+	values := checked(L, name, value, field.CheckResponse)
 	if textproto.CanonicalMIMEHeaderKey(name) == "Location" {
 		for i, v := range values {
 			values[i] = chiproxy.EncodeLocation(v)
@@ -79,7 +80,7 @@ func resRemoveHeader(L *lua.LState) int {
 func resVary(L *lua.LState) int {
 	r, token := of(L, "res"), L.CheckString(2)
 	r.unsent(L, "res:vary")
-	if err := chiproxy.CheckHeaderName(token); err != nil {
+	if err := field.CheckName(token); err != nil {
 		L.RaiseError("%s", err)
 	}
 	vm.Spend(L, r.ex.Changes()) // each is compared, in any case of its letters

@@ -6,7 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -46,7 +46,7 @@ func headersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 // setHeader replaces the values of a request header; without values it is removed.
 func setHeader(r *Request, L *lua.LState, name string, values []string) {
 	if name = textproto.CanonicalMIMEHeaderKey(name); name == hostHeader {
-		if err := chiproxy.CheckHost(values...); err != nil {
+		if err := field.CheckHost(values...); err != nil {
 			L.RaiseError("%s", err)
 		}
 	}
@@ -63,13 +63,13 @@ func (r *Request) seeConnection(L *lua.LState) {
 
 // checkedValues returns the values of a header of the request, or raises an error if it must not be sent.
 func checkedValues(L *lua.LState, name string, value lua.LValue) []string {
-	return checked(L, name, value, chiproxy.CheckHeader)
+	return checked(L, name, value, field.Check)
 }
 
 func checked(L *lua.LState, name string, value lua.LValue, check func(string, ...string) error) []string {
 	values, err := scalars(L, value)
 	if err != nil {
-		L.RaiseError("header %s: %s", chiproxy.Quote(name), err)
+		L.RaiseError("header %s: %s", field.Quote(name), err)
 	}
 	if err := check(name, values...); err != nil {
 		L.RaiseError("%s", err)
