@@ -10,13 +10,13 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// Pass hands the request to Caddy's next handler, inside the middleware of the route. What that
+// Next hands the request to Caddy's next handler, inside the middleware of the route. What that
 // handler does is the answer, so no other candidate is asked. A request that a route before this one would have
 // in the form in which Caddy's path matchers compare paths is answered with 404 instead.
-type Pass struct{}
+type Next struct{}
 
 // Do calls the next handler.
-func (Pass) Do(ex *Exchange) (Verdict, error) {
+func (Next) Do(ex *Exchange) (Verdict, error) {
 	if ex.slipsBy() {
 		return Done, caddyhttp.Error(http.StatusNotFound, errSlips)
 	}
@@ -25,20 +25,20 @@ func (Pass) Do(ex *Exchange) (Verdict, error) {
 }
 
 // Describe names the action.
-func (Pass) Describe() origin.Origin { return origin.Origin{Kind: "next"} }
+func (Next) Describe() origin.Origin { return origin.Origin{Kind: "next"} }
 
-// Skip declines the request, as if a guard had done so.
-type Skip struct{}
+// Decline declines the request, as if a guard had done so.
+type Decline struct{}
 
 // Do declines.
-func (Skip) Do(*Exchange) (Verdict, error) { return Declined, nil }
+func (Decline) Do(*Exchange) (Verdict, error) { return Declined, nil }
 
 // Describe names the action.
-func (Skip) Describe() origin.Origin { return origin.Origin{Kind: "decline"} }
+func (Decline) Describe() origin.Origin { return origin.Origin{Kind: "decline"} }
 
-// Raise ends the request with an error, which Caddy's handle_errors sees. Without such a handler
+// Error ends the request with an error, which Caddy's handle_errors sees. Without such a handler
 // the client gets the status and an empty body.
-type Raise struct {
+type Error struct {
 	// Status is from 400 to 999. Zero stands for 500.
 	Status int
 	// Message is for logs and placeholders. Empty stands for the name of the status.
@@ -46,7 +46,7 @@ type Raise struct {
 }
 
 // Check reports a status that is no error.
-func (a Raise) Check() error {
+func (a Error) Check() error {
 	if a.Status != 0 && (a.Status < 400 || a.Status > 999) {
 		return fmt.Errorf("error: status %d: expected 400 to 999", a.Status)
 	}
@@ -54,7 +54,7 @@ func (a Raise) Check() error {
 }
 
 // Do returns the error.
-func (a Raise) Do(*Exchange) (Verdict, error) {
+func (a Error) Do(*Exchange) (Verdict, error) {
 	if err := a.Check(); err != nil {
 		return Done, err
 	}
@@ -65,7 +65,7 @@ func (a Raise) Do(*Exchange) (Verdict, error) {
 	return Done, caddyhttp.Error(a.status(), raisedError(message))
 }
 
-func (a Raise) status() int {
+func (a Error) status() int {
 	if a.Status == 0 {
 		return http.StatusInternalServerError
 	}
@@ -73,16 +73,16 @@ func (a Raise) status() int {
 }
 
 // Describe shows the status.
-func (a Raise) Describe() origin.Origin {
+func (a Error) Describe() origin.Origin {
 	return origin.Origin{Kind: "error", Text: strconv.Itoa(a.status())}
 }
 
 // bind checks the status when the table is built.
-func (a Raise) bind(*poolScope) (Action, error) { return a, a.Check() }
+func (a Error) bind(*poolScope) (Action, error) { return a, a.Check() }
 
 var (
-	_ Action = Pass{}
-	_ Action = Skip{}
-	_ Action = Raise{}
-	_ binder = Raise{}
+	_ Action = Next{}
+	_ Action = Decline{}
+	_ Action = Error{}
+	_ binder = Error{}
 )

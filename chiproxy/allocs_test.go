@@ -18,7 +18,7 @@ func TestADataRouteAllocatesNothing(t *testing.T) {
 	s.Tenants = hostsSpec(10).Tenants
 	guarded := guardsSpec(100)
 	mw := middlewareFunc(func(_ *Exchange, next func() (Verdict, error)) (Verdict, error) { return next() })
-	wrapped := only(in(Scope{Middleware: []Middleware{mw, mw}}, at("/a", Skip{}), at("/*", answers)))
+	wrapped := only(in(Scope{Middleware: []Middleware{mw, mw}}, at("/a", Decline{}), at("/*", answers)))
 	for name, c := range map[string]struct {
 		spec Spec
 		url  string
@@ -45,7 +45,7 @@ func TestADataRouteAllocatesNothing(t *testing.T) {
 }
 
 func TestALookThatCannotApplyCostsNothing(t *testing.T) {
-	guarded := mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", answers)))
+	guarded := mustBuild(t, only(owner("/admin", at("/*", Error{Status: 401})), at("/*", answers)))
 	for path, want := range map[string]float64{"/users/42": 0, "/users//42": 3} { // for the clean path
 		r := prepared(httptest.NewRecorder(), ask(path))
 		w := noWriter{http.Header{}}

@@ -11,26 +11,26 @@ import (
 type answerKind struct {
 	name string
 	of   func(*Scope) *Answer
-	in   func(*place) **answer
+	in   func(*scope) **answer
 }
 
 var (
 	notFoundKind = &answerKind{
 		"not_found",
 		func(s *Scope) *Answer { return s.NotFound },
-		func(p *place) **answer { return &p.notFound },
+		func(p *scope) **answer { return &p.notFound },
 	}
 	notAllowedKind = &answerKind{
 		"method_not_allowed",
 		func(s *Scope) *Answer { return s.MethodNotAllowed },
-		func(p *place) **answer { return &p.notAllowed },
+		func(p *scope) **answer { return &p.notAllowed },
 	}
 )
 
-// scopeAnswers finds what the scopes of a tenant say where no route does. Each answer is for what stands in its scope. Paths stand in
+// answerBuilder finds what the scopes of a tenant say where no route does. Each answer is for what stands in its scope. Paths stand in
 // owners, in layers and in the root of the tenant. A group has none of its own: what it says is for the owners in it, and,
 // as in chi, for the scope around it, if that says nothing itself.
-type scopeAnswers struct {
+type answerBuilder struct {
 	b     *builder
 	pools *poolScope
 	// said are those that scopes declare, in order, and used those that may come to answer.
@@ -40,8 +40,8 @@ type scopeAnswers struct {
 	around map[*Answer]*answer
 }
 
-// declare notes what the scope of a place says itself.
-func (x *scopeAnswers) declare(p *place, s *Scope, k *answerKind) {
+// declare notes what a scope says itself.
+func (x *answerBuilder) declare(p *scope, s *Scope, k *answerKind) {
 	spec := k.of(s)
 	if spec == nil {
 		return
@@ -52,8 +52,8 @@ func (x *scopeAnswers) declare(p *place, s *Scope, k *answerKind) {
 }
 
 // settle gives a scope that owns paths its answer of a kind, and the groups in it theirs. Inherited is what it says otherwise.
-func (x *scopeAnswers) settle(w *walked, k *answerKind, inherited *answer) {
-	own := *k.in(w.place)
+func (x *answerBuilder) settle(w *walked, k *answerKind, inherited *answer) {
+	own := *k.in(w.scope)
 	if own == nil {
 		own = x.ofGroups(w, k)
 	}
@@ -61,13 +61,13 @@ func (x *scopeAnswers) settle(w *walked, k *answerKind, inherited *answer) {
 		own = inherited
 	}
 	x.give(w, k, own)
-	x.use(*k.in(w.place))
+	x.use(*k.in(w.scope))
 }
 
 // ofGroups returns what the groups in a scope say for it.
-func (x *scopeAnswers) ofGroups(w *walked, k *answerKind) (found *answer) {
+func (x *answerBuilder) ofGroups(w *walked, k *answerKind) (found *answer) {
 	for _, g := range w.groups {
-		a := *k.in(g.place)
+		a := *k.in(g.scope)
 		if a == nil {
 			a = x.ofGroups(g, k)
 		}
@@ -85,13 +85,13 @@ func (x *scopeAnswers) ofGroups(w *walked, k *answerKind) (found *answer) {
 }
 
 // give sets what a scope says, and the groups in it if they say nothing themselves.
-func (x *scopeAnswers) give(w *walked, k *answerKind, a *answer) {
-	own := k.in(w.place)
+func (x *answerBuilder) give(w *walked, k *answerKind, a *answer) {
+	own := k.in(w.scope)
 	if *own == nil && a != nil {
-		*own = a.from(w.place)
+		*own = a.from(w.scope)
 	}
 	for _, g := range w.groups {
-		if said := *k.in(g.place); said != nil && *own != nil {
+		if said := *k.in(g.scope); said != nil && *own != nil {
 			x.around[said.spec] = *own
 		}
 		x.give(g, k, *own)
@@ -99,7 +99,7 @@ func (x *scopeAnswers) give(w *walked, k *answerKind, a *answer) {
 }
 
 // from is the answer when another scope gives it. What stands around its declaration and not around that scope comes innermost.
-func (a *answer) from(p *place) *answer {
+func (a *answer) from(p *scope) *answer {
 	extra := a.by.middleware[len(a.by.common(p).middleware):]
 	own := *a
 	own.middleware = p.middleware
@@ -110,14 +110,14 @@ func (a *answer) from(p *place) *answer {
 }
 
 // use notes that an answer may come to be given.
-func (x *scopeAnswers) use(a *answer) {
+func (x *answerBuilder) use(a *answer) {
 	if a != nil {
 		x.used[a.spec] = true
 	}
 }
 
 // refuse gives a scope the 405 that it answers if it has only a notFound.
-func (p *place) refuse() {
+func (p *scope) refuse() {
 	if p.notFound != nil {
 		own := *p.notFound
 		own.action = refuse{}
@@ -126,7 +126,7 @@ func (p *place) refuse() {
 }
 
 // check reports answers that are never given. After other errors, that may come of these.
-func (x *scopeAnswers) check() {
+func (x *answerBuilder) check() {
 	if x.b.failed() {
 		return
 	}

@@ -17,7 +17,7 @@ var errClimbs = caddyhttp.Error(http.StatusNotFound, errors.New("a server may re
 
 // walksAround reports whether the request, which something that stands in p is about to take, would come to something that is
 // guarded and has not been asked, were its path read in another way. Who takes it may read it so.
-func (ex *Exchange) walksAround(p *place) bool {
+func (ex *Exchange) walksAround(p *scope) bool {
 	if !ex.ambiguous {
 		return false
 	}
@@ -46,7 +46,7 @@ type aroundSearch struct {
 	strict bool
 	// taker is the scope of what is about to take the request, pattern its pattern with the prefix of the tenant, empty where it
 	// has none.
-	taker   *place
+	taker   *scope
 	pattern string
 }
 
@@ -88,22 +88,22 @@ func (s *aroundSearch) tenant(t *tenant) arrival {
 		if a := s.layer(t, l, path); a != nowhere {
 			return a
 		}
-		if a := s.answer(t, l.place); a != nowhere {
+		if a := s.answer(t, l.scope); a != nowhere {
 			return a
 		}
 	}
 	if a := s.layer(t, t.base, path); a != nowhere {
 		return a
 	}
-	for _, rest := range t.rest {
-		if s.counts(t.base.place, rest, t.prefix+"/*") {
+	for _, fallback := range t.fallbacks {
+		if s.counts(t.base.scope, fallback, t.prefix+"/*") {
 			return atGuard
 		}
-		if isOpen(rest) {
+		if isOpen(fallback) {
 			return atOpen
 		}
 	}
-	return s.answer(t, t.base.place)
+	return s.answer(t, t.base.scope)
 }
 
 // layer follows the path through the routes of a layer, in the order in which they are tried.
@@ -136,18 +136,18 @@ func (s *aroundSearch) entry(e *entry, pattern string) arrival {
 			continue
 		}
 		if len(c.route.Guards) > 0 {
-			if s.counts(c.place, nil, pattern) {
+			if s.counts(c.scope, nil, pattern) {
 				return atGuard
 			}
 			continue
 		}
-		if _, declines := c.action.(Skip); declines {
+		if _, declines := c.action.(Decline); declines {
 			continue
 		}
-		if s.counts(c.place, c.action, pattern) {
+		if s.counts(c.scope, c.action, pattern) {
 			return atGuard
 		}
-		if steady(c.action) {
+		if neverDeclines(c.action) {
 			return atOpen
 		}
 	}
@@ -158,7 +158,7 @@ func (s *aroundSearch) entry(e *entry, pattern string) arrival {
 }
 
 // answer looks at what a scope says where no route does.
-func (s *aroundSearch) answer(t *tenant, p *place) arrival {
+func (s *aroundSearch) answer(t *tenant, p *scope) arrival {
 	switch {
 	case p.notFound == nil:
 		return nowhere
@@ -171,7 +171,7 @@ func (s *aroundSearch) answer(t *tenant, p *place) arrival {
 // counts reports whether something that stands in p and does a (nil for what is not known) guards what the taker does not. What
 // runs middleware that the taker does not run, or refuses, always does. What may be a guard, as all that is not open,
 // does where dot segments lead to it, where it is more specific than the taker, or where the path has left the ground of the taker.
-func (s *aroundSearch) counts(p *place, a Action, pattern string) bool {
+func (s *aroundSearch) counts(p *scope, a Action, pattern string) bool {
 	if g := p.guarded(); g != nil && !s.taker.within(g) || refuses(a) {
 		return true
 	}
@@ -245,7 +245,7 @@ func (ex *Exchange) cameBy(t *tenant, l *layer) bool {
 }
 
 // guarded returns the innermost scope around p, or p itself, that has middleware of its own, or nil.
-func (p *place) guarded() *place {
+func (p *scope) guarded() *scope {
 	for ; p != nil; p = p.outer {
 		around := 0
 		if p.outer != nil {
@@ -275,7 +275,7 @@ func isOpen(a Action) bool {
 func refuses(a Action) bool {
 	status := 0
 	switch a := a.(type) {
-	case Raise:
+	case Error:
 		status = a.status()
 	case checkedRespond:
 		status = a.Status
@@ -292,12 +292,12 @@ func (l *layer) guards() bool {
 	if l.mux == nil { // it failed to build
 		return false
 	}
-	if l.place.notFound != nil {
+	if l.scope.notFound != nil {
 		return true
 	}
 	for _, e := range l.mux.entries {
 		if e.miss != nil || slices.ContainsFunc(e.routes, func(c candidate) bool {
-			return len(c.route.Guards) > 0 || !isOpen(c.action) || c.place.guarded() != nil
+			return len(c.route.Guards) > 0 || !isOpen(c.action) || c.scope.guarded() != nil
 		}) {
 			return true
 		}
@@ -308,5 +308,5 @@ func (l *layer) guards() bool {
 // guards reports whether something in the tenant may be walked around.
 func (t *tenant) guards() bool {
 	return t.base.guards() || slices.ContainsFunc(t.layers.all, (*layer).guards) ||
-		slices.ContainsFunc(t.rest, func(a Action) bool { return !isOpen(a) })
+		slices.ContainsFunc(t.fallbacks, func(a Action) bool { return !isOpen(a) })
 }

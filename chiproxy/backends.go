@@ -50,7 +50,7 @@ func (s *poolScope) backends() []backend {
 }
 
 // Backends returns the pools of the current tenant with their state, in the order they were declared: its own, or those it
-// sees from outside if it has none. Only tenants with a Rest have some.
+// sees from outside if it has none. Only tenants with a Fallback have some.
 func (ex *Exchange) Backends() []Backend { return stateOf(ex.tenant.backends) }
 
 func stateOf(backends []backend) []Backend {

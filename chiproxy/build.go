@@ -19,7 +19,7 @@ type builder struct {
 	// what many routes have in common is held once
 	methods map[string]*methodSet
 	texts   map[string]*text
-	shared  map[traits]*traits
+	shared  map[common]*common
 	covers  map[*methodSet]*methodCover
 }
 
@@ -28,7 +28,7 @@ type builder struct {
 func Build(s Spec, p *pool.Set) (*Table, error) {
 	b := &builder{
 		spec: &s, source: p,
-		methods: map[string]*methodSet{}, texts: map[string]*text{}, shared: map[traits]*traits{}, covers: map[*methodSet]*methodCover{},
+		methods: map[string]*methodSet{}, texts: map[string]*text{}, shared: map[common]*common{}, covers: map[*methodSet]*methodCover{},
 	}
 	t := b.table()
 	if b.failed() {
@@ -175,15 +175,15 @@ func (b *builder) tenant(spec *Tenant, scope *pool.Scope) *tenant {
 		pools.strip = prefix
 	}
 	b.checkPolicy(t.policy, pools, spec.Origin)
-	b.rest(t, spec)
+	b.fallbacks(t, spec)
 	newScopeWalk(b, pools).tenant(t, &spec.Root)
 	return t
 }
 
-// rest binds what answers where no route does.
-func (b *builder) rest(t *tenant, spec *Tenant) {
-	all := []Action{spec.Rest}
-	if spec.Rest != nil {
+// fallbacks binds what answers where no route does.
+func (b *builder) fallbacks(t *tenant, spec *Tenant) {
+	all := []Action{spec.Fallback}
+	if spec.Fallback != nil {
 		t.backends = t.pools.backends()
 	}
 	if spec.UsePool != "" {
@@ -193,7 +193,7 @@ func (b *builder) rest(t *tenant, spec *Tenant) {
 		if a = b.bind(a, t.pools, spec.Origin); a == nil {
 			continue
 		}
-		t.rest = append(t.rest, a)
+		t.fallbacks = append(t.fallbacks, a)
 	}
 }
 
@@ -215,7 +215,7 @@ func tenantPrefix(p string) (string, error) {
 
 // checkPolicy reports a pool that does not exist.
 func (b *builder) checkPolicy(p *ErrorPolicy, pools *poolScope, at origin.Origin) {
-	if p == nil || p.Mode != UsePool {
+	if p == nil || p.Mode != FailToPool {
 		return
 	}
 	if _, err := pools.find(p.Pool); err != nil {
@@ -268,8 +268,8 @@ func (b *builder) text(prefix string, tokens []token) *text {
 	return x
 }
 
-// traits returns the one copy of some traits.
-func (b *builder) traits(t traits) *traits {
+// common returns the one copy of what many candidates have in common.
+func (b *builder) common(t common) *common {
 	shared := b.shared[t]
 	if shared == nil {
 		own := t // so that only the first of its kind is allocated

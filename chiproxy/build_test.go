@@ -68,7 +68,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a tenant behind one that takes all": {Spec{Tenants: []Tenant{{Name: "t", PathPrefix: "/p", Origin: other}, {Name: "u", PathPrefix: "/p/", Origin: here}}}, `a.lua:7: tenant "u" can never be asked for host "" and prefix "/p": tenant "t" has them, first at b.lua:3 and does not fall through; give one a priority`},
 		"a pool that is wrong":               {Spec{Pools: []pool.Spec{{Name: "a", Config: []byte(`{}`), Origin: here}}}, `a.lua:7: pool "a": no upstreams; give it an address, or dynamic_upstreams`},
 		"use_pool without such a pool":       {Spec{Default: Tenant{UsePool: "p", Origin: here}}, `a.lua:7: no pool "p"; there are none`},
-		"on_error without such a pool":       {Spec{Default: Tenant{OnError: &ErrorPolicy{Mode: UsePool, Pool: "p"}, Origin: here}}, `a.lua:7: on_error: no pool "p"; there are none`},
+		"on_error without such a pool":       {Spec{Default: Tenant{OnError: &ErrorPolicy{Mode: FailToPool, Pool: "p"}, Origin: here}}, `a.lua:7: on_error: no pool "p"; there are none`},
 		"a second route without a guard": {
 			only(line(3, at("GET /u/{id}", say(""))), line(7, at("GET,POST /u/{name}", say("")))),
 			"a.lua:7: route GET /u/{name} can never be reached: /u/{id} at a.lua:3 takes it without a guard; give that one a guard, or this one a guard and a higher priority",
@@ -134,7 +134,7 @@ func TestBuildAccepts(t *testing.T) {
 		"a scope at the root of a scope":            only(owner("/a", owner("/", at("/x", say(""))))),
 		"a scope's catch-all beside its root":       only(owner("/a", at("/", say("")), at("/*", say("")))),
 		"a route more specific than a scope's":      only(owner("/{a}", at("/x", say(""))), at("/b/x", say(""))),
-		"one route in a layer that may decline":     only(hosts("a", at("/x", say(""), header("A")), at("/y", Skip{})), hosts("a", at("/x", say("")), at("/y", say("")))),
+		"one route in a layer that may decline":     only(hosts("a", at("/x", say(""), header("A")), at("/y", Decline{})), hosts("a", at("/x", say("")), at("/y", say("")))),
 		"one route in a layer with a scope before":  only(hosts("a", at("/*", say("")), owner("/s", at("/x", say("")))), hosts("a", at("/*", say("")))),
 		"one route in a guarded layer":              only(in(Scope{Kind: Layer, Hosts: []string{"a"}, Guards: []Guard{header("A")}}, at("/x", say(""))), hosts("a", at("/x", say("")))),
 		"layers for hosts of their tenant":          {Tenants: []Tenant{{Hosts: []string{"*.a"}, Root: root(hosts("x.a", at("/x", say(""))), hosts("*.a", hosts("x.a", at("/y", say("")))))}}},
@@ -175,7 +175,7 @@ func TestLevelsStayFewAndLoadingStaysLinear(t *testing.T) {
 	guarded := func(n int, format string) []Item {
 		items := make([]Item, n)
 		for i := range items {
-			items[i] = at(fmt.Sprintf(format, i), Skip{}, verdictGuard(false))
+			items[i] = at(fmt.Sprintf(format, i), Decline{}, verdictGuard(false))
 		}
 		return items
 	}
@@ -197,7 +197,7 @@ func TestLevelsStayFewAndLoadingStaysLinear(t *testing.T) {
 		"guarded segments behind a parameter":  {guarded(n, "/{tenant}/svc%d-{id}"), 0},
 		"static patterns before parameters":    {join(guarded(n, "/svc%d/a"), guarded(n, "/{tenant}/b%d")), 1},
 		"parameters before parameters":         {join(guarded(n, "/x/svc%d-{id}"), guarded(n, "/{tenant}/svc%d-{id}")), 1},
-		"all of them before one for the rest":  {join(guarded(n, "/svc%d/{id}"), []Item{at("/*", Skip{})}), 1},
+		"all of them before one for the rest":  {join(guarded(n, "/svc%d/{id}"), []Item{at("/*", Decline{})}), 1},
 		"catch-alls at the end of many texts":  {guarded(n, "/svc%d/*"), 0},
 		"catch-alls within segments":           {guarded(n, "/svc%d-*"), 0},
 		"plain regexps that are all siblings":  {plainRegexps(500), 0},

@@ -50,16 +50,16 @@ func (l *candidateList) ask(t *tenant) {
 		l.layer = next
 		l.enter(next)
 		l.search(next)
-		l.missed(next.place)
+		l.missed(next.scope)
 		l.leave()
 	}
 	l.layer, l.gates = nil, nil
 	l.search(t.base)
-	for i, rest := range t.rest {
-		at := placeOf(rest, t.base.place.origin)
-		l.occasion(Candidate{Kind: restKind(rest), At: at.String(), Action: describe(rest)}, l.attempts[occasion{t.base.place, restKind(rest), i}])
+	for i, fallback := range t.fallbacks {
+		at := originOf(fallback, t.base.scope.origin)
+		l.scopeAnswer(Candidate{Kind: fallbackKind(fallback), At: at.String(), Action: describe(fallback)}, l.attempts[scopeAnswer{t.base.scope, fallbackKind(fallback), i}])
 	}
-	l.missed(t.base.place)
+	l.missed(t.base.scope)
 }
 
 // enter gathers what the guards of a layer have said.
@@ -99,7 +99,7 @@ func (l *candidateList) search(layer *layer) {
 			l.route(c, e)
 		}
 		if e.miss != nil {
-			l.answer(occasion{e.miss, KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
+			l.answer(scopeAnswer{e.miss, KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
 			return
 		}
 	}
@@ -131,32 +131,32 @@ func (l *candidateList) route(c *candidate, e *entry) {
 }
 
 // missed lists what a scope says where no route answers, if it was asked or may say something.
-func (l *candidateList) missed(p *place) {
-	if p.notFound == nil && p.notAllowed == nil && l.attempts[occasion{p, KindMissed, 0}] == nil {
+func (l *candidateList) missed(p *scope) {
+	if p.notFound == nil && p.notAllowed == nil && l.attempts[scopeAnswer{p, KindMissed, 0}] == nil {
 		return
 	}
 	a := p.notFound
 	if a == nil {
 		a = p.notAllowed
 	}
-	l.answer(occasion{p, KindMissed, 0}, "", a)
+	l.answer(scopeAnswer{p, KindMissed, 0}, "", a)
 }
 
 // answer lists a scope that may say something where no route does. Where the search has passed it by, it had nothing to say.
-func (l *candidateList) answer(o occasion, pattern string, may *answer) {
-	c := Candidate{Kind: o.kind, Pattern: pattern, At: o.place.origin.String()}
+func (l *candidateList) answer(o scopeAnswer, pattern string, may *answer) {
+	c := Candidate{Kind: o.kind, Pattern: pattern, At: o.scope.origin.String()}
 	a := l.attempts[o]
 	switch {
 	case a != nil:
 		c.Says = a.says
 	case may != nil:
-		c.Says, c.At, c.Action = may.kind.name, placeOf(may.action, may.spec.Origin).String(), describe(may.action)
+		c.Says, c.At, c.Action = may.kind.name, originOf(may.action, may.spec.Origin).String(), describe(may.action)
 	}
-	l.occasion(c, a)
+	l.scopeAnswer(c, a)
 }
 
-// occasion lists what answers where no route does.
-func (l *candidateList) occasion(c Candidate, a *attempt) {
+// scopeAnswer lists what answers where no route does.
+func (l *candidateList) scopeAnswer(c Candidate, a *attempt) {
 	if a == nil && !l.over {
 		return
 	}
@@ -171,7 +171,7 @@ func (l *candidateList) occasion(c Candidate, a *attempt) {
 func (l *candidateList) add(c Candidate, a *attempt) {
 	c.Tenant = l.tenant.name
 	if l.layer != nil {
-		c.Layer = l.layer.place.origin.String()
+		c.Layer = l.layer.scope.origin.String()
 	}
 	switch {
 	case a != nil:

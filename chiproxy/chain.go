@@ -26,9 +26,9 @@ type result struct {
 
 // perform runs middleware around an action, with all that goes with a candidate: what it changed is undone when it
 // declines, and the scope's Failed answers its errors.
-func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) (Verdict, error) {
+func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, volatile bool) (Verdict, error) {
 	ex.record()
-	ex.undoes, ex.level = volatile || ex.policy().Mode == UsePool, 0
+	ex.restores, ex.level = volatile || ex.policy().Mode == FailToPool, 0
 	ex.drop(0)
 	w, r := ex.W, ex.R
 	ex.chain = chain{middleware: mw, action: a}
@@ -47,7 +47,7 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *place, volatile bool) 
 	}
 	if volatile {
 		ex.W, ex.R = w, r
-		ex.undo(0)
+		ex.restore(0)
 	}
 	return Declined, nil
 }
@@ -69,12 +69,12 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	c := &ex.chain
 	i := c.at
 	c.reached = i
-	if ex.policy().Mode == UsePool {
+	if ex.policy().Mode == FailToPool {
 		ex.level++
 		defer ex.endLevel(ex.level)
 	}
 	if i == len(c.middleware) {
-		if ex.undoes && !ex.final(c.action) {
+		if ex.restores && !ex.final(c.action) {
 			ex.expect(c.action)
 		}
 		v, err := ex.do(c.action)
@@ -115,7 +115,7 @@ func (ex *Exchange) handle(mw Middleware) (Verdict, error) {
 // middlewareFailed applies the policy to the failure of the middleware at the current position.
 func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 	c := &ex.chain
-	if ex.policy().Mode != Open {
+	if ex.policy().Mode != FailOpen {
 		return ex.stepFailed(hook)
 	}
 	if c.reached > c.at {
@@ -130,9 +130,9 @@ func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 // stepFailed applies the policy to the failure of a function. What it has changed is half of what it wanted, so a pool gets the
 // request as it was before it: with what the middleware around has changed, which may be an identity, or a wall.
 func (ex *Exchange) stepFailed(hook *HookError) (Verdict, error) {
-	if ex.policy().Mode == UsePool && !ex.recorder.wrote {
+	if ex.policy().Mode == FailToPool && !ex.recorder.wrote {
 		done := len(ex.done)
-		ex.undo(ex.level)
+		ex.restore(ex.level)
 		ex.done = ex.done[:done] // the outcome is told all the same
 	}
 	return ex.apply(hook)
@@ -147,14 +147,14 @@ func (ex *Exchange) settle(v Verdict, err error) (Verdict, error) {
 }
 
 // allows asks guards, and applies the policy to their failures. When they do not allow, the other results say what comes of it.
-func (ex *Exchange) allows(guards []Guard, p *place) (bool, Verdict, error) {
+func (ex *Exchange) allows(guards []Guard, p *scope) (bool, Verdict, error) {
 	for _, g := range guards {
 		ok, err := g.Allow(ex)
 		if ex.trace != nil {
 			ex.trace.checked(ex, g, ok, err)
 		}
 		if hook := hookError(err); hook != nil {
-			if ex.policy().Mode == Open {
+			if ex.policy().Mode == FailOpen {
 				continue
 			}
 			v, err := ex.apply(hook)
@@ -183,11 +183,11 @@ func (ex *Exchange) policy() *ErrorPolicy {
 }
 
 // scope is that of the route that is being tried, or of the layer.
-func (ex *Exchange) scope() *place {
+func (ex *Exchange) scope() *scope {
 	if ex.chosen != nil {
-		return ex.chosen.place
+		return ex.chosen.scope
 	}
-	return ex.at.place
+	return ex.at.scope
 }
 
 // hookError returns the failure of a hook that no policy was applied to yet.
@@ -206,10 +206,10 @@ func hookError(err error) *HookError {
 // left, nothing but the error is left to say.
 func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 	p := ex.policy()
-	if p.Mode == Closed || ex.recorder.wrote {
+	if p.Mode == FailClosed || ex.recorder.wrote {
 		return Done, ex.closed(hook)
 	}
-	if p.Mode == UsePool {
+	if p.Mode == FailToPool {
 		if ex.walksAround(ex.scope()) {
 			return Done, errAround
 		}
@@ -219,7 +219,7 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 }
 
 // failed lets the scope answer an error, if nothing was written.
-func (ex *Exchange) failed(v Verdict, err error, p *place) (Verdict, error) {
+func (ex *Exchange) failed(v Verdict, err error, p *scope) (Verdict, error) {
 	switch {
 	case ex.recorder.wrote:
 		return v, ex.sent(err)

@@ -96,9 +96,9 @@ func TestErrorPolicy(t *testing.T) {
 		guard, before, after, action string
 	}{
 		"closed answers 500":                {ErrorPolicy{}, "500", "500", "500", "500"},
-		"open goes on without the hook":     {ErrorPolicy{Mode: Open}, "route", "route", "", "fallback"},
-		"decline goes on to the next route": {ErrorPolicy{Mode: Decline}, "fallback", "fallback", "fallback", "fallback"},
-		"pool forwards there":               {ErrorPolicy{Mode: UsePool, Pool: "spare"}, "spare", "spare", "spare", "spare"},
+		"open goes on without the hook":     {ErrorPolicy{Mode: FailOpen}, "route", "route", "", "fallback"},
+		"decline goes on to the next route": {ErrorPolicy{Mode: FailDecline}, "fallback", "fallback", "fallback", "fallback"},
+		"pool forwards there":               {ErrorPolicy{Mode: FailToPool, Pool: "spare"}, "spare", "spare", "spare", "spare"},
 	} {
 		check := func(t *testing.T, want string, mw Middleware, item Item) {
 			t.Helper()
@@ -115,9 +115,9 @@ func TestErrorPolicy(t *testing.T) {
 				case "table":
 					s.OnError = c.policy
 				case "tenant":
-					s.OnError, s.Default.OnError = ErrorPolicy{Mode: Decline}, &c.policy
+					s.OnError, s.Default.OnError = ErrorPolicy{Mode: FailDecline}, &c.policy
 				case "route":
-					s.Default.OnError, route.OnError = &ErrorPolicy{Mode: Decline}, &c.policy
+					s.Default.OnError, route.OnError = &ErrorPolicy{Mode: FailDecline}, &c.policy
 				}
 				table, err := Build(s, pools)
 				if err != nil {
@@ -156,7 +156,7 @@ func TestAnActionThatNeverDeclinesMayStillFailAndBeDeclined(t *testing.T) {
 		return ex.Perform(say("rest"))
 	})
 	s := only(at("GET /a", Module{Handler: failingModule{}}), at("GET /*", clean))
-	s.OnError.Mode = Decline
+	s.OnError.Mode = FailDecline
 	expect{"/a": "rest"}.check(t, s)
 }
 
@@ -174,7 +174,7 @@ func TestTheEndOfABudgetAnswers503WithRetryAfter(t *testing.T) {
 
 func TestALayersGuardFollowsTheTenantsPolicy(t *testing.T) {
 	t.Parallel()
-	for mode, want := range map[Mode]string{Closed: "500", Open: "layer", Decline: "base"} {
+	for mode, want := range map[Mode]string{FailClosed: "500", FailOpen: "layer", FailDecline: "base"} {
 		s := only(in(Scope{Kind: Layer, Guards: []Guard{failGuard}}, at("/", say("layer"))), at("/", say("base")))
 		s.OnError.Mode = mode
 		expect{"/": want}.check(t, s)
@@ -191,7 +191,7 @@ func TestALayersGuardIsAskedOnceAndSeesNoRoute(t *testing.T) {
 		}
 		return true, nil
 	})
-	s := only(in(Scope{Kind: Layer, Guards: []Guard{g}}, at("/{id}", Skip{}), at("/*", Skip{}), in(Scope{Kind: Layer}, at("/{id}", Skip{}))))
+	s := only(in(Scope{Kind: Layer, Guards: []Guard{g}}, at("/{id}", Decline{}), at("/*", Decline{}), in(Scope{Kind: Layer}, at("/{id}", Decline{}))))
 	table := mustBuild(t, s)
 	if got := send(table, ask("/7")).String(); got != "next" || asked != 1 {
 		t.Errorf("got %s, the guard was asked %d times", got, asked)
@@ -199,7 +199,7 @@ func TestALayersGuardIsAskedOnceAndSeesNoRoute(t *testing.T) {
 	if send(table, ask("/a/b")); asked != 2 {
 		t.Errorf("the guard was asked %d times, want once for each of two requests", asked)
 	}
-	none := mustBuild(t, only(in(Scope{Kind: Layer, Guards: []Guard{g}}, at("/{id}", Skip{}))))
+	none := mustBuild(t, only(in(Scope{Kind: Layer, Guards: []Guard{g}}, at("/{id}", Decline{}))))
 	if send(none, ask("/a/b")); asked != 2 {
 		t.Error("the guard was asked for a path that the layer has not")
 	}
@@ -215,13 +215,13 @@ func TestFailedAnswersTheErrorsOfItsScope(t *testing.T) {
 		return ex.Perform(Respond{Status: 503, Body: fmt.Sprintf("sorry: %d %v", he.StatusCode, he.Err)})
 	})
 	s := only(in(Scope{Failed: saying(sorry)},
-		at("/action", failAction), at("/guard", say(""), failGuard), at("/raise", Raise{Status: 404}), at("/fine", say("fine")),
+		at("/action", failAction), at("/guard", say(""), failGuard), at("/raise", Error{Status: 404}), at("/fine", say("fine")),
 		at("/late", actionFunc(func(ex *Exchange) (Verdict, error) {
 			_, err := io.WriteString(ex.W, "half")
 			return Done, errors.Join(err, errors.New("broken"))
 		})),
-		in(Scope{Failed: saying(Skip{})}, at("/declines", Raise{Status: 418})),
-		in(Scope{Failed: saying(Raise{Status: 507})}, at("/again", failAction)),
+		in(Scope{Failed: saying(Decline{})}, at("/declines", Error{Status: 418})),
+		in(Scope{Failed: saying(Error{Status: 507})}, at("/again", failAction)),
 	), at("/outside", failAction))
 	expect{
 		"/action": "sorry: 500 the script failed", "/guard": "sorry: 500 the script failed",
@@ -254,7 +254,7 @@ func TestDecliningGivesEverythingBack(t *testing.T) {
 		ex.R = r.Clone(r.Context())
 		return next()
 	})
-	table := mustBuild(t, only(in(Scope{Middleware: []Middleware{spoil}}, at("/{x}", Skip{}))))
+	table := mustBuild(t, only(in(Scope{Middleware: []Middleware{spoil}}, at("/{x}", Decline{}))))
 	w := httptest.NewRecorder()
 	w.Header().Set("Server", "Caddy")
 	r := prepared(w, ask("GET http://h.example/a?q=1", "Accept: one", "X-Gone: 1"))
@@ -330,8 +330,8 @@ func TestAHolderIsReleasedOnceBeforeTheNextTenantIsAsked(t *testing.T) {
 		})
 	}
 	table := mustBuild(t, Spec{
-		Tenants: []Tenant{{Name: "t", Hosts: []string{"h.example"}, Root: root(at("/a", hold(&first, nil)), at("/*", Skip{}))}},
-		Default: Tenant{Root: root(at("/*", Pass{}), at("/a", hold(&second, &first)))},
+		Tenants: []Tenant{{Name: "t", Hosts: []string{"h.example"}, Root: root(at("/a", hold(&first, nil)), at("/*", Decline{}))}},
+		Default: Tenant{Root: root(at("/*", Next{}), at("/a", hold(&second, &first)))},
 	})
 	if got := send(table, ask("http://h.example/a")).String(); got != "next" {
 		t.Errorf("got %s", got)

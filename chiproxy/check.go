@@ -49,7 +49,7 @@ func (b *builder) checkShape(d *muxDraft, s *shapeDraft) {
 	owner := d.ownerOf(s.key)
 	if owner != nil {
 		for _, r := range s.routes {
-			if !r.place.inside(owner) {
+			if !r.scope.inside(owner) {
 				b.add(r.route.Origin, fmt.Errorf("route %s can never be reached: the scope at %s owns %s and all below it; declare the route inside",
 					r.pattern(), owner.origin, owner.prefix))
 			}
@@ -136,7 +136,7 @@ func (b *builder) setCovers(shapes []*shapeDraft) {
 		} else {
 			s.coverAll()
 		}
-		if strings.Contains(s.routes[0].place.prefix, "{") {
+		if strings.Contains(s.routes[0].scope.prefix, "{") {
 			// what is more specific may stand outside of the scope, which says whether it has the path for another method
 			s.wants = everyMethod
 		}

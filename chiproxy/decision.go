@@ -68,11 +68,11 @@ type Handed struct {
 
 // Kinds of candidates.
 const (
-	KindRoute   = "route"
-	KindScope   = "scope"    // a scope that owns a prefix, and that no route in it answers for
-	KindMissed  = "missed"   // not_found or method_not_allowed of a tenant or a layer
-	KindRest    = "rest"     // the function of a tenant for all that no route takes
-	KindUsePool = "use_pool" // the pool of a tenant for all that no route takes
+	KindRoute    = "route"
+	KindScope    = "scope"    // a scope that owns a prefix, and that no route in it answers for
+	KindMissed   = "missed"   // not_found or method_not_allowed of a tenant or a layer
+	KindFallback = "rest"     // the function of a tenant for all that no route takes
+	KindUsePool  = "use_pool" // the pool of a tenant for all that no route takes
 )
 
 // Fates of candidates.

@@ -35,34 +35,34 @@ type snapshot struct {
 	varsWere []savedVar
 }
 
-// Changing tells the exchange that the request, its variables or the header of the response are about to change, so that this can
+// Snapshot tells the exchange that the request, its variables or the header of the response are about to change, so that this can
 // be undone. An Announcer calls it before each change; only the first one costs something.
-func (ex *Exchange) Changing() {
-	if !ex.undoes {
+func (ex *Exchange) Snapshot() {
+	if !ex.restores {
 		return
 	}
-	n := len(ex.origins)
-	if n > 0 && ex.origins[n-1].level >= ex.level {
+	n := len(ex.snapshots)
+	if n > 0 && ex.snapshots[n-1].level >= ex.level {
 		return
 	}
-	if n == cap(ex.origins) {
-		ex.origins = append(ex.origins, snapshot{})
+	if n == cap(ex.snapshots) {
+		ex.snapshots = append(ex.snapshots, snapshot{})
 	} else {
-		ex.origins = ex.origins[:n+1] // one that has room already
+		ex.snapshots = ex.snapshots[:n+1] // one that has room already
 	}
-	ex.origins[n].take(ex)
+	ex.snapshots[n].take(ex)
 }
 
-// Undoing runs what is inside of middleware that may answer after it. If that declines, the request becomes again what it was before
+// Restoring runs what is inside of middleware that may answer after it. If that declines, the request becomes again what it was before
 // it, with what the middleware has changed itself.
-func (ex *Exchange) Undoing(inside func() (Verdict, error)) (Verdict, error) {
+func (ex *Exchange) Restoring(inside func() (Verdict, error)) (Verdict, error) {
 	ex.level++
 	defer ex.endLevel(ex.level)
 	w, r, level := ex.W, ex.R, ex.level
 	v, err := inside()
 	if v == Declined && err == nil {
 		ex.W, ex.R = w, r
-		ex.undo(level)
+		ex.restore(level)
 	}
 	return v, err
 }
@@ -71,11 +71,11 @@ func (ex *Exchange) Undoing(inside func() (Verdict, error)) (Verdict, error) {
 func (ex *Exchange) endLevel(level int) {
 	ex.level = level - 1
 	n := ex.since(level)
-	if n == len(ex.origins) {
+	if n == len(ex.snapshots) {
 		return
 	}
-	if n == 0 || ex.origins[n-1].level < ex.level {
-		ex.origins[n].level = ex.level
+	if n == 0 || ex.snapshots[n-1].level < ex.level {
+		ex.snapshots[n].level = ex.level
 		n++
 	}
 	ex.drop(n)
@@ -83,8 +83,8 @@ func (ex *Exchange) endLevel(level int) {
 
 // since returns the number of snapshots that were taken outside of a level.
 func (ex *Exchange) since(level int) int {
-	n := len(ex.origins)
-	for n > 0 && ex.origins[n-1].level >= level {
+	n := len(ex.snapshots)
+	for n > 0 && ex.snapshots[n-1].level >= level {
 		n--
 	}
 	return n
@@ -92,27 +92,27 @@ func (ex *Exchange) since(level int) int {
 
 // drop forgets all snapshots but the first n.
 func (ex *Exchange) drop(n int) {
-	for i := n; i < len(ex.origins); i++ {
-		ex.origins[i].clear()
+	for i := n; i < len(ex.snapshots); i++ {
+		ex.snapshots[i].clear()
 	}
-	ex.origins = ex.origins[:n]
+	ex.snapshots = ex.snapshots[:n]
 }
 
 // expect looks out for changes by middleware or an action that does not announce them.
 func (ex *Exchange) expect(hook any) {
 	if _, ok := hook.(Announcer); !ok {
-		ex.Changing()
+		ex.Snapshot()
 	}
 }
 
 // final says that nothing is asked after an action: it does not decline, and neither does the policy for it.
-func (ex *Exchange) final(a Action) bool { return steady(a) && ex.policy().Mode == Closed }
+func (ex *Exchange) final(a Action) bool { return neverDeclines(a) && ex.policy().Mode == FailClosed }
 
-// undo makes the request what it was before a level; level 0 is the candidate.
-func (ex *Exchange) undo(level int) {
+// restore makes the request what it was before a level; level 0 is the candidate.
+func (ex *Exchange) restore(level int) {
 	n := ex.since(level)
-	if n < len(ex.origins) {
-		ex.origins[n].restore(ex)
+	if n < len(ex.snapshots) {
+		ex.snapshots[n].restore(ex)
 		ex.drop(n)
 	} else if body, ok := ex.R.Body.(HeldBody); ok { // one that was read
 		ex.R.Body = body.Again()

@@ -16,9 +16,9 @@ func TestARequestIsCopiedBeforeTheFirstAnnouncedChange(t *testing.T) {
 	}{
 		"nothing is changed": {announced{func(*Exchange) (Verdict, error) { return Declined, nil }}, false},
 		"a change is announced": {announced{func(ex *Exchange) (Verdict, error) {
-			ex.Changing()
+			ex.Snapshot()
 			change(ex)
-			ex.Changing()
+			ex.Snapshot()
 			return Declined, nil
 		}}, true},
 		"an action that may decline is carried out": {announced{func(ex *Exchange) (Verdict, error) {
@@ -37,7 +37,7 @@ func TestARequestIsCopiedBeforeTheFirstAnnouncedChange(t *testing.T) {
 			copied := false
 			first := announced{func(ex *Exchange) (Verdict, error) {
 				v, err := row.action.Do(ex)
-				copied = len(ex.origins) > 0
+				copied = len(ex.snapshots) > 0
 				return v, err
 			}}
 			var action Action = first
@@ -45,7 +45,7 @@ func TestARequestIsCopiedBeforeTheFirstAnnouncedChange(t *testing.T) {
 				action = first.actionFunc // as silent as the action in it
 			}
 			rest := announced{func(ex *Exchange) (Verdict, error) {
-				if ex.R.Header.Get("X-Spoiled") != "" || len(ex.origins) > 0 {
+				if ex.R.Header.Get("X-Spoiled") != "" || len(ex.snapshots) > 0 {
 					t.Error("the next candidate sees the change, or its copy")
 				}
 				return ex.Perform(say("rest"))

@@ -25,18 +25,18 @@ func (c *Changes) None() bool { return len(c.Added)+len(c.Removed)+len(c.Changed
 // do not count, so that a line put in at the top changes nothing; nor do tables and functions that functions capture.
 func Differences(from, to *Table) Difference {
 	return Difference{
-		Routes:  compare(from.routeTraits(), to.routeTraits()),
-		Pools:   compare(from.poolTraits(), to.poolTraits()),
-		Tenants: compare(from.tenantTraits(), to.tenantTraits()),
+		Routes:  compare(from.routeParts(), to.routeParts()),
+		Pools:   compare(from.poolParts(), to.poolParts()),
+		Tenants: compare(from.tenantParts(), to.tenantParts()),
 	}
 }
 
-// trait is the name of a thing and a text of all else that counts.
-type trait struct{ name, text string }
+// part is the name of a thing and a text of all else that counts.
+type part struct{ name, text string }
 
-func (t *Table) routeTraits() []trait {
+func (t *Table) routeParts() []part {
 	routes := t.list(true)
-	all := make([]trait, len(routes))
+	all := make([]part, len(routes))
 	var b strings.Builder
 	for i := range routes {
 		r := &routes[i]
@@ -51,7 +51,7 @@ func (t *Table) routeTraits() []trait {
 		if r.Meta != nil {
 			b.WriteString(strconv.FormatUint(asJSON(r.Meta), 36))
 		}
-		all[i] = trait{r.String(), b.String()}
+		all[i] = part{r.String(), b.String()}
 	}
 	return all
 }
@@ -72,19 +72,19 @@ func of(what, name string) string {
 	return what + name
 }
 
-func (t *Table) poolTraits() []trait {
-	all := make([]trait, len(t.pools))
+func (t *Table) poolParts() []part {
+	all := make([]part, len(t.pools))
 	for i, p := range t.pools {
-		all[i] = trait{p.Name + of(" tenant ", p.Tenant), p.Key()}
+		all[i] = part{p.Name + of(" tenant ", p.Tenant), p.Key()}
 	}
 	return all
 }
 
-func (t *Table) tenantTraits() []trait {
-	all := make([]trait, len(t.tenants))
+func (t *Table) tenantParts() []part {
+	all := make([]part, len(t.tenants))
 	for i, tn := range t.tenants {
 		s := tn.spec
-		all[i] = trait{s.Name, strings.Join([]string{
+		all[i] = part{s.Name, strings.Join([]string{
 			strings.Join(s.Hosts, ","), s.PathPrefix, strconv.FormatBool(s.StripPrefix),
 			strconv.FormatBool(s.Fallthrough), strconv.Itoa(s.Priority), s.UsePool,
 		}, "\x00")}
@@ -93,8 +93,8 @@ func (t *Table) tenantTraits() []trait {
 }
 
 // compare tells what is the same, then pairs what is left by name.
-func compare(from, to []trait) Changes {
-	same := make(map[trait]int, len(from))
+func compare(from, to []part) Changes {
+	same := make(map[part]int, len(from))
 	for _, x := range from {
 		same[x]++
 	}

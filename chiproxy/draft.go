@@ -16,7 +16,7 @@ type muxDraft struct {
 	// shapes are in the order of their first routes, and in that of chi's registration once they are finished.
 	shapes []*shapeDraft
 	// owners are by the key of the prefix they own; where one scope stands at another's root, the inner one.
-	owners map[string]*place
+	owners map[string]*scope
 }
 
 // shapeDraft is a shape and what stands on it.
@@ -25,7 +25,7 @@ type shapeDraft struct {
 	// pattern is the first one written for the shape, as chi gets it.
 	pattern string
 	routes  []routeDraft
-	miss    *place
+	miss    *scope
 }
 
 // routeDraft is a candidate on one shape.
@@ -37,7 +37,7 @@ type routeDraft struct {
 }
 
 func newMuxDraft() *muxDraft {
-	return &muxDraft{byKey: map[string]*shapeDraft{}, owners: map[string]*place{}}
+	return &muxDraft{byKey: map[string]*shapeDraft{}, owners: map[string]*scope{}}
 }
 
 // shape returns the shape of a pattern, a new one if need be.
@@ -54,7 +54,7 @@ func (d *muxDraft) shape(pattern string, tokens []token) *shapeDraft {
 }
 
 // ownerOf returns the owner whose prefix a shape lies below, the innermost one, or nil.
-func (d *muxDraft) ownerOf(key string) *place {
+func (d *muxDraft) ownerOf(key string) *scope {
 	if len(d.owners) == 0 {
 		return nil
 	}

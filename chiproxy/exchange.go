@@ -58,8 +58,8 @@ type Exchange struct {
 	entry  *entry
 	search search
 	chain  chain
-	// undoes says that what the candidate changes is undone when it declines.
-	undoes bool
+	// restores says that what the candidate changes is restored when it declines.
+	restores bool
 	// level counts the steps around what runs whose changes are undone by themselves.
 	level    int
 	recorder recorder
@@ -68,11 +68,11 @@ type Exchange struct {
 
 // kept is what an exchange keeps for the next request, emptied. It is much, and copied never.
 type kept struct {
-	rctx    chi.Context
-	tenants []ranked
-	gates   []gateVerdict
-	hits    []int32
-	origins []snapshot
+	rctx      chi.Context
+	tenants   []ranked
+	gates     []gateVerdict
+	hits      []int32
+	snapshots []snapshot
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
 }
@@ -165,8 +165,8 @@ func (ex *Exchange) Perform(a Action) (Verdict, error) {
 
 // Act carries out an action that Bind or Pool has returned.
 func (ex *Exchange) Act(a Action) (Verdict, error) {
-	if ex.undoes && !ex.final(a) {
-		ex.Changing()
+	if ex.restores && !ex.final(a) {
+		ex.Snapshot()
 	}
 	return a.Do(ex)
 }

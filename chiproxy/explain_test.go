@@ -97,9 +97,9 @@ func asked(t *testing.T, ran *[]string) *Table {
 	s := only(
 		in(layer, route(6, "/*", Respond{Status: 418})),
 		in(Scope{Middleware: []Middleware{mw}},
-			route(8, "GET /a/{id}", Skip{}, yes(8, false)),
+			route(8, "GET /a/{id}", Decline{}, yes(8, false)),
 			route(9, "POST /a/{id}", Respond{Status: 204}),
-			route(10, "GET /a/{id}", Skip{}, yes(10, true)),
+			route(10, "GET /a/{id}", Decline{}, yes(10, true)),
 			route(12, "GET /a/*", handler)),
 		route(14, "/*", Respond{Status: 404}),
 	)
@@ -179,8 +179,8 @@ func TestADecisionSaysHowARequestEnds(t *testing.T) {
 	t.Parallel()
 	table := mustBuild(t, only(
 		at("POST /users", say("made")),
-		at("GET /next", Pass{}),
-		at("GET /error", Raise{Status: 410, Message: "gone"}),
+		at("GET /next", Next{}),
+		at("GET /error", Error{Status: 410, Message: "gone"}),
 		owner("/owned", at("GET /x", say("x"))),
 	))
 	for request, want := range map[string]string{
@@ -216,8 +216,8 @@ func TestStubsAnswerForPools(t *testing.T) {
 	})
 	table := explainedPools(t, &hits,
 		in(Scope{Middleware: []Middleware{wrap}}, at("/wrapped", Proxy{Pool: "users"})),
-		at("/fallback", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: UsePool, Pool: "spare"}}),
-		at("/declines", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: Decline}}),
+		at("/fallback", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: FailToPool, Pool: "spare"}}),
+		at("/declines", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: FailDecline}}),
 		at("/fails", Proxy{Pool: "users"}),
 	)
 	answers := func(pool string) Stub {
@@ -256,7 +256,7 @@ func TestOnlyHandlersThatSendNothingRunAsMiddleware(t *testing.T) {
 	known := &caddyheaders.Handler{Request: &caddyheaders.HeaderOps{Set: http.Header{"X-Set": {"1"}}}}
 	table := mustBuild(t, only(
 		in(Scope{Middleware: []Middleware{Module{Name: "headers", Handler: known}, Module{Name: "third", Handler: third, Origin: origin.Origin{Script: "main.lua", Line: 4}}}},
-			at("/", Pass{})),
+			at("/", Next{})),
 	))
 	d := table.Explain(ask("/"), true)
 	if called || !d.Next || !strings.Contains(d.Stops, "third at main.lua:4 was not run") || d.Request.Changed.Get("X-Set") != "1" {

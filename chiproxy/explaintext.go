@@ -114,7 +114,7 @@ func (c *Candidate) writeText(w io.Writer) {
 		what += " (scope" + behind(c.Says) + ")"
 	case KindMissed:
 		what = "(no route" + behind(c.Says) + ")"
-	case KindRest:
+	case KindFallback:
 		what = "(function of the tenant)"
 	case KindUsePool:
 		what = "(pool of the tenant)"

@@ -18,7 +18,7 @@ const (
 	FailedUpstream = "upstream" // of a pool
 	FailedScript   = "script"   // a function raised an error
 	FailedBudget   = "budget"   // a function came to the end of a limit
-	FailedRaised   = "raised"   // by an action, Raise
+	FailedRaised   = "raised"   // by an action, Error
 	FailedBody     = "body"     // that of the request is too large, or did not arrive
 	FailedOther    = "other"
 )
@@ -39,7 +39,7 @@ type Failure struct {
 	Kind   string
 	// Reason is that of a failed upstream, else empty.
 	Reason string
-	// Message is that of Raise, else the name of the status.
+	// Message is that of Error, else the name of the status.
 	Message string
 	// ID is in the log, too.
 	ID string
@@ -79,7 +79,7 @@ func (e *BodyError) Error() string { return e.Err.Error() }
 // Unwrap returns the error.
 func (e *BodyError) Unwrap() error { return e.Err }
 
-// raisedError is that of Raise.
+// raisedError is that of Error.
 type raisedError string
 
 func (e raisedError) Error() string { return string(e) }

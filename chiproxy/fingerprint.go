@@ -50,7 +50,7 @@ func (p Proxy) Fingerprint() uint64 {
 }
 
 // Fingerprint tells errors of one status apart.
-func (a Raise) Fingerprint() uint64 { return FingerprintOf(a.Message) }
+func (a Error) Fingerprint() uint64 { return FingerprintOf(a.Message) }
 
 // Fingerprint tells guards apart.
 func (g *DataGuard) Fingerprint() uint64 { return asJSON(g.Conditions) }
@@ -65,7 +65,7 @@ func (m *Matcher) Fingerprint() uint64 { return m.Config }
 var (
 	_ Fingerprinter = Respond{}
 	_ Fingerprinter = Proxy{}
-	_ Fingerprinter = Raise{}
+	_ Fingerprinter = Error{}
 	_ Fingerprinter = (*DataGuard)(nil)
 	_ Fingerprinter = Module{}
 	_ Fingerprinter = (*Matcher)(nil)

@@ -24,8 +24,8 @@ type guardIndex struct {
 // indexedMethods are the routes with one set of methods.
 type indexedMethods struct {
 	first int32
-	// place is the innermost scope that all of them stand in.
-	place *place
+	// scope is the innermost one that all of them stand in.
+	scope *scope
 }
 
 // fieldIndex holds the positions of routes by the value that a field must have.
@@ -45,10 +45,10 @@ func newGuardIndex(routes []candidate) *guardIndex {
 	for i := range routes {
 		c := &routes[i]
 		if at, known := sets[c.methods]; known {
-			x.methods[at].place = x.methods[at].place.common(c.place)
+			x.methods[at].scope = x.methods[at].scope.common(c.scope)
 		} else {
 			sets[c.methods] = len(x.methods)
-			x.methods = append(x.methods, indexedMethods{int32(i), c.place})
+			x.methods = append(x.methods, indexedMethods{int32(i), c.scope})
 		}
 		if first := firstCondition(c.route.Guards); first != nil {
 			x.field(first).add(first, int32(i))
@@ -152,7 +152,7 @@ func (f *fieldIndex) find(value string, into []int32) []int32 {
 func (ex *Exchange) tryIndexed(e *entry) (Verdict, error) {
 	for _, m := range e.index.methods {
 		if c := &e.routes[m.first]; !c.takes(ex.method, e) {
-			ex.mismatched(c.methods, m.place)
+			ex.mismatched(c.methods, m.scope)
 		}
 	}
 	hits, rest := e.index.find(ex.R, ex.hits[:0]), e.index.rest

@@ -60,7 +60,7 @@ var waysToChange = map[string]wayToChange{
 	},
 	"data, with the second pool": func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange) {
 		mustForward(t, pools, r, func(ex *Exchange) (Verdict, error) {
-			return ex.Perform(Proxy{Pool: "dead", Headers: opsOf(changes), OnError: &ErrorPolicy{Mode: UsePool, Pool: "plain"}})
+			return ex.Perform(Proxy{Pool: "dead", Headers: opsOf(changes), OnError: &ErrorPolicy{Mode: FailToPool, Pool: "plain"}})
 		})
 	},
 }
@@ -238,16 +238,16 @@ func TestAHostThatIsSetReachesAnUpstreamBehindTLS(t *testing.T) {
 
 func TestAChangeOfAForwardedHeaderIsSeenByWhatComesLaterAndUndone(t *testing.T) {
 	t.Parallel()
-	ex := &Exchange{W: httptest.NewRecorder(), R: prepared(nil, get("http://client.example/")), kept: &kept{}, undoes: true}
+	ex := &Exchange{W: httptest.NewRecorder(), R: prepared(nil, get("http://client.example/")), kept: &kept{}, restores: true}
 	ex.R.Header.Set("X-Forwarded-For", "192.0.2.1")
-	ex.Changing()
+	ex.Snapshot()
 	ex.SetHeader("x-forwarded-for", []string{"192.0.2.2"})
 	ex.AddHeader("X-Forwarded-For", []string{"192.0.2.3"})
 	ex.SetHeader("host", []string{"set.example"})
 	if got := fmt.Sprintln(ex.R.Header["X-Forwarded-For"], ex.R.Host); got != "[192.0.2.2 192.0.2.3] set.example\n" {
 		t.Errorf("the request says %s", got)
 	}
-	ex.undo(0)
+	ex.restore(0)
 	if got := fmt.Sprintln(ex.R.Header["X-Forwarded-For"], ex.R.Host, len(ex.fields)); got != "[192.0.2.1] client.example 0\n" {
 		t.Errorf("after a decline the request says %s", got)
 	}

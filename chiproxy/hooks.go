@@ -27,7 +27,7 @@ type Action interface {
 	Do(*Exchange) (Verdict, error)
 }
 
-// Announcer is middleware or an action that calls Exchange.Changing before it changes something. Middleware that is one passes on
+// Announcer is middleware or an action that calls Exchange.Snapshot before it changes something. Middleware that is one passes on
 // what next has returned: after an error in there it does not decline. All others are expected to change everything, and each of
 // their requests is copied for the case that they decline.
 type Announcer interface {

@@ -88,7 +88,7 @@ func readsHost(host, name string) bool {
 // host in it.
 func TestNoSpellingOfAHostPassesByWhatIsForIt(t *testing.T) {
 	t.Parallel()
-	deny, app := at("/*", Raise{Status: 401}), at("/*", say("app"))
+	deny, app := at("/*", Error{Status: 401}), at("/*", say("app"))
 	tables := map[string]*Table{
 		"a tenant":         mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"secret.example"}, Root: root(deny)}}, Default: Tenant{Root: root(app)}}),
 		"a wildcard":       mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", Hosts: []string{"*.example"}, Root: root(deny)}}, Default: Tenant{Root: root(app)}}),

@@ -16,7 +16,7 @@ type layer struct {
 	hosts []*hostSet
 	// keys are the innermost set of hosts, by which the layer is found.
 	keys  []string
-	place *place
+	scope *scope
 	// depth counts the layers around it.
 	depth, priority, order int
 }
@@ -24,7 +24,7 @@ type layer struct {
 // gate is the guards of one Layer.
 type gate struct {
 	guards []Guard
-	place  *place
+	scope  *scope
 }
 
 func (l *layer) hasHost(host string) bool {

@@ -25,7 +25,7 @@ type RouteInfo struct {
 	Guards []origin.Origin
 	// Middleware is what runs around the action, the outermost first.
 	Middleware []origin.Origin
-	// Action is what answers. That of a tenant's UsePool is a proxy, and stands after that of its Rest.
+	// Action is what answers. That of a tenant's UsePool is a proxy, and stands after that of its Fallback.
 	Action origin.Origin
 	// Meta is the plain data of the route. It may be nil, and it must not be changed.
 	Meta map[string]any
@@ -75,7 +75,7 @@ func (t *Table) Pools() []PoolInfo {
 	return all
 }
 
-// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's Rest and UsePool count as routes.
+// Counts returns how many tenants, the default tenant aside, routes and pools there are. A tenant's Fallback and UsePool count as routes.
 func (t *Table) Counts() (tenants, routes, pools int) {
 	routes = countRoutes(t.base)
 	for _, tn := range t.tenants {
@@ -85,7 +85,7 @@ func (t *Table) Counts() (tenants, routes, pools int) {
 }
 
 func countRoutes(t *tenant) int {
-	return routesIn(&t.spec.Root) + len(t.rest)
+	return routesIn(&t.spec.Root) + len(t.fallbacks)
 }
 
 func routesIn(s *Scope) int {
@@ -111,14 +111,14 @@ func (l *lister) tenant(t *tenant) {
 	around := RouteInfo{Tenant: t.name, Hosts: t.spec.Hosts, Pattern: t.prefix}
 	l.scope(&t.spec.Root, around)
 	around.Pattern += "/*"
-	if t.spec.Rest != nil {
-		rest := around
-		rest.Action = Describe(t.spec.Rest)
-		rest.Origin = rest.Action
+	if t.spec.Fallback != nil {
+		fallback := around
+		fallback.Action = Describe(t.spec.Fallback)
+		fallback.Origin = fallback.Action
 		if l.marks {
-			rest.mix(fingerprint(t.spec.Rest))
+			fallback.mix(fingerprint(t.spec.Fallback))
 		}
-		l.routes = append(l.routes, rest)
+		l.routes = append(l.routes, fallback)
 	}
 	if t.spec.UsePool != "" {
 		around.Action, around.Origin = Describe(forward(t.spec.UsePool)), t.spec.Origin

@@ -112,17 +112,17 @@ func TestThingsOfOneNameAreComparedAsASet(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name     string
-		from, to []trait
+		from, to []part
 		want     Changes
 	}{
-		{"nothing", []trait{{"a", "1"}, {"b", "1"}}, []trait{{"b", "1"}, {"a", "1"}}, Changes{}},
-		{"a new one before one of the same name", []trait{{"a", "1"}}, []trait{{"a", "2"}, {"a", "1"}}, Changes{Added: []string{"a"}}},
-		{"one of two is gone", []trait{{"a", "1"}, {"a", "2"}}, []trait{{"a", "2"}}, Changes{Removed: []string{"a"}}},
-		{"twins", []trait{{"a", "1"}, {"a", "1"}}, nil, Changes{Removed: []string{"a", "a"}}},
+		{"nothing", []part{{"a", "1"}, {"b", "1"}}, []part{{"b", "1"}, {"a", "1"}}, Changes{}},
+		{"a new one before one of the same name", []part{{"a", "1"}}, []part{{"a", "2"}, {"a", "1"}}, Changes{Added: []string{"a"}}},
+		{"one of two is gone", []part{{"a", "1"}, {"a", "2"}}, []part{{"a", "2"}}, Changes{Removed: []string{"a"}}},
+		{"twins", []part{{"a", "1"}, {"a", "1"}}, nil, Changes{Removed: []string{"a", "a"}}},
 		{
 			"all at once",
-			[]trait{{"a", "1"}, {"b", "1"}, {"c", "1"}},
-			[]trait{{"d", "1"}, {"b", "2"}, {"c", "1"}},
+			[]part{{"a", "1"}, {"b", "1"}, {"c", "1"}},
+			[]part{{"d", "1"}, {"b", "2"}, {"c", "1"}},
 			Changes{Added: []string{"d"}, Removed: []string{"a"}, Changed: []string{"b"}},
 		},
 	} {

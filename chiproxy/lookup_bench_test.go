@@ -37,7 +37,7 @@ var getOnly = []string{http.MethodGet}
 func routesSpec(n int, format string) Spec {
 	items := make([]Item, n, n+1)
 	for i := range items {
-		items[i].Route = &Route{Methods: getOnly, Pattern: fmt.Sprintf(format, i%10, i), Action: Pass{}}
+		items[i].Route = &Route{Methods: getOnly, Pattern: fmt.Sprintf(format, i%10, i), Action: Next{}}
 	}
 	items = append(items, Item{Route: &Route{Pattern: "/*", Action: answers}})
 	return Spec{Default: Tenant{Root: Scope{Items: items}}}

@@ -430,7 +430,7 @@ func (r *refRun) chain(mw []Middleware, end func() string) string {
 }
 
 func (r *refRun) act(a Action) string {
-	if _, ok := a.(Pass); ok {
+	if _, ok := a.(Next); ok {
 		return r.next()
 	}
 	if m, ok := a.(Module); ok {

@@ -47,7 +47,7 @@ func dumpHooks[T any](hooks []T) string {
 			out = append(out, fmt.Sprint(h.id))
 		case Module:
 			out = append(out, fmt.Sprint("module ", h.Handler.(*worldModule).id))
-		case Pass:
+		case Next:
 			out = append(out, "next")
 		case *DataGuard:
 			out = append(out, fmt.Sprint(h.Conditions))

@@ -185,7 +185,7 @@ func (m *specMaker) scope(kind ScopeKind, depth int) Scope {
 	if m.chance(seldom) {
 		s.NotFound = &Answer{Action: m.hook()}
 		if !m.talks && m.chance(3) {
-			s.NotFound.Action = Pass{}
+			s.NotFound.Action = Next{}
 		}
 	}
 	if m.chance(seldom) {
@@ -237,7 +237,7 @@ func (m *specMaker) route() *Route {
 		r.Action = Module{Name: fmt.Sprint(m.ids), Handler: &worldModule{m.ids, m.world}}
 	}
 	if m.chance(6) {
-		r.Action = Pass{}
+		r.Action = Next{}
 	}
 	r.Name = fmt.Sprint(m.ids)
 	if m.talks {

@@ -31,7 +31,7 @@ type entry struct {
 	// index narrows the routes of a long entry by their data guards; nil when it has none.
 	index *guardIndex
 	// miss is the owner whose request this is when no route takes it; nil outside owners.
-	miss  *place
+	miss  *scope
 	level int32
 	// regexps has a bit for each of chi's parameters that is a regexp.
 	regexps uint32
@@ -46,16 +46,16 @@ type candidate struct {
 	route *Route
 	// action is the route's, with its names resolved.
 	action Action
-	place  *place
-	*traits
+	scope  *scope
+	*common
 }
 
-// traits are what many candidates have in common; equal ones share them.
-type traits struct {
+// common are what many candidates have in common; equal ones share them.
+type common struct {
 	methods *methodSet
 	text    *text
-	// volatile says that the route may change the request and decline afterwards.
-	volatile bool
+	// restores says that the route may change the request and decline afterwards, so that it must be restored then.
+	restores bool
 }
 
 // text is what a route's pattern says. Routes outside owners with the same names share one.

@@ -19,7 +19,7 @@ func muxOf(t testing.TB, patterns ...string) *mux {
 	t.Helper()
 	items := make([]Item, len(patterns))
 	for i, p := range patterns {
-		items[i] = Item{Route: &Route{Pattern: p, Guards: []Guard{verdictGuard(true)}, Action: Skip{}}}
+		items[i] = Item{Route: &Route{Pattern: p, Guards: []Guard{verdictGuard(true)}, Action: Decline{}}}
 	}
 	table, err := Build(Spec{Default: Tenant{Root: Scope{Items: items}}}, pool.NewSet(caddy.Context{}))
 	if err != nil {

@@ -16,8 +16,8 @@ func TestThoseWhoWaitForTheOutcomeAreToldOnce(t *testing.T) {
 		failed bool
 	}{
 		"an answer":                 {func(ex *Exchange) (Verdict, error) { _, err := io.WriteString(ex.W, "x"); return Done, err }, 1, 200, false},
-		"an error":                  {Raise{Status: 404}.Do, 1, 404, true},
-		"a candidate that declined": {Skip{}.Do, 0, 0, false},
+		"an error":                  {Error{Status: 404}.Do, 1, 404, true},
+		"a candidate that declined": {Decline{}.Do, 0, 0, false},
 		"a panic":                   {func(*Exchange) (Verdict, error) { panic(http.ErrAbortHandler) }, 1, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {

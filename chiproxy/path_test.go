@@ -101,10 +101,10 @@ func guardedTable(t testing.TB) *Table {
 	return mustBuild(t, Spec{
 		Default: Tenant{Root: root(
 			in(Scope{Kind: Owner, Pattern: "/admin", Middleware: []Middleware{deny}}, at("/x", say(""))),
-			at("/Upper/*", Raise{Status: 401}), at("/esc%2Fape/*", Raise{Status: 401}), at("/{v:[A-Z]+}/secret", Raise{Status: 401}),
-			in(Scope{Kind: Layer}, at("/layer/*", Raise{Status: 401})),
+			at("/Upper/*", Error{Status: 401}), at("/esc%2Fape/*", Error{Status: 401}), at("/{v:[A-Z]+}/secret", Error{Status: 401}),
+			in(Scope{Kind: Layer}, at("/layer/*", Error{Status: 401})),
 		)},
-		Tenants: []Tenant{{Name: "t", PathPrefix: "/Tenant", Root: root(at("/*", Raise{Status: 401}), at("/", Raise{Status: 401}))}},
+		Tenants: []Tenant{{Name: "t", PathPrefix: "/Tenant", Root: root(at("/*", Error{Status: 401}), at("/", Error{Status: 401}))}},
 	})
 }
 
@@ -160,7 +160,7 @@ func TestNothingSlipsPastAGuardedPrefix(t *testing.T) {
 		checkSlip(t, table, r)
 	}
 	expect{"/other": "next", "/admins": "next", "/x/admin": "next", "/ADMIN/x": "404", "/admin%2Fx": "404", "/admin": "401"}.check(t, Spec{
-		Default: Tenant{Root: root(at("/admin/*", Raise{Status: 401}), at("/admin", Raise{Status: 401}))},
+		Default: Tenant{Root: root(at("/admin/*", Error{Status: 401}), at("/admin", Error{Status: 401}))},
 	})
 }
 

@@ -226,7 +226,7 @@ func differentialCases() map[string]differentialCase {
 		"a scope before a pool":           {only(scope, at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"a scope before a function":       {only(scope, at("/*", function)), ownedBy("/admin"), targets, open, nil},
 		"a scope before parameters":       {only(scope, at("/{a}", app), at("/{a}/{b}", app), at("/{a}/{b}/*", app)), ownedBy("/admin"), targets, open, nil},
-		"routes that refuse":              {only(at("/admin", Raise{Status: 401}), at("/admin/*", Respond{Status: 403}), at("/*", app)), ownedBy("/admin"), targets, open, nil},
+		"routes that refuse":              {only(at("/admin", Error{Status: 401}), at("/admin/*", Respond{Status: 403}), at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"routes that are functions":       {only(at("/admin", refusing), at("/admin/*", refusing), at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"a scope in a group":              {only(in(Scope{Kind: Group}, scope), at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"a scope with not_found":          {base(Scope{NotFound: &Answer{Action: app}, Items: []Item{scope}}), ownedBy("/admin"), targets, open, nil},
@@ -241,7 +241,7 @@ func differentialCases() map[string]differentialCase {
 			nil,
 		},
 		"all but what is public, by a route that refuses": {
-			only(at("/*", Raise{Status: 401}), at("/pub/*", app), at("/assets/{file}", function)),
+			only(at("/*", Error{Status: 401}), at("/pub/*", app), at("/assets/{file}", function)),
 			notPublic,
 			targets,
 			[]string{"/pub/", "/pub/x", "/assets/a", "/pub/x/y"},
@@ -404,9 +404,9 @@ func TestNoSpellingReachesAFileThatIsGuarded(t *testing.T) {
 	}
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return files.ServeHTTP(w, r, noNext) })
 	tables := map[string]*Table{
-		"nothing matches": mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})))),
-		"route.next":      mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", Pass{}))),
-		"routes":          mustBuild(t, only(at("/admin", Raise{Status: 401}), at("/admin/*", Raise{Status: 401}), at("/pub/*", Pass{}))),
+		"nothing matches": mustBuild(t, only(owner("/admin", at("/*", Error{Status: 401})))),
+		"route.next":      mustBuild(t, only(owner("/admin", at("/*", Error{Status: 401})), at("/*", Next{}))),
+		"routes":          mustBuild(t, only(at("/admin", Error{Status: 401}), at("/admin/*", Error{Status: 401}), at("/pub/*", Next{}))),
 	}
 	rng := seeded(12, 13)
 	served := 0

@@ -42,7 +42,7 @@ type Proxy struct {
 	// retries, the pool's own policy decides. An address that is not in the pool is an error.
 	Upstream string
 	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
-	// reached. Nil and Closed return the error, for Caddy's handle_errors; Decline and Open decline; UsePool forwards
+	// reached. Nil and FailClosed return the error, for Caddy's handle_errors; FailDecline and FailOpen decline; FailToPool forwards
 	// to that pool instead. Once some of the client's body was read it cannot be sent again, so the error is
 	// returned; a body that a hook holds in memory can.
 	OnError *ErrorPolicy
@@ -112,7 +112,7 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 			return nil, err
 		}
 	}
-	if p.OnError != nil && p.OnError.Mode == UsePool {
+	if p.OnError != nil && p.OnError.Mode == FailToPool {
 		if b.instead, err = pools.find(p.OnError.Pool); err != nil {
 			return nil, fmt.Errorf("on_error: %w", err)
 		}
@@ -160,7 +160,7 @@ func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 }
 
 func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
-	if b.OnError != nil && b.OnError.Mode != Closed {
+	if b.OnError != nil && b.OnError.Mode != FailClosed {
 		return b.sendOrElse(ex)
 	}
 	if b.ResponseHeaders != nil {

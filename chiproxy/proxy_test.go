@@ -125,7 +125,7 @@ func TestAProxyThatCannotBeForwardedIsRefusedWhenItIsBound(t *testing.T) {
 		"an unknown pool":             {Proxy{Pool: "b"}, `no pool "b"; there are "a"`},
 		"an unknown pool, rewritten":  {Proxy{Pool: "b", Path: "/x"}, `no pool "b"; there are "a"`},
 		"an unknown upstream":         {Proxy{Pool: "a", Upstream: "h:3"}, `pool "p" has no upstream "h:3"; there are "h:1", "h:2"`},
-		"an unknown pool of on_error": {Proxy{Pool: "a", OnError: &ErrorPolicy{Mode: UsePool, Pool: "b"}}, `on_error: no pool "b"; there are "a"`},
+		"an unknown pool of on_error": {Proxy{Pool: "a", OnError: &ErrorPolicy{Mode: FailToPool, Pool: "b"}}, `on_error: no pool "b"; there are "a"`},
 		"a path and a prefix":         {Proxy{Pool: "a", Path: "/x", StripPrefix: "/y"}, "proxy: path and strip_prefix exclude each other"},
 		"a relative path":             {Proxy{Pool: "a", Path: "x"}, `proxy: path "x": expected a slash at its beginning`},
 		"a relative prefix":           {Proxy{Pool: "a", StripPrefix: "x"}, `proxy: strip_prefix "x": expected a slash at its beginning`},
@@ -208,18 +208,18 @@ func TestOnErrorOfAProxy(t *testing.T) {
 		status     int
 		want       string
 	}{
-		"an answer that was begun is not begun again":  {"late", "", ErrorPolicy{UsePool, "spare"}, Done, 500, "begun"},
-		"an answer that was begun is not declined":     {"late", "", ErrorPolicy{Mode: Decline}, Done, 500, "begun"},
-		"closed returns the error":                     {"dead", "", ErrorPolicy{Mode: Closed}, Done, 502, ""},
-		"decline declines":                             {"dead", "text", ErrorPolicy{Mode: Decline}, Declined, 0, ""},
-		"open declines":                                {"dead", "text", ErrorPolicy{Mode: Open}, Declined, 0, ""},
-		"a pool is used instead, rewritten as well":    {"dead", "", ErrorPolicy{UsePool, "spare"}, Done, 0, "POST /y "},
-		"an unread body goes to the pool instead":      {"dead", "text", ErrorPolicy{UsePool, "spare"}, Done, 0, "POST /y text"},
-		"the error of the pool instead is returned":    {"dead", "", ErrorPolicy{UsePool, "dead"}, Done, 502, ""},
-		"a body that was read is not sent again":       {"mute", "text", ErrorPolicy{UsePool, "spare"}, Done, 502, ""},
-		"a body that was read is not declined":         {"mute", "text", ErrorPolicy{Mode: Decline}, Done, 502, ""},
-		"an answer is not an error, whatever it is":    {"broken", "", ErrorPolicy{UsePool, "spare"}, Done, 0, ""},
-		"a request that went well is not sent further": {"spare", "text", ErrorPolicy{UsePool, "dead"}, Done, 0, "POST /y text"},
+		"an answer that was begun is not begun again":  {"late", "", ErrorPolicy{FailToPool, "spare"}, Done, 500, "begun"},
+		"an answer that was begun is not declined":     {"late", "", ErrorPolicy{Mode: FailDecline}, Done, 500, "begun"},
+		"closed returns the error":                     {"dead", "", ErrorPolicy{Mode: FailClosed}, Done, 502, ""},
+		"decline declines":                             {"dead", "text", ErrorPolicy{Mode: FailDecline}, Declined, 0, ""},
+		"open declines":                                {"dead", "text", ErrorPolicy{Mode: FailOpen}, Declined, 0, ""},
+		"a pool is used instead, rewritten as well":    {"dead", "", ErrorPolicy{FailToPool, "spare"}, Done, 0, "POST /y "},
+		"an unread body goes to the pool instead":      {"dead", "text", ErrorPolicy{FailToPool, "spare"}, Done, 0, "POST /y text"},
+		"the error of the pool instead is returned":    {"dead", "", ErrorPolicy{FailToPool, "dead"}, Done, 502, ""},
+		"a body that was read is not sent again":       {"mute", "text", ErrorPolicy{FailToPool, "spare"}, Done, 502, ""},
+		"a body that was read is not declined":         {"mute", "text", ErrorPolicy{Mode: FailDecline}, Done, 502, ""},
+		"an answer is not an error, whatever it is":    {"broken", "", ErrorPolicy{FailToPool, "spare"}, Done, 0, ""},
+		"a request that went well is not sent further": {"spare", "text", ErrorPolicy{FailToPool, "dead"}, Done, 0, "POST /y text"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var body io.Reader
@@ -271,7 +271,7 @@ func TestAChosenUpstreamIsAskedFirst(t *testing.T) {
 		{"a choice is for one request", Proxy{Pool: "a"}, "one"},
 		{"a retry is up to the policy", Proxy{Pool: "a", Upstream: dead}, "one"},
 		{"so is a request whose upstream is down", Proxy{Pool: "down", Upstream: dead}, "one"},
-		{"the pool of on_error has its own policy", Proxy{Pool: "dead", Upstream: dead, OnError: &ErrorPolicy{UsePool, "a"}}, "one"},
+		{"the pool of on_error has its own policy", Proxy{Pool: "dead", Upstream: dead, OnError: &ErrorPolicy{FailToPool, "a"}}, "one"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			got := perform(t, row.proxy, pools, get("/"))
@@ -317,10 +317,10 @@ func TestHooksAreToldBeforeAnythingLong(t *testing.T) {
 	}{
 		"a pool":            {Proxy{Pool: "a"}, 1},
 		"a rewritten proxy": {Proxy{Pool: "a", Path: "/x"}, 1},
-		"the next handler":  {Pass{}, 1},
+		"the next handler":  {Next{}, 1},
 		"a module":          {Module{Handler: caddyhttp.MiddlewareHandler(passing{})}, 1},
 		"a response":        {Respond{}, 0},
-		"a decline":         {Skip{}, 0},
+		"a decline":         {Decline{}, 0},
 	} {
 		y := new(yielder)
 		w := httptest.NewRecorder()

@@ -84,7 +84,7 @@ func TestAWebSocketIsUpgradedThroughChangedHeaders(t *testing.T) {
 	t.Parallel()
 	for name, proxy := range map[string]Proxy{
 		"response headers": stamped(),
-		"on_error":         {Pool: "a", OnError: &ErrorPolicy{Mode: Decline}, ResponseHeaders: stamped().ResponseHeaders},
+		"on_error":         {Pool: "a", OnError: &ErrorPolicy{Mode: FailDecline}, ResponseHeaders: stamped().ResponseHeaders},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := serve(t, proxy, upstreamScope(t, upgradeAndEcho))

@@ -88,7 +88,7 @@ func TestAPathIsReadInTheOrdersInWhichServersTakeItApart(t *testing.T) {
 
 func TestAnEscapedSlashIsForWhatGuardsItsOtherReading(t *testing.T) {
 	t.Parallel()
-	guarded := owner("/admin", at("/*", Raise{Status: 401}))
+	guarded := owner("/admin", at("/*", Error{Status: 401}))
 	app, fn := Respond{Body: "app"}, actionFunc(func(ex *Exchange) (Verdict, error) { return ex.Perform(say("app")) })
 	auth := middlewareFunc(func(*Exchange, func() (Verdict, error)) (Verdict, error) { return ask401() })
 	for name, c := range map[string]struct {
@@ -118,7 +118,7 @@ func TestAnEscapedSlashIsForWhatGuardsItsOtherReading(t *testing.T) {
 			expect{"/assets/a": "app", "/assets/..%2Fadmin": "404", "/assets/a%2Fb": "404", "/admin%2Fx": "401"},
 		},
 		"another method is no guard": {
-			only(at("POST /admin/*", Raise{Status: 401}), at("/*", app)), expect{"/admin%2Fx": "app", "POST /admin%2Fx": "404"},
+			only(at("POST /admin/*", Error{Status: 401}), at("/*", app)), expect{"/admin%2Fx": "app", "POST /admin%2Fx": "404"},
 		},
 		"a function that is wider than what takes it": {
 			only(at("/*", fn), at("/api/*", fn), at("/api/{v}/public/*", app), at("/{name}", app)), expect{
@@ -145,7 +145,7 @@ func TestAnEscapedSlashIsForWhatGuardsItsOtherReading(t *testing.T) {
 	}
 }
 
-func ask401() (Verdict, error) { return Raise{Status: http.StatusUnauthorized}.Do(nil) }
+func ask401() (Verdict, error) { return Error{Status: http.StatusUnauthorized}.Do(nil) }
 
 func TestAPathThatLeadsAboveAStrippedPrefixIsRefused(t *testing.T) {
 	t.Parallel()
@@ -169,7 +169,7 @@ func TestAPathThatLeadsAboveAStrippedPrefixIsRefused(t *testing.T) {
 func TestAVeryLongPathIsNotLookedUpInOtherReadings(t *testing.T) {
 	t.Parallel()
 	long, fits := "/"+strings.Repeat("x", maxAmbiguous), "/"+strings.Repeat("x", maxAmbiguous-len("/%2F"))
-	expect{long: "app", long + "%2Fy": "404", fits + "%2F": "app"}.check(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", say("app"))))
+	expect{long: "app", long + "%2Fy": "404", fits + "%2F": "app"}.check(t, only(owner("/admin", at("/*", Error{Status: 401})), at("/*", say("app"))))
 	expect{long + "%2Fy": "app"}.check(t, only(at("/*", say("app"))))
 	for path, want := range map[string]bool{"/a/../b": false, long + "/../b": true, long + "/b": false} {
 		if got := climbs(&url.URL{Path: path}); got != want {

@@ -38,7 +38,7 @@ func TestAnswersOfDataReachTheClient(t *testing.T) {
 		"a redirect is 302":                     {"GET", Redirect{Location: "/x?y#z"}, 302, "", fields{"Location": "/x?y#z", "Content-Length": "0"}},
 		"a redirect has its status":             {"POST", Redirect{Location: "https://a.example/", Status: 308}, 308, "", fields{"Location": "https://a.example/"}},
 		"a location is a URL":                   {"GET", Redirect{Location: "/ü?ü=%20{path}"}, 302, "", fields{"Location": "/%C3%BC?%C3%BC=%20%7Bpath%7D"}},
-		"the next handler answers":              {"GET", Pass{}, 418, "", nil},
+		"the next handler answers":              {"GET", Next{}, 418, "", nil},
 		"a module answers":                      {"GET", Module{Handler: answering{}}, 202, "module", nil},
 		"a module may go on to Caddy's handler": {"GET", Module{Handler: passing{}}, 418, "", nil},
 	} {
@@ -94,7 +94,7 @@ func TestAnAnswerThatCannotBeSentIsRefused(t *testing.T) {
 		"a redirect with NUL":             {Redirect{Location: "/a\x00b"}, `redirect: header Location: the value "/a\x00b" has a control character`},
 		"a redirect that is not modified": {Redirect{Location: "/", Status: 304}, "redirect: status 304: expected 300 to 399, but not 304"},
 		"a redirect that answers":         {Redirect{Location: "/", Status: 200}, "redirect: status 200: expected 300 to 399, but not 304"},
-		"an error that is none":           {Raise{Status: 200}, "error: status 200: expected 400 to 999"},
+		"an error that is none":           {Error{Status: 200}, "error: status 200: expected 400 to 999"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := bind(row.action, nil); !strings.HasPrefix(errText(err), row.want) {
@@ -125,13 +125,13 @@ func TestAnAnswerWithoutABodyHasNoLength(t *testing.T) {
 func TestARaisedErrorIsCaddys(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		raise  Raise
+		raise  Error
 		status int
 		text   string
 	}{
-		"a status and a message": {Raise{Status: 403, Message: "go away"}, 403, "go away"},
-		"a status only":          {Raise{Status: 404}, 404, "Not Found"},
-		"nothing":                {Raise{}, 500, "Internal Server Error"},
+		"a status and a message": {Error{Status: 403, Message: "go away"}, 403, "go away"},
+		"a status only":          {Error{Status: 404}, 404, "Not Found"},
+		"nothing":                {Error{}, 500, "Internal Server Error"},
 	} {
 		verdict, err := row.raise.Do(new(Exchange))
 		he, ok := errors.AsType[caddyhttp.HandlerError](err)
@@ -143,7 +143,7 @@ func TestARaisedErrorIsCaddys(t *testing.T) {
 
 func TestSkipDeclines(t *testing.T) {
 	t.Parallel()
-	if verdict, err := (Skip{}).Do(new(Exchange)); verdict != Declined || err != nil {
+	if verdict, err := (Decline{}).Do(new(Exchange)); verdict != Declined || err != nil {
 		t.Errorf("%v, %v", verdict, err)
 	}
 }
@@ -156,9 +156,9 @@ func TestActionsDescribeThemselves(t *testing.T) {
 		"respond 200":       Respond{},
 		"respond 404":       Respond{Status: 404},
 		"redirect 302 /x":   Redirect{Location: "/x"},
-		"next ":             Pass{},
-		"decline ":          Skip{},
-		"error 500":         Raise{},
+		"next ":             Next{},
+		"decline ":          Decline{},
+		"error 500":         Error{},
 		"handler templates": Module{Name: "templates"},
 		"matcher x":         Module{Name: "templates", Origin: origin.Origin{Kind: "matcher", Text: "x"}},
 	} {

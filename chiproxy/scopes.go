@@ -15,9 +15,9 @@ type scopeWalk struct {
 	// prefix is that of the tenant.
 	prefix  string
 	layers  []*layerDraft
-	answers scopeAnswers
+	answers answerBuilder
 	// endings are what ends has found.
-	endings map[*place]bool
+	endings map[*scope]bool
 }
 
 // layerDraft is a layer whose routes are still being gathered.
@@ -31,7 +31,7 @@ type layerDraft struct {
 func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: newMuxDraft()} }
 
 func newScopeWalk(b *builder, pools *poolScope) *scopeWalk {
-	return &scopeWalk{b: b, pools: pools, endings: map[*place]bool{}, answers: scopeAnswers{b: b, pools: pools, used: map[*Answer]bool{}, around: map[*Answer]*answer{}}}
+	return &scopeWalk{b: b, pools: pools, endings: map[*scope]bool{}, answers: answerBuilder{b: b, pools: pools, used: map[*Answer]bool{}, around: map[*Answer]*answer{}}}
 }
 
 // tenant walks the root scope of a tenant and sets the tenant's layers.
@@ -39,8 +39,8 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 	w.policy, w.prefix = t.policy, t.prefix
 	base := newLayerDraft()
 	in := w.enter(nil, root)
-	base.place = in.place
-	base.place.origin = t.spec.Origin
+	base.scope = in.scope
+	base.scope.origin = t.spec.Origin
 	w.settle(in, nil)
 	w.items(in, base)
 	w.answers.check()
@@ -57,15 +57,15 @@ func (w *scopeWalk) tenant(t *tenant, root *Scope) {
 
 // walked is a scope whose answers are known before its items are looked at.
 type walked struct {
-	*place
-	scope  *Scope
+	*scope
+	spec   *Scope
 	groups []*walked
 }
 
-// enter makes the place of a scope that stands in outer, and those of the groups in it, which say nothing but what they
+// enter makes a scope that stands in outer, and those of the groups in it, which say nothing but what they
 // declare.
-func (w *scopeWalk) enter(outer *place, s *Scope) *walked {
-	p := &place{outer: outer, origin: s.Origin}
+func (w *scopeWalk) enter(outer *scope, s *Scope) *walked {
+	p := &scope{outer: outer, origin: s.Origin}
 	if outer != nil {
 		p.middleware, p.owner, p.prefix, p.failed = outer.middleware, outer.owner, outer.prefix, outer.failed
 	}
@@ -80,7 +80,7 @@ func (w *scopeWalk) enter(outer *place, s *Scope) *walked {
 	}
 	w.answers.declare(p, s, notFoundKind)
 	w.answers.declare(p, s, notAllowedKind)
-	return &walked{place: p, scope: s}
+	return &walked{scope: p, spec: s}
 }
 
 // says reports whether something in a scope may fail.
@@ -89,10 +89,10 @@ func (s *Scope) says() bool {
 }
 
 // settle finds what a scope that has paths of its own answers, and the groups in it. Around is what it inherits from.
-func (w *scopeWalk) settle(s *walked, around *place) {
+func (w *scopeWalk) settle(s *walked, around *scope) {
 	w.enterGroups(s)
 	if around == nil {
-		around = &place{}
+		around = &scope{}
 	}
 	w.answers.settle(s, notFoundKind, around.notFound)
 	w.answers.settle(s, notAllowedKind, around.notAllowed)
@@ -101,9 +101,9 @@ func (w *scopeWalk) settle(s *walked, around *place) {
 
 // enterGroups enters the groups in a scope.
 func (w *scopeWalk) enterGroups(s *walked) {
-	for _, item := range s.scope.Items {
+	for _, item := range s.spec.Items {
 		if g := item.Scope; g != nil && g.Kind == Group {
-			in := w.enter(s.place, g)
+			in := w.enter(s.scope, g)
 			w.enterGroups(in)
 			s.groups = append(s.groups, in)
 		}
@@ -112,8 +112,8 @@ func (w *scopeWalk) enterGroups(s *walked) {
 
 // items puts what stands in a scope into its layer.
 func (w *scopeWalk) items(s *walked, l *layerDraft) {
-	p, groups := s.place, s.groups
-	for _, item := range s.scope.Items {
+	p, groups := s.scope, s.groups
+	for _, item := range s.spec.Items {
 		switch {
 		case item.Route != nil:
 			w.answers.use(p.notAllowed)
@@ -131,7 +131,7 @@ func (w *scopeWalk) items(s *walked, l *layerDraft) {
 }
 
 // route puts a route on its shape, or at the root of an owner on those of both forms of the root.
-func (w *scopeWalk) route(r *Route, p *place, l *layerDraft) {
+func (w *scopeWalk) route(r *Route, p *scope, l *layerDraft) {
 	methods, err := w.b.methodSet(r.Methods)
 	if err != nil {
 		w.b.add(r.Origin, err)
@@ -154,13 +154,13 @@ func (w *scopeWalk) route(r *Route, p *place, l *layerDraft) {
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
 	w.checkStrip(r, p, tokens)
 	d := routeDraft{candidate: candidate{
-		route: r, place: p, action: w.b.bind(r.Action, w.pools, r.Origin),
+		route: r, scope: p, action: w.b.bind(r.Action, w.pools, r.Origin),
 	}}
 	policy := r.OnError
 	if policy == nil {
 		policy = w.policy
 	}
-	d.traits = w.b.traits(traits{methods, w.b.text(p.prefix, tokens), d.mayChange(policy)})
+	d.common = w.b.common(common{methods, w.b.text(p.prefix, tokens), d.mayChange(policy)})
 	put := func(pattern string, tokens []token, d routeDraft) {
 		s := l.draft.shape(pattern, tokens)
 		s.routes = append(s.routes, d)
@@ -193,7 +193,7 @@ func (w *scopeWalk) root(prefix string, f func(string, []token), both bool) {
 }
 
 // checkStrip reports a prefix to strip that no path of the route begins with. Middleware may rewrite the path.
-func (w *scopeWalk) checkStrip(r *Route, p *place, tokens []token) {
+func (w *scopeWalk) checkStrip(r *Route, p *scope, tokens []token) {
 	proxy, ok := r.Action.(Proxy)
 	if !ok || proxy.StripPrefix == "" || len(p.middleware) > 0 {
 		return
@@ -211,7 +211,7 @@ func (w *scopeWalk) checkStrip(r *Route, p *place, tokens []token) {
 var errOwnAll = errors.New("a scope's pattern must not have a *; it owns all below it anyway")
 
 // owner walks a scope that owns its prefix.
-func (w *scopeWalk) owner(s *Scope, outer *place, l *layerDraft) {
+func (w *scopeWalk) owner(s *Scope, outer *scope, l *layerDraft) {
 	if strings.HasSuffix(s.Pattern, "*") {
 		w.b.add(s.Origin, errOwnAll)
 		return
@@ -231,7 +231,7 @@ func (w *scopeWalk) owner(s *Scope, outer *place, l *layerDraft) {
 		key = shapeKey(prefix, tokens)
 	}
 	in := w.enter(outer, s)
-	p := in.place
+	p := in.scope
 	p.prefix = prefix
 	if other := l.draft.owners[key]; other != nil && !outer.inside(other) {
 		w.b.add(s.Origin, fmt.Errorf("the prefix %s is owned by another scope already%s", prefix+"/", other.origin.Earlier()))
@@ -253,19 +253,19 @@ func (w *scopeWalk) owner(s *Scope, outer *place, l *layerDraft) {
 }
 
 // miss makes the owner answer for a shape of which no route takes a request.
-func (w *scopeWalk) miss(l *layerDraft, pattern string, tokens []token, owner *place) {
+func (w *scopeWalk) miss(l *layerDraft, pattern string, tokens []token, owner *scope) {
 	if s := l.draft.shape(pattern, tokens); s.miss == nil {
 		s.miss = owner
 	}
 }
 
 // layer walks a scope that is tried before the unlayered routes.
-func (w *scopeWalk) layer(s *Scope, outer *place, around *layerDraft) {
+func (w *scopeWalk) layer(s *Scope, outer *scope, around *layerDraft) {
 	in := w.enter(outer, s)
-	p := in.place
+	p := in.scope
 	w.settle(in, nil) // what is outside is tried after the layer, so its answers are not the layer's
 	l := newLayerDraft()
-	l.place, l.priority, l.order = p, s.Priority, len(w.layers)
+	l.scope, l.priority, l.order = p, s.Priority, len(w.layers)
 	l.gates, l.hosts, l.keys, l.around = around.gates, around.hosts, around.keys, around.around
 	l.depth = around.depth + 1
 	if len(s.Guards) > 0 {

@@ -16,7 +16,7 @@ type search struct {
 	allow allowed
 	// here is the innermost scope that all such routes of one shape stand in: of the most specific shape in the layer that is
 	// being searched, in its innermost owner.
-	here  *place
+	here  *scope
 	shape *entry
 	// path says that the tenant had such a route.
 	path bool
@@ -111,40 +111,40 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 		return v, err
 	}
 	if (*methodSet)(nil).has(ex.method) {
-		for i, rest := range t.rest {
+		for i, fallback := range t.fallbacks {
 			ex.chosen, ex.entry = nil, nil
-			if ex.walksAround(t.base.place) {
+			if ex.walksAround(t.base.scope) {
 				return Done, errAround
 			}
 			if ex.trace != nil {
-				ex.trace.begin(ex, occasion{t.base.place, restKind(rest), i})
+				ex.trace.begin(ex, scopeAnswer{t.base.scope, fallbackKind(fallback), i})
 			}
-			if v, err := ex.perform(t.base.place.middleware, rest, t.base.place, true); err != nil || v == Done {
+			if v, err := ex.perform(t.base.scope.middleware, fallback, t.base.scope, true); err != nil || v == Done {
 				return v, err
 			}
 		}
 	}
-	return ex.missed(t.base.place, ex.search.path)
+	return ex.missed(t.base.scope, ex.search.path)
 }
 
 // searchLayer tries a layer, and what it says when none of its routes takes the request.
 func (ex *Exchange) searchLayer(l *layer) (Verdict, error) {
-	if v, err := ex.searchMux(l); err != nil || v == Done || l.place.notFound == nil && l.place.notAllowed == nil {
+	if v, err := ex.searchMux(l); err != nil || v == Done || l.scope.notFound == nil && l.scope.notAllowed == nil {
 		return v, err
 	}
 	known := ex.search.here != nil
-	if l.place.notFound == nil && !known {
+	if l.scope.notFound == nil && !known {
 		return Declined, nil
 	}
 	if open, v, err := ex.pass(l); !open {
 		return v, err
 	}
-	return ex.missed(l.place, known)
+	return ex.missed(l.scope, known)
 }
 
 // missed says what a scope says when none of its routes takes the request. known says that one has the path for
 // another method. A scope that would say "not found" says "method not allowed" then.
-func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
+func (ex *Exchange) missed(p *scope, known bool) (Verdict, error) {
 	ex.chosen, ex.entry = nil, nil
 	if !known || ex.table.mismatch == DeclineMismatch {
 		return ex.say(p, p.notFound)
@@ -161,15 +161,15 @@ func (ex *Exchange) missed(p *place, known bool) (Verdict, error) {
 }
 
 // says writes down that a scope answers where no route does, while the request is explained.
-func (ex *Exchange) says(p *place, a *answer) {
+func (ex *Exchange) says(p *scope, a *answer) {
 	if ex.trace != nil {
-		ex.trace.begin(ex, occasion{p, KindMissed, 0})
+		ex.trace.begin(ex, scopeAnswer{p, KindMissed, 0})
 		ex.trace.gives(a)
 	}
 }
 
 // say performs the answer of a scope, which may be nil.
-func (ex *Exchange) say(p *place, a *answer) (Verdict, error) {
+func (ex *Exchange) say(p *scope, a *answer) (Verdict, error) {
 	if a == nil {
 		return Declined, nil
 	}
@@ -204,11 +204,11 @@ func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
 }
 
 // leave ends the search in an owner: its middleware runs, and then its answer, if it has one.
-func (ex *Exchange) leave(owner *place) (Verdict, error) {
+func (ex *Exchange) leave(owner *scope) (Verdict, error) {
 	known := ex.search.here != nil && ex.search.here.inside(owner)
 	ex.chosen = nil
 	if ex.trace != nil {
-		ex.trace.begin(ex, occasion{owner, KindScope, 0})
+		ex.trace.begin(ex, scopeAnswer{owner, KindScope, 0})
 	}
 	a := owner.notFound
 	if known && ex.table.mismatch == AnswerMismatch {
@@ -235,7 +235,7 @@ func (ex *Exchange) leave(owner *place) (Verdict, error) {
 		if ex.walksAround(owner) {
 			return Done, errAround
 		}
-		return ex.perform(owner.middleware, Skip{}, owner, true)
+		return ex.perform(owner.middleware, Decline{}, owner, true)
 	}
 	return Declined, nil
 }
@@ -270,7 +270,7 @@ func (ex *Exchange) openGate(g *gate) (open bool, v Verdict, err error) {
 	if ex.trace != nil {
 		ex.trace.begin(ex, g)
 	}
-	open, v, err = ex.allows(g.guards, g.place)
+	open, v, err = ex.allows(g.guards, g.scope)
 	ex.gates = append(ex.gates, gateVerdict{g, open})
 	return open, v, err
 }
@@ -291,7 +291,7 @@ func (ex *Exchange) tryEntry(e *entry) (Verdict, error) {
 // try takes the route if it has the method and its guards allow.
 func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 	if !c.takes(ex.method, e) {
-		ex.mismatched(c.methods, c.place)
+		ex.mismatched(c.methods, c.scope)
 		return Declined, nil
 	}
 	ex.chosen = c
@@ -299,28 +299,28 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 		ex.trace.begin(ex, c)
 	}
 	if len(c.route.Guards) > 0 {
-		if open, v, err := ex.allows(c.route.Guards, c.place); !open {
+		if open, v, err := ex.allows(c.route.Guards, c.scope); !open {
 			return v, err
 		}
 	}
-	if ex.walksAround(c.place) {
+	if ex.walksAround(c.scope) {
 		return Done, errAround
 	}
-	if !c.volatile && c.place.failed == nil {
+	if !c.restores && c.scope.failed == nil {
 		v, err := ex.do(c.action)
 		if err == nil {
 			return v, nil
 		}
 		if v, err = ex.settle(v, err); err != nil {
-			return ex.failed(v, err, c.place)
+			return ex.failed(v, err, c.scope)
 		}
 		return v, nil
 	}
-	return ex.perform(c.place.middleware, c.action, c.place, c.volatile)
+	return ex.perform(c.scope.middleware, c.action, c.scope, c.restores)
 }
 
 // mismatched notes routes that stand in p and have the path, but not the method.
-func (ex *Exchange) mismatched(methods *methodSet, p *place) {
+func (ex *Exchange) mismatched(methods *methodSet, p *scope) {
 	s := &ex.search
 	s.allow.add(methods)
 	s.path = true

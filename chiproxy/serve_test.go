@@ -158,10 +158,10 @@ func TestServe(t *testing.T) {
 		},
 		"GET answers HEAD": {only(at("GET /", say("x"))), expect{"HEAD /": ""}},
 		"a HEAD route of the same shape answers HEAD": {
-			only(at("GET /", say("x")), at("HEAD /", Raise{Status: 418})), expect{"HEAD /": "418", "GET /": "x"},
+			only(at("GET /", say("x")), at("HEAD /", Error{Status: 418})), expect{"HEAD /": "418", "GET /": "x"},
 		},
 		"a HEAD route of another shape leaves GET alone": {
-			only(at("GET /a", say("x")), at("HEAD /*", Raise{Status: 418})), expect{"HEAD /a": ""},
+			only(at("GET /a", say("x")), at("HEAD /*", Error{Status: 418})), expect{"HEAD /a": ""},
 		},
 		"any method token may be registered": {
 			only(at("PURGE,x-my~method /", say("x"))),
@@ -180,11 +180,11 @@ func TestServe(t *testing.T) {
 			only(at("GET /a", say("get")), at("/*", say("all"))), expect{"POST /a": "all", "HEAD /a": ""},
 		},
 		"a HEAD route that declines leaves HEAD to a less specific pattern, not to GET": {
-			only(at("GET /a", say("get")), at("HEAD /a", Skip{}, header("Never")), at("HEAD /*", Raise{Status: 418})), expect{"HEAD /a": "418"},
+			only(at("GET /a", say("get")), at("HEAD /a", Decline{}, header("Never")), at("HEAD /*", Error{Status: 418})), expect{"HEAD /a": "418"},
 		},
 		"regexps with text behind come first, also when a more specific pattern declines": {
 			only(
-				at("/q.y", Skip{}), at("GET /{a:[a-z.]+}", say("a")), at("GET /{b:[a-z]+}.x", say("b")),
+				at("/q.y", Decline{}), at("GET /{a:[a-z.]+}", say("a")), at("GET /{b:[a-z]+}.x", say("b")),
 				at("GET /{c:[0-9]+}", say("c")), at("GET /{d:[a-z]{1,9}}.y", say("d")),
 			),
 			expect{"/q.y": "d", "/z.y": "d", "/z.yy": "a", "/q.x": "b", "/1": "c"},
@@ -194,7 +194,7 @@ func TestServe(t *testing.T) {
 			expect{"/ | A: 1 | B: 1": "both", "/ | A: 1": "a", "/ | B: 1": "none"},
 		},
 		"a declining pattern leaves the request to the next less specific one": {
-			only(at("/*", say("all")), at("/u/{id}", Skip{}), at("/u/me", say("me"), header("Me")), at("/u/*", say("u"), header("U"))),
+			only(at("/*", say("all")), at("/u/{id}", Decline{}), at("/u/me", say("me"), header("Me")), at("/u/*", say("u"), header("U"))),
 			expect{"/u/me | Me: 1": "me", "/u/me": "all", "/u/me | U: 1": "u", "/u/x": "all"},
 		},
 		"priority orders the routes of one shape": {

@@ -57,7 +57,7 @@ func (w *scopeWalk) checkReach(tenant []string, l *layerDraft) {
 		if i > 0 {
 			what = "a layer around it"
 		}
-		w.b.add(l.place.origin, fmt.Errorf("the layer for %s can never be tried: %s is for %s only",
+		w.b.add(l.scope.origin, fmt.Errorf("the layer for %s can never be tried: %s is for %s only",
 			strings.Join(never, ", "), what, strings.Join(around, ", ")))
 		return
 	}
@@ -101,14 +101,14 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 	}
 	type standing struct { // a route stands on several shapes, and a scope may be mounted several times
 		*Route
-		*place
+		*scope
 	}
 	reached, taken := map[standing]bool{}, map[standing]string{}
 	var order []routeDraft
 	for _, s := range l.draft.shapes {
 		head := s.namesHead()
 		for _, r := range s.routes {
-			at := standing{r.route, r.place}
+			at := standing{r.route, r.scope}
 			var want methodCover
 			want.add(r.methods, head)
 			by := ""
@@ -131,7 +131,7 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 		}
 	}
 	for _, r := range order {
-		if at := (standing{r.route, r.place}); !reached[at] {
+		if at := (standing{r.route, r.scope}); !reached[at] {
 			w.b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it before, in a layer for its hosts", r.methods, r.pattern(), taken[at]))
 		}
 	}
@@ -139,8 +139,8 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 
 // taker names what in a layer takes all requests for a shape with the methods given, if it is certain that something does.
 func (w *scopeWalk) taker(l *layerDraft, s *shapeDraft, want *methodCover) string {
-	if w.ends(l, l.place) {
-		return describeAnswer(l.place.notFound)
+	if w.ends(l, l.scope) {
+		return describeAnswer(l.scope.notFound)
 	}
 	lead := s.tokens[0].text
 	keys := []string{s.key}
@@ -153,7 +153,7 @@ func (w *scopeWalk) taker(l *layerDraft, s *shapeDraft, want *methodCover) strin
 			continue
 		}
 		r := by.server(want)
-		if key == s.key && len(s.tokens) == 1 || l.keeps(s, r.place) {
+		if key == s.key && len(s.tokens) == 1 || l.keeps(s, r.scope) {
 			return describeRoute(r.route)
 		}
 	}
@@ -166,11 +166,11 @@ func (w *scopeWalk) taker(l *layerDraft, s *shapeDraft, want *methodCover) strin
 }
 
 // ends reports whether what a scope of a layer says is the end of all requests that it has.
-func (w *scopeWalk) ends(l *layerDraft, p *place) bool {
+func (w *scopeWalk) ends(l *layerDraft, p *scope) bool {
 	end, known := w.endings[p]
 	if !known {
 		end = p.notFound != nil && w.final(p.notFound) && w.final(p.notAllowed) && !slices.ContainsFunc(l.draft.shapes, func(s *shapeDraft) bool {
-			return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.place.within(p) && !w.refuses(r.place) })
+			return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.scope.within(p) && !w.refuses(r.scope) })
 		})
 		w.endings[p] = end
 	}
@@ -178,7 +178,7 @@ func (w *scopeWalk) ends(l *layerDraft, p *place) bool {
 }
 
 // refuses reports whether no scope around a route declines a request for another method.
-func (w *scopeWalk) refuses(p *place) bool {
+func (w *scopeWalk) refuses(p *scope) bool {
 	for ; p != nil; p = p.outer {
 		if !w.final(p.notAllowed) {
 			return false
@@ -189,11 +189,11 @@ func (w *scopeWalk) refuses(p *place) bool {
 
 // final reports whether an answer, if there is one, never declines.
 func (w *scopeWalk) final(a *answer) bool {
-	return a == nil || len(a.middleware) == 0 && steady(a.action) && w.policy.Mode == Closed
+	return a == nil || len(a.middleware) == 0 && neverDeclines(a.action) && w.policy.Mode == FailClosed
 }
 
-// keeps reports whether no request for a shape leaves the layer by the end of an owner, but of those around a place in it.
-func (l *layerDraft) keeps(s *shapeDraft, by *place) bool {
+// keeps reports whether no request for a shape leaves the layer by the end of an owner, but of those around a scope in it.
+func (l *layerDraft) keeps(s *shapeDraft, by *scope) bool {
 	lead := s.tokens[0].text
 	for _, o := range l.draft.owners {
 		_, owned := below(lead, o.prefix)

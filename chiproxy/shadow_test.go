@@ -24,7 +24,7 @@ func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
 	own := func(prefix string, items ...Item) Item {
 		return in(Scope{Kind: Owner, Pattern: prefix, NotFound: steady}, items...)
 	}
-	declining := saying(Skip{})
+	declining := saying(Decline{})
 	lost := func(what, by string) string {
 		return "a.lua:7: route " + what + " can never be reached: " + by + " takes it before, in a layer for its hosts"
 	}

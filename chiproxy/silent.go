@@ -9,18 +9,18 @@ import (
 )
 
 // silentHandlers are the handlers of Caddy's that work on the request and the response only, and send nothing anywhere.
-var silentHandlers = []caddy.ModuleID{
+var withoutSideEffects = []caddy.ModuleID{
 	"http.handlers.encode", "http.handlers.error", "http.handlers.headers", "http.handlers.log_append", "http.handlers.map",
 	"http.handlers.request_body", "http.handlers.rewrite", "http.handlers.static_response", "http.handlers.vars",
 }
 
-// silent says whether a handler is known to send nothing anywhere, so that it may run while a request is only explained.
-func silent(h caddyhttp.MiddlewareHandler) bool {
+// hasNoSideEffects reports whether a handler is known to send nothing anywhere, so that it may run while a request is only explained.
+func hasNoSideEffects(h caddyhttp.MiddlewareHandler) bool {
 	m, ok := h.(caddy.Module)
 	if !ok {
 		return false
 	}
-	if slices.Contains(silentHandlers, m.CaddyModule().ID) {
+	if slices.Contains(withoutSideEffects, m.CaddyModule().ID) {
 		return true
 	}
 	return asksNobody(h)

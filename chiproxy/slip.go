@@ -94,7 +94,7 @@ func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 	own := ""
 	if known {
 		own, _ = below(s.ex.fullPath, t.prefix)
-	} else if t.rest != nil || t.base.place.notFound != nil {
+	} else if t.fallbacks != nil || t.base.scope.notFound != nil {
 		return true
 	}
 	for c := t.layers.find(s.ex.host); ; {
@@ -105,7 +105,7 @@ func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 		if !l.hasHost(s.ex.host) {
 			continue
 		}
-		if own == "" && l.place.notFound != nil || s.inLayer(t, l, folded, own) {
+		if own == "" && l.scope.notFound != nil || s.inLayer(t, l, folded, own) {
 			return true
 		}
 		if s.ended {
@@ -115,7 +115,7 @@ func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 			own = ""
 		}
 	}
-	if own == "" && known && (t.rest != nil || t.base.place.notFound != nil) {
+	if own == "" && known && (t.fallbacks != nil || t.base.scope.notFound != nil) {
 		return true
 	}
 	return s.inLayer(t, t.base, folded, own)

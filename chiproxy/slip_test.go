@@ -15,65 +15,65 @@ import (
 
 func TestARouteHandsNothingOnThatAnotherSpellingGuards(t *testing.T) {
 	t.Parallel()
-	guarded := owner("/admin", at("/*", Raise{Status: 401}))
+	guarded := owner("/admin", at("/*", Error{Status: 401}))
 	for name, c := range map[string]struct {
 		spec Spec
 		want expect
 	}{
 		"by a catch-all": {
-			only(guarded, at("/*", Pass{})),
+			only(guarded, at("/*", Next{})),
 			expect{
 				"/admin/x": "401", "/ADMIN/x": "404", "/admin%2Fx": "404", "/x%2F..%2Fadmin/x": "404", "/admin%2Fx/y/..": "404",
 				"/": "next", "/Other": "next", "/other%2Fx": "next", "/%2Fadministrator": "next",
 			},
 		},
 		"by not_found": {
-			Spec{Default: Tenant{Root: Scope{NotFound: saying(Pass{}), Items: []Item{guarded}}}},
+			Spec{Default: Tenant{Root: Scope{NotFound: saying(Next{}), Items: []Item{guarded}}}},
 			expect{"/ADMIN/x": "404", "/admin%2Fx": "404", "/Other": "next"},
 		},
 		"by middleware": {
 			only(guarded, in(Scope{Middleware: []Middleware{middlewareFunc(func(ex *Exchange, _ func() (Verdict, error)) (Verdict, error) {
-				return ex.Perform(Pass{})
+				return ex.Perform(Next{})
 			})}}, at("/*", say("")))),
 			expect{"/ADMIN/x": "404", "/Other": "next"},
 		},
 		"after the path was rewritten": {
 			only(guarded, at("/*", actionFunc(func(ex *Exchange) (Verdict, error) {
 				ex.R.URL.Path = "/admin/x" // whoever writes that means it
-				return ex.Perform(Pass{})
+				return ex.Perform(Next{})
 			}))),
 			expect{"/other": "next", "/ADMIN/x": "404"},
 		},
 		"but hands on what no route before it has": {
 			only(
-				at("/Files/*", Pass{}), at("/files/*", say("files")), at("/{page}", Pass{}), at("/{page}/x/*", say("less specific")),
-				at("/a/b/{x}", Pass{}), at("/A/*", say("less specific")), at("/*", Pass{}),
+				at("/Files/*", Next{}), at("/files/*", say("files")), at("/{page}", Next{}), at("/{page}/x/*", say("less specific")),
+				at("/a/b/{x}", Next{}), at("/A/*", say("less specific")), at("/*", Next{}),
 			),
 			expect{"/Files/X": "next", "/files/x": "files", "/Page": "next", "/a/b/C": "next", "/a/b/c": "next", "/A/b": "less specific", "/FILES/x": "404"},
 		},
 		"but hands on what a layer has before": {
-			only(in(Scope{Kind: Layer}, at("/pub/*", Pass{})), at("/pub/{x}", say("base"))),
+			only(in(Scope{Kind: Layer}, at("/pub/*", Next{})), at("/pub/{x}", say("base"))),
 			expect{"/pub/X": "next", "/pub/x": "next"},
 		},
 		"by a layer behind a guarded one": {
-			only(in(Scope{Kind: Layer}, at("/admin/*", Raise{Status: 401})), in(Scope{Kind: Layer}, at("/*", Pass{}))),
+			only(in(Scope{Kind: Layer}, at("/admin/*", Error{Status: 401})), in(Scope{Kind: Layer}, at("/*", Next{}))),
 			expect{"/admin/x": "401", "/ADMIN/x": "404", "/x": "next"},
 		},
 		"by a layer that the other spelling does not come to": {
-			only(in(Scope{Kind: Layer}, at("/{page}", Pass{})), guarded),
+			only(in(Scope{Kind: Layer}, at("/{page}", Next{})), guarded),
 			expect{"/admin%2Fx": "404", "/page": "next", "/Page": "next", "/admin/x": "401"},
 		},
 		"by a tenant that is not asked for the other spelling": {
 			Spec{
-				Tenants: []Tenant{{Name: "t", PathPrefix: "/t", Root: root(at("/*", Pass{}))}},
+				Tenants: []Tenant{{Name: "t", PathPrefix: "/t", Root: root(at("/*", Next{}))}},
 				Default: Tenant{Root: root(guarded)},
 			},
 			expect{"/t/..%2Fadmin/x": "404", "/t/X": "next", "/T/x": "404", "/admin/x": "401"},
 		},
 		"by the default tenant": {
 			Spec{
-				Tenants: []Tenant{{Name: "t", PathPrefix: "/Acme", Root: root(at("/*", Raise{Status: 401}))}},
-				Default: Tenant{Root: root(at("/*", Pass{}))},
+				Tenants: []Tenant{{Name: "t", PathPrefix: "/Acme", Root: root(at("/*", Error{Status: 401}))}},
+				Default: Tenant{Root: root(at("/*", Next{}))},
 			},
 			expect{"/Acme/x": "401", "/acme/x": "404", "/acme%2Fx": "404", "/x": "next"},
 		},
@@ -94,13 +94,13 @@ func TestWhatIsHandedOnKeepsItsParams(t *testing.T) {
 		}
 		return v, err
 	})
-	expect{"/%C3%9Cber": "next"}.check(t, only(in(Scope{Middleware: []Middleware{see}}, at("/{page}", Pass{}))))
+	expect{"/%C3%9Cber": "next"}.check(t, only(in(Scope{Middleware: []Middleware{see}}, at("/{page}", Next{}))))
 }
 
 // slipCase is a random table that guards a prefix, and the prefix as Caddy's path matcher is told it.
 func slipCase(rng *rand.Rand) (s Spec, host string, prefix string) {
 	prefix = pick(rng, "/admin", "/Admin", "/a/b", "/API/v1", "/esc%2Fape", "/{x:[A-Z]+}")
-	deny := Raise{Status: http.StatusUnauthorized}
+	deny := Error{Status: http.StatusUnauthorized}
 	guarded := pick(rng,
 		owner(prefix, at("/*", deny)),
 		in(Scope{}, at(prefix, deny), at(prefix+"/*", deny)),
@@ -109,16 +109,16 @@ func slipCase(rng *rand.Rand) (s Spec, host string, prefix string) {
 	items := []Item{guarded}
 	for _, p := range []string{"/*", "/{x}", "/{x}/*", "/static/*", "/{x}/{y}"} {
 		if rng.IntN(3) == 0 {
-			items = append(items, at(p, Pass{}))
+			items = append(items, at(p, Next{}))
 		}
 	}
 	rng.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	home := Tenant{Name: "home", Root: root(items...)}
 	if rng.IntN(4) == 0 {
-		home.Root.NotFound = saying(Pass{})
+		home.Root.NotFound = saying(Next{})
 	}
 	if rng.IntN(3) == 0 {
-		s.Tenants = append(s.Tenants, Tenant{Name: "other", PathPrefix: "/other", Fallthrough: rng.IntN(2) == 0, Root: root(at("/*", Pass{}))})
+		s.Tenants = append(s.Tenants, Tenant{Name: "other", PathPrefix: "/other", Fallthrough: rng.IntN(2) == 0, Root: root(at("/*", Next{}))})
 	}
 	host = "any.example"
 	switch rng.IntN(4) {
@@ -126,7 +126,7 @@ func slipCase(rng *rand.Rand) (s Spec, host string, prefix string) {
 		home.PathPrefix = pick(rng, "/t", "/T")
 		s.Tenants = append(s.Tenants, home)
 		if rng.IntN(2) == 0 {
-			s.Default.Root = root(at("/*", Pass{}))
+			s.Default.Root = root(at("/*", Next{}))
 		}
 	case 1:
 		home.Hosts = []string{"*.example"}

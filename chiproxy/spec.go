@@ -52,10 +52,10 @@ type Tenant struct {
 	Pools []pool.Spec
 	// Inside says that the tenant was declared inside the default tenant and sees that one's pools.
 	Inside bool
-	// Rest answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
+	// Fallback answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
 	// nil.
-	Rest Action
-	// UsePool names the pool for requests that no route of the tenant answers, nor Rest. Empty stands for none.
+	Fallback Action
+	// UsePool names the pool for requests that no route of the tenant answers, nor Fallback. Empty stands for none.
 	UsePool string
 	// OnError replaces Spec.OnError for this tenant, unless it is nil.
 	OnError *ErrorPolicy
@@ -140,19 +140,19 @@ type Route struct {
 type Mode int
 
 const (
-	// Closed answers 500, or 503 with Retry-After when a budget ended. It is the default.
-	Closed Mode = iota
-	// Open goes on as if the hook were absent: a guard accepts, middleware goes on, an action declines.
-	Open
-	// Decline goes on as if the route had declined.
-	Decline
-	// UsePool forwards to a pool.
-	UsePool
+	// FailClosed answers 500, or 503 with Retry-After when a budget ended. It is the default.
+	FailClosed Mode = iota
+	// FailOpen goes on as if the hook were absent: a guard accepts, middleware goes on, an action declines.
+	FailOpen
+	// FailDecline goes on as if the route had declined.
+	FailDecline
+	// FailToPool forwards to a pool.
+	FailToPool
 )
 
 // ErrorPolicy says what to do when a hook failed: a script error or the end of a budget.
 type ErrorPolicy struct {
 	Mode Mode
-	// Pool is the pool of UsePool.
+	// Pool is the pool of FailToPool.
 	Pool string
 }

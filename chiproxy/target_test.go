@@ -22,7 +22,7 @@ func targetServer(t *testing.T) string {
 	table := mustBuild(t, Spec{
 		Tenants: []Tenant{{Name: "t", PathPrefix: "/t", Root: root(at("/*", say("tenant")))}},
 		Default: Tenant{Root: root(
-			owner("/admin", at("/*", Raise{Status: 401})), at("/*", say("all")), at("CONNECT /", say("tunnel")), at("CONNECT /*", say("connected")),
+			owner("/admin", at("/*", Error{Status: 401})), at("/*", say("all")), at("CONNECT /", say("tunnel")), at("CONNECT /*", say("connected")),
 		)},
 	})
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
@@ -139,7 +139,7 @@ func TestATargetOfHTTP2IsHeldToTheSame(t *testing.T) {
 
 func TestATargetIsHeldToTheSameWhateverServerReadIt(t *testing.T) {
 	t.Parallel()
-	table := mustBuild(t, only(owner("/admin", at("/*", Raise{Status: 401})), at("/*", say("all"))))
+	table := mustBuild(t, only(owner("/admin", at("/*", Error{Status: 401})), at("/*", say("all"))))
 	for path, want := range map[string]string{"x:admin/secret": "400", "*": "400", "/admin/secret": "401", "/x": "all"} {
 		h2, h3 := ask("CONNECT /"), ask("CONNECT /") // extended, with a path of its own
 		h2.ProtoMajor, h2.Header[":protocol"] = 2, []string{"websocket"}

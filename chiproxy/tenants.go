@@ -15,9 +15,9 @@ type tenant struct {
 	onward bool
 	pools  *poolScope
 	policy *ErrorPolicy
-	// rest are what answers where no route does: Rest and UsePool.
-	rest []Action
-	// backends are what Exchange.Backends returns; nil without Rest.
+	// fallbacks are what answers where no route does: Fallback and UsePool.
+	fallbacks []Action
+	// backends are what Exchange.Backends returns; nil without Fallback.
 	backends []backend
 	// layers are in the order they are tried; base comes after them.
 	layers layerIndex

@@ -20,7 +20,7 @@ type trace struct {
 	refusals refusals
 	// client is the request as the client has sent it.
 	client *http.Request
-	// attempts are what was asked, by *candidate, *gate and occasion. last is the last one, until the search has fallen
+	// attempts are what was asked, by *candidate, *gate and scopeAnswer. last is the last one, until the search has fallen
 	// through.
 	attempts map[any]*attempt
 	last     *attempt
@@ -34,27 +34,27 @@ type attempt struct {
 	checks []Check
 	steps  []Step
 	action string
-	at     origin.Origin // of an occasion
-	says   string        // of an occasion, the kind of the answer
+	at     origin.Origin // of a scopeAnswer
+	says   string        // of a scopeAnswer, the kind of the answer
 	// denied says that a guard has said no, or failed.
 	denied bool
 	// listed says that the list of candidates has it.
 	listed bool
 }
 
-// occasion is a scope that answers, where no route does.
-type occasion struct {
-	place *place
+// scopeAnswer is the answer of a scope where no route does.
+type scopeAnswer struct {
+	scope *scope
 	kind  string
 	n     int // of several of a kind
 }
 
-// restKind is the kind of what a tenant has for all that no route takes.
-func restKind(a Action) string {
+// fallbackKind is the kind of what a tenant has for all that no route takes.
+func fallbackKind(a Action) string {
 	if plain(a) {
 		return KindUsePool
 	}
-	return KindRest
+	return KindFallback
 }
 
 // begin writes down that something is asked now. What was before has not answered.
@@ -70,8 +70,8 @@ func (t *trace) begin(ex *Exchange, subject any) {
 	case *candidate:
 		d.Route, d.Origin, d.Params = s.route.Name, s.route.Origin, maps.Collect(ex.Params())
 		d.Action = describe(s.action)
-	case occasion:
-		a.at, d.Origin = s.place.origin, s.place.origin
+	case scopeAnswer:
+		a.at, d.Origin = s.scope.origin, s.scope.origin
 	}
 	a.action = d.Action
 }
@@ -93,7 +93,7 @@ func (t *trace) checked(ex *Exchange, g Guard, ok bool, err error) {
 	switch {
 	case err != nil:
 		c.Verdict, c.Error = CheckError, err.Error()
-		ok = hookError(err) != nil && ex.policy().Mode == Open
+		ok = hookError(err) != nil && ex.policy().Mode == FailOpen
 	case ok:
 		c.Verdict = CheckYes
 	}
@@ -137,7 +137,7 @@ func (t *trace) runs(mw Middleware) bool {
 		return false
 	}
 	m, ok := mw.(Module)
-	return !ok || silent(m.Handler)
+	return !ok || hasNoSideEffects(m.Handler)
 }
 
 // stop says why the decision is not certain. What was passed over counts even if the candidate has declined: it might not
@@ -160,8 +160,8 @@ func (t *trace) rest(mw []Middleware) {
 
 // do performs an action, unless it is a function that must not run.
 func (t *trace) do(ex *Exchange, a Action) (Verdict, error) {
-	if t.now.action == "" { // an occasion
-		t.now.action, t.now.at = describe(a), placeOf(a, t.now.at)
+	if t.now.action == "" { // a scopeAnswer
+		t.now.action, t.now.at = describe(a), originOf(a, t.now.at)
 		t.decision.Action, t.decision.Origin = t.now.action, t.now.at
 	}
 	if !t.run && !plain(a) {
@@ -175,7 +175,7 @@ func (t *trace) do(ex *Exchange, a Action) (Verdict, error) {
 // plain says that an action is data: carrying it out runs nothing of anybody's.
 func plain(a Action) bool {
 	switch a := a.(type) {
-	case *toPool, checkedRespond, Respond, Redirect, Raise, Pass, Skip, Module, *boundProxy, Proxy, refuse:
+	case *toPool, checkedRespond, Respond, Redirect, Error, Next, Decline, Module, *boundProxy, Proxy, refuse:
 		return true
 	case forwarded:
 		return plain(a.Action)
@@ -238,8 +238,8 @@ func describe(x any) string {
 	return strings.TrimSpace(o.Kind + " " + o.Text)
 }
 
-// placeOf is where an action stands by its own account, as functions do, or else the place around it.
-func placeOf(a Action, around origin.Origin) origin.Origin {
+// originOf is where an action stands by its own account, as functions do, or else the place around it.
+func originOf(a Action, around origin.Origin) origin.Origin {
 	if at := Describe(a); at.String() != "" {
 		return at
 	}

@@ -36,7 +36,7 @@ func legacyTenants(t *chiproxy.Table) (names []string, tenants []chiproxy.Tenant
 	for _, tenant := range all[1:] {
 		names, tenants = append(names, tenant.Spec.Name), append(tenants, tenant)
 	}
-	if all[0].Spec.Rest != nil && !slices.Contains(names, defaultTenant) {
+	if all[0].Spec.Fallback != nil && !slices.Contains(names, defaultTenant) {
 		names, tenants = append(names, defaultTenant), append(tenants, all[0])
 	}
 	return names, tenants
@@ -52,7 +52,7 @@ func legacyFunction(t *chiproxy.Table, name string) *legacy.Function {
 	if spec == nil {
 		return nil
 	}
-	function, _ := spec.Rest.(*legacy.Function)
+	function, _ := spec.Fallback.(*legacy.Function)
 	return function
 }
 
@@ -183,8 +183,8 @@ func serveTenants(i *instance.Instance, w http.ResponseWriter, _ *http.Request) 
 	for at, name := range names {
 		spec := tenants[at].Spec
 		t := legacyTenant{Name: name, PathPrefix: spec.PathPrefix, Domains: append([]string{}, spec.Hosts...), Services: []legacyService{}}
-		if spec.Rest != nil {
-			t.LuaScript = chiproxy.Describe(spec.Rest).Script
+		if spec.Fallback != nil {
+			t.LuaScript = chiproxy.Describe(spec.Fallback).Script
 		}
 		for _, b := range tenants[at].Services {
 			if t.Interval == "" && b.HealthInterval > 0 {

@@ -22,8 +22,8 @@ import (
 
 // constants are the actions without arguments.
 var constants = map[string]lua.LValue{
-	"next":    newAction(chiproxy.Pass{}),
-	"decline": newAction(chiproxy.Skip{}),
+	"next":    newAction(chiproxy.Next{}),
+	"decline": newAction(chiproxy.Decline{}),
 }
 
 // actionType is the metatable of actions.
@@ -133,7 +133,7 @@ func redirect(L *lua.LState) int {
 // raise is route.error(status, message).
 func raise(L *lua.LState) int {
 	L.CheckNumber(1)
-	return pushAction(L, chiproxy.Raise{Status: request.OptStatus(L, 1, 0), Message: L.OptString(2, "")})
+	return pushAction(L, chiproxy.Error{Status: request.OptStatus(L, 1, 0), Message: L.OptString(2, "")})
 }
 
 // handlerAction is route.handler(name), of the configuration, and route.handler(module, config). Only the first works while a

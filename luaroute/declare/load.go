@@ -62,8 +62,8 @@ type Modules interface {
 type Result struct {
 	// Root holds the routes.
 	Root chiproxy.Scope
-	// Rest answers what no route takes, if the scripts have the function of the old contract; else it is nil.
-	Rest chiproxy.Action
+	// Fallback answers what no route takes, if the scripts have the function of the old contract; else it is nil.
+	Fallback chiproxy.Action
 	// Pools are those of the tenant.
 	Pools []pool.Spec
 	// Tenants are those declared inside.
@@ -86,7 +86,7 @@ type Result struct {
 func (r *Result) Declares() bool {
 	root := &r.Root
 	return len(root.Items)+len(root.Middleware)+len(r.Tenants) > 0 ||
-		root.NotFound != nil || root.MethodNotAllowed != nil || r.Rest != nil || r.Certifier != nil
+		root.NotFound != nil || root.MethodNotAllowed != nil || r.Fallback != nil || r.Certifier != nil
 }
 
 // Tenant is a tenant that a script has declared.
@@ -195,7 +195,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 		l.vms.Start(image)
 	}
 	r := &Result{
-		Root: *l.root.scope, Rest: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
+		Root: *l.root.scope, Fallback: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
 		Blank: l.blank,
 	}
 	for _, t := range l.tenants {

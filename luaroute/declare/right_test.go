@@ -198,7 +198,7 @@ func TestAProxyCarriesItsOptions(t *testing.T) {
 				Set: map[string][]string{"X-A": {"1", "2"}}, Add: map[string][]string{"X-B": {"3"}}, Remove: []string{"X-C"},
 			},
 			ResponseHeaders: &field.Ops{Remove: []string{"Server"}},
-			OnError:         &chiproxy.ErrorPolicy{Mode: chiproxy.Decline},
+			OnError:         &chiproxy.ErrorPolicy{Mode: chiproxy.FailDecline},
 		},
 		{Pool: "p", Path: "/z", Query: &none},
 	} {
@@ -271,7 +271,7 @@ route:tenant("plain", { script = "plain.lua", limits = { cpu = 0.25 } })`)
 	acme.Root, acme.Pools = chiproxy.Scope{}, nil
 	want := chiproxy.Tenant{
 		Name: "acme", Hosts: []string{"acme.example"}, PathPrefix: "/acme", StripPrefix: true, Fallthrough: true, Priority: 3,
-		Inside: true, UsePool: "own", OnError: &chiproxy.ErrorPolicy{Mode: chiproxy.Open},
+		Inside: true, UsePool: "own", OnError: &chiproxy.ErrorPolicy{Mode: chiproxy.FailOpen},
 		Origin: origin.Origin{Script: "main.lua", Line: 3, Kind: "tenant", Text: "acme"},
 	}
 	if !reflect.DeepEqual(acme.Tenant, want) {

@@ -81,16 +81,16 @@ func errorPolicy(L *lua.LState, v lua.LValue) *chiproxy.ErrorPolicy {
 	case lua.LString:
 		switch v {
 		case "closed":
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.Closed}
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailClosed}
 		case "open":
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.Open}
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailOpen}
 		case "decline":
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.Decline}
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailDecline}
 		}
 	case *lua.LTable:
 		o := fields(L, "on_error", v, "pool")
 		if pool := o.text("pool"); pool != "" {
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.UsePool, Pool: pool}
+			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: pool}
 		}
 	}
 	L.RaiseError(`on_error is %s; expected "closed", "open", "decline", or { pool = "name" }`, found(v))

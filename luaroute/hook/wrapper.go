@@ -162,5 +162,5 @@ func (in *inside) run() (v chiproxy.Verdict, err error) {
 		}
 		v, err = chiproxy.Done, caddyhttp.Error(http.StatusInternalServerError, failed) // the layer of the hook knows better
 	}()
-	return in.s.ex.Undoing(in.next)
+	return in.s.ex.Restoring(in.next)
 }

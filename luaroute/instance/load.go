@@ -169,7 +169,7 @@ func (a *assembly) base(spec *chiproxy.Spec) error {
 		return err
 	}
 	a.out.vms = result.VMs
-	spec.Default = chiproxy.Tenant{Root: result.Root, Rest: result.Rest, Pools: result.Pools}
+	spec.Default = chiproxy.Tenant{Root: result.Root, Fallback: result.Fallback, Pools: result.Pools}
 	spec.Certifier = result.Certifier
 	for _, t := range result.Tenants {
 		if len(t.Scripts) > 0 {
@@ -206,7 +206,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, s scripting) error {
 	if err != nil {
 		return err
 	}
-	t.Root, t.Rest, t.Pools = result.Root, result.Rest, slices.Concat(t.Pools, result.Pools)
+	t.Root, t.Fallback, t.Pools = result.Root, result.Fallback, slices.Concat(t.Pools, result.Pools)
 	return nil
 }
 

@@ -98,11 +98,11 @@ func policy(o *config.OnError) chiproxy.ErrorPolicy {
 	}
 	switch o.Mode {
 	case config.OnErrorOpen:
-		return chiproxy.ErrorPolicy{Mode: chiproxy.Open}
+		return chiproxy.ErrorPolicy{Mode: chiproxy.FailOpen}
 	case config.OnErrorDecline:
-		return chiproxy.ErrorPolicy{Mode: chiproxy.Decline}
+		return chiproxy.ErrorPolicy{Mode: chiproxy.FailDecline}
 	case config.OnErrorPool:
-		return chiproxy.ErrorPolicy{Mode: chiproxy.UsePool, Pool: o.Pool}
+		return chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: o.Pool}
 	}
 	return chiproxy.ErrorPolicy{}
 }

@@ -69,7 +69,7 @@ func (d *Decision) action(backends []Backend) chiproxy.Action {
 		chosen = slices.IndexFunc(backends, isHealthy)
 	}
 	if chosen < 0 {
-		return chiproxy.Raise{Status: http.StatusBadGateway, Message: "no backend is healthy"}
+		return chiproxy.Error{Status: http.StatusBadGateway, Message: "no backend is healthy"}
 	}
 	return d.proxy(backends[chosen].Name)
 }

@@ -146,7 +146,7 @@ func (r *Request) changing(L *lua.LState, object, of, name string) {
 	if r.guard {
 		L.RaiseError("%s%s%s is used in a guard, which can change nothing but req.ctx", object, of, name)
 	}
-	r.ex.Changing()
+	r.ex.Snapshot()
 }
 
 // values returns the parsed query.

@@ -2,15 +2,15 @@ package chiproxy
 
 import "github.com/luaroute/caddy-luaroute/chiproxy/origin"
 
-// place is a Scope with all that its routes take from the scopes around it.
-type place struct {
-	outer *place
+// scope is a Scope with all that its routes take from the scopes around it.
+type scope struct {
+	outer *scope
 	// middleware of the scopes around it and its own, the outermost first. Scopes without middleware share
 	// that of the scope around them.
 	middleware []Middleware
 	// owner is the innermost scope around a route that owns its prefix; of an Owner, itself. It is nil outside
 	// any.
-	owner *place
+	owner *scope
 	// prefix is what the owners around it own, as written, without a slash at the end.
 	prefix string
 	// notFound and notAllowed answer where no route does; nil when there is none. refused is the 405 of a scope
@@ -26,14 +26,14 @@ type answer struct {
 	middleware []Middleware
 	action     Action
 	// by is the scope that declared it.
-	by *place
+	by *scope
 	// spec is the declaration.
 	spec *Answer
 	kind *answerKind
 }
 
 // at is the scope whose Failed is for the errors of an answer that p gives: the inner one of the two.
-func (a *answer) at(p *place) *place {
+func (a *answer) at(p *scope) *scope {
 	if a.by.within(p) {
 		return a.by
 	}
@@ -41,7 +41,7 @@ func (a *answer) at(p *place) *place {
 }
 
 // inside says whether p is owner or stands in it.
-func (p *place) inside(owner *place) bool {
+func (p *scope) inside(owner *scope) bool {
 	for o := p.owner; o != nil; o = o.outer.owner {
 		if o == owner {
 			return true
@@ -54,7 +54,7 @@ func (p *place) inside(owner *place) bool {
 }
 
 // within reports whether p is a scope or stands in it.
-func (p *place) within(scope *place) bool {
+func (p *scope) within(scope *scope) bool {
 	for ; p != nil; p = p.outer {
 		if p == scope {
 			return true
@@ -64,7 +64,7 @@ func (p *place) within(scope *place) bool {
 }
 
 // common returns the innermost scope that both stand in.
-func (p *place) common(q *place) *place {
+func (p *scope) common(q *scope) *scope {
 	for !q.within(p) {
 		p = p.outer
 	}
