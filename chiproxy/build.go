@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
@@ -144,7 +145,7 @@ func (b *builder) checkListings(sorted []listing) {
 func (b *builder) hosts(hosts []string, at origin.Origin) []string {
 	var keys []string
 	for _, h := range hosts {
-		key, err := hostKey(h)
+		key, err := host.Key(h)
 		if err != nil {
 			b.add(at, err)
 			continue

@@ -2,7 +2,8 @@ package chiproxy
 
 import (
 	"context"
-	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
 // Ruling is what a Certifier says about a name.
@@ -23,21 +24,21 @@ type Certifier interface {
 	Rule(ctx context.Context, name string) (Ruling, error)
 }
 
-// HasHost says whether some tenant or layer serves the host, by name or by wildcard. What is for all hosts does not count.
+// HasHost reports whether some tenant or layer serves the host, by name or by wildcard. What is for all hosts does not count.
 // The host has no port; how many hosts the table has does not matter.
-func (t *Table) HasHost(host string) bool {
-	name := certificateName(host)
+func (t *Table) HasHost(name string) bool {
+	name = host.ForCertificate(name)
 	return name != "" && t.hasHost(name)
 }
 
 func (t *Table) hasHost(name string) bool {
-	return t.index.hasHost(name) || t.layerHosts != nil && t.layerHosts.has(name)
+	return t.index.hasHost(name) || t.layerHosts != nil && t.layerHosts.Has(name)
 }
 
-// Certify says whether a certificate may be issued for a host: one that HasHost has, unless Spec.Certifier rules otherwise. The
+// Certify reports whether a certificate may be issued for a host: one that HasHost has, unless Spec.Certifier rules otherwise. The
 // error is that of the Certifier, and the answer no then; or ErrRetired when the table was retired.
-func (t *Table) Certify(ctx context.Context, host string) (bool, error) {
-	name := certificateName(host)
+func (t *Table) Certify(ctx context.Context, name string) (bool, error) {
+	name = host.ForCertificate(name)
 	if name == "" {
 		return false, nil
 	}
@@ -53,27 +54,4 @@ func (t *Table) Certify(ctx context.Context, host string) (bool, error) {
 		return false, err
 	}
 	return ruling == Added || ruling == Unruled && t.hasHost(name), nil
-}
-
-// What DNS allows, in bytes. An authority refuses what is longer, so nobody should ask one.
-const (
-	maxName  = 253
-	maxLabel = 63
-)
-
-// certificateName is a host as it stands in a certificate, or empty if it can not stand there.
-func certificateName(host string) string {
-	if strings.ContainsAny(host, "[]%") || withoutPort(host) != host {
-		return ""
-	}
-	name := requestHost(host)
-	if len(name) > maxName {
-		return ""
-	}
-	for label := range strings.SplitSeq(name, ".") {
-		if len(label) > maxLabel {
-			return ""
-		}
-	}
-	return name
 }

@@ -3,7 +3,8 @@ package chiproxy
 import (
 	"cmp"
 	"slices"
-	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
 // layer is a set of routes that is searched as a whole: those declared in a Layer, or the base of a tenant, which
@@ -13,7 +14,7 @@ type layer struct {
 	// gates are the guards of the layer and of those around it, the outermost first.
 	gates []*gate
 	// hosts are the sets that must all have the request's host.
-	hosts []*hostSet
+	hosts []*host.Set
 	// keys are the innermost set of hosts, by which the layer is found.
 	keys  []string
 	scope *scope
@@ -27,9 +28,9 @@ type gate struct {
 	scope  *scope
 }
 
-func (l *layer) hasHost(host string) bool {
+func (l *layer) hasHost(name string) bool {
 	for _, s := range l.hosts {
-		if !s.has(host) {
+		if !s.Has(name) {
 			return false
 		}
 	}
@@ -49,30 +50,23 @@ func compareRanks(a, b *layer) int {
 	return cmp.Or(cmp.Compare(b.depth, a.depth), cmp.Compare(b.priority, a.priority))
 }
 
-// layerIndex finds the layers of a host. The lists are in the order of compareLayers, and place is the position
-// in that order.
+// layerIndex finds the layers of a host. The lists are in the order of compareLayers.
 type layerIndex struct {
 	all, anyHost []*layer
-	exact        map[string][]*layer
-	// wild is by parent domain.
-	wild map[string][]*layer
+	byHost       host.Index[[]*layer]
 }
 
 // newLayerIndex sorts the layers and returns their index.
 func newLayerIndex(layers []*layer) layerIndex {
 	slices.SortFunc(layers, compareLayers)
-	x := layerIndex{all: layers, exact: map[string][]*layer{}, wild: map[string][]*layer{}}
+	x := layerIndex{all: layers}
 	for i, l := range layers {
 		l.order = i
 		if l.keys == nil {
 			x.anyHost = append(x.anyHost, l)
 		}
 		for _, k := range l.keys {
-			if parent, ok := strings.CutPrefix(k, "*."); ok {
-				x.wild[parent] = append(x.wild[parent], l)
-			} else {
-				x.exact[k] = append(x.exact[k], l)
-			}
+			x.byHost.Put(k, append(x.byHost.Get(k), l))
 		}
 	}
 	return x
@@ -85,19 +79,9 @@ type cursor struct {
 }
 
 // find returns a cursor over the layers of a host.
-func (x *layerIndex) find(host string) cursor {
-	c := cursor{anyHost: x.anyHost, host: host}
-	if host == "" {
-		return c
-	}
-	if len(x.exact) > 0 {
-		c.exact = x.exact[host]
-	}
-	if len(x.wild) > 0 {
-		if parent, ok := parentDomain(host); ok {
-			c.wild = x.wild[parent]
-		}
-	}
+func (x *layerIndex) find(name string) cursor {
+	c := cursor{anyHost: x.anyHost, host: name}
+	c.exact, c.wild = x.byHost.Find(name)
 	return c
 }
 
@@ -123,13 +107,10 @@ func (c *cursor) next() *layer {
 }
 
 // names reports whether the layer has a host by its name, and not only by a wildcard.
-func (l *layer) names(host string) bool {
-	_, ok := l.hosts[len(l.hosts)-1].exact[host]
-	return ok
-}
+func (l *layer) names(name string) bool { return l.hosts[len(l.hosts)-1].Names(name) }
 
 // restricted says whether some layer is for certain hosts only.
-func (x *layerIndex) restricted() bool { return len(x.exact)+len(x.wild) > 0 }
+func (x *layerIndex) restricted() bool { return x.byHost.Len() > 0 }
 
 // hosts returns the keys of the hosts that layers serve.
 func (x *layerIndex) hosts() []string {
@@ -147,14 +128,9 @@ func (l *layer) served() []string {
 	}
 	var keys []string
 	for _, s := range l.hosts {
-		for host := range s.exact {
-			if l.hasHost(host) {
-				keys = append(keys, host)
-			}
-		}
-		for parent := range s.wild {
-			if !slices.ContainsFunc(l.hosts, func(other *hostSet) bool { return !other.hasWild(parent) }) {
-				keys = append(keys, "*."+parent)
+		for key := range s.Keys() {
+			if !slices.ContainsFunc(l.hosts, func(other *host.Set) bool { return !other.Covers(key) }) {
+				keys = append(keys, key)
 			}
 		}
 	}

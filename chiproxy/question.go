@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
 // Question is a request that nobody has sent, as people and scripts describe one.
@@ -109,7 +110,7 @@ func (q Question) HTTP() (*http.Request, error) {
 }
 
 // tls returns what a request over https has of its connection: a client of today, with no certificate of its own.
-func (q Question) tls(host string) (*tls.ConnectionState, error) {
+func (q Question) tls(of string) (*tls.ConnectionState, error) {
 	switch q.Scheme {
 	case "", "http":
 		return nil, nil
@@ -118,7 +119,7 @@ func (q Question) tls(host string) (*tls.ConnectionState, error) {
 		return nil, fmt.Errorf("scheme %s: expected http or https", field.Quote(q.Scheme))
 	}
 	state := &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, NegotiatedProtocol: "http/1.1"}
-	if name := withoutPort(host); net.ParseIP(name) == nil { // addresses are not sent as names
+	if name := host.WithoutPort(of); net.ParseIP(name) == nil { // addresses are not sent as names
 		state.ServerName = name
 	}
 	return state, nil

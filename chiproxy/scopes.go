@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
 // scopeWalk flattens the scopes of one tenant into its layers.
@@ -272,7 +274,7 @@ func (w *scopeWalk) layer(s *Scope, outer *scope, around *layerDraft) {
 		l.gates = append(slices.Clip(l.gates), &gate{s.Guards, p})
 	}
 	if keys := w.b.hosts(s.Hosts, s.Origin); len(keys) > 0 {
-		l.hosts = append(slices.Clip(l.hosts), newHostSet(keys))
+		l.hosts = append(slices.Clip(l.hosts), host.NewSet(keys))
 		l.keys = keys
 		l.around = append(slices.Clip(l.around), keys)
 	}

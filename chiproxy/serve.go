@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
@@ -43,7 +44,7 @@ func (ex *Exchange) serve() error {
 	ex.fullPath = cleanPath(resolved(ex.spelled))
 	ex.ambiguous = t.guards && isAmbiguous(ex.spelled, ex.fullPath)
 	if t.hosts {
-		if ex.host = requestHost(r.Host); ex.host == "" && r.Host != "" {
+		if ex.host = host.Name(r.Host); ex.host == "" && r.Host != "" {
 			return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("host %s: expected a name or an IP address, alone or with a port", field.Quote(r.Host)))
 		}
 	}

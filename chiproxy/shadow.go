@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
 // checkHosts reports what is certain never to be reached because of the hosts of layers: hosts that the tenant or a layer
@@ -14,7 +16,7 @@ func (w *scopeWalk) checkHosts(hosts []string, base *layerDraft) {
 	}
 	var tenant []string
 	for _, h := range hosts {
-		if key, err := hostKey(h); err == nil { // the others are reported with the tenant
+		if key, err := host.Key(h); err == nil { // the others are reported with the tenant
 			tenant = append(tenant, key)
 		}
 	}
@@ -48,8 +50,8 @@ func (w *scopeWalk) checkReach(tenant []string, l *layerDraft) {
 		if len(around) == 0 {
 			continue
 		}
-		set := newHostSet(around)
-		never := slices.DeleteFunc(slices.Clone(own), set.meets)
+		set := host.NewSet(around)
+		never := slices.DeleteFunc(slices.Clone(own), set.Meets)
 		if len(never) == 0 {
 			continue
 		}
@@ -63,35 +65,17 @@ func (w *scopeWalk) checkReach(tenant []string, l *layerDraft) {
 	}
 }
 
-// meets says whether a host or wildcard has a host in common with the set.
-func (s *hostSet) meets(key string) bool {
-	parent, wild := strings.CutPrefix(key, "*.")
-	if !wild {
-		return s.has(key)
-	}
-	if _, ok := s.wild[parent]; ok {
-		return true
-	}
-	for host := range s.exact {
-		if p, ok := parentDomain(host); ok && p == parent {
-			return true
-		}
-	}
-	return false
-}
-
 // earlierLayers are the layers without guards that come before others, in order, by a host that they have.
 type earlierLayers map[string][]*layerDraft
 
 // before calls f with those that are tried before a layer for all requests of a host, or of all hosts of a wildcard, until it
 // returns true.
-func (e earlierLayers) before(host string, l *layerDraft, f func(*layerDraft) bool) bool {
-	if strings.HasPrefix(host, "*.") {
-		return slices.ContainsFunc(e[host], f)
+func (e earlierLayers) before(key string, l *layerDraft, f func(*layerDraft) bool) bool {
+	if strings.HasPrefix(key, "*.") {
+		return slices.ContainsFunc(e[key], f)
 	}
-	parent, _ := parentDomain(host)
-	return slices.ContainsFunc(e[host], func(a *layerDraft) bool { return (a.names(host) || compareRanks(a.layer, l.layer) < 0) && f(a) }) ||
-		slices.ContainsFunc(e["*."+parent], func(a *layerDraft) bool { return compareRanks(a.layer, l.layer) < 0 && f(a) })
+	return slices.ContainsFunc(e[key], func(a *layerDraft) bool { return (a.names(key) || compareRanks(a.layer, l.layer) < 0) && f(a) }) ||
+		slices.ContainsFunc(e[host.Wildcard(key)], func(a *layerDraft) bool { return compareRanks(a.layer, l.layer) < 0 && f(a) })
 }
 
 // checkTaken reports the routes of a layer for some hosts of which earlier layers take all requests.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
@@ -27,7 +28,7 @@ type Table struct {
 	// hosts says that something in the table depends on the host.
 	hosts bool
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
-	layerHosts *hostSet
+	layerHosts *host.Set
 	certifier  Certifier
 	pools      []*pool.Named
 	release    func()
@@ -96,8 +97,8 @@ func (t *Table) setHosts() {
 			hosts = append(hosts, tn.layers.hosts()...)
 		}
 	}
-	t.layerHosts = newHostSet(hosts)
-	t.hosts = restricted || len(t.index.exact)+len(t.index.wild) > 0
+	t.layerHosts = host.NewSet(hosts)
+	t.hosts = restricted || t.index.byHost.Len() > 0
 }
 
 var exchanges = sync.Pool{New: func() any {

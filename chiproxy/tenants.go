@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
 // tenant is a Tenant ready to serve.
@@ -39,9 +41,7 @@ type ranked struct {
 // tenantIndex finds the tenants of a host and path. Looking up costs the same for ten tenants and for
 // a hundred thousand.
 type tenantIndex struct {
-	exact map[string]*prefixIndex
-	// wild is by parent domain.
-	wild map[string]*prefixIndex
+	byHost host.Index[*prefixIndex]
 	// anyHost holds the tenants without hosts.
 	anyHost *prefixIndex
 }
@@ -58,7 +58,7 @@ type prefixIndex struct {
 // listing is one reason to ask a tenant: one of its hosts, or none.
 type listing struct {
 	tenant *tenant
-	// host is a key as of hostKey, or empty.
+	// host is a key as of host.Key, or empty.
 	host  string
 	order int
 }
@@ -95,29 +95,27 @@ func compareListings(a, b listing) int {
 
 // newTenantIndex makes an index of listings in order, by the prefix that the function gives.
 func newTenantIndex(sorted []listing, prefix func(*tenant) string) *tenantIndex {
-	x := &tenantIndex{exact: map[string]*prefixIndex{}, wild: map[string]*prefixIndex{}}
+	x := &tenantIndex{}
 	for i, l := range sorted {
 		x.under(l.host).add(prefix(l.tenant), ranked{l.tenant, i})
 	}
 	return x
 }
 
-// under returns the part of the index for a host key.
-func (x *tenantIndex) under(host string) *prefixIndex {
-	if host == "" {
+// under returns the part of the index for a host key, "" for the tenants without hosts.
+func (x *tenantIndex) under(key string) *prefixIndex {
+	if key == "" {
 		if x.anyHost == nil {
 			x.anyHost = &prefixIndex{}
 		}
 		return x.anyHost
 	}
-	in, key := x.exact, host
-	if parent, ok := strings.CutPrefix(host, "*."); ok {
-		in, key = x.wild, parent
+	p := x.byHost.Get(key)
+	if p == nil {
+		p = &prefixIndex{}
+		x.byHost.Put(key, p)
 	}
-	if in[key] == nil {
-		in[key] = &prefixIndex{}
-	}
-	return in[key]
+	return p
 }
 
 func (p *prefixIndex) add(prefix string, r ranked) {
@@ -133,21 +131,12 @@ func (p *prefixIndex) add(prefix string, r ranked) {
 }
 
 // find appends the tenants of a host and path to into, in order.
-func (x *tenantIndex) find(host, path string, into []ranked) []ranked {
-	if host != "" {
-		if p := x.exact[host]; p != nil {
+func (x *tenantIndex) find(name, path string, into []ranked) []ranked {
+	named, wild := x.byHost.Find(name)
+	for _, p := range [...]*prefixIndex{named, wild, x.anyHost} {
+		if p != nil {
 			into = p.find(path, into)
 		}
-		if len(x.wild) > 0 {
-			if parent, ok := parentDomain(host); ok {
-				if p := x.wild[parent]; p != nil {
-					into = p.find(path, into)
-				}
-			}
-		}
-	}
-	if x.anyHost != nil {
-		into = x.anyHost.find(path, into)
 	}
 	if len(into) < 2 {
 		return into
@@ -181,11 +170,8 @@ func dropRepeated(list []ranked) []ranked {
 	return kept
 }
 
-// hasHost says whether one of the tenants lists the host, by name or by wildcard.
-func (x *tenantIndex) hasHost(host string) bool {
-	if x.exact[host] != nil {
-		return true
-	}
-	parent, ok := parentDomain(host)
-	return ok && x.wild[parent] != nil
+// hasHost reports whether one of the tenants lists the host, by name or by wildcard.
+func (x *tenantIndex) hasHost(name string) bool {
+	named, wild := x.byHost.Find(name)
+	return named != nil || wild != nil
 }

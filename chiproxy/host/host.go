@@ -1,4 +1,6 @@
-package chiproxy
+// Package host reads hosts: those of requests and those that a configuration declares, in one form, so that no spelling
+// of a name passes by what is for it. An Index finds values by host.
+package host
 
 import (
 	"fmt"
@@ -9,11 +11,11 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// requestHost is the name in a request's Host, in the form of the index: in lower case, without port, trailing
+// Name returns the name in a request's Host in the one form of this package: in lower case, without port, trailing
 // dot, brackets and zone, and in ASCII. It is empty when there is none or it is no host. Plain lower-case names
 // cost no allocation.
-func requestHost(host string) string {
-	name := withoutPort(host)
+func Name(host string) string {
+	name := WithoutPort(host)
 	if len(name) != len(host) && !hasPort(host, name) {
 		return ""
 	}
@@ -38,8 +40,8 @@ func requestHost(host string) string {
 	return ""
 }
 
-// withoutPort takes the port off, and the brackets of an IPv6 address.
-func withoutPort(host string) string {
+// WithoutPort takes the port off, and the brackets of an IPv6 address.
+func WithoutPort(host string) string {
 	if strings.HasPrefix(host, "[") {
 		if end := strings.IndexByte(host, ']'); end > 0 {
 			return host[1:end]
@@ -52,7 +54,7 @@ func withoutPort(host string) string {
 	return host
 }
 
-// hasPort reports whether what withoutPort has taken off a host is the brackets of an IPv6 address and a port, and nothing in
+// hasPort reports whether what WithoutPort has taken off a host is the brackets of an IPv6 address and a port, and nothing in
 // which others may read another name: a.example:80@b.example, [::1]b.example.
 func hasPort(host, name string) bool {
 	port, bracket := strings.CutPrefix(host, "[")
@@ -85,7 +87,7 @@ const (
 	badHost                      // not a host
 )
 
-// classify says what it takes to bring a name without port into the form of the index.
+// classify tells what it takes to bring a name without port into the form of Name.
 func classify(name string) hostClass {
 	class := plainHost
 	label := 0 // where it begins
@@ -111,23 +113,23 @@ func classify(name string) hostClass {
 	return class
 }
 
-// hostKey brings a declared host into the form of the index; a wildcard keeps its "*.".
-func hostKey(host string) (string, error) {
+// Key brings a declared host into the form of Name; a wildcard keeps its "*.".
+func Key(host string) (string, error) {
 	rest, wildcard := strings.CutPrefix(host, "*.")
 	if strings.Contains(rest, "*") {
 		return "", fmt.Errorf("host %q: a wildcard stands for the first label, as in *.example.com", host)
 	}
 	if _, name, ok := strings.Cut(host, "://"); ok {
 		name, _, _ = strings.Cut(name, "/")
-		return "", fmt.Errorf("host %q has a scheme; a host is the name alone, %s", host, withoutPort(name))
+		return "", fmt.Errorf("host %q has a scheme; a host is the name alone, %s", host, WithoutPort(name))
 	}
 	if name, _, ok := strings.Cut(host, "/"); ok {
-		return "", fmt.Errorf("host %q has a path; a host is the name alone, %s", host, withoutPort(name))
+		return "", fmt.Errorf("host %q has a path; a host is the name alone, %s", host, WithoutPort(name))
 	}
-	if rest != withoutPort(rest) && !strings.HasSuffix(rest, "]") {
+	if rest != WithoutPort(rest) && !strings.HasSuffix(rest, "]") {
 		return "", fmt.Errorf("host %q must not have a port", host)
 	}
-	key := requestHost(rest)
+	key := Name(rest)
 	switch {
 	case key == "" && strings.ContainsAny(host, " \t\r\n"):
 		return "", fmt.Errorf("host %q has a space; several hosts are a list", host)
@@ -141,58 +143,25 @@ func hostKey(host string) (string, error) {
 	return key, nil
 }
 
-// parentDomain is the name without its first label, by which wildcards are found.
-func parentDomain(host string) (string, bool) {
-	_, rest, ok := strings.Cut(host, ".")
-	return rest, ok && rest != "" && strings.IndexByte(host, ':') < 0
-}
+// What DNS allows, in bytes. An authority refuses what is longer, so nobody should ask one.
+const (
+	maxName  = 253
+	maxLabel = 63
+)
 
-// hostSet is a set of exact and wildcard hosts. The nil set holds every host.
-type hostSet struct {
-	exact map[string]struct{}
-	// wild is by parent domain.
-	wild map[string]struct{}
-}
-
-// newHostSet returns the set of the keys given, or nil when there is none.
-func newHostSet(keys []string) *hostSet {
-	if len(keys) == 0 {
-		return nil
+// ForCertificate returns a host as it stands in a certificate, or "" if it cannot stand there.
+func ForCertificate(host string) string {
+	if strings.ContainsAny(host, "[]%") || WithoutPort(host) != host {
+		return ""
 	}
-	s := &hostSet{exact: map[string]struct{}{}, wild: map[string]struct{}{}}
-	for _, k := range keys {
-		if rest, ok := strings.CutPrefix(k, "*."); ok {
-			s.wild[rest] = struct{}{}
-		} else {
-			s.exact[k] = struct{}{}
+	name := Name(host)
+	if len(name) > maxName {
+		return ""
+	}
+	for label := range strings.SplitSeq(name, ".") {
+		if len(label) > maxLabel {
+			return ""
 		}
 	}
-	return s
-}
-
-// has says whether a host, as requestHost returns it, is in the set.
-func (s *hostSet) has(host string) bool {
-	if s == nil {
-		return true
-	}
-	if _, ok := s.exact[host]; ok {
-		return true
-	}
-	if len(s.wild) == 0 {
-		return false
-	}
-	parent, ok := parentDomain(host)
-	if ok {
-		_, ok = s.wild[parent]
-	}
-	return ok
-}
-
-// hasWild says whether all hosts right below a domain are in the set by wildcard.
-func (s *hostSet) hasWild(parent string) bool {
-	if s == nil {
-		return true
-	}
-	_, ok := s.wild[parent]
-	return ok
+	return name
 }
