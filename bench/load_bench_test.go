@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -74,7 +75,7 @@ func freeze(b *testing.B, n int, text string) (*vm.Image, []vm.Ref) {
 		refs = append(refs, builder.Keep(L.CheckFunction(1)))
 		return 0
 	})
-	builder = vm.NewBuilder(vm.Options{Globals: map[string]lua.LValue{"keep": keep, "n": lua.LNumber(n)}})
+	builder = vm.NewBuilder(stdlib.Open, vm.Options{Globals: map[string]lua.LValue{"keep": keep, "n": lua.LNumber(n)}})
 	program, err := script.Compile("bench.lua", []byte(text))
 	if err != nil {
 		b.Fatal(err)

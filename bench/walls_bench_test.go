@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -60,7 +61,7 @@ func walledCall(b *testing.B, body string) func() {
 	if err != nil {
 		b.Fatal(err)
 	}
-	builder := vm.NewBuilder(vm.Options{})
+	builder := vm.NewBuilder(stdlib.Open, vm.Options{})
 	L := builder.State().L
 	if err := builder.State().Call(L.NewFunctionFromProto(p.Proto), 1); err != nil {
 		b.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -130,7 +131,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, blank: map[string]bool{}, vms: hook.NewVMs(o.Limits, o.Logger)}
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
-	l.builder = vm.NewBuilder(vm.Options{
+	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
 		Logger:    o.Logger,
 		Load:      o.Load,
 		Context:   ctx,

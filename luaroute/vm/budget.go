@@ -231,3 +231,14 @@ func (s *State) Wait(wait func(ctx context.Context) error) error {
 	}
 	return err
 }
+
+// slowness says how many times as long as usual an instruction may take: those that make and close functions go over the
+// captured variables of all calls that run.
+func (s *State) slowness() int {
+	L := s.L.G.CurrentThread
+	if L == nil {
+		return 1
+	}
+	registers, _ := gopher.Registers(L)
+	return 1 + len(registers)/256
+}

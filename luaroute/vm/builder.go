@@ -32,9 +32,9 @@ type Builder struct {
 // supported is Supported of package gopher; a test has it fail.
 var supported = gopher.Supported
 
-// NewBuilder returns a builder whose state has the standard libraries and the globals of the options. It panics if gopher.Supported
-// fails.
-func NewBuilder(o Options) *Builder {
+// NewBuilder returns a builder. Its scripts have what standard sets, which is stdlib.Open as a rule, and the globals of the options. It
+// panics if gopher.Supported fails.
+func NewBuilder(standard func(*Builder), o Options) *Builder {
 	if err := supported(); err != nil {
 		panic(err) // who asks Supported first can say it better
 	}
@@ -49,9 +49,13 @@ func NewBuilder(o Options) *Builder {
 	b.state.builder = b
 	b.state.modules.loaded = map[string]lua.LValue{}
 	b.state.Arm(o.Load.or(DefaultLoadLimits), o.Context)
-	b.openStandard()
+	b.openCore()
+	b.SetStrings("", nil)
+	if standard != nil {
+		standard(b)
+	}
 	for _, name := range slices.Sorted(maps.Keys(o.Globals)) {
-		b.state.env.RawSetString(name, o.Globals[name])
+		b.SetGlobal(name, o.Globals[name])
 	}
 	return b
 }

@@ -15,5 +15,5 @@ func TestNoBuilderIsMadeWithoutSupport(t *testing.T) {
 			t.Error("there is a builder")
 		}
 	}()
-	NewBuilder(Options{})
+	NewBuilder(Standard, Options{})
 }

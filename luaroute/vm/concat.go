@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // concat carries out `..`: all operands of a chain at once. gopher-lua's own instruction has no limit: thirty doublings of a
@@ -22,14 +23,14 @@ func concat(L *lua.LState, f *gopher.Frame, code uint32) {
 			return
 		}
 	}
-	charge(L, size)
+	ChargeString(L, size)
 	out := make([]byte, 0, size)
 	for i := first; i <= last; i++ {
 		switch v := f.Register(L, i).(type) {
 		case lua.LString:
 			out = append(out, v...)
 		case lua.LNumber:
-			out = appendNumber(out, float64(v))
+			out = value.AppendNumber(out, float64(v))
 		}
 	}
 	f.SetRegister(L, gopher.A(code), lua.LString(out))
@@ -40,10 +41,10 @@ func concatMeta(L *lua.LState, f *gopher.Frame, first, last int) lua.LValue {
 	right := f.Register(L, last)
 	for i := last - 1; i >= first; i-- {
 		left := f.Register(L, i)
-		one, ok1 := stringOf(left)
-		two, ok2 := stringOf(right)
+		one, ok1 := value.String(left)
+		two, ok2 := value.String(right)
 		if ok1 && ok2 {
-			charge(L, len(one)+len(two))
+			ChargeString(L, len(one)+len(two))
 			right = lua.LString(one + two)
 			continue
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // copier copies values of a builder into a state. A value is copied once, so identity, cycles and variables shared by
-// several functions stay what they were. Go functions, prototypes and sealed libraries are shared. It reads the
+// several functions stay what they were. Go functions, prototypes and read-only libraries are shared. It reads the
 // builder's values with functions that do not write, so several copiers may read at once.
 type copier struct {
 	image   *Image

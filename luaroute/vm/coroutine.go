@@ -2,29 +2,33 @@ package vm
 
 import (
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
+
+var nativeCoroutines = gopher.Functions(lua.OpenCoroutine)
 
 // coroutineLibrary is gopher-lua's coroutine library with the budget handed on to every coroutine. Left alone, a
 // coroutine would get a context of its own, and a goroutine with it.
 var coroutineLibrary = map[string]lua.LGFunction{
 	"create":  coroutineCreate,
 	"resume":  coroutineResume,
-	"running": native[lua.CoroutineLibName]["running"],
-	"status":  native[lua.CoroutineLibName]["status"],
+	"running": nativeCoroutines["running"],
+	"status":  nativeCoroutines["status"],
 	"wrap":    coroutineWrap,
 	"yield":   coroutineYield,
 }
 
 func coroutineCreate(L *lua.LState) int {
 	checkLuaFunction(L)
-	return newThread(L, native[lua.CoroutineLibName]["create"], func(v lua.LValue) *lua.LState {
+	return newThread(L, nativeCoroutines["create"], func(v lua.LValue) *lua.LState {
 		return v.(*lua.LState)
 	})
 }
 
 func coroutineWrap(L *lua.LState) int {
 	checkLuaFunction(L)
-	newThread(L, native[lua.CoroutineLibName]["wrap"], threadOfWrap)
+	newThread(L, nativeCoroutines["wrap"], threadOfWrap)
 	wrap := L.Get(-1).(*lua.LFunction)
 	wrap.GFunction = wrappedResume
 	return 1
@@ -59,14 +63,14 @@ func newThread(L *lua.LState, create lua.LGFunction, thread func(lua.LValue) *lu
 func coroutineResume(L *lua.LState) int {
 	L.CheckThread(1)
 	leave := enter(L)
-	n := native[lua.CoroutineLibName]["resume"](L)
+	n := nativeCoroutines["resume"](L)
 	leave()
 	rethrow(L, nil)
 	return n
 }
 
 var (
-	nativeWrapped = wrappedBy(native[lua.CoroutineLibName]["wrap"])
+	nativeWrapped = wrappedBy(nativeCoroutines["wrap"])
 	wrappedResume = protect(resumeWrapped)
 )
 

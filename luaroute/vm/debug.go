@@ -8,6 +8,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // debugLibrary is what libraries ask the debug library for that reaches nothing: places, and metatables that a script may have anyway.
@@ -25,7 +26,7 @@ func debugGetInfo(L *lua.LState) int {
 		L.Push(info)
 		return 1
 	}
-	level := checkInt(L, 1)
+	level := value.CheckInt(L, 1)
 	calls := callsFrom(L, max(level, 0), 1)
 	Spend(L, 1+min(max(level, 0), maxCalls)/8)
 	if level < 0 || len(calls) == 0 {
@@ -94,12 +95,14 @@ func sourceOf(fn *lua.LFunction) string {
 	return "@" + fn.Proto.SourceName
 }
 
+var nativeGetMetatable = gopher.Functions(lua.OpenBase)["getmetatable"]
+
 // debugGetMetatable is debug.getmetatable for tables of scripts. What is guarded stays so.
 func debugGetMetatable(L *lua.LState) int {
 	table, ok := L.CheckAny(1).(*lua.LTable)
-	if sealed, _ := sealOf(L.Get(1)); !ok || sealed != nil {
+	if ro, _ := readonlyOf(L.Get(1)); !ok || ro != nil {
 		L.SetTop(1)
-		return native[globals]["getmetatable"](L)
+		return nativeGetMetatable(L)
 	}
 	L.Push(table.Metatable)
 	return 1
@@ -107,7 +110,7 @@ func debugGetMetatable(L *lua.LState) int {
 
 // debugTraceback is debug.traceback. Of many calls it lists the first and the last.
 func debugTraceback(L *lua.LState) int {
-	message, isText := stringOf(L.Get(1))
+	message, isText := value.String(L.Get(1))
 	if L.Get(1) != lua.LNil && !isText {
 		L.SetTop(1)
 		return 1
@@ -117,7 +120,7 @@ func debugTraceback(L *lua.LState) int {
 		out.WriteString(message + "\n")
 	}
 	out.WriteString("stack traceback:")
-	level := max(optInt(L, 2, 1), 0)
+	level := max(value.OptInt(L, 2, 1), 0)
 	calls := callsFrom(L, level, math.MaxInt)
 	Spend(L, (min(level, maxCalls)+len(calls))/8)
 	const first, last = 12, 10

@@ -34,7 +34,7 @@ func callerOf(L *lua.LState) (*lua.LFunction, bool) {
 // that one, so that the name which the compiler needs is not a field of it.
 func environment(L *lua.LState, fields *lua.LTable) *lua.LTable {
 	s := Of(L)
-	if sealed, _ := sealOf(fields); sealed != nil && sealed.name == globals {
+	if ro, _ := readonlyOf(fields); ro != nil && ro.name == globals {
 		return s.env
 	}
 	env, meta := gopher.NewTable(0, 1), gopher.NewTable(0, 1)

@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -35,7 +36,7 @@ func loud(L *lua.LState) int {
 func ExampleLibrary() {
 	var handler vm.Ref
 	var b *vm.Builder
-	b = vm.NewBuilder(vm.Options{
+	b = vm.NewBuilder(stdlib.Open, vm.Options{
 		Libraries: map[string]vm.Library{"shout": shout{}},
 		Globals: map[string]lua.LValue{"keep": vm.GoFunc(func(L *lua.LState) int {
 			handler = b.Keep(L.CheckFunction(1))
@@ -76,7 +77,7 @@ func ExampleLibrary() {
 
 // A budget ends whatever a script does.
 func ExampleErrBudget() {
-	b := vm.NewBuilder(vm.Options{Load: vm.Limits{CPU: 10 * time.Millisecond}})
+	b := vm.NewBuilder(stdlib.Open, vm.Options{Load: vm.Limits{CPU: 10 * time.Millisecond}})
 	program, err := script.Compile("main.lua", []byte("while true do pcall(function() while true do end end) end"))
 	if err != nil {
 		fmt.Println(err)

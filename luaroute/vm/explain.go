@@ -9,6 +9,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // raise is where all errors of Lua pass while the frames that they come from are still there. It has them say what Lua 5.1 says.
@@ -62,7 +63,7 @@ func (f frame) explain(message string, inGo bool) string {
 			c = b
 		}
 		if strings.HasPrefix(message, "cannot perform ") || message == "__unm undefined" || strings.HasPrefix(message, badArithmetic) {
-			if _, ok := toNumber(f.Operand(f.L, b)); ok {
+			if _, ok := value.Number(f.Operand(f.L, b)); ok {
 				b = c
 			}
 			return f.typeError("perform arithmetic on", b)

@@ -61,7 +61,7 @@ func (w *walker) visit(v lua.LValue, owner *lua.LFunction) {
 		if v == w.builder.state.env && !w.lenient {
 			return // globals are copied one by one, when they are used
 		}
-		if sealed, _ := sealOf(v); sealed != nil && sealed.borrowed {
+		if ro, _ := readonlyOf(v); ro != nil && ro.borrowed {
 			return // all builders have it, and it holds functions of Go
 		}
 	case *lua.LFunction, *lua.LUserData:

@@ -33,7 +33,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			return
 		}
-		b := NewBuilder(Options{})
+		b := NewBuilder(Standard, Options{})
 		limits := Limits{CPU: 20 * time.Millisecond, Wall: time.Second}
 		b.State().Arm(limits, context.Background())
 		start := time.Now()

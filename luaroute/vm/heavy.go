@@ -43,7 +43,7 @@ func workOf(L *lua.LState, f *gopher.Frame, code uint32) int {
 		case lua.LNumber:
 			if key >= farIndex {
 				if t, ok := f.Register(L, gopher.A(code)).(*lua.LTable); ok {
-					return placesWork(L, t, key)
+					return gapWork(L, t, key)
 				}
 			}
 		case lua.LString:
@@ -51,36 +51,6 @@ func workOf(L *lua.LState, f *gopher.Frame, code uint32) int {
 		}
 	}
 	return 0
-}
-
-// argumentWork is what a Go function counts for at least: it may read all of its arguments, before it fails even.
-func argumentWork(L *lua.LState) int {
-	arguments := gopher.Arguments(L)
-	steps := len(arguments) / 16
-	for _, v := range arguments {
-		if s, ok := v.(lua.LString); ok && len(s) >= longKey {
-			steps += len(s) / 64
-		}
-	}
-	return steps
-}
-
-// slowness says how many times as long as usual an instruction may take: those that make and close functions go over the
-// captured variables of all calls that run.
-func (s *State) slowness() int {
-	L := s.L.G.CurrentThread
-	if L == nil {
-		return 1
-	}
-	registers, _ := gopher.Registers(L)
-	return 1 + len(registers)/256
-}
-
-// traced counts an error: its trace lists all calls that run.
-func traced(L *lua.LState) {
-	if b, ok := L.Context().(*Budget); ok {
-		b.left -= gopher.Depth(L) * errorSteps
-	}
 }
 
 // keyWork is the work of looking for a key.
@@ -109,17 +79,9 @@ func tailWork(t *lua.LTable) int {
 	return (len(array) - t.Len()) / 16
 }
 
-// length is the length of a list, counted for what it takes to find it.
-func length(L *lua.LState, t *lua.LTable) int {
-	if steps := tailWork(t); steps > 0 {
-		Spend(L, steps)
-	}
-	return t.Len()
-}
-
-// placesWork is the work of an assignment far behind the end of a list, which fills all places before it. Their memory is
+// gapWork is the work of an assignment far behind the end of a list, which fills all places before it. Their memory is
 // counted, too.
-func placesWork(L *lua.LState, t *lua.LTable, key lua.LNumber) int {
+func gapWork(L *lua.LState, t *lua.LTable, key lua.LNumber) int {
 	if key >= maxArrayIndex {
 		return 0
 	}
@@ -130,23 +92,4 @@ func placesWork(L *lua.LState, t *lua.LTable, key lua.LNumber) int {
 	}
 	Charge(L, max(int(key)-cap(array), 0)*valueSize)
 	return places / 8
-}
-
-// nextOf is next, counted for the places that it skips: gopher-lua keeps the keys of fields that are nil again.
-func nextOf(L *lua.LState, t *lua.LTable, from lua.LValue) (key, value lua.LValue) {
-	key, value = t.Next(from)
-	skipped := 0
-	if at, ok := from.(lua.LNumber); ok || from == lua.LNil {
-		to, ok := key.(lua.LNumber)
-		if !ok {
-			to = lua.LNumber(len(gopher.Array(t)))
-		}
-		skipped = int(toInteger(float64(to - at)))
-	}
-	strings, others := gopher.Fields(t)
-	skipped = max(skipped, 0) + len(gopher.Keys(t)) - len(strings) - len(others)
-	if skipped >= farIndex {
-		Spend(L, skipped/16)
-	}
-	return key, value
 }

@@ -18,7 +18,7 @@ type Image struct {
 
 func newImage(b *Builder) *Image {
 	i := &Image{builder: b}
-	if sealed, _ := sealOf(b.strs.RawGetString("__index")); !sealed.private {
+	if ro, _ := readonlyOf(b.strs.RawGetString("__index")); ro == nil || !ro.private {
 		b.shared[b.strs] = true
 	}
 	i.env = i.fetching(b.state.env)
@@ -49,8 +49,8 @@ func (i *Image) shared(v lua.LValue) bool {
 	case *lua.LFunction:
 		return v.IsG && len(v.Upvalues) == 0
 	case *lua.LTable:
-		sealed, _ := sealOf(v)
-		return sealed != nil && !sealed.private
+		ro, _ := readonlyOf(v)
+		return ro != nil && !ro.private
 	}
 	return false
 }

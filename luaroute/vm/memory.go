@@ -17,7 +17,7 @@ import (
 //
 // A walk sees what the stack of Lua reaches. While a Go function runs, it may hold more, so the walk waits for the next
 // instruction; the function may make as much as the limit until then. What it holds while it calls back into Lua is
-// counted by hold.
+// counted by Hold.
 
 const (
 	// madeEach is how many bytes of memory a script may make in a nanosecond.
@@ -102,20 +102,18 @@ func (s *State) grown() bool {
 	return b.live > most
 }
 
-// hold counts what a Go function holds while it calls back into Lua. The function calls release with the same size; an error
-// of Lua releases it, too.
-func hold(L *lua.LState, size int) {
+// Hold counts what a Go function holds while it calls back into Lua, in bytes. The function calls it again with the negative size when
+// it is back; an error of Lua takes back what was held, too.
+func Hold(L *lua.LState, size int) {
 	if b, ok := L.Context().(*Budget); ok {
 		b.held += int64(size)
 	}
 }
 
-func release(L *lua.LState, size int) { hold(L, -size) }
-
 // measure returns how many bytes a state holds, and how many values it has visited for that. It stops when they are more than
 // a limit.
 func (s *State) measure(limit int64) (size int64, visits int) {
-	w := &scale{state: s, limit: limit, seen: map[gopher.Address]struct{}{}, size: s.budget.held + s.compiled*madeByText}
+	w := &sizer{state: s, limit: limit, seen: map[gopher.Address]struct{}{}, size: s.budget.held + s.compiled*madeByText}
 	w.visit(s.L.G.Registry)
 	w.visit(s.L)
 	for L := s.L.G.CurrentThread; L != nil; L = L.Parent {
@@ -136,7 +134,7 @@ func (s *State) measure(limit int64) (size int64, visits int) {
 	return w.size, w.visits
 }
 
-func (w *scale) world(of *world) {
+func (w *sizer) world(of *world) {
 	w.visit(of.env)
 	for _, v := range of.modules.loaded {
 		w.visit(v)

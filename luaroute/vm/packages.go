@@ -20,10 +20,10 @@ func packageLibrary() *lua.LTable {
 	find.RawSetString("__index", GoFunc(loadedIndex))
 	loaded := gopher.NewTable(0, 0)
 	loaded.Metatable = find
-	sealed := newSeal(loadedName, loaded)
-	sealed.borrowed = true
-	all.RawSetString("loaded", sealed.view)
-	preload := newSeal("package.preload", gopher.NewTable(0, 0))
+	ro := newReadonly(loadedName, loaded)
+	ro.borrowed = true
+	all.RawSetString("loaded", ro.view)
+	preload := newReadonly("package.preload", gopher.NewTable(0, 0))
 	preload.borrowed = true
 	all.RawSetString("preload", preload.view)
 	return all

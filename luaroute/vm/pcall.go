@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // pcall is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
@@ -125,4 +126,26 @@ func errorObject(err error) lua.LValue {
 		return api.Object
 	}
 	return lua.LString(err.Error())
+}
+
+// baseError is error. The error may be any value; a text gets the place of the function at the level.
+func baseError(L *lua.LState) int {
+	object, level := L.Get(1), value.OptInt(L, 2, 1)
+	if text, ok := value.String(object); ok && level > 0 {
+		if where := L.Where(level); strings.HasSuffix(where, ":") && !strings.HasPrefix(where, "[G]") {
+			object = lua.LString(where + " " + text)
+		}
+	}
+	if b, ok := L.Context().(*Budget); ok {
+		b.verbatim = true
+	}
+	L.Error(object, 0)
+	return 0
+}
+
+// traced counts an error: its trace lists all calls that run.
+func traced(L *lua.LState) {
+	if b, ok := L.Context().(*Budget); ok {
+		b.left -= gopher.Depth(L) * errorSteps
+	}
 }

@@ -118,3 +118,15 @@ func whereOf(L *lua.LState) string {
 	}
 	return ""
 }
+
+// argumentWork is what a Go function counts for at least: it may read all of its arguments, before it fails even.
+func argumentWork(L *lua.LState) int {
+	arguments := gopher.Arguments(L)
+	steps := len(arguments) / 16
+	for _, v := range arguments {
+		if s, ok := v.(lua.LString); ok && len(s) >= longKey {
+			steps += len(s) / 64
+		}
+	}
+	return steps
+}

@@ -86,11 +86,11 @@ func (s *State) keepModule(name string, v lua.LValue) lua.LValue {
 	return v
 }
 
-// openLibrary opens a library and seals its table.
+// openLibrary opens a library and makes its table read-only.
 func openLibrary(L *lua.LState, name string, lib Library) lua.LValue {
 	v := lib.Open(L)
 	if table, ok := v.(*lua.LTable); ok {
-		return sealLibrary(L, name, table)
+		return readonlyLibrary(L, name, table)
 	}
 	return v
 }

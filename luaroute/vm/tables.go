@@ -1,203 +1,104 @@
 package vm
 
 import (
-	"sort"
-	"strings"
-
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// tableLibrary is the table library of Lua 5.1.
-var tableLibrary = map[string]lua.LGFunction{
-	"concat":   tableConcat,
-	"foreach":  tableForeach,
-	"foreachi": tableForeachi,
-	"getn":     tableGetn,
-	"insert":   tableInsert,
-	"maxn":     tableMaxn,
-	"remove":   tableRemove,
-	"sort":     tableSort,
-}
+// What functions of Go do with the tables of scripts. Scripts see the globals and the tables of libraries through empty ones, and some
+// of what gopher-lua does with a table takes as long as the table is large. These functions look behind the one and count the other.
 
-// checkList returns a table that a script may change.
-func checkList(L *lua.LState) *lua.LTable { return writable(L, L.CheckTable(1)) }
-
-// item returns what is at a place of a table, which may be outside of its list.
-func item(table *lua.LTable, i int) lua.LValue {
-	if i >= 1 && i < maxArrayIndex {
-		return table.RawGetInt(i)
+// Readable returns the table to read for a table that a script handed in.
+func Readable(L *lua.LState, t *lua.LTable) *lua.LTable {
+	if t.Metatable == lua.LNil {
+		return t
 	}
-	return table.RawGet(lua.LNumber(i))
-}
-
-func tableGetn(L *lua.LState) int {
-	L.Push(lua.LNumber(length(L, L.CheckTable(1))))
-	return 1
-}
-
-// tableMaxn returns the largest positive number that is a key.
-func tableMaxn(L *lua.LState) int {
-	table := unsealed(L, L.CheckTable(1))
-	largest := lua.LNumber(table.MaxN())
-	Spend(L, length(L, table)/8+len(gopher.Keys(table))/8)
-	start := lua.LValue(lua.LNil)
-	if largest > 0 {
-		start = largest // behind the array
+	ro, table := readonlyOf(t)
+	if ro == nil {
+		return t
 	}
-	for k, _ := table.Next(start); k != lua.LNil; k, _ = table.Next(k) {
-		if n, ok := k.(lua.LNumber); ok && n > largest {
-			largest = n
-		}
+	if ro.name == globals {
+		Of(L).completeGlobals()
 	}
-	L.Push(largest)
-	return 1
+	return table
 }
 
-func tableConcat(L *lua.LState) int {
-	table, sep := L.CheckTable(1), optString(L, 2, "")
-	from, to := optInt(L, 3, 1), optInt(L, 4, length(L, table))
-	var out strings.Builder
-	for i := from; i <= to; i++ {
-		v := item(table, i)
-		text, ok := stringOf(v)
+// Writable returns a table that a script handed in, or raises an error if scripts cannot write it in this way.
+func Writable(L *lua.LState, t *lua.LTable) *lua.LTable {
+	if t.Metatable == lua.LNil {
+		return t
+	}
+	if ro, _ := readonlyOf(t); ro != nil {
+		L.RaiseError("%s can not be changed this way", ro.name)
+	}
+	return t
+}
+
+// Length returns the length of a list.
+func Length(L *lua.LState, t *lua.LTable) int {
+	if steps := tailWork(t); steps > 0 {
+		Spend(L, steps)
+	}
+	return t.Len()
+}
+
+// Next returns the field behind another one, in the order of the function next.
+func Next(L *lua.LState, table *lua.LTable, from lua.LValue) (k, v lua.LValue) {
+	table = Readable(L, table)
+	k, v = next(L, table, from)
+	if k == lua.LString(script.GlobalsName) {
+		k, v = next(L, table, k)
+	}
+	return k, v
+}
+
+// next is counted for the keys that it skips: gopher-lua keeps those of fields that are nil again.
+func next(L *lua.LState, t *lua.LTable, from lua.LValue) (k, v lua.LValue) {
+	k, v = t.Next(from)
+	skipped := 0
+	if at, ok := from.(lua.LNumber); ok || from == lua.LNil {
+		to, ok := k.(lua.LNumber)
 		if !ok {
-			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type(), i)
+			to = lua.LNumber(len(gopher.Array(t)))
 		}
-		if i > from {
-			out.WriteString(sep)
-		}
-		out.WriteString(text)
-		Spend(L, 1+(len(sep)+len(text))/64)
-		if out.Len() > maxString {
-			checkSize(L, out.Len())
-		}
-		if i == to {
-			break // to may be the largest integer
-		}
+		skipped = int(value.Integer(float64(to - at)))
 	}
-	charge(L, out.Len())
-	L.Push(lua.LString(out.String()))
-	return 1
+	strings, others := gopher.Fields(t)
+	skipped = max(skipped, 0) + len(gopher.Keys(t)) - len(strings) - len(others)
+	if skipped >= farIndex {
+		Spend(L, skipped/16)
+	}
+	return k, v
 }
 
-func tableInsert(L *lua.LState) int {
-	table := checkList(L)
-	size := length(L, table)
-	switch L.GetTop() {
-	case 2:
-		table.RawSetInt(size+1, L.Get(2))
-	case 3:
-		pos := checkInt(L, 2) // Lua 5.1 takes any
-		for i := size; i >= pos; i-- {
-			if i%16 == 0 {
-				Spend(L, 1)
-			}
-			table.RawSetInt(i+1, item(table, i))
-		}
-		Spend(L, placesWork(L, table, lua.LNumber(pos)))
-		table.RawSetInt(pos, L.Get(3))
-	default:
-		L.RaiseError("wrong number of arguments to 'insert'")
+// RawGet returns a field without a metamethod.
+func RawGet(L *lua.LState, table *lua.LTable, key lua.LValue) lua.LValue {
+	if ro, _ := readonlyOf(table); ro != nil && ro.name == globals {
+		return L.GetTable(table, key) // a global may not be copied yet
 	}
-	return 0
+	return Readable(L, table).RawGet(key)
 }
 
-func tableRemove(L *lua.LState) int {
-	table := checkList(L)
-	size := length(L, table)
-	pos := optInt(L, 2, size)
-	if pos < 1 || pos > size {
-		return 0
+// RawSet assigns a field without a metamethod, or raises the error of an assignment to a table that is read-only while requests run.
+func RawSet(L *lua.LState, table *lua.LTable, key, value lua.LValue) {
+	if ro, _ := readonlyOf(table); ro != nil {
+		assign(L, table, key, value)
+		return
 	}
-	Spend(L, (size-pos)/16)
-	L.Push(table.RawGetInt(pos))
-	for i := pos; i < size; i++ {
-		table.RawSetInt(i, table.RawGetInt(i+1))
+	if n, ok := key.(lua.LNumber); ok {
+		Spend(L, gapWork(L, table, n))
 	}
-	table.RawSetInt(size, lua.LNil)
-	return 1
+	Spend(L, keyWork(key))
+	L.RawSet(table, key, value)
 }
 
-// sorter sorts values with Lua's < or a function.
-type sorter struct {
-	L      *lua.LState
-	less   *lua.LFunction
-	values []lua.LValue
-}
-
-func (s *sorter) Len() int { return len(s.values) }
-
-func (s *sorter) Swap(i, j int) { s.values[i], s.values[j] = s.values[j], s.values[i] }
-
-func (s *sorter) Less(i, j int) bool {
-	Spend(s.L, 1)
-	if s.less == nil {
-		if text, ok := s.values[i].(lua.LString); ok && len(text) >= longKey {
-			Spend(s.L, textWork(string(text), s.values[j]))
-		}
-		return s.L.LessThan(s.values[i], s.values[j])
+// LessThan compares two values as < does.
+func LessThan(L *lua.LState, a, b lua.LValue) bool {
+	if s, ok := a.(lua.LString); ok && len(s) >= longKey {
+		Spend(L, textWork(string(s), b))
 	}
-	s.L.Push(s.less)
-	s.L.Push(s.values[i])
-	s.L.Push(s.values[j])
-	s.L.Call(2, 1)
-	less := lua.LVAsBool(s.L.Get(-1))
-	s.L.Pop(1)
-	return less
-}
-
-// tableSort sorts a copy and writes it back, so an error in the middle leaves the table as it was.
-func tableSort(L *lua.LState) int {
-	table := checkList(L)
-	s := sorter{L: L, values: make([]lua.LValue, length(L, table))}
-	if L.Get(2) != lua.LNil {
-		s.less = L.CheckFunction(2)
-	}
-	Spend(L, len(s.values)/8)
-	for i := range s.values {
-		s.values[i] = table.RawGetInt(i + 1)
-	}
-	hold(L, len(s.values)*valueSize)
-	sort.Sort(&s)
-	release(L, len(s.values)*valueSize)
-	for i, v := range s.values {
-		table.RawSetInt(i+1, v)
-	}
-	return 0
-}
-
-func tableForeach(L *lua.LState) int {
-	table, fn := unsealed(L, L.CheckTable(1)), L.CheckFunction(2)
-	for k, v := table.Next(lua.LNil); k != lua.LNil; k, v = table.Next(k) {
-		if visit(L, fn, k, v) {
-			return 1
-		}
-	}
-	return 0
-}
-
-func tableForeachi(L *lua.LState) int {
-	table, fn := L.CheckTable(1), L.CheckFunction(2)
-	for i := 1; i <= length(L, table); i++ {
-		if visit(L, fn, lua.LNumber(i), table.RawGetInt(i)) {
-			return 1
-		}
-	}
-	return 0
-}
-
-// visit calls a function. A result that is not nil ends the loop, and is left on the stack.
-func visit(L *lua.LState, fn *lua.LFunction, k, v lua.LValue) bool {
-	Spend(L, 1)
-	L.Push(fn)
-	L.Push(k)
-	L.Push(v)
-	L.Call(2, 1)
-	if L.Get(-1) != lua.LNil {
-		return true
-	}
-	L.Pop(1)
-	return false
+	return L.LessThan(a, b)
 }

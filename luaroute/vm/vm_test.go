@@ -40,7 +40,7 @@ func newBuilder(o Options) (*Builder, *[]Ref) {
 		*refs = append(*refs, b.Keep(L.CheckFunction(1)))
 		return 0
 	})
-	b = NewBuilder(o)
+	b = NewBuilder(Standard, o)
 	return b, refs
 }
 

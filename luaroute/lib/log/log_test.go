@@ -12,6 +12,7 @@ import (
 
 	lualog "github.com/luaroute/caddy-luaroute/luaroute/lib/log"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -19,7 +20,7 @@ import (
 func run(t *testing.T, level zapcore.Level, code string) ([]observer.LoggedEntry, error) {
 	t.Helper()
 	core, logs := observer.New(level)
-	b := vm.NewBuilder(vm.Options{Logger: zap.New(core), Libraries: map[string]vm.Library{"log": lualog.Library{}}})
+	b := vm.NewBuilder(stdlib.Open, vm.Options{Logger: zap.New(core), Libraries: map[string]vm.Library{"log": lualog.Library{}}})
 	p, err := script.Compile("main.lua", []byte("local log = require('log')\n"+code))
 	if err != nil {
 		t.Fatal(err)

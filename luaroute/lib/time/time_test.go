@@ -14,6 +14,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	luatime "github.com/luaroute/caddy-luaroute/luaroute/lib/time"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -181,7 +182,7 @@ func TestSleepingWhileAScriptLoadsEndsWithTheLimitOfTheLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := vm.NewBuilder(vm.Options{Libraries: map[string]vm.Library{"time": luatime.Library{}}, Load: vm.Limits{Wall: 3 * time.Second}})
+			b := vm.NewBuilder(stdlib.Open, vm.Options{Libraries: map[string]vm.Library{"time": luatime.Library{}}, Load: vm.Limits{Wall: 3 * time.Second}})
 			if err := b.Run(p); want == "" && err != nil || want != "" && (err == nil || err.Error() != want) {
 				t.Errorf("%s: got %v, want %q", code, err, want)
 			}

@@ -6,13 +6,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/uuid"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // run runs a script that has the library.
 func run(t *testing.T, code string) error {
 	t.Helper()
-	b := vm.NewBuilder(vm.Options{Libraries: map[string]vm.Library{"uuid": uuid.Library{}}})
+	b := vm.NewBuilder(stdlib.Open, vm.Options{Libraries: map[string]vm.Library{"uuid": uuid.Library{}}})
 	p, err := script.Compile("main.lua", []byte("local uuid = require('uuid')\n"+code))
 	if err != nil {
 		t.Fatal(err)

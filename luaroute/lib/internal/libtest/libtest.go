@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -31,7 +32,7 @@ func (w World) Image(t testing.TB, code string) (*vm.Image, vm.Ref) {
 	t.Helper()
 	var ref vm.Ref
 	var b *vm.Builder
-	b = vm.NewBuilder(vm.Options{
+	b = vm.NewBuilder(stdlib.Open, vm.Options{
 		Libraries: map[string]vm.Library{w.Name: w.Library},
 		Globals: map[string]lua.LValue{"keep": vm.GoFunc(func(L *lua.LState) int {
 			ref = b.Keep(L.CheckFunction(1))

@@ -1,0 +1,403 @@
+package stdlib
+
+import (
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+const (
+	// maxCaptures is how many captures a pattern may have, as in Lua 5.1.
+	maxCaptures = 32
+	// maxPatternDepth is how many items of a pattern may wait for one another. Each takes a piece of the Go stack.
+	maxPatternDepth = 200
+	// patternBatch is how many steps of matching are counted at a time. A step is some 10 ns.
+	patternBatch = 1000
+
+	captureOpen     = -1
+	capturePosition = -2
+	noMatch         = -1
+)
+
+// matcher matches a Lua pattern at one place of a text. It goes back in the text as often as it needs, so every step is
+// counted in the budget.
+type matcher struct {
+	L        *lua.LState
+	src, pat string
+	level    int // captures that are begun or finished
+	captures [maxCaptures]capture
+	depth    int
+	steps    int
+}
+
+// capture is a part of the text. Its length may be captureOpen or capturePosition.
+type capture struct{ start, length int }
+
+func (m *matcher) step() {
+	if m.steps++; m.steps >= patternBatch {
+		m.count()
+	}
+}
+
+// count counts the steps since the last time.
+func (m *matcher) count() {
+	if n := m.steps / 4; n > 0 {
+		m.steps = 0
+		vm.Spend(m.L, n)
+	}
+}
+
+// anchor takes the ^ off a pattern, and says whether there was one.
+func (m *matcher) anchor() (anchored bool) {
+	m.pat, anchored = strings.CutPrefix(m.pat, "^")
+	return anchored
+}
+
+// search returns the first match that begins at a place or behind it; the end is noMatch if there is none.
+func (m *matcher) search(at int, anchored bool) (start, end int) {
+	first, literal := m.literal()
+	for ; at <= len(m.src); at++ {
+		if literal && !anchored {
+			skipped := strings.IndexByte(m.src[at:], first)
+			if skipped < 0 {
+				m.steps += (len(m.src) - at) / 16
+				break
+			}
+			m.steps += skipped / 16
+			at += skipped
+		}
+		m.level = 0
+		if end := m.match(at, 0); end != noMatch {
+			return at, end
+		}
+		if anchored {
+			break
+		}
+	}
+	return 0, noMatch
+}
+
+// literal returns the character that every match begins with, if the pattern begins with one.
+func (m *matcher) literal() (c byte, ok bool) {
+	if m.pat == "" || strings.IndexByte("()[.%$", m.pat[0]) >= 0 {
+		return 0, false
+	}
+	if len(m.pat) > 1 && strings.IndexByte("*?-", m.pat[1]) >= 0 {
+		return 0, false
+	}
+	return m.pat[0], true
+}
+
+// match matches the pattern from p on with the text from s on. It returns the end of the match.
+func (m *matcher) match(s, p int) int {
+	if m.depth++; m.depth > maxPatternDepth {
+		m.L.RaiseError("pattern too complex: more than %d items wait for one another", maxPatternDepth)
+	}
+	end := m.items(s, p)
+	m.depth--
+	return end
+}
+
+// items matches one item after the other.
+func (m *matcher) items(s, p int) int {
+	for p < len(m.pat) {
+		m.step()
+		switch m.pat[p] {
+		case '(':
+			if p+1 < len(m.pat) && m.pat[p+1] == ')' {
+				return m.open(s, p+2, capturePosition)
+			}
+			return m.open(s, p+1, captureOpen)
+		case ')':
+			return m.close(s, p+1)
+		case '$':
+			if p+1 == len(m.pat) {
+				if s == len(m.src) {
+					return s
+				}
+				return noMatch
+			}
+		case '%':
+			if p+1 < len(m.pat) {
+				switch c := m.pat[p+1]; {
+				case c == 'b':
+					if s = m.balanced(s, p+2); s == noMatch {
+						return noMatch
+					}
+					p += 4
+					continue
+				case c == 'f':
+					end, ok := m.frontier(s, p+2)
+					if !ok {
+						return noMatch
+					}
+					p = end
+					continue
+				case c >= '0' && c <= '9':
+					if s = m.back(s, c); s == noMatch {
+						return noMatch
+					}
+					p += 2
+					continue
+				}
+			}
+		}
+		end := m.classEnd(p)
+		suffix := byte(0)
+		if end < len(m.pat) {
+			suffix = m.pat[end]
+		}
+		switch suffix {
+		case '?':
+			if s < len(m.src) && m.single(s, p, end) {
+				if r := m.match(s+1, end+1); r != noMatch {
+					return r
+				}
+			}
+			p = end + 1
+		case '*':
+			return m.longest(s, p, end, 0)
+		case '+':
+			return m.longest(s, p, end, 1)
+		case '-':
+			return m.shortest(s, p, end)
+		default:
+			if s >= len(m.src) || !m.single(s, p, end) {
+				return noMatch
+			}
+			s, p = s+1, end
+		}
+	}
+	return s
+}
+
+// longest takes as many characters as it can, and gives them back one by one.
+func (m *matcher) longest(s, p, end, least int) int {
+	n := 0
+	for s+n < len(m.src) && m.single(s+n, p, end) {
+		m.step()
+		n++
+	}
+	for ; n >= least; n-- {
+		if r := m.match(s+n, end+1); r != noMatch {
+			return r
+		}
+	}
+	return noMatch
+}
+
+// shortest takes as few characters as it can.
+func (m *matcher) shortest(s, p, end int) int {
+	for {
+		if r := m.match(s, end+1); r != noMatch {
+			return r
+		}
+		if s >= len(m.src) || !m.single(s, p, end) {
+			return noMatch
+		}
+		s++
+	}
+}
+
+func (m *matcher) open(s, p, length int) int {
+	if m.level >= maxCaptures {
+		m.L.RaiseError("too many captures")
+	}
+	m.captures[m.level] = capture{s, length}
+	m.level++
+	r := m.match(s, p)
+	if r == noMatch {
+		m.level--
+	}
+	return r
+}
+
+func (m *matcher) close(s, p int) int {
+	i := m.level - 1
+	for ; i >= 0 && m.captures[i].length != captureOpen; i-- {
+	}
+	if i < 0 {
+		m.L.RaiseError("invalid pattern capture")
+	}
+	m.captures[i].length = s - m.captures[i].start
+	r := m.match(s, p)
+	if r == noMatch {
+		m.captures[i].length = captureOpen
+	}
+	return r
+}
+
+// back matches what a capture has matched before.
+func (m *matcher) back(s int, digit byte) int {
+	i := int(digit - '1')
+	if digit == '0' || i >= m.level || m.captures[i].length == captureOpen {
+		m.L.RaiseError("invalid capture index")
+	}
+	if m.captures[i].length == capturePosition {
+		return noMatch // a position is no text
+	}
+	text := m.text(i)
+	m.steps += len(text) / 8
+	if strings.HasPrefix(m.src[s:], text) {
+		return s + len(text)
+	}
+	return noMatch
+}
+
+func (m *matcher) text(i int) string {
+	c := m.captures[i]
+	if c.length < 0 {
+		return ""
+	}
+	return m.src[c.start : c.start+c.length]
+}
+
+// balanced matches %bxy.
+func (m *matcher) balanced(s, p int) int {
+	if p+1 >= len(m.pat) {
+		m.L.RaiseError("unbalanced pattern")
+	}
+	if s >= len(m.src) || m.src[s] != m.pat[p] {
+		return noMatch
+	}
+	depth := 1
+	for i := s + 1; i < len(m.src); i++ {
+		m.step()
+		switch m.src[i] {
+		case m.pat[p+1]:
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case m.pat[p]:
+			depth++
+		}
+	}
+	return noMatch
+}
+
+// frontier matches %f[set]: the place where the set begins.
+func (m *matcher) frontier(s, p int) (end int, ok bool) {
+	if p >= len(m.pat) || m.pat[p] != '[' {
+		m.L.RaiseError("%s", "missing '[' after '%f' in pattern")
+	}
+	end = m.classEnd(p)
+	before, after := byte(0), byte(0)
+	if s > 0 {
+		before = m.src[s-1]
+	}
+	if s < len(m.src) {
+		after = m.src[s]
+	}
+	return end, !m.inSet(before, p, end-1) && m.inSet(after, p, end-1)
+}
+
+// classEnd returns the end of the single-character item that begins at p.
+func (m *matcher) classEnd(p int) int {
+	c, start := m.pat[p], p
+	p++
+	switch c {
+	case '%':
+		if p >= len(m.pat) {
+			m.L.RaiseError("%s", "malformed pattern (ends with '%')")
+		}
+		return p + 1
+	case '[':
+		if p < len(m.pat) && m.pat[p] == '^' {
+			p++
+		}
+		for first := true; first || p >= len(m.pat) || m.pat[p] != ']'; first = false {
+			if p >= len(m.pat) {
+				m.L.RaiseError("malformed pattern (missing ']')")
+			}
+			if m.pat[p] == '%' {
+				p++
+			}
+			p++
+		}
+		m.steps += (p - start) / 8
+		return p + 1
+	}
+	return p
+}
+
+// single says whether one character matches the item from p to end.
+func (m *matcher) single(s, p, end int) bool {
+	c := m.src[s]
+	switch m.pat[p] {
+	case '.':
+		return true
+	case '%':
+		return inClass(c, m.pat[p+1])
+	case '[':
+		return m.inSet(c, p, end-1)
+	}
+	return m.pat[p] == c
+}
+
+// inSet says whether a character is in the set from the [ at p to the ] at end.
+func (m *matcher) inSet(c byte, p, end int) bool {
+	m.steps += (end - p) / 8
+	p++
+	wanted := true
+	if p < end && m.pat[p] == '^' {
+		wanted = false
+		p++
+	}
+	for ; p < end; p++ {
+		switch {
+		case m.pat[p] == '%':
+			p++ // to the ] at the end even, after a range such as a-%
+			if inClass(c, m.pat[p]) {
+				return wanted
+			}
+		case p+2 < end && m.pat[p+1] == '-':
+			if m.pat[p] <= c && c <= m.pat[p+2] {
+				return wanted
+			}
+			p += 2
+		case m.pat[p] == c:
+			return wanted
+		}
+	}
+	return !wanted
+}
+
+// inClass says whether a character is in the class of a letter, such as %a. An upper-case letter is the complement.
+func inClass(c, class byte) bool {
+	lower := class | 0x20
+	var in bool
+	switch lower {
+	case 'a':
+		in = isLetter(c)
+	case 'c':
+		in = c < ' ' || c == 0x7f
+	case 'd':
+		in = isDigit(c)
+	case 'l':
+		in = c >= 'a' && c <= 'z'
+	case 'p':
+		in = c > ' ' && c < 0x7f && !isLetter(c) && !isDigit(c)
+	case 's':
+		in = c == ' ' || c >= '\t' && c <= '\r'
+	case 'u':
+		in = c >= 'A' && c <= 'Z'
+	case 'w':
+		in = isLetter(c) || isDigit(c)
+	case 'x':
+		in = isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
+	case 'z':
+		in = c == 0
+	default:
+		return class == c
+	}
+	if !isLetter(class) {
+		return class == c
+	}
+	return in == (class == lower)
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
