@@ -2,7 +2,6 @@ package chiproxy
 
 import (
 	"errors"
-	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -40,9 +39,9 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, volatile bool) 
 	case err != nil:
 		return ex.failed(v, err, p)
 	case v == Done:
-		ex.answered()
+		ex.response.End()
 		return v, nil
-	case ex.recorder.wrote:
+	case ex.response.Wrote():
 		return Done, ex.sent(errDeclinedLate)
 	}
 	if volatile {
@@ -57,10 +56,10 @@ var errDeclinedLate = errors.New("declined after the header of the response had 
 // step runs the next middleware, or the action at the end. It is what middleware gets as next. What declines leaves nothing on the
 // response.
 func (ex *Exchange) step() (Verdict, error) {
-	layer, n := ex.failedLayers()
+	mark := ex.response.Mark()
 	v, err := ex.runStep()
 	if v == Declined && err == nil {
-		ex.forget(layer, n)
+		ex.response.Forget(mark)
 	}
 	return v, err
 }
@@ -130,7 +129,7 @@ func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 // stepFailed applies the policy to the failure of a function. What it has changed is half of what it wanted, so a pool gets the
 // request as it was before it: with what the middleware around has changed, which may be an identity, or a wall.
 func (ex *Exchange) stepFailed(hook *HookError) (Verdict, error) {
-	if ex.policy().Mode == FailToPool && !ex.recorder.wrote {
+	if ex.policy().Mode == FailToPool && !ex.response.Wrote() {
 		done := len(ex.done)
 		ex.restore(ex.level)
 		ex.done = ex.done[:done] // the outcome is told all the same
@@ -206,7 +205,7 @@ func hookError(err error) *HookError {
 // left, nothing but the error is left to say.
 func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 	p := ex.policy()
-	if p.Mode == FailClosed || ex.recorder.wrote {
+	if p.Mode == FailClosed || ex.response.Wrote() {
 		return Done, ex.closed(hook)
 	}
 	if p.Mode == FailToPool {
@@ -221,7 +220,7 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 // failed lets the scope answer an error, if nothing was written.
 func (ex *Exchange) failed(v Verdict, err error, p *scope) (Verdict, error) {
 	switch {
-	case ex.recorder.wrote:
+	case ex.response.Wrote():
 		return v, ex.sent(err)
 	case p.failed == nil || ex.walksAround(p) || errors.Is(err, errClimbs), errors.Is(err, errTurns):
 		return v, ex.toCaddy(err)
@@ -229,7 +228,7 @@ func (ex *Exchange) failed(v Verdict, err error, p *scope) (Verdict, error) {
 	ex.record()
 	err = ex.answerOf(err)
 	ex.err = err
-	layer, n := ex.failedLayers()
+	mark := ex.response.Mark()
 	answered, failure := ex.do(p.failed)
 	ex.err = nil
 	switch {
@@ -237,36 +236,26 @@ func (ex *Exchange) failed(v Verdict, err error, p *scope) (Verdict, error) {
 		if hook := hookError(failure); hook != nil {
 			failure = ex.closed(hook)
 		}
-		if ex.recorder.wrote {
+		if ex.response.Wrote() {
 			return Done, ex.sent(failure)
 		}
 		return Done, ex.toCaddy(failure)
 	case answered == Declined:
-		ex.forget(layer, n)
+		ex.response.Forget(mark)
 		return v, ex.toCaddy(err)
 	}
-	ex.answered()
+	ex.response.End()
 	return Done, nil
-}
-
-// answered ends the response of an action that has written nothing. net/http would send a header, and knows nothing of what functions
-// wanted that have failed.
-func (ex *Exchange) answered() {
-	if ex.recorder.root != nil && !ex.recorder.wrote {
-		ex.recorder.WriteHeader(http.StatusOK)
-	}
 }
 
 // toCaddy hands an error to Caddy, with what functions have set on the response: its header is the one that Caddy's handle_errors
 // writes to, and sends as it is where there are none.
 func (ex *Exchange) toCaddy(err error) error {
-	root := ex.recorder.root
-	if root == nil {
+	if !ex.response.Pending() {
 		return err
 	}
 	answer := ex.answerOf(err)
-	status, failure := root.leaveLast(answer.StatusCode)
-	ex.layer, ex.recorder.root = nil, nil
+	status, failure := ex.response.HandOver(answer.StatusCode)
 	if failure != nil {
 		answer = ex.answerOf(failure)
 	} else if status == answer.StatusCode {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
 // Exchange is one request on its way through a table. It is valid until Table.Serve returns.
@@ -28,10 +30,7 @@ type Exchange struct {
 	chosen *candidate
 	err    error
 	// upgrade is the writer of a request that may become a stream of another protocol, nil for all others.
-	upgrade *upgradeWriter
-	// layer is the innermost layer around the response, and changes what Changes returns.
-	layer   *ResponseHooks
-	changes int
+	upgrade *response.UpgradeWriter
 	// done are told how the request ended.
 	done []func(Outcome)
 	// fields are the changed ones that reverse_proxy would write itself.
@@ -62,7 +61,7 @@ type Exchange struct {
 	restores bool
 	// level counts the steps around what runs whose changes are undone by themselves.
 	level    int
-	recorder recorder
+	response response.Stack
 	*kept
 }
 
@@ -148,8 +147,8 @@ func (ex *Exchange) value(i int) string {
 // Err returns the error that a Failed action answers, nil in all others.
 func (ex *Exchange) Err() error { return ex.err }
 
-// Wrote says whether the header of the response has left, while hooks run.
-func (ex *Exchange) Wrote() bool { return ex.recorder.wrote }
+// Wrote reports whether the header of the response has left, while hooks run.
+func (ex *Exchange) Wrote() bool { return ex.response.Wrote() }
 
 // Table returns the table that serves the request. What outlives the request acquires it.
 func (ex *Exchange) Table() *Table { return ex.table }

@@ -212,7 +212,7 @@ func TestStubsAnswerForPools(t *testing.T) {
 		h := ex.ResponseHooks()
 		h.OnHeader(func(status int) (int, error) { return status + 1, nil })
 		h.OnBody(func(p []byte, _ bool) ([]byte, error) { return []byte(strings.ToUpper(string(p))), nil })
-		return h.Around(next)
+		return ex.Around(h, next)
 	})
 	table := explainedPools(t, &hits,
 		in(Scope{Middleware: []Middleware{wrap}}, at("/wrapped", Proxy{Pool: "users"})),

@@ -179,7 +179,7 @@ func (ex *Exchange) closed(hook *HookError) error {
 	status := http.StatusInternalServerError
 	if hook.Budget {
 		status = http.StatusServiceUnavailable
-		if !ex.recorder.wrote {
+		if !ex.response.Wrote() {
 			ex.W.Header().Set("Retry-After", retryAfter)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
 // Module is a handler of Caddy's, any http.handlers module that is provisioned. It is an action, whose next handler
@@ -44,8 +45,8 @@ func (m Module) answerError(ex *Exchange, err caddyhttp.HandlerError) error {
 		r.Method, r.RemoteAddr, r.RequestURI = client.Method, client.RemoteAddr, client.RequestURI
 		*r.URL = *client.URL
 	}
-	w := newHeaderWriter(ex.W, nil)
-	w.status = err.StatusCode
+	w := response.NewHeaderWriter(ex.W, nil)
+	w.Status = err.StatusCode
 	r = (*caddyhttp.HTTPErrorConfig)(nil).WithError(r, err)
 	return m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(err.StatusCode)

@@ -47,7 +47,8 @@ func (ex *Exchange) finish(err error) {
 }
 
 func (ex *Exchange) outcome(err error) Outcome {
-	o := Outcome{Status: ex.recorder.status, Bytes: ex.recorder.bytes, Err: err}
+	o := Outcome{Err: err}
+	o.Status, o.Bytes = ex.response.Sent()
 	if o.Status == 0 && err != errAborted {
 		o.Status = http.StatusOK
 		if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok {

@@ -12,6 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
 // Proxy forwards the request to a pool. With nothing but a pool, the upstream gets the request as the client sent it.
@@ -166,7 +167,7 @@ func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
 	if b.ResponseHeaders != nil {
 		w := ex.W
 		defer func() { ex.W = w }()
-		ex.W = newHeaderWriter(w, b.ResponseHeaders)
+		ex.W = response.NewHeaderWriter(w, b.ResponseHeaders)
 	}
 	return Done, b.forward(ex)
 }
@@ -174,7 +175,7 @@ func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
 // sendOrElse forwards, and does what OnError says if that failed without a trace.
 func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 	w, body := ex.W, &readBody{ReadCloser: ex.R.Body}
-	hw := newHeaderWriter(w, b.ResponseHeaders)
+	hw := response.NewHeaderWriter(w, b.ResponseHeaders)
 	ex.W = hw
 	defer func() { ex.W = w }()
 	if _, held := ex.R.Body.(HeldBody); !held && ex.R.Body != nil && ex.R.Body != http.NoBody { // one that is held is sent again
@@ -189,7 +190,7 @@ func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 
 	err := b.forward(ex)
 	switch {
-	case err == nil || hw.wrote || body.read:
+	case err == nil || hw.Wrote() || body.read:
 		return Done, err
 	case b.instead != nil:
 		return Done, b.instead.forward(ex, b.insteadHandler)

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
@@ -141,48 +140,4 @@ func dialWebSocket(t *testing.T, url string) (net.Conn, *bufio.Reader) {
 		t.Fatalf("%v %v", resp, err)
 	}
 	return conn, br
-}
-
-// sendfile is a writer that notes whether its ReadFrom was used.
-type sendfile struct {
-	*httptest.ResponseRecorder
-	used bool
-}
-
-func (w *sendfile) ReadFrom(r io.Reader) (int64, error) {
-	w.used = true
-	return io.Copy(struct{ io.Writer }{w.ResponseRecorder}, r)
-}
-
-func TestTheHeaderWriterChangesTheHeaderHoweverItLeaves(t *testing.T) {
-	t.Parallel()
-	for name, send := range map[string]func(*headerWriter) error{
-		"written":     func(w *headerWriter) error { _, err := w.Write([]byte("x")); return err },
-		"copied":      func(w *headerWriter) error { _, err := w.ReadFrom(strings.NewReader("x")); return err },
-		"flushed":     func(w *headerWriter) error { return http.NewResponseController(w).Flush() },
-		"header only": func(w *headerWriter) error { w.WriteHeader(204); return nil },
-		"twice": func(w *headerWriter) error {
-			w.WriteHeader(204)
-			w.Header().Set("X-Stamp", "late")
-			w.WriteHeader(204)
-			return nil
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			under := &sendfile{ResponseRecorder: httptest.NewRecorder()}
-			w := newHeaderWriter(under, stamped().ResponseHeaders)
-			if err := send(w); err != nil {
-				t.Fatal(err)
-			}
-			if got := under.Result().Header.Get("X-Stamp"); got != "ours" || !w.wrote {
-				t.Errorf("stamp %q, wrote %v", got, w.wrote)
-			}
-			if name == "twice" && under.Header().Get("X-Stamp") != "late" {
-				t.Error("the header was changed again; what is there by now are trailers")
-			}
-			if under.used != (name == "copied") {
-				t.Errorf("ReadFrom of the server was used: %v", under.used)
-			}
-		})
-	}
 }

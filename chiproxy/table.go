@@ -8,8 +8,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
 // Table is a checked and immutable set of tenants. Any number of goroutines may serve from it.
@@ -123,10 +125,19 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	return ex.serve()
 }
 
+// upgrading returns the writer for a request that may become a stream, else nil.
+func (t *Table) upgrading(w http.ResponseWriter, r *http.Request) *response.UpgradeWriter {
+	connect := field.IsWebSocketConnect(r)
+	if !connect && r.Header["Upgrade"] == nil {
+		return nil
+	}
+	return response.NewUpgradeWriter(w, connect, t.Release)
+}
+
 // end gives everything back, whether the request ended well, in an error or in a panic.
 func (ex *Exchange) end() {
 	if ex.upgrade != nil {
-		defer ex.upgrade.release()
+		defer ex.upgrade.Release()
 	} else {
 		defer ex.table.Release()
 	}

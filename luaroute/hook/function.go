@@ -53,7 +53,7 @@ func (f *function) finish(s *session, then func(s *session, r results) (chiproxy
 	if own == nil {
 		return rest()
 	}
-	return own.Around(rest)
+	return s.ex.Around(own, rest)
 }
 
 // Guard returns a guard: the request is allowed if the function returns something true.

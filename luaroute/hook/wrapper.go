@@ -10,6 +10,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -31,7 +32,7 @@ func (w *wrapper) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, e
 	if own == nil {
 		return out.settle(ex)
 	}
-	return own.Around(func() (chiproxy.Verdict, error) { return out.settle(ex) })
+	return ex.Around(own, func() (chiproxy.Verdict, error) { return out.settle(ex) })
 }
 
 // outcome is what came of a wrapper: an action that is yet to be done, or what it wraps has done.
@@ -50,7 +51,7 @@ func (o *outcome) settle(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 
 // ask calls the function, and returns the response hooks that it has set. It keeps the virtual machine while what is inside
 // runs, but not for the answer of the function itself.
-func (w *wrapper) ask(s *session, next func() (chiproxy.Verdict, error), out *outcome) (own *chiproxy.ResponseHooks) {
+func (w *wrapper) ask(s *session, next func() (chiproxy.Verdict, error), out *outcome) (own *response.Hooks) {
 	outer := s.request.Enter(false)
 	in := s.wrap(next)
 	s.pins++

@@ -6,8 +6,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -20,7 +20,7 @@ func resOnJSON(L *lua.LState) int {
 	vm.Charge(L, hookSize)
 	j := &jsonHook{runs: r.runs, fn: fn, options: options}
 	j.call = r.runs.Later(vm.Function(L, j.run), fn)
-	r.hooks().OnWhole(chiproxy.WholeBody{Takes: j.takes, Limit: r.body, Change: j.change, Passed: func() {
+	r.hooks().OnWhole(response.WholeBody{Takes: j.takes, Limit: r.body, Change: j.change, Passed: func() {
 		j.pass("size", "it is larger than "+strconv.FormatInt(r.body, 10)+" bytes")
 	}})
 	return 0

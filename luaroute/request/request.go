@@ -15,6 +15,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -26,7 +27,7 @@ type Request struct {
 
 	query    *query // parsed when first asked for
 	store    *lua.LTable
-	out      *chiproxy.ResponseHooks // of the function that runs, once it asks for them
+	out      *response.Hooks // of the function that runs, once it asks for them
 	runs     Runner
 	statusOf *chiproxy.Route // for which status was set
 	status   int16
@@ -93,14 +94,14 @@ type Runner interface {
 }
 
 // Enter notes that a function begins. A guard may change nothing but req.ctx. It returns what Leave needs.
-func (r *Request) Enter(guard bool) (outer *chiproxy.ResponseHooks) {
+func (r *Request) Enter(guard bool) (outer *response.Hooks) {
 	outer = r.out
 	r.out, r.guard = nil, guard
 	return outer
 }
 
 // Leave notes that the function has ended, and returns the response hooks that it has set; nil for none.
-func (r *Request) Leave(outer *chiproxy.ResponseHooks) *chiproxy.ResponseHooks {
+func (r *Request) Leave(outer *response.Hooks) *response.Hooks {
 	own := r.out
 	r.out, r.guard = outer, false
 	return own

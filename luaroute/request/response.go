@@ -11,6 +11,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -91,7 +92,7 @@ func OptStatus(L *lua.LState, arg, otherwise int) int {
 }
 
 // hooks returns the response hooks of the function that runs.
-func (r *Request) hooks() *chiproxy.ResponseHooks {
+func (r *Request) hooks() *response.Hooks {
 	if r.out == nil {
 		r.out = r.ex.ResponseHooks()
 	}

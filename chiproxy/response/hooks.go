@@ -1,22 +1,20 @@
-package chiproxy
+package response
 
 import (
 	"maps"
 	"net/http"
 	"slices"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
-// ResponseHooks is what one hook wants to do with the response of what is inside of it. It is a layer around the
-// response: the hooks of functions further in see the response first, and of two assignments to one header the later one
+// Hooks is what one step of a chain wants to do with the response of what is inside it. It is a layer around the
+// response: the functions further in see the response first, and of two assignments to one header the later one
 // holds, which is the one further in.
 //
 // What was assigned holds for the response that leaves. If what is inside fails before anything has left, the layer around
 // takes over what is wanted, and the outermost one hands it to the answer of the error.
-type ResponseHooks struct {
+type Hooks struct {
 	changes field.Ops // made to the header when it leaves, so they replace what the action has set
 	vary    []string  // added to Vary, each once
 
@@ -26,13 +24,13 @@ type ResponseHooks struct {
 	first    [1]func(status int) (int, error) // room for onHeader: mostly there is one
 	writer   layerWriter
 
-	ex    *Exchange
+	stack *Stack
 	outer http.ResponseWriter
 	// around is the next layer further out. failed are layers inside of this one that could not answer, and heir is the
 	// layer that has taken this one over.
-	around *ResponseHooks
-	failed []*ResponseHooks
-	heir   *ResponseHooks
+	around *Hooks
+	failed []*Hooks
+	heir   *Hooks
 	// masked are headers that a layer further in has the say in, and ruled those in which this one has, beside those of changes.
 	masked, ruled []string
 
@@ -45,29 +43,11 @@ type ResponseHooks struct {
 	err     error
 }
 
-// ResponseHooks puts a new layer around the response of what is inside. The caller runs that with Around.
-func (ex *Exchange) ResponseHooks() *ResponseHooks {
-	ex.record()
-	h := &ResponseHooks{ex: ex, outer: ex.W, around: ex.layer}
-	h.onHeader = h.first[:0]
-	h.writer = layerWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, h}
-	ex.W, ex.layer = &h.writer, h
-	return h
-}
-
-// ResponseErr returns the error of a response hook that has failed, until its layer ends. What is inside can not write
-// any more, and those who tried may have aborted.
-func (ex *Exchange) ResponseErr() error {
-	for h := ex.layer; h != nil; h = h.around {
-		if h.err != nil {
-			return h.err
-		}
-	}
-	return nil
-}
+// Writer returns the writer for what is inside.
+func (h *Hooks) Writer() http.ResponseWriter { return &h.writer }
 
 // now returns the layer that does what this one was to do.
-func (h *ResponseHooks) now() *ResponseHooks {
+func (h *Hooks) now() *Hooks {
 	for h.heir != nil {
 		h = h.heir
 	}
@@ -76,74 +56,74 @@ func (h *ResponseHooks) now() *ResponseHooks {
 
 // OnHeader adds a function that is called just before the header leaves, with the status, and returns the status to
 // send. It is not called for informational responses, 101 among them. If it fails, the response is not sent, and
-// Around returns the error.
-func (h *ResponseHooks) OnHeader(fn func(status int) (int, error)) {
+// Err returns the error.
+func (h *Hooks) OnHeader(fn func(status int) (int, error)) {
 	h.remember()
 	h.onHeader = append(h.onHeader, fn)
 }
 
 // OnBody adds a function that is called with each piece of the body and returns what to send instead, and at the end once
 // with last, perhaps with an empty piece. It is not called where there is no body: for HEAD, 1xx, 204, 304 and
-// upgrades; nor for the answer of an error. If it fails, the body ends there, and Around returns the error.
-func (h *ResponseHooks) OnBody(fn func(piece []byte, last bool) ([]byte, error)) {
+// upgrades; nor for the answer of an error. If it fails, the body ends there, and Err returns the error.
+func (h *Hooks) OnBody(fn func(piece []byte, last bool) ([]byte, error)) {
 	h = h.now()
 	h.onBody = append(h.onBody, fn)
-	plainBody(h.ex.R.Header)
+	plainBody(h.stack.request().Header)
 }
 
 // remember keeps the header as it is before anything inside runs.
-func (h *ResponseHooks) remember() {
+func (h *Hooks) remember() {
 	if h.was == nil {
 		h.was = h.outer.Header().Clone()
 	}
 }
 
 // restore makes the header again what it was.
-func (h *ResponseHooks) restore() {
+func (h *Hooks) restore() {
 	header := h.outer.Header()
 	clear(header)
 	maps.Copy(header, h.was)
 }
 
-// Around runs what is inside, and ends the layer with it: the last piece of the body goes out.
-func (h *ResponseHooks) Around(inside func() (Verdict, error)) (v Verdict, err error) {
-	defer func() {
-		h.ex.W, h.ex.layer = h.outer, h.around
-		failed := h.err
-		if failed != nil {
-			if p := recover(); p != nil && p != http.ErrAbortHandler { // those who could not write have aborted
-				panic(p)
-			}
-			if !h.wrote || h.held != nil {
-				h.restore()
-			}
-			h.ex.chain.complete = false
-			v, err = Done, failed
-		}
-		if (v != Declined || err != nil) && !h.ex.recorder.wrote {
-			h.ex.handOn(h)
-		}
-	}()
-	if v, err = inside(); err != nil || v == Declined {
-		return v, err
+// Finish ends the response of the layer: the last piece of the body goes out, be it an empty one. The response may have been left
+// to net/http, which sends an empty one.
+func (h *Hooks) Finish() error {
+	if !h.wrote {
+		h.send(http.StatusOK)
 	}
-	return v, h.finish()
+	if h.err == nil && h.held != nil {
+		h.change()
+	}
+	if !h.body {
+		return h.err
+	}
+	h.body = false
+	piece, err := h.filter(nil, true)
+	if err == nil && len(piece) > 0 {
+		_, err = h.outer.Write(piece)
+	}
+	return err
 }
 
-// handOn leaves to the layer around what a layer wanted that has ended before anything has left. Its functions for the body are
-// not for the answer of an error.
-func (ex *Exchange) handOn(h *ResponseHooks) {
-	h.onBody, h.onWhole, h.held, h.masked, h.err = nil, nil, nil, nil, nil
-	h.body, h.bare, h.wrote = false, false, false
-	if ex.layer == nil {
-		root := &ResponseHooks{ex: ex, outer: ex.recorder.ResponseWriter}
-		ex.layer, ex.recorder.root = root, root
+// Err returns the error of a function that has failed. What is inside can not write any more, and those who tried may have aborted.
+func (h *Hooks) Err() error { return h.err }
+
+// Close takes the layer off the response, and returns the writer of what is around it. Unless what is inside has declined, the layer
+// around takes over what the layer wanted, if nothing has left yet.
+func (h *Hooks) Close(declined bool) http.ResponseWriter {
+	s := h.stack
+	s.inner = h.around
+	if h.err != nil && (!h.wrote || h.held != nil) {
+		h.restore()
 	}
-	ex.layer.failed = append(ex.layer.failed, h)
+	if !declined && !s.recorder.wrote {
+		s.handOn(h)
+	}
+	return h.outer
 }
 
 // inherit makes the wishes of layers inside that have failed those of this one, whose own later ones replace them.
-func (h *ResponseHooks) inherit() {
+func (h *Hooks) inherit() {
 	if len(h.failed) == 0 {
 		return
 	}
@@ -166,44 +146,7 @@ func (h *ResponseHooks) inherit() {
 	h.failed, h.onHeader = nil, append(hooks, h.onHeader...)
 }
 
-// failedLayers returns the innermost layer, and how many inside of it have failed so far.
-func (ex *Exchange) failedLayers() (layer *ResponseHooks, n int) {
-	if ex.layer != nil {
-		n = len(ex.layer.failed)
-	}
-	return ex.layer, n
-}
-
-// forget drops what layers wanted that have failed since failedLayers was asked, for a step that declines.
-func (ex *Exchange) forget(layer *ResponseHooks, n int) {
-	switch {
-	case layer == nil:
-		ex.layer, ex.recorder.root = nil, nil
-	case n < len(layer.failed):
-		layer.failed = slices.Delete(layer.failed, n, len(layer.failed))
-	}
-}
-
-// finish sends the last piece. The response may have been left to net/http, which sends an empty one.
-func (h *ResponseHooks) finish() error {
-	if !h.wrote {
-		h.send(http.StatusOK)
-	}
-	if h.err == nil && h.held != nil {
-		h.change()
-	}
-	if !h.body {
-		return h.err
-	}
-	h.body = false
-	piece, err := h.filter(nil, true)
-	if err == nil && len(piece) > 0 {
-		_, err = h.outer.Write(piece)
-	}
-	return err
-}
-
-func (h *ResponseHooks) filter(piece []byte, last bool) (_ []byte, err error) {
+func (h *Hooks) filter(piece []byte, last bool) (_ []byte, err error) {
 	for _, fn := range h.onBody {
 		if piece, err = fn(piece, last); err != nil {
 			h.err = err
@@ -214,7 +157,7 @@ func (h *ResponseHooks) filter(piece []byte, last bool) (_ []byte, err error) {
 }
 
 // send makes the changes, calls the functions, and sends the header if none of them failed, or holds it with its body.
-func (h *ResponseHooks) send(status int) {
+func (h *Hooks) send(status int) {
 	was := status
 	if status = h.leave(status); h.err != nil {
 		return
@@ -234,18 +177,18 @@ func (h *ResponseHooks) send(status int) {
 }
 
 // filters gets the header ready for a body that functions change piece by piece, if there are any.
-func (h *ResponseHooks) filters(status int) {
+func (h *Hooks) filters(status int) {
 	if len(h.onBody) == 0 {
 		return
 	}
-	h.body = hasBody(h.ex.R.Method, status)
+	h.body = hasBody(h.stack.request().Method, status)
 	for _, name := range bodyFields {
 		delete(h.outer.Header(), name)
 	}
 }
 
 // leave makes the changes and calls the functions. One that fails is called for no other response.
-func (h *ResponseHooks) leave(status int) int {
+func (h *Hooks) leave(status int) int {
 	h.inherit()
 	h.apply(h.outer.Header())
 	if status >= 200 {
@@ -267,7 +210,7 @@ func (h *ResponseHooks) leave(status int) int {
 
 // leaveLast is leave for what answers an error outside of all functions, until none of them fails. A status that is the error of one
 // comes with it.
-func (h *ResponseHooks) leaveLast(status int) (int, error) {
+func (h *Hooks) leaveLast(status int) (int, error) {
 	var failed error
 	for {
 		left := h.leave(status)
@@ -275,12 +218,12 @@ func (h *ResponseHooks) leaveLast(status int) (int, error) {
 			return left, failed
 		}
 		h.restore()
-		answer := h.ex.answerOf(h.err)
+		answer := h.stack.owner.Answer(h.err)
 		status, failed, h.err, h.masked = answer.StatusCode, answer, nil, nil
 	}
 }
 
-// hasBody says whether a response may have a body.
+// hasBody reports whether a response may have a body.
 func hasBody(method string, status int) bool {
 	return method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified
 }

@@ -1,4 +1,4 @@
-package chiproxy
+package response
 
 import (
 	"net/http"
@@ -9,31 +9,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
-// ResponseValues returns the values of a header of the response as it will be sent so far: what hooks have assigned over
-// what is there.
-func (ex *Exchange) ResponseValues(name string) []string {
-	name = textproto.CanonicalMIMEHeaderKey(name)
-	return ex.layerNow().values(name, ex.W.Header()[name])
-}
-
-// ResponseNames returns the names of the headers of which ResponseValues knows values.
-func (ex *Exchange) ResponseNames() []string {
-	return ex.layerNow().names(ex.W.Header())
-}
-
-// layerNow returns the innermost layer whose changes are still to be made.
-func (ex *Exchange) layerNow() *ResponseHooks {
-	if ex.recorder.wrote {
-		return nil
-	}
-	return ex.layer
-}
-
-// Values is ResponseValues for a function of this layer.
-func (h *ResponseHooks) Values(name string) []string {
+// Values returns the values of a header of the response as it will be sent so far, for a function of this layer.
+func (h *Hooks) Values(name string) []string {
 	h = h.now()
 	if !h.leaving {
-		return h.ex.ResponseValues(name)
+		return h.stack.Values(h.stack.header(), name)
 	}
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	value := h.outer.Header()[name]
@@ -44,21 +24,17 @@ func (h *ResponseHooks) Values(name string) []string {
 }
 
 // Names returns the names of the headers of which Values knows values.
-func (h *ResponseHooks) Names() []string {
+func (h *Hooks) Names() []string {
 	h = h.now()
 	if !h.leaving {
-		return h.ex.ResponseNames()
+		return h.stack.Names(h.stack.header())
 	}
 	return h.around.names(h.outer.Header())
 }
 
-// Changes returns how much hooks have changed so far in headers of the response: all values, and more for long names. To read or to
-// change a header takes time in proportion, some 10 ns for each, and for Vary the fivefold.
-func (ex *Exchange) Changes() int { return ex.changes }
-
 // Set assigns a header, or removes it where there are no values.
-func (h *ResponseHooks) Set(name string, values []string) {
-	h.ex.changes += 1 + len(name)/32 + len(values)
+func (h *Hooks) Set(name string, values []string) {
+	h.stack.changes += 1 + len(name)/32 + len(values)
 	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
 	if h.leaving {
 		h.rule(name)
@@ -75,8 +51,8 @@ func (h *ResponseHooks) Set(name string, values []string) {
 }
 
 // Add adds values to a header.
-func (h *ResponseHooks) Add(name string, values ...string) {
-	h.ex.changes += 1 + len(values)
+func (h *Hooks) Add(name string, values ...string) {
+	h.stack.changes += 1 + len(values)
 	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
 	if h.leaving {
 		h.addTo(name, values)
@@ -89,8 +65,8 @@ func (h *ResponseHooks) Add(name string, values ...string) {
 const varyHeader = "Vary"
 
 // Vary adds a name to the header Vary of the response that leaves, if it is not there.
-func (h *ResponseHooks) Vary(token string) {
-	h.ex.changes += 1 + len(token)/4
+func (h *Hooks) Vary(token string) {
+	h.stack.changes += 1 + len(token)/4
 	if h = h.now(); h.leaving {
 		if !varies(h.Values(varyHeader), token) {
 			h.addTo(varyHeader, []string{token})
@@ -101,7 +77,7 @@ func (h *ResponseHooks) Vary(token string) {
 	h.addVary(token)
 }
 
-func (h *ResponseHooks) addVary(token string) {
+func (h *Hooks) addVary(token string) {
 	if !varies(h.vary, token) {
 		h.vary = append(h.vary, token)
 	}
@@ -120,7 +96,7 @@ func varies(values []string, token string) bool {
 }
 
 // values returns the values of a header with the changes of this layer and of those around it. What is further in is later.
-func (h *ResponseHooks) values(name string, values []string) []string {
+func (h *Hooks) values(name string, values []string) []string {
 	if h == nil {
 		return values
 	}
@@ -141,7 +117,7 @@ func (h *ResponseHooks) values(name string, values []string) []string {
 }
 
 // names returns the names of a header's fields and of those that this layer and those around it have changed, sorted.
-func (h *ResponseHooks) names(header http.Header) (names []string) {
+func (h *Hooks) names(header http.Header) (names []string) {
 	for name := range header {
 		names = append(names, name)
 	}
@@ -162,7 +138,7 @@ func (h *ResponseHooks) names(header http.Header) (names []string) {
 }
 
 // apply makes the changes, where no layer further in has the say.
-func (h *ResponseHooks) apply(header http.Header) {
+func (h *Hooks) apply(header http.Header) {
 	for _, name := range h.changes.Remove {
 		if !slices.Contains(h.masked, name) {
 			field.Remove(header, name)
@@ -191,7 +167,7 @@ func (h *ResponseHooks) apply(header http.Header) {
 }
 
 // missing returns the names that this layer adds to Vary and that its values do not have. No two of them are the same.
-func (h *ResponseHooks) missing(values []string) (names []string) {
+func (h *Hooks) missing(values []string) (names []string) {
 	for _, token := range h.vary {
 		if !varies(values, token) {
 			names = append(names, token)
@@ -202,7 +178,7 @@ func (h *ResponseHooks) missing(values []string) (names []string) {
 
 // addTo adds values to a header that is about to leave. Where a layer around has assigned it earlier, they are added to what that
 // has assigned.
-func (h *ResponseHooks) addTo(name string, values []string) {
+func (h *Hooks) addTo(name string, values []string) {
 	header := h.outer.Header()
 	before := header[name]
 	if !h.rules(name) && h.around.assigns(name) {
@@ -213,7 +189,7 @@ func (h *ResponseHooks) addTo(name string, values []string) {
 }
 
 // assigns reports whether this layer or one around it assigns a header or removes it.
-func (h *ResponseHooks) assigns(name string) bool {
+func (h *Hooks) assigns(name string) bool {
 	for ; h != nil; h = h.around {
 		if h.inherit(); h.changes.Assigns(name) {
 			return true
@@ -223,18 +199,18 @@ func (h *ResponseHooks) assigns(name string) bool {
 }
 
 // rules reports whether a header is what this layer says, whatever those around it have said before.
-func (h *ResponseHooks) rules(name string) bool {
+func (h *Hooks) rules(name string) bool {
 	return slices.Contains(h.ruled, name) || h.changes.Assigns(name)
 }
 
-func (h *ResponseHooks) rule(name string) {
+func (h *Hooks) rule(name string) {
 	if h.around != nil {
 		h.ruled = append(h.ruled, name)
 	}
 }
 
 // overrule tells the layers around in which headers this one has the say.
-func (h *ResponseHooks) overrule() {
+func (h *Hooks) overrule() {
 	for around := h.around; around != nil; around = around.around {
 		around.masked = append(around.masked, h.ruled...)
 		around.masked = append(around.masked, h.changes.Remove...)

@@ -1,4 +1,4 @@
-package chiproxy
+package response
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 // layerWriter is the writer of a layer.
 type layerWriter struct {
 	caddyhttp.ResponseWriterWrapper
-	hooks *ResponseHooks
+	hooks *Hooks
 }
 
 // WriteHeader lets the functions change the header and sends it. Informational responses pass as they are.
@@ -51,7 +51,7 @@ func (w *layerWriter) Write(p []byte) (int, error) {
 }
 
 // put sends a piece of the body, as the functions for it want it.
-func (h *ResponseHooks) put(piece []byte) (err error) {
+func (h *Hooks) put(piece []byte) (err error) {
 	if h.body {
 		if piece, err = h.filter(piece, false); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package chiproxy
+package response
 
 import (
 	"bytes"
@@ -28,16 +28,16 @@ type heldBody struct {
 }
 
 // OnWhole adds a hook for whole bodies. It is not called for HEAD, 1xx, 204, 304 and upgrades, nor for the answer of an error.
-func (h *ResponseHooks) OnWhole(hook WholeBody) {
+func (h *Hooks) OnWhole(hook WholeBody) {
 	h = h.now()
 	h.remember()
 	h.onWhole = append(h.onWhole, hook)
-	plainBody(h.ex.R.Header)
+	plainBody(h.stack.request().Header)
 }
 
 // holds keeps a response back that hooks want whole, and reports whether it does. The header for a HEAD does not know the length
 // of the body that a GET would get.
-func (h *ResponseHooks) holds(status int) bool {
+func (h *Hooks) holds(status int) bool {
 	if len(h.onWhole) == 0 || status >= 300 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusPartialContent {
 		return false
 	}
@@ -52,7 +52,7 @@ func (h *ResponseHooks) holds(status int) bool {
 	if len(held.hooks) == 0 {
 		return false
 	}
-	if !hasBody(h.ex.R.Method, status) {
+	if !hasBody(h.stack.request().Method, status) {
 		for _, name := range bodyFields {
 			delete(header, name)
 		}
@@ -73,7 +73,7 @@ func (b *heldBody) passed() {
 }
 
 // hold keeps a piece of the body. Where that becomes too large, all goes out as it is.
-func (h *ResponseHooks) hold(piece []byte) error {
+func (h *Hooks) hold(piece []byte) error {
 	held := h.held
 	if int64(held.Len()+len(piece)) <= held.limit {
 		_, err := held.Buffer.Write(piece)
@@ -84,7 +84,7 @@ func (h *ResponseHooks) hold(piece []byte) error {
 }
 
 // letGo sends the header that was held, and a piece of the body.
-func (h *ResponseHooks) letGo(body []byte) error {
+func (h *Hooks) letGo(body []byte) error {
 	status := h.held.status
 	h.held = nil
 	h.filters(status)
@@ -93,7 +93,7 @@ func (h *ResponseHooks) letGo(body []byte) error {
 }
 
 // change lets the hooks change the body that was held, and sends it.
-func (h *ResponseHooks) change() {
+func (h *Hooks) change() {
 	held, header := h.held, h.outer.Header()
 	was := held.Bytes()
 	body := was

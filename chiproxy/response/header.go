@@ -1,4 +1,4 @@
-package chiproxy
+package response
 
 import (
 	"io"
@@ -9,21 +9,26 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
-// headerWriter changes the header of a response at the moment it leaves, and knows whether it has left. Informational
+// HeaderWriter changes the header of a response at the moment it leaves, and knows whether it has left. Informational
 // responses pass as they are; 101 is not one of them, since nothing follows it.
-type headerWriter struct {
+type HeaderWriter struct {
 	caddyhttp.ResponseWriterWrapper
+	// Status is that of a response that does not say.
+	Status int
 	ops    *field.Ops // may be nil
-	status int        // of a response that does not say
 	wrote  bool
 }
 
-func newHeaderWriter(w http.ResponseWriter, ops *field.Ops) *headerWriter {
-	return &headerWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ops: ops, status: http.StatusOK}
+// NewHeaderWriter returns a writer that makes changes, which may be nil.
+func NewHeaderWriter(w http.ResponseWriter, ops *field.Ops) *HeaderWriter {
+	return &HeaderWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ops: ops, Status: http.StatusOK}
 }
 
+// Wrote reports whether the header has left.
+func (w *HeaderWriter) Wrote() bool { return w.wrote }
+
 // WriteHeader applies the changes and sends the header.
-func (w *headerWriter) WriteHeader(status int) {
+func (w *HeaderWriter) WriteHeader(status int) {
 	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.wrote = true
 		if w.ops != nil {
@@ -34,30 +39,30 @@ func (w *headerWriter) WriteHeader(status int) {
 }
 
 // Write sends the header first, if it has not left.
-func (w *headerWriter) Write(p []byte) (int, error) {
+func (w *HeaderWriter) Write(p []byte) (int, error) {
 	w.leave()
 	return w.ResponseWriter.Write(p)
 }
 
 // ReadFrom is Write for a whole reader, and keeps the server's sendfile.
-func (w *headerWriter) ReadFrom(r io.Reader) (int64, error) {
+func (w *HeaderWriter) ReadFrom(r io.Reader) (int64, error) {
 	w.leave()
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError flushes, which sends the header too. http.ResponseController calls it.
-func (w *headerWriter) FlushError() error {
+func (w *HeaderWriter) FlushError() error {
 	w.leave()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-func (w *headerWriter) leave() {
+func (w *HeaderWriter) leave() {
 	if !w.wrote {
-		w.WriteHeader(w.status)
+		w.WriteHeader(w.Status)
 	}
 }
 
 var (
-	_ http.ResponseWriter = (*headerWriter)(nil)
-	_ io.ReaderFrom       = (*headerWriter)(nil)
+	_ http.ResponseWriter = (*HeaderWriter)(nil)
+	_ io.ReaderFrom       = (*HeaderWriter)(nil)
 )

@@ -1,9 +1,7 @@
-package chiproxy
+package response
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,50 +9,16 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// ErrHeaderSent is a cause of every error that Table.Serve returns after the header of the response has left. The client
-// sees a response that may be cut short.
-var ErrHeaderSent = errors.New("the header of the response had left")
-
-// ErrBodySent is a further cause where the body had left, too: the client has a whole response.
-var ErrBodySent = errors.New("the response had been sent")
-
-// sent is an error after the header has left.
-func (ex *Exchange) sent(err error) error {
-	err = lateError(err)
-	if late, ok := errors.AsType[caddyhttp.HandlerError](err); ok && ex.chain.complete {
-		late.Err = fmt.Errorf("%w: %w", ErrBodySent, late.Err)
-		return late
-	}
-	return err
-}
-
-func lateError(err error) error {
-	late, ok := errors.AsType[caddyhttp.HandlerError](err)
-	if !ok {
-		late = caddyhttp.Error(http.StatusInternalServerError, err)
-	}
-	late.Err = fmt.Errorf("%w: %w", ErrHeaderSent, late.Err)
-	return late
-}
-
-// recorder knows whether the header of a response has left.
+// recorder is the outermost writer. It knows whether the header of the response has left.
 type recorder struct {
 	caddyhttp.ResponseWriterWrapper
 	wrote  bool
 	status int
 	bytes  int64
-	// root has what functions wanted that have failed, for the response that leaves; mostly nil. bare says that the body of that
+	// root has what functions wanted that have failed, for the response that leaves; mostly nil. bare means that the body of that
 	// does not.
-	root *ResponseHooks
+	root *Hooks
 	bare bool
-}
-
-// record makes the exchange know whether something was written. Routes that are plain data do without.
-func (ex *Exchange) record() {
-	if ex.recorder.ResponseWriterWrapper.ResponseWriter == nil {
-		ex.recorder.ResponseWriterWrapper.ResponseWriter = ex.W
-		ex.W = &ex.recorder
-	}
 }
 
 // WriteHeader notes that the header leaves; informational ones do not count.
