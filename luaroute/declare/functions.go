@@ -89,3 +89,17 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 	L.RaiseError("a %s is no middleware; expected a function or route.handler(…)", v.Type())
 	return nil
 }
+
+// certificate is route.certificate(fn): a say in the names that certificates are issued for.
+func certificate(r *router, L *lua.LState) int {
+	fn := L.CheckFunction(1)
+	if !r.root {
+		L.RaiseError("route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants")
+	}
+	if r.load.certifier != nil {
+		L.RaiseError("route.certificate is called twice, first at %s; one function decides", r.load.certifierAt)
+	}
+	ref, origin := r.load.keep(L, fn)
+	r.load.certifier, r.load.certifierAt = r.load.vms.Certifier(ref, origin), here(L, "certificate", "")
+	return 0
+}

@@ -397,7 +397,3 @@ func inClass(c, class byte) bool {
 	}
 	return in == (class == lower)
 }
-
-func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }

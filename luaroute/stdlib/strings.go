@@ -224,3 +224,7 @@ func nextGmatch(L *lua.LState) int {
 	L.Replace(lua.UpvalueIndex(3), lua.LNumber(max(end, start+1)))
 	return m.pushAll(start, end)
 }
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }

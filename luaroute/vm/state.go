@@ -208,3 +208,61 @@ func splitPlace(where string) (script string, line int) {
 	line, _ = strconv.Atoi(where[min(i+1, len(where)):])
 	return where[:i], line
 }
+
+// described replaces an error that is a table with a __tostring by what that says. It runs within the budget, as all that
+// scripts do; if it fails, the error stays what it is.
+func (s *State) described(err error) error {
+	if err == nil || s.budget.ended != nil {
+		return err
+	}
+	var api *lua.ApiError // after the calls that succeed have left: it is allocated
+	if !errors.As(err, &api) {
+		return err
+	}
+	object, ok := api.Object.(*lua.LTable)
+	if !ok {
+		return err
+	}
+	describe, ok := s.L.GetMetaField(object, "__tostring").(*lua.LFunction)
+	if !ok {
+		return err
+	}
+	top := s.L.GetTop()
+	defer s.L.SetTop(top)
+	s.L.Push(describe)
+	s.L.Push(object)
+	if pcall(s.L, 1, 1) != nil {
+		return err
+	}
+	text, ok := s.L.Get(-1).(lua.LString)
+	if !ok {
+		return err
+	}
+	return &lua.ApiError{Type: api.Type, Object: text, StackTrace: api.StackTrace}
+}
+
+const (
+	// MaxLogged is how many bytes a script may log for one request, or while it loads: a log is on a disk that others
+	// need, too.
+	MaxLogged = 256 << 10
+	// leastLogged is what a line counts for at least.
+	leastLogged = 256
+	// logSteps is what a line counts for in time: some microseconds.
+	logSteps = 100
+)
+
+// MayLog says whether a script may log a line of so many bytes, and counts them. The first line that is too much is replaced
+// by one that says so.
+func (s *State) MayLog(L *lua.LState, bytes int) bool {
+	Spend(L, logSteps+bytes/64)
+	if s.budget.logged > MaxLogged {
+		return false
+	}
+	s.budget.logged += max(bytes, leastLogged)
+	if s.budget.logged <= MaxLogged {
+		return true
+	}
+	s.Logger().Warn("the script logs too much for one request; the rest is left out",
+		zap.Int("allowed", MaxLogged), zap.String("script", Where(L)))
+	return false
+}
