@@ -76,6 +76,9 @@ func scopeOf(r chiproxy.Route) chiproxy.Scope {
 // choosing is a handler in Go.
 type choosing struct{ action chiproxy.Action }
 
+// Traits are those of code that may do anything.
+func (choosing) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true, Changes: true} }
+
 // Do decides. A pool is found by its name, as a script names it.
 func (c choosing) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	if !inGo(ex) {
@@ -86,6 +89,9 @@ func (c choosing) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 
 // named is an action that forwards to a pool found by its name.
 type named string
+
+// Traits are those of code that may do anything.
+func (named) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true, Changes: true} }
 
 // Do finds the pool.
 func (n named) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
@@ -104,6 +110,9 @@ func (guarding) Allow(ex *chiproxy.Exchange) (bool, error) { return inGo(ex), ni
 
 // standing is middleware in Go. What stands before and what stands around are the same there.
 type standing struct{}
+
+// Traits are those of code that may do anything.
+func (standing) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true, Changes: true} }
 
 // Handle decides.
 func (standing) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {

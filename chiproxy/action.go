@@ -24,6 +24,9 @@ func (Next) Do(ex *Exchange) (Verdict, error) {
 	return Done, ex.onward()
 }
 
+// Traits are those of an action that never declines.
+func (Next) Traits() Traits { return Traits{Changes: true, Pure: true} }
+
 // Describe names the action.
 func (Next) Describe() origin.Origin { return origin.Origin{Kind: "next"} }
 
@@ -32,6 +35,9 @@ type Decline struct{}
 
 // Do declines.
 func (Decline) Do(*Exchange) (Verdict, error) { return Declined, nil }
+
+// Traits are those of an action that declines.
+func (Decline) Traits() Traits { return Traits{Declines: true, Pure: true} }
 
 // Describe names the action.
 func (Decline) Describe() origin.Origin { return origin.Origin{Kind: "decline"} }
@@ -72,6 +78,9 @@ func (a Error) status() int {
 	return a.Status
 }
 
+// Traits are those of an answer.
+func (a Error) Traits() Traits { return Traits{Pure: true, Status: a.status()} }
+
 // Describe shows the status.
 func (a Error) Describe() origin.Origin {
 	return origin.Origin{Kind: "error", Text: strconv.Itoa(a.status())}
@@ -79,6 +88,21 @@ func (a Error) Describe() origin.Origin {
 
 // bind checks the status when the table is built.
 func (a Error) bind(*poolScope) (Action, error) { return a, a.Check() }
+
+// binder is an action that refers to something by name, or has something to check. Build binds every action of the specification
+// once, so that a wrong name is an error of the load and costs nothing per request; an action that a hook returns is bound
+// when it is performed.
+type binder interface {
+	bind(*poolScope) (Action, error)
+}
+
+// bind resolves the names in a, if it has any.
+func bind(a Action, pools *poolScope) (Action, error) {
+	if b, ok := a.(binder); ok {
+		return b.bind(pools)
+	}
+	return a, nil
+}
 
 var (
 	_ Action = Next{}

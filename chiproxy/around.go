@@ -99,7 +99,7 @@ func (s *aroundSearch) tenant(t *tenant) arrival {
 		if s.counts(t.base.scope, fallback, t.prefix+"/*") {
 			return atGuard
 		}
-		if isOpen(fallback) {
+		if traitsOf(fallback).open() {
 			return atOpen
 		}
 	}
@@ -147,7 +147,7 @@ func (s *aroundSearch) entry(e *entry, pattern string) arrival {
 		if s.counts(c.scope, c.action, pattern) {
 			return atGuard
 		}
-		if neverDeclines(c.action) {
+		if !traitsOf(c.action).Declines {
 			return atOpen
 		}
 	}
@@ -172,10 +172,10 @@ func (s *aroundSearch) answer(t *tenant, p *scope) arrival {
 // runs middleware that the taker does not run, or refuses, always does. What may be a guard, as all that is not open,
 // does where dot segments lead to it, where it is more specific than the taker, or where the path has left the ground of the taker.
 func (s *aroundSearch) counts(p *scope, a Action, pattern string) bool {
-	if g := p.guarded(); g != nil && !s.taker.within(g) || refuses(a) {
+	if g := p.guarded(); g != nil && !s.taker.within(g) || traitsOf(a).refuses() {
 		return true
 	}
-	if isOpen(a) {
+	if traitsOf(a).open() {
 		return false
 	}
 	if s.strict || s.pattern == "" {
@@ -258,35 +258,6 @@ func (p *scope) guarded() *scope {
 	return nil
 }
 
-// isOpen reports whether an action, as bound, is for everybody: it forwards, or answers that all is well.
-func isOpen(a Action) bool {
-	switch a := a.(type) {
-	case *toPool, *boundProxy:
-		return true
-	case forwarded:
-		return isOpen(a.Action)
-	case checkedRespond:
-		return a.Status < 300
-	}
-	return false
-}
-
-// refuses reports whether an action, as bound, tells the client that it may not have what is there.
-func refuses(a Action) bool {
-	status := 0
-	switch a := a.(type) {
-	case Error:
-		status = a.status()
-	case checkedRespond:
-		status = a.Status
-	}
-	switch status {
-	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
-		return false
-	}
-	return status >= 400
-}
-
 // guards reports whether something in the layer may be walked around.
 func (l *layer) guards() bool {
 	if l.mux == nil { // it failed to build
@@ -297,7 +268,7 @@ func (l *layer) guards() bool {
 	}
 	for _, e := range l.mux.entries {
 		if e.miss != nil || slices.ContainsFunc(e.routes, func(c candidate) bool {
-			return len(c.route.Guards) > 0 || !isOpen(c.action) || c.scope.guarded() != nil
+			return len(c.route.Guards) > 0 || !traitsOf(c.action).open() || c.scope.guarded() != nil
 		}) {
 			return true
 		}
@@ -308,5 +279,5 @@ func (l *layer) guards() bool {
 // guards reports whether something in the tenant may be walked around.
 func (t *tenant) guards() bool {
 	return t.base.guards() || slices.ContainsFunc(t.layers.all, (*layer).guards) ||
-		slices.ContainsFunc(t.fallbacks, func(a Action) bool { return !isOpen(a) })
+		slices.ContainsFunc(t.fallbacks, func(a Action) bool { return !traitsOf(a).open() })
 }

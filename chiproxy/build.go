@@ -188,7 +188,7 @@ func (b *builder) fallbacks(t *tenant, spec *Tenant) {
 		t.backends = t.pools.backends()
 	}
 	if spec.UsePool != "" {
-		all = append(all, forward(spec.UsePool))
+		all = append(all, forwardTo(spec.UsePool))
 	}
 	for _, a := range all {
 		if a = b.bind(a, t.pools, spec.Origin); a == nil {

@@ -25,9 +25,9 @@ type result struct {
 
 // perform runs middleware around an action, with all that goes with a candidate: what it changed is undone when it
 // declines, and the scope's Failed answers its errors.
-func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, volatile bool) (Verdict, error) {
+func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, restores bool) (Verdict, error) {
 	ex.record()
-	ex.restores, ex.level = volatile || ex.policy().Mode == FailToPool, 0
+	ex.restores, ex.level = restores || ex.policy().Mode == FailToPool, 0
 	ex.drop(0)
 	w, r := ex.W, ex.R
 	ex.chain = chain{middleware: mw, action: a}
@@ -44,7 +44,7 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, volatile bool) 
 	case ex.response.Wrote():
 		return Done, ex.sent(errDeclinedLate)
 	}
-	if volatile {
+	if restores {
 		ex.W, ex.R = w, r
 		ex.restore(0)
 	}
@@ -73,9 +73,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 		defer ex.endLevel(ex.level)
 	}
 	if i == len(c.middleware) {
-		if ex.restores && !ex.final(c.action) {
-			ex.expect(c.action)
-		}
+		ex.beforeAction(c.action)
 		v, err := ex.do(c.action)
 		if hook := hookError(err); hook != nil {
 			v, err = ex.stepFailed(hook)
@@ -85,7 +83,9 @@ func (ex *Exchange) runStep() (Verdict, error) {
 		return v, err
 	}
 	c.at = i + 1
-	ex.expect(c.middleware[i])
+	if c.middleware[i].Traits().Changes {
+		ex.Snapshot()
+	}
 	v, err := ex.handle(c.middleware[i])
 	c.at = i
 	if hook := hookError(err); hook != nil {
@@ -212,7 +212,7 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 		if ex.walksAround(ex.scope()) {
 			return Done, errAround
 		}
-		return ex.Perform(forward(p.Pool))
+		return ex.Perform(forwardTo(p.Pool))
 	}
 	return Declined, nil
 }

@@ -36,7 +36,7 @@ type snapshot struct {
 }
 
 // Snapshot tells the exchange that the request, its variables or the header of the response are about to change, so that this can
-// be undone. An Announcer calls it before each change; only the first one costs something.
+// be restored. What changes them calls it before each change, unless its Traits say Changes; only the first call costs something.
 func (ex *Exchange) Snapshot() {
 	if !ex.restores {
 		return
@@ -98,15 +98,15 @@ func (ex *Exchange) drop(n int) {
 	ex.snapshots = ex.snapshots[:n]
 }
 
-// expect looks out for changes by middleware or an action that does not announce them.
-func (ex *Exchange) expect(hook any) {
-	if _, ok := hook.(Announcer); !ok {
+// beforeAction takes a snapshot before an action that may change the request and decline, and that does not take one itself.
+func (ex *Exchange) beforeAction(a Action) {
+	if !ex.restores {
+		return
+	}
+	if t := a.Traits(); t.Changes && !t.neverDeclines(ex.policy()) {
 		ex.Snapshot()
 	}
 }
-
-// final says that nothing is asked after an action: it does not decline, and neither does the policy for it.
-func (ex *Exchange) final(a Action) bool { return neverDeclines(a) && ex.policy().Mode == FailClosed }
 
 // restore makes the request what it was before a level; level 0 is the candidate.
 func (ex *Exchange) restore(level int) {

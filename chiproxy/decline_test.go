@@ -5,7 +5,7 @@ import "testing"
 // announced is an action that says when it changes something.
 type announced struct{ actionFunc }
 
-func (announced) Announces() {}
+func (announced) Traits() Traits { return Traits{Declines: true} }
 
 func TestARequestIsCopiedBeforeTheFirstAnnouncedChange(t *testing.T) {
 	t.Parallel()

@@ -164,9 +164,7 @@ func (ex *Exchange) Perform(a Action) (Verdict, error) {
 
 // Act carries out an action that Bind or Pool has returned.
 func (ex *Exchange) Act(a Action) (Verdict, error) {
-	if ex.restores && !ex.final(a) {
-		ex.Snapshot()
-	}
+	ex.beforeAction(a)
 	return a.Do(ex)
 }
 
@@ -182,11 +180,7 @@ func (ex *Exchange) Bind(a Action) (Action, error) {
 
 // Pool returns the action that forwards to a pool the current tenant sees.
 func (ex *Exchange) Pool(name string) (Action, error) {
-	to, err := ex.pools.find(name)
-	if err != nil {
-		return nil, err
-	}
-	return ex.pools.stripped(to), nil
+	return ex.pools.forward(name)
 }
 
 // yield tells the hooks that Go is going to wait for something long.

@@ -29,6 +29,8 @@ type placed struct {
 
 func (p placed) Describe() origin.Origin { return p.at }
 
+func (placed) Traits() Traits { return Traits{Declines: true, Changes: true} }
+
 func fnAt(n int) origin.Origin { return origin.Origin{Script: "main.lua", Line: n, Kind: "function"} }
 
 // explainedPools is a specification with two pools that count what reaches them.

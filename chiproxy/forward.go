@@ -16,7 +16,16 @@ type poolScope struct {
 	strip string
 }
 
-// find returns the action that forwards to the pool of a name.
+// forward returns the action that forwards to the pool of a name, as the tenant wants it.
+func (s *poolScope) forward(name string) (Action, error) {
+	to, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	return s.stripped(to), nil
+}
+
+// find returns the pool of a name.
 func (s *poolScope) find(name string) (*toPool, error) {
 	p, err := s.Find(name)
 	if err != nil {
@@ -25,16 +34,12 @@ func (s *poolScope) find(name string) (*toPool, error) {
 	return (*toPool)(p), nil
 }
 
-// stripped returns an action that forwards without the prefix of the tenant, if that is to be so.
+// stripped makes an action that forwards do so without the prefix of the tenant, if that is to be so.
 func (s *poolScope) stripped(a Action) Action {
-	if s == nil || s.strip == "" {
+	if s.strip == "" {
 		return a
 	}
-	switch a.(type) {
-	case *toPool, *boundProxy:
-		return forwarded{a, s.strip}
-	}
-	return a
+	return forwarded{a, s.strip}
 }
 
 // toPool is the action that forwards the request to a pool as it is.
@@ -42,6 +47,9 @@ type toPool pool.Named
 
 // Do forwards the request.
 func (p *toPool) Do(ex *Exchange) (Verdict, error) { return Done, p.forward(ex, nil) }
+
+// Traits are those of what forwards.
+func (p *toPool) Traits() Traits { return Traits{Changes: true, Forwards: true, Pure: true} }
 
 // Describe names the pool.
 func (p *toPool) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: p.Name} }
@@ -95,8 +103,8 @@ func (f forwarded) Do(ex *Exchange) (Verdict, error) {
 	return v, err
 }
 
-// bind has nothing left to do.
-func (f forwarded) bind(*poolScope) (Action, error) { return f, nil }
+// Describe says what forwards.
+func (f forwarded) Describe() origin.Origin { return Describe(f.Action) }
 
 // target is what of a request an action rewrites before it forwards it.
 type target struct {
@@ -123,5 +131,5 @@ var (
 	_ Action    = (*toPool)(nil)
 	_ Describer = (*toPool)(nil)
 	_ Action    = forwarded{}
-	_ binder    = forwarded{}
+	_ Describer = forwarded{}
 )

@@ -20,18 +20,13 @@ type Guard interface {
 // Middleware stands around an action. It calls next at most once, or answers itself.
 type Middleware interface {
 	Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error)
+	Traits() Traits
 }
 
 // Action answers a request or declines it.
 type Action interface {
 	Do(*Exchange) (Verdict, error)
-}
-
-// Announcer is middleware or an action that calls Exchange.Snapshot before it changes something. Middleware that is one passes on
-// what next has returned: after an error in there it does not decline. All others are expected to change everything, and each of
-// their requests is copied for the case that they decline.
-type Announcer interface {
-	Announces()
+	Traits() Traits
 }
 
 // Describer is a guard, middleware or action that can say where it comes from.

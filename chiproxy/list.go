@@ -121,7 +121,7 @@ func (l *lister) tenant(t *tenant) {
 		l.routes = append(l.routes, fallback)
 	}
 	if t.spec.UsePool != "" {
-		around.Action, around.Origin = Describe(forward(t.spec.UsePool)), t.spec.Origin
+		around.Action, around.Origin = Describe(forwardTo(t.spec.UsePool)), t.spec.Origin
 		l.routes = append(l.routes, around)
 	}
 }

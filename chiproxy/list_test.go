@@ -15,6 +15,7 @@ type told string
 
 func (n told) Allow(*Exchange) (bool, error) { return true, nil }
 func (n told) Do(*Exchange) (Verdict, error) { return Done, nil }
+func (n told) Traits() Traits                { return Traits{Declines: true, Changes: true} }
 func (n told) Describe() origin.Origin       { return origin.Origin{Kind: "function", Text: string(n)} }
 
 func (n told) Handle(_ *Exchange, next func() (Verdict, error)) (Verdict, error) {

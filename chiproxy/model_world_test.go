@@ -76,6 +76,8 @@ type worldHook struct {
 
 func (h *worldHook) Allow(*Exchange) (bool, error) { return (*h.world).guard(h.id), nil }
 
+func (h *worldHook) Traits() Traits { return Traits{Declines: true, Changes: true} }
+
 func (h *worldHook) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
 	switch (*h.world).middleware(h.id) {
 	case blocks:

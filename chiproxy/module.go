@@ -75,6 +75,9 @@ func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, err
 	return verdict, nil
 }
 
+// Traits are those of a handler that may do anything but decline. As an action, it is the exchange that runs it.
+func (m Module) Traits() Traits { return Traits{Changes: true, Pure: true} }
+
 // Describe says where the handler was named.
 func (m Module) Describe() origin.Origin {
 	o := m.Origin

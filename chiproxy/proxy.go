@@ -88,6 +88,11 @@ func (p Proxy) Check() error {
 // Do forwards the request, for a Proxy that a hook has made. Those of a table are bound when it is built.
 func (p Proxy) Do(ex *Exchange) (Verdict, error) { return ex.Perform(p) }
 
+// Traits are those of what forwards. It declines where OnError says so.
+func (p Proxy) Traits() Traits {
+	return Traits{Declines: p.OnError != nil && p.OnError.Mode != FailClosed, Changes: true, Forwards: true, Pure: true}
+}
+
 // Describe names the pool.
 func (p Proxy) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: p.Pool} }
 
@@ -96,7 +101,7 @@ func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
 
 func (p Proxy) bind(pools *poolScope) (Action, error) {
 	if p.Pool != "" && p.plain() {
-		return pools.find(p.Pool)
+		return pools.forward(p.Pool)
 	}
 	if err := p.Check(); err != nil {
 		return nil, err
@@ -125,7 +130,7 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 			b.insteadHandler = headerUp(b.instead.Handler(), changes)
 		}
 	}
-	return b, nil
+	return pools.stripped(b), nil
 }
 
 // boundProxy is a Proxy whose pools are known.

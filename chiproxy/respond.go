@@ -84,6 +84,11 @@ func (a Respond) send(ex *Exchange) (Verdict, error) {
 	return Done, err
 }
 
+// Traits are those of an answer.
+func (a Respond) Traits() Traits {
+	return Traits{Changes: true, Pure: true, Status: max(a.Status, http.StatusOK)}
+}
+
 // Describe shows the status.
 func (a Respond) Describe() origin.Origin {
 	return origin.Origin{Kind: "respond", Text: strconv.Itoa(max(a.Status, http.StatusOK))}

@@ -141,7 +141,7 @@ func TestARaisedErrorIsCaddys(t *testing.T) {
 	}
 }
 
-func TestSkipDeclines(t *testing.T) {
+func TestDeclineDeclines(t *testing.T) {
 	t.Parallel()
 	if verdict, err := (Decline{}).Do(new(Exchange)); verdict != Declined || err != nil {
 		t.Errorf("%v, %v", verdict, err)

@@ -52,6 +52,9 @@ func (a Redirect) status() int {
 	return a.Status
 }
 
+// Traits are those of an answer.
+func (a Redirect) Traits() Traits { return Traits{Changes: true, Pure: true, Status: a.status()} }
+
 // Describe shows the status and the location.
 func (a Redirect) Describe() origin.Origin {
 	return origin.Origin{Kind: "redirect", Text: fmt.Sprintf("%d %s", a.status(), a.Location)}

@@ -162,7 +162,7 @@ func (w *scopeWalk) route(r *Route, p *scope, l *layerDraft) {
 	if policy == nil {
 		policy = w.policy
 	}
-	d.common = w.b.common(common{methods, w.b.text(p.prefix, tokens), d.mayChange(policy)})
+	d.common = w.b.common(common{methods, w.b.text(p.prefix, tokens), len(p.middleware) > 0 || !traitsOf(d.action).neverDeclines(policy)})
 	put := func(pattern string, tokens []token, d routeDraft) {
 		s := l.draft.shape(pattern, tokens)
 		s.routes = append(s.routes, d)

@@ -247,6 +247,11 @@ type refuse struct{}
 // Describe says that it is an answer.
 func (refuse) Describe() origin.Origin { return origin.Origin{Kind: "answer", Text: "405"} }
 
+// Traits are those of an answer.
+func (refuse) Traits() Traits {
+	return Traits{Changes: true, Pure: true, Status: http.StatusMethodNotAllowed}
+}
+
 func (refuse) Do(ex *Exchange) (Verdict, error) { return Done, ex.answer405() }
 
 // pass asks the guards of a layer and of those around it, each once per request.

@@ -22,10 +22,14 @@ func (f middlewareFunc) Handle(ex *Exchange, next func() (Verdict, error)) (Verd
 	return f(ex, next)
 }
 
+func (f middlewareFunc) Traits() Traits { return Traits{Declines: true, Changes: true} }
+
 // actionFunc makes an action of a function.
 type actionFunc func(*Exchange) (Verdict, error)
 
 func (f actionFunc) Do(ex *Exchange) (Verdict, error) { return f(ex) }
+
+func (f actionFunc) Traits() Traits { return Traits{Declines: true, Changes: true} }
 
 // guardFunc makes a guard of a function.
 type guardFunc func(*Exchange) (bool, error)

@@ -173,7 +173,7 @@ func (w *scopeWalk) refuses(p *scope) bool {
 
 // final reports whether an answer, if there is one, never declines.
 func (w *scopeWalk) final(a *answer) bool {
-	return a == nil || len(a.middleware) == 0 && neverDeclines(a.action) && w.policy.Mode == FailClosed
+	return a == nil || len(a.middleware) == 0 && traitsOf(a.action).neverDeclines(w.policy)
 }
 
 // keeps reports whether no request for a shape leaves the layer by the end of an owner, but of those around a scope in it.

@@ -51,7 +51,7 @@ type scopeAnswer struct {
 
 // fallbackKind is the kind of what a tenant has for all that no route takes.
 func fallbackKind(a Action) string {
-	if plain(a) {
+	if a.Traits().Forwards {
 		return KindUsePool
 	}
 	return KindFallback
@@ -164,23 +164,12 @@ func (t *trace) do(ex *Exchange, a Action) (Verdict, error) {
 		t.now.action, t.now.at = describe(a), originOf(a, t.now.at)
 		t.decision.Action, t.decision.Origin = t.now.action, t.now.at
 	}
-	if !t.run && !plain(a) {
+	if !t.run && !a.Traits().Pure {
 		t.stop(labelOf(a, "handler") + " decides")
 		t.waits = true
 		return Done, nil
 	}
 	return a.Do(ex)
-}
-
-// plain says that an action is data: carrying it out runs nothing of anybody's.
-func plain(a Action) bool {
-	switch a := a.(type) {
-	case *toPool, checkedRespond, Respond, Redirect, Error, Next, Decline, Module, *boundProxy, Proxy, refuse:
-		return true
-	case forwarded:
-		return plain(a.Action)
-	}
-	return false
 }
 
 // forward writes down what a pool gets, and lets its stub answer.
@@ -231,9 +220,6 @@ func (t *trace) handed(r *http.Request) *Handed {
 
 // describe says what something is, such as `function`, `matcher remote_ip` or `proxy users`.
 func describe(x any) string {
-	if f, ok := x.(forwarded); ok {
-		return describe(f.Action)
-	}
 	o := Describe(x)
 	return strings.TrimSpace(o.Kind + " " + o.Text)
 }

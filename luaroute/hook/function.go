@@ -85,8 +85,8 @@ func (v *VMs) Handler(ref vm.Ref, origin origin.Origin) chiproxy.Action {
 
 type handler struct{ function }
 
-// Announces says that req and res tell of changes.
-func (h *handler) Announces() {}
+// Traits are those of a function that answers. Its req and res take a snapshot before they change something.
+func (h *handler) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true} }
 
 // Do calls the function and does what it returns.
 func (h *handler) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
@@ -136,8 +136,8 @@ func (v *VMs) Middleware(ref vm.Ref, origin origin.Origin) chiproxy.Middleware {
 
 type before struct{ function }
 
-// Announces says that req and res tell of changes.
-func (b *before) Announces() {}
+// Traits are those of a function that may answer. Its req and res take a snapshot before they change something.
+func (b *before) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true} }
 
 // Handle calls the function, and goes on if it did not answer.
 func (b *before) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {

@@ -21,6 +21,9 @@ func (v *VMs) Wrapper(ref vm.Ref, origin origin.Origin) chiproxy.Middleware {
 
 type wrapper struct{ function }
 
+// Traits are those of a function that may do anything, also after what is inside has declined or failed.
+func (w *wrapper) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true, Changes: true} }
+
 // Handle calls the function, and does what it returned.
 func (w *wrapper) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
 	s, err := w.vms.enter(ex)

@@ -31,6 +31,9 @@ func (f *Function) Describe() origin.Origin { return f.question.Describe() }
 // Fingerprint tells functions apart by their code, for the difference that a reload makes.
 func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }
 
+// Traits are those of an action that always answers, and whose forwarding changes the request.
+func (f *Function) Traits() chiproxy.Traits { return chiproxy.Traits{Changes: true} }
+
 // Do asks the function and does what it decides.
 func (f *Function) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	body, err := f.question.Body(ex)

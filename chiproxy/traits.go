@@ -1,0 +1,55 @@
+package chiproxy
+
+import "net/http"
+
+// Traits are what is known of an action, or of middleware, before it runs. They are asked for with each request, so they cost
+// nothing to find out.
+type Traits struct {
+	// Declines reports whether it may leave the request to the next candidate, errors aside, for which ErrorPolicy is.
+	Declines bool
+	// Changes reports whether it may change the request, its variables or the header of the response without calling
+	// Exchange.Snapshot before. All of its requests are copied where something may decline. Middleware of which it is false
+	// passes on what next has returned: after an error in there it does not decline.
+	Changes bool
+	// Forwards reports whether it gives the request to a pool.
+	Forwards bool
+	// Pure reports whether an action runs no code but ours: what reaches beyond the request it leaves to the exchange, which does
+	// not do it while the request is only explained.
+	Pure bool
+	// Status is what it answers, whatever the request is; 0 where that depends on something.
+	Status int
+}
+
+// traitsOf returns the traits of an action. What is not known, as where its names could not be resolved, may do anything.
+func traitsOf(a Action) Traits {
+	if a == nil {
+		return Traits{Declines: true, Changes: true}
+	}
+	return a.Traits()
+}
+
+// neverDeclines reports whether nothing is asked after it: it does not decline, and neither does the policy for its errors.
+func (t Traits) neverDeclines(policy *ErrorPolicy) bool {
+	return !t.Declines && policy.Mode == FailClosed
+}
+
+// open reports whether it is for everybody: it forwards, or answers that all is well.
+func (t Traits) open() bool { return t.Forwards || t.Status != 0 && t.Status < 300 }
+
+// refuses reports whether it tells the client that it may not have what is there.
+func (t Traits) refuses() bool {
+	switch t.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
+		return false
+	}
+	return t.Status >= 400
+}
+
+// forwardTo is the action of a pool by name.
+func forwardTo(pool string) Action { return Proxy{Pool: pool} }
+
+// mayDecline reports whether the route can leave a request it has the method for to the next one.
+func (c *candidate) mayDecline() bool { return len(c.route.Guards) > 0 || c.restores }
+
+// pattern is the route's, with what the owners around it own.
+func (c *candidate) pattern() string { return c.text.prefix + c.route.Pattern }
