@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 var errAround = caddyhttp.Error(http.StatusNotFound,
@@ -21,18 +23,18 @@ func (ex *Exchange) walksAround(p *scope) bool {
 	if !ex.ambiguous {
 		return false
 	}
-	if len(ex.spelled) > maxAmbiguous {
+	if len(ex.spelled) > urlpath.MaxAmbiguous {
 		return true
 	}
 	if ex.readings == nil {
-		ex.readings = readings(ex.spelled, ex.fullPath)
+		ex.readings = urlpath.Readings(ex.spelled, ex.fullPath)
 	}
 	s := aroundSearch{ex: ex, taker: p, rctx: chi.NewRouteContext()}
 	if ex.entry != nil {
 		s.pattern = ex.tenant.prefix + ex.rctx.RoutePatterns[0]
 	}
-	return slices.ContainsFunc(ex.readings, func(read reading) bool {
-		s.path, s.strict = read.path, read.dots
+	return slices.ContainsFunc(ex.readings, func(read urlpath.Reading) bool {
+		s.path, s.strict = read.Path, read.Dots
 		return s.run() == atGuard
 	})
 }
@@ -76,7 +78,7 @@ func (s *aroundSearch) run() arrival {
 
 // tenant follows the path through a tenant: its layers, its routes, and what answers where it has none.
 func (s *aroundSearch) tenant(t *tenant) arrival {
-	path, _ := below(s.path, t.prefix)
+	path, _ := urlpath.Below(s.path, t.prefix)
 	for c := t.layers.find(s.ex.host); ; {
 		l := c.next()
 		if l == nil {
@@ -199,7 +201,7 @@ func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) bool {
 	if !ex.cameBy(t, l) {
 		return false
 	}
-	own, _ := below(ex.fullPath, t.prefix)
+	own, _ := urlpath.Below(ex.fullPath, t.prefix)
 	here := t == ex.tenant && l == ex.at
 	rctx := chi.NewRouteContext()
 	for o := l.mux.first(rctx, own); o != nil; o = l.mux.after(rctx, own, o) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // maxUnasked is how many candidates of one shape are listed that were not asked.
@@ -37,7 +39,7 @@ func (t *trace) list(ex *Exchange) {
 func (l *candidateList) ask(t *tenant) {
 	l.tenant, l.path = t, l.ex.fullPath
 	if t.prefix != "" {
-		l.path, _ = below(l.ex.fullPath, t.prefix)
+		l.path, _ = urlpath.Below(l.ex.fullPath, t.prefix)
 	}
 	for c := t.layers.find(l.ex.host); ; {
 		next := c.next()

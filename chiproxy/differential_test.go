@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // This file holds a table against a whole router of pure chi, with methods and scopes, asked over ServeHTTP. Where the rules
@@ -173,7 +175,7 @@ func TestATableAnswersAsPureChi(t *testing.T) {
 	if testing.Short() {
 		sets, enough = 400, 1000
 	}
-	rng := seeded(5, 6)
+	rng := testkit.Seeded(5, 6)
 	answers := map[string]int{}
 	for range sets {
 		router := chi.NewRouter()

@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // Exchange is one request on its way through a table. It is valid until Table.Serve returns.
@@ -46,12 +47,12 @@ type Exchange struct {
 
 	host, method string
 	// fullPath is the path as the request came in, in the form patterns are matched against, spelled the same of
-	// spelledPath, and path what of fullPath lies in the tenant.
+	// urlpath.Spelled, and path what of fullPath lies in the tenant.
 	spelled, fullPath, path string
 	// ambiguous says that others may read the path otherwise, and that this matters in the table.
 	ambiguous bool
 	// readings are the paths that others may read it as, once something has asked.
-	readings []reading
+	readings []urlpath.Reading
 	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
 	at     *layer
 	entry  *entry
@@ -139,9 +140,9 @@ func (ex *Exchange) value(i int) string {
 	}
 	v := values[i]
 	if len(ex.spelled) > len(ex.fullPath) && ex.chosen.text.names[i] == "*" {
-		v = unmergedSuffix(resolved(ex.spelled), v)
+		v = urlpath.UnmergedSuffix(urlpath.Resolved(ex.spelled), v)
 	}
-	return decodeValue(v)
+	return urlpath.Decode(v)
 }
 
 // Err returns the error that a Failed action answers, nil in all others.

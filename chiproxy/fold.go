@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// foldedMux finds the shapes that are other ones in the form of caddyForm. Several may fold into one.
+// foldedMux finds the shapes that are other ones in the form of urlpath.CaddyForm. Several may fold into one.
 type foldedMux struct {
 	all     *chi.Mux
 	levels  []*chi.Mux
@@ -26,7 +26,7 @@ type foldedEntry struct {
 	regexps uint32 // as of entry
 }
 
-// foldedHit says whether a path in the form of caddyForm has a shape that the request's own path has not. If the end
+// foldedHit says whether a path in the form of urlpath.CaddyForm has a shape that the request's own path has not. If the end
 // is given, a shape of the request's own path, it also says whether the folded path has that one too; if so, only what
 // is more specific counts. Without an end, it has.
 func (m *mux) foldedHit(rctx *chi.Context, folded, own string, end *entry) (hit, ended bool) {
@@ -72,7 +72,7 @@ type foldedSearch struct {
 
 func (s *foldedSearch) met(pattern string) { s.ended = s.ended || pattern == s.end }
 
-// beats says whether a pattern is more specific than the end of a search, both in the form of caddyForm and matching
+// beats says whether a pattern is more specific than the end of a search, both in the form of urlpath.CaddyForm and matching
 // one path. Of two that chi tells apart by what else there is, each beats the other.
 func beats(pattern string, end []token) bool {
 	tokens, err := parsePattern(pattern)
@@ -99,7 +99,7 @@ func beats(pattern string, end []token) bool {
 	return false
 }
 
-// find looks for the shapes that the folded path has only in the form of caddyForm.
+// find looks for the shapes that the folded path has only in the form of urlpath.CaddyForm.
 func (f *foldedMux) find(s *foldedSearch) {
 	mux := f.all
 	for level := 0; ; level++ {
@@ -139,7 +139,7 @@ func matches(pattern, path string) bool {
 	return err == nil && !stray(rctx, regexpSet(tokens)) // the tokens of chi's pattern are as of forChi
 }
 
-// fold makes the mux of the shapes that differ in the form of caddyForm, or nil when there is none.
+// fold makes the mux of the shapes that differ in the form of urlpath.CaddyForm, or nil when there is none.
 func fold(b *builder, shapes []*shapeDraft) *foldedMux {
 	f := &foldedMux{all: chi.NewMux(), entries: map[string]*foldedEntry{}}
 	byKey := map[string]*foldedEntry{}
@@ -185,7 +185,7 @@ func fold(b *builder, shapes []*shapeDraft) *foldedMux {
 	return f
 }
 
-// folds says whether a pattern is another one in the form of caddyForm.
+// folds says whether a pattern is another one in the form of urlpath.CaddyForm.
 func folds(tokens []token) bool {
 	return slices.ContainsFunc(tokens, func(t token) bool {
 		switch t.kind {
@@ -198,7 +198,7 @@ func folds(tokens []token) bool {
 	})
 }
 
-// foldTokens brings the tokens of forChi into the form of caddyForm.
+// foldTokens brings the tokens of forChi into the form of urlpath.CaddyForm.
 func foldTokens(tokens []token) []token {
 	var out []token
 	for _, t := range tokens {
@@ -212,7 +212,7 @@ func foldTokens(tokens []token) []token {
 	return forChi(out)
 }
 
-// foldToken brings a token into the form of caddyForm, whose expression is as written.
+// foldToken brings a token into the form of urlpath.CaddyForm, whose expression is as written.
 func foldToken(t token, expr string) token {
 	switch t.kind {
 	case staticToken:
@@ -223,7 +223,7 @@ func foldToken(t token, expr string) token {
 	return t
 }
 
-// foldStatic brings static text into the form of caddyForm, in the reading that takes %2F for a slash.
+// foldStatic brings static text into the form of urlpath.CaddyForm, in the reading that takes %2F for a slash.
 func foldStatic(s string) string { return strings.ToLower(strings.ReplaceAll(s, "%2F", "/")) }
 
 // needsUpper says whether a regular expression may match a text and not the same text in lower case.

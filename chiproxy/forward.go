@@ -7,6 +7,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // poolScope is how a tenant forwards: to the pools that it sees, perhaps without its prefix.
@@ -96,7 +97,7 @@ func (f forwarded) Do(ex *Exchange) (Verdict, error) {
 	ex.strip(f.prefix)
 	ex.R.RequestURI = ex.R.URL.RequestURI()
 	v, err := Done, error(errClimbs)
-	if !climbs(ex.R.URL) {
+	if !urlpath.Climbs(ex.R.URL) {
 		v, err = f.Action.Do(ex)
 	}
 	was.settle(ex, v, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // headerChange is one change of a header, as all ways to make it have in common.
@@ -104,7 +105,7 @@ func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 		"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via", "Te", "Keep-Alive", "Proxy-Authorization", "Host",
 		"X-User", "Cookie", "Authorization", "x-lower", "Accept",
 	}
-	rng := seeded(12, 1)
+	rng := testkit.Seeded(12, 1)
 	some := func() string {
 		return []string{"a.example", "192.0.2.9", "https", "trailers", "{http.request.host}", `\{x`, "{{}", "a, b"}[rng.IntN(8)]
 	}

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // readsHost reports whether some server may read a Host as a name: one that is lenient about dots, ports, what stands before an @,
@@ -33,7 +35,7 @@ func TestNoSpellingOfAHostPassesByWhatIsForIt(t *testing.T) {
 		"a layer":          mustBuild(t, only(in(Scope{Kind: Layer, Hosts: []string{"secret.example"}}, deny), app)),
 		"a tenant's layer": mustBuild(t, Spec{Tenants: []Tenant{{Name: "t", PathPrefix: "/x", Root: root(in(Scope{Kind: Layer, Hosts: []string{"secret.example"}}, deny), app)}}}),
 	}
-	rng := seeded(12, 9)
+	rng := testkit.Seeded(12, 9)
 	seen := map[string]int{}
 	for range 20_000 {
 		host := "secret.example"

@@ -37,7 +37,7 @@ func (l *layer) hasHost(name string) bool {
 	return true
 }
 
-// folds says whether a pattern is another one in the form of caddyForm. A layer that failed to build has no mux.
+// folds says whether a pattern is another one in the form of urlpath.CaddyForm. A layer that failed to build has no mux.
 func (l *layer) folds() bool { return l.mux != nil && l.mux.folded != nil }
 
 // compareLayers is the order in which the layers of a tenant are tried.

@@ -9,12 +9,13 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // talkative makes specifications in which scopes mostly say something themselves, and routes rarely take a request.
 func talkative(seed uint64) *modelCase {
 	c := &modelCase{seed: seed}
-	c.maker = &specMaker{rng: seeded(seed, 11), world: &c.world, talks: true}
+	c.maker = &specMaker{rng: testkit.Seeded(seed, 11), world: &c.world, talks: true}
 	c.spec = c.maker.spec()
 	return c
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // modelCase is a random specification and how the table and the model see it.
@@ -27,7 +28,7 @@ type modelCase struct {
 // newModelCase returns nil when the specification is refused.
 func newModelCase(seed uint64) *modelCase {
 	c := &modelCase{seed: seed}
-	c.maker = &specMaker{rng: seeded(seed, 7), world: &c.world}
+	c.maker = &specMaker{rng: testkit.Seeded(seed, 7), world: &c.world}
 	c.spec = c.maker.spec()
 	var err error
 	if c.table, err = Build(c.spec, pool.NewSet(caddy.Context{})); err != nil {

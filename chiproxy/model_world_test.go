@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // world decides what the hooks of a random specification do with one request, and logs what was asked. The
@@ -102,7 +104,7 @@ func (h *worldHook) Do(ex *Exchange) (Verdict, error) {
 		}
 		w.params = r.Pattern + fmt.Sprintf("%q", ex.rctx.URLParams.Values)
 		for i := range ex.rctx.URLParams.Values {
-			if decodeValue(ex.rctx.URLParams.Values[i]) != values[i] {
+			if urlpath.Decode(ex.rctx.URLParams.Values[i]) != values[i] {
 				panic("a parameter is not what its pattern matched")
 			}
 		}

@@ -20,7 +20,7 @@ type mux struct {
 	levels []*chi.Mux
 	// entries are by chi's pattern.
 	entries map[string]*entry
-	// folded holds the shapes that differ in the form of caddyForm; nil when none does.
+	// folded holds the shapes that differ in the form of urlpath.CaddyForm; nil when none does.
 	folded *foldedMux
 }
 

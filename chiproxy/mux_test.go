@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // muxOf builds the mux of guarded routes, each of which may decline.
@@ -194,7 +195,7 @@ func TestEveryMatchComesInChisOrder(t *testing.T) {
 	if testing.Short() {
 		sets = 300
 	}
-	rng := seeded(1, 2)
+	rng := testkit.Seeded(1, 2)
 	lookups, deepest, most := 0, 0, 0
 	for set := range sets {
 		patterns, pathOf := randomPatterns(rng), randomPath

@@ -17,7 +17,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func init() { caddy.RegisterModule(readingOrigin{}) }
@@ -88,7 +90,7 @@ func readAsServers(u *url.URL) []string {
 				kept = append(kept, s)
 			}
 		}
-		if how&32 == 0 && endsInDirectory(p) && !strings.HasSuffix(p, "/") { // Python and Node leave no slash
+		if how&32 == 0 && urlpath.EndsInDirectory(p) && !strings.HasSuffix(p, "/") { // Python and Node leave no slash
 			kept = append(kept, "")
 		}
 		all = append(all, merged("/"+strings.Join(kept, "/")))
@@ -344,7 +346,7 @@ func TestNoSpellingReachesWhatIsGuarded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			rng := seeded(11, uint64(len(name)))
+			rng := testkit.Seeded(11, uint64(len(name)))
 			forwarded, guarded, alarms := 0, 0, 0
 			for i := range spellings {
 				from := c.targets
@@ -408,7 +410,7 @@ func TestNoSpellingReachesAFileThatIsGuarded(t *testing.T) {
 		"route.next":      mustBuild(t, only(owner("/admin", at("/*", Error{Status: 401})), at("/*", Next{}))),
 		"routes":          mustBuild(t, only(at("/admin", Error{Status: 401}), at("/admin/*", Error{Status: 401}), at("/pub/*", Next{}))),
 	}
-	rng := seeded(12, 13)
+	rng := testkit.Seeded(12, 13)
 	served := 0
 	for range 5000 {
 		raw := spell(rng, pick(rng, "/admin", "/admin/", "/admin/x/y", "/x", "/pub/z/"))

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // tokenKind orders what may stand at one place of a pattern the way chi tries it.
@@ -145,7 +147,7 @@ func checkTokens(tokens []token) error {
 		names[n] = t.name
 		n++
 	}
-	if !isClean(samplePath(tokens)) {
+	if !urlpath.IsClean(samplePath(tokens)) {
 		return errors.New("no path matches //, /./ or /../, as paths are cleaned first")
 	}
 	return checkSegments(tokens)

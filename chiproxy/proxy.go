@@ -13,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // Proxy forwards the request to a pool. With nothing but a pool, the upstream gets the request as the client sent it.
@@ -155,7 +156,7 @@ func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	was := ex.targetNow()
 	undo := b.rewrite(ex)
 	v, err := Done, error(errClimbs)
-	if b.StripPrefix == "" || !climbs(ex.R.URL) {
+	if b.StripPrefix == "" || !urlpath.Climbs(ex.R.URL) {
 		v, err = b.send(ex)
 	}
 	was.settle(ex, v, err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // scopeWalk flattens the scopes of one tenant into its layers.
@@ -200,10 +201,10 @@ func (w *scopeWalk) checkStrip(r *Route, p *scope, tokens []token) {
 	if !ok || proxy.StripPrefix == "" || len(p.middleware) > 0 {
 		return
 	}
-	prefix := strings.TrimRight(decodeOnce(proxy.StripPrefix), "/")
+	prefix := strings.TrimRight(urlpath.DecodeOnce(proxy.StripPrefix), "/")
 	for _, before := range []string{"", w.prefix} {
 		text := before + tokens[0].text
-		if _, owned := below(text, prefix); owned || len(tokens) > 1 && strings.HasPrefix(prefix, text) {
+		if _, owned := urlpath.Below(text, prefix); owned || len(tokens) > 1 && strings.HasPrefix(prefix, text) {
 			return
 		}
 	}

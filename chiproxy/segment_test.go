@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // segmentPatterns returns patterns of different shapes with text around parameters.
@@ -56,7 +59,7 @@ func TestSegmentsMatchAsTheModelSays(t *testing.T) {
 	if testing.Short() {
 		sets = 600
 	}
-	rng := seeded(3, 9)
+	rng := testkit.Seeded(3, 9)
 	found, several := 0, 0
 	for range sets {
 		patterns := segmentPatterns(rng)
@@ -76,7 +79,7 @@ func TestSegmentsMatchAsTheModelSays(t *testing.T) {
 					path += pick(rng, "a", "b", "-", ".", "x", "a", "b")
 				}
 			}
-			if !isClean(path) {
+			if !urlpath.IsClean(path) {
 				continue
 			}
 			var want []string

@@ -9,6 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // search is what one request has found out while it was looking for its route.
@@ -40,9 +41,9 @@ func (ex *Exchange) serve() error {
 		return ex.onward()
 	}
 	ex.method = routeMethod(r)
-	ex.spelled = spelledPath(r.URL)
-	ex.fullPath = cleanPath(resolved(ex.spelled))
-	ex.ambiguous = t.guards && isAmbiguous(ex.spelled, ex.fullPath)
+	ex.spelled = urlpath.Spelled(r.URL)
+	ex.fullPath = urlpath.Clean(urlpath.Resolved(ex.spelled))
+	ex.ambiguous = t.guards && urlpath.IsAmbiguous(ex.spelled, ex.fullPath)
 	if t.hosts {
 		if ex.host = host.Name(r.Host); ex.host == "" && r.Host != "" {
 			return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("host %s: expected a name or an IP address, alone or with a port", field.Quote(r.Host)))
@@ -84,7 +85,7 @@ func (ex *Exchange) ask(t *tenant) (Verdict, error) {
 	ex.tenant, ex.pools = t, t.pools
 	ex.path = ex.fullPath
 	if t.prefix != "" {
-		ex.path, _ = below(ex.fullPath, t.prefix)
+		ex.path, _ = urlpath.Below(ex.fullPath, t.prefix)
 	}
 	ex.search.path = false
 	ex.gates = ex.gates[:0]

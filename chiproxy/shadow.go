@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // checkHosts reports what is certain never to be reached because of the hosts of layers: hosts that the tenant or a layer
@@ -180,7 +181,7 @@ func (w *scopeWalk) final(a *answer) bool {
 func (l *layerDraft) keeps(s *shapeDraft, by *scope) bool {
 	lead := s.tokens[0].text
 	for _, o := range l.draft.owners {
-		_, owned := below(lead, o.prefix)
+		_, owned := urlpath.Below(lead, o.prefix)
 		if !by.inside(o) && (owned || strings.Contains(o.prefix, "{") || len(s.tokens) > 1 && strings.HasPrefix(o.prefix+"/", lead)) {
 			return false
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
@@ -167,7 +168,7 @@ func TestWhatIsRefusedAsNeverReachedNeverIs(t *testing.T) {
 	if testing.Short() {
 		specs = 600
 	}
-	rng := seeded(21, 4)
+	rng := testkit.Seeded(21, 4)
 	refused := regexp.MustCompile(`(?m)^s:(\d+): (?:route .* takes it before, in a layer|the layer for (.*) can never be tried)`)
 	var w *world
 	routes, layers := 0, 0

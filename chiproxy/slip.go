@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 var errSlips = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
@@ -22,12 +24,12 @@ func (ex *Exchange) slipsBy() bool {
 
 // slipsPast makes the search in each form that the path has.
 func (ex *Exchange) slipsPast(search slipSearch) bool {
-	all := []reading{{path: ex.fullPath}}
-	if isAmbiguous(ex.spelled, ex.fullPath) {
-		all = append(all, readings(ex.spelled, ex.fullPath)...)
+	all := []urlpath.Reading{{Path: ex.fullPath}}
+	if urlpath.IsAmbiguous(ex.spelled, ex.fullPath) {
+		all = append(all, urlpath.Readings(ex.spelled, ex.fullPath)...)
 	}
 	for _, read := range all {
-		folded := caddyForm(read.path)
+		folded := urlpath.CaddyForm(read.Path)
 		if folded == ex.fullPath && !ex.table.folds {
 			continue
 		}
@@ -40,7 +42,7 @@ func (ex *Exchange) slipsPast(search slipSearch) bool {
 	return false
 }
 
-// slipSearch looks for the routes that a request has in the form of caddyForm only.
+// slipSearch looks for the routes that a request has in the form of urlpath.CaddyForm only.
 type slipSearch struct {
 	ex     *Exchange
 	rctx   *chi.Context
@@ -57,7 +59,7 @@ type slipSearch struct {
 // run says whether a tenant has more for the folded path than it had for the request's own.
 func (s *slipSearch) run() bool {
 	for _, c := range s.ex.table.folded.find(s.ex.host, s.folded, nil) {
-		rest, ok := below(s.folded, c.folded)
+		rest, ok := urlpath.Below(s.folded, c.folded)
 		if !ok {
 			rest = s.folded
 		}
@@ -93,7 +95,7 @@ func (s *slipSearch) asked(t *tenant) bool {
 func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 	own := ""
 	if known {
-		own, _ = below(s.ex.fullPath, t.prefix)
+		own, _ = urlpath.Below(s.ex.fullPath, t.prefix)
 	} else if t.fallbacks != nil || t.base.scope.notFound != nil {
 		return true
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestARouteHandsNothingOnThatAnotherSpellingGuards(t *testing.T) {
@@ -159,7 +161,7 @@ func disguise(rng *rand.Rand, path string) string {
 
 func TestNothingSlipsThroughATableThatHandsOn(t *testing.T) {
 	t.Parallel()
-	rng := seeded(3, 4)
+	rng := testkit.Seeded(3, 4)
 	guardedRequests, passedRequests := 0, 0
 	for range 2000 {
 		spec, host, prefix := slipCase(rng)

@@ -21,7 +21,7 @@ type Table struct {
 	base    *tenant
 	tenants []*tenant
 	index   *tenantIndex
-	// folded is the index by prefixes in the form of caddyForm; it is index where that is the same.
+	// folded is the index by prefixes in the form of urlpath.CaddyForm; it is index where that is the same.
 	folded *tenantIndex
 	// folds says that some pattern or prefix is another one in that form.
 	folds bool

@@ -11,7 +11,7 @@ import (
 // tenant is a Tenant ready to serve.
 type tenant struct {
 	name string
-	// prefix is PathPrefix without a slash at the end; folded is the same in the form of caddyForm.
+	// prefix is PathPrefix without a slash at the end; folded is the same in the form of urlpath.CaddyForm.
 	prefix, folded string
 	// onward says that the next tenant is asked when this one has no route.
 	onward bool
@@ -27,7 +27,7 @@ type tenant struct {
 	spec   *Tenant
 }
 
-// folds says whether one of the tenant's patterns is another one in the form of caddyForm.
+// folds says whether one of the tenant's patterns is another one in the form of urlpath.CaddyForm.
 func (t *tenant) folds() bool {
 	return t.base.folds() || slices.ContainsFunc(t.layers.all, (*layer).folds)
 }

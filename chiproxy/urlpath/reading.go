@@ -1,4 +1,4 @@
-package chiproxy
+package urlpath
 
 import (
 	"net/url"
@@ -7,25 +7,25 @@ import (
 )
 
 // literalDot stands for a dot of a segment like %2e%2e, literalSemicolon for a semicolon that was escaped. In the form of
-// routePath, a percent sign has digits behind it.
+// Of, a percent sign has digits behind it.
 const (
 	literalDot       = "%."
 	literalSemicolon = "%;"
 )
 
-// spelledPath is routePath before it is cleaned, in which the dots of escaped dot segments and escaped semicolons are marked.
-func spelledPath(u *url.URL) string {
+// Spelled is Of before it is cleaned, in which the dots of escaped dot segments and escaped semicolons are marked.
+func Spelled(u *url.URL) string {
 	p := u.Path
 	if u.RawPath == "" && strings.IndexByte(p, '%') < 0 {
 		return p
 	}
 	p = strings.ReplaceAll(strings.ReplaceAll(u.EscapedPath(), "%3B", literalSemicolon), "%3b", literalSemicolon)
 	if !strings.Contains(p, "%2e") && !strings.Contains(p, "%2E") {
-		return decodeOnce(p)
+		return DecodeOnce(p)
 	}
 	segments := strings.Split(p, "/")
 	for i, s := range segments {
-		segments[i] = decodeOnce(s)
+		segments[i] = DecodeOnce(s)
 		if d := segments[i]; (d == "." || d == "..") && d != s {
 			segments[i] = strings.ReplaceAll(d, ".", literalDot)
 		}
@@ -33,8 +33,8 @@ func spelledPath(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
-// resolved takes the marks off.
-func resolved(spelled string) string {
+// Resolved takes the marks of Spelled off.
+func Resolved(spelled string) string {
 	if strings.IndexByte(spelled, '%') < 0 {
 		return spelled
 	}
@@ -44,46 +44,46 @@ func resolved(spelled string) string {
 // unmarked takes the marks of semicolons off.
 func unmarked(p string) string { return strings.ReplaceAll(p, literalSemicolon, ";") }
 
-// maxAmbiguous is the length in bytes of the longest path whose readings are looked at. What they cost is in proportion to it, and a client may
+// MaxAmbiguous is the length in bytes of the longest path whose readings are looked at. What they cost is in proportion to it, and a client may
 // send a path of a megabyte; a longer one counts as one that leads around a guard.
-const maxAmbiguous = 8 << 10
+const MaxAmbiguous = 8 << 10
 
-// isAmbiguous reports whether others may read a path otherwise than we do. spelled is of spelledPath, clean the path as we read it.
-func isAmbiguous(spelled, clean string) bool {
+// IsAmbiguous reports whether others may read a path otherwise than we do. spelled is of Spelled, clean the path as we read it.
+func IsAmbiguous(spelled, clean string) bool {
 	return strings.IndexByte(spelled, '\\') >= 0 || strings.IndexByte(spelled, ';') >= 0 ||
 		strings.Contains(spelled, "%2F") || len(spelled) != len(clean) && (strings.Contains(spelled, "/.") || strings.Contains(spelled, literalDot))
 }
 
-// reading is a path as some servers read it, cleaned.
-type reading struct {
-	path string
+// Reading is a path as some servers read it, cleaned.
+type Reading struct {
+	Path string
 	// dots says that dot segments had a part in it, which may be another one than in our own: one may lead up where we see none.
-	dots bool
+	Dots bool
 }
 
-// readings returns the other forms in which a path may be read, of what isAmbiguous was told. Servers differ in whether they resolve dot
+// Readings returns the other forms in which a path may be read, of what IsAmbiguous was told. Servers differ in whether they resolve dot
 // segments that are escaped (Go's ServeMux does not), in each step of forms, in whether the empty segment of a double slash counts as one
 // that a following .. removes, and in whether a dot segment at the end leaves a slash; all combinations are readings of it, which
 // are 160 at most. What stands for a percent sign stays escaped in them: who decodes a path twice is not taken into account.
-func readings(spelled, clean string) []reading {
-	var all []reading
+func Readings(spelled, clean string) []Reading {
+	var all []Reading
 	add := func(p string, dots bool) {
 		if p == clean {
 			return
 		}
-		if i := slices.IndexFunc(all, func(r reading) bool { return r.path == p }); i >= 0 {
-			all[i].dots = all[i].dots || dots
+		if i := slices.IndexFunc(all, func(r Reading) bool { return r.Path == p }); i >= 0 {
+			all[i].Dots = all[i].Dots || dots
 			return
 		}
-		all = append(all, reading{p, dots})
+		all = append(all, Reading{p, dots})
 	}
 	decoded := strings.ReplaceAll(spelled, literalDot, ".")
 	for _, begin := range alternatives([]string{decoded}, func(string) string { return spelled }) {
 		for _, p := range forms(begin) {
 			dots := begin != decoded || strings.Contains(p+"/", "/../")
-			for _, cleaned := range [...]string{cleanPath(p), cleanPath(resolveUnmerged(p))} {
+			for _, cleaned := range [...]string{Clean(p), Clean(resolveUnmerged(p))} {
 				add(cleaned, dots)
-				if endsInDirectory(p) && !strings.HasSuffix(p, "/") {
+				if EndsInDirectory(p) && !strings.HasSuffix(p, "/") {
 					add(slashless(cleaned), true)
 				}
 			}
@@ -158,18 +158,18 @@ func resolveUnmerged(p string) string {
 			kept = kept[:len(kept)-1]
 		}
 	}
-	p, directory := "/"+strings.Join(kept, "/"), endsInDirectory(p)
+	p, directory := "/"+strings.Join(kept, "/"), EndsInDirectory(p)
 	if directory {
 		p += "/"
 	}
 	return p
 }
 
-// climbs reports whether a path leads above its own beginning in one of its readings: what a prefix was taken off must not
+// Climbs reports whether a path leads above its own beginning in one of its readings: what a prefix was taken off must not
 // lead above that.
-func climbs(u *url.URL) bool {
-	return strings.Contains(u.Path, "..") && (len(u.Path) > maxAmbiguous ||
-		slices.ContainsFunc(forms(strings.ReplaceAll(spelledPath(u), literalDot, ".")), leadsAbove))
+func Climbs(u *url.URL) bool {
+	return strings.Contains(u.Path, "..") && (len(u.Path) > MaxAmbiguous ||
+		slices.ContainsFunc(forms(strings.ReplaceAll(Spelled(u), literalDot, ".")), leadsAbove))
 }
 
 // leadsAbove reports whether a path leads above its own beginning. Double slashes are merged in it, which leads higher.

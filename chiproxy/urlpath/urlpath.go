@@ -1,4 +1,7 @@
-package chiproxy
+// Package urlpath reads the paths of requests: in the one form that patterns are matched against (Of), and in the other ones in
+// which Caddy's matchers (CaddyForm) and the servers behind (Readings) may read them, so that no spelling of a path passes by what
+// guards it.
+package urlpath
 
 import (
 	"net/url"
@@ -7,13 +10,13 @@ import (
 	"strings"
 )
 
-// routePath is the path of u in the form patterns are matched against: decoded and cleaned, except that %2F and
+// Of returns the path of u in the form patterns are matched against: decoded and cleaned, except that %2F and
 // %25 stay escaped, so that an escaped slash never splits a segment. It allocates only when there is something
 // to change.
-func routePath(u *url.URL) string { return cleanPath(resolved(spelledPath(u))) }
+func Of(u *url.URL) string { return Clean(Resolved(Spelled(u))) }
 
-// decodeOnce decodes the escapes of p, but for those of a slash and a percent sign, which it puts in upper case.
-func decodeOnce(p string) string {
+// DecodeOnce decodes the escapes of p, but for those of a slash and a percent sign, which it puts in upper case.
+func DecodeOnce(p string) string {
 	if strings.IndexByte(p, '%') < 0 {
 		return p
 	}
@@ -47,8 +50,8 @@ func unhex(c byte) byte {
 	return c&^0x20 - 'A' + 10
 }
 
-// decodeValue decodes what routePath left escaped.
-func decodeValue(s string) string {
+// Decode decodes what Of left escaped.
+func Decode(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s
 	}
@@ -58,21 +61,21 @@ func decodeValue(s string) string {
 	return s
 }
 
-// cleanPath removes double slashes and dot segments, keeps a trailing slash, and makes the path begin with a slash. A dot
+// Clean removes double slashes and dot segments, keeps a trailing slash, and makes the path begin with a slash. A dot
 // segment at the end leaves a slash there, as in RFC 3986, section 5.2.4: /admin/. is /admin/.
-func cleanPath(p string) string {
-	if isClean(p) {
+func Clean(p string) string {
+	if IsClean(p) {
 		return p
 	}
 	cleaned := path.Clean("/" + p)
-	if cleaned != "/" && endsInDirectory(p) {
+	if cleaned != "/" && EndsInDirectory(p) {
 		cleaned += "/"
 	}
 	return cleaned
 }
 
-// endsInDirectory reports whether the last segment of a path is empty or a dot segment.
-func endsInDirectory(p string) bool {
+// EndsInDirectory reports whether the last segment of a path is empty or a dot segment.
+func EndsInDirectory(p string) bool {
 	switch p[strings.LastIndexByte(p, '/')+1:] {
 	case "", ".", "..":
 		return true
@@ -80,8 +83,8 @@ func endsInDirectory(p string) bool {
 	return false
 }
 
-// isClean says that cleanPath has nothing to do.
-func isClean(p string) bool {
+// IsClean reports whether Clean has nothing to do.
+func IsClean(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false
 	}
@@ -105,13 +108,13 @@ func isClean(p string) bool {
 	return true
 }
 
-// caddyForm brings a cleaned path into the form in which Caddy's path matcher compares: without case. What is escaped stays so.
-func caddyForm(p string) string {
+// CaddyForm brings a cleaned path into the form in which Caddy's path matcher compares: without case. What is escaped stays so.
+func CaddyForm(p string) string {
 	lower := strings.ToLower(p)
 	if strings.IndexByte(lower, '%') >= 0 {
 		lower = strings.ReplaceAll(lower, "%2f", "%2F")
 	}
-	return cleanPath(windowsPath(lower))
+	return Clean(windowsPath(lower))
 }
 
 // windowsPath does to a path on Windows what Caddy does there, as its file system has several names for one file.
@@ -128,9 +131,9 @@ func windowsPath(p string) string {
 	return strings.Join(segments, "/")
 }
 
-// below returns what of path lies below prefix, as a path, and whether prefix owns it: /acme owns /acme and
+// Below returns what of path lies below prefix, as a path, and whether prefix owns it: /acme owns /acme and
 // /acme/x, not /acmefoo.
-func below(path, prefix string) (string, bool) {
+func Below(path, prefix string) (string, bool) {
 	rest, ok := strings.CutPrefix(path, prefix)
 	switch {
 	case !ok:
@@ -143,8 +146,8 @@ func below(path, prefix string) (string, bool) {
 	return rest, true
 }
 
-// unmergedSuffix returns the end of a path that is suffix when double slashes are merged, or suffix where there is none.
-func unmergedSuffix(path, suffix string) string {
+// UnmergedSuffix returns the end of a path that is suffix when double slashes are merged, or suffix where there is none.
+func UnmergedSuffix(path, suffix string) string {
 	i := len(path)
 	for j := len(suffix) - 1; j >= 0; j-- {
 		if i == 0 || path[i-1] != suffix[j] {

@@ -1,4 +1,4 @@
-package chiproxy
+package urlpath
 
 import (
 	"net/http"
@@ -8,13 +8,15 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // TestAPrefixIsStrippedAsHandlePathStripsIt compares with the rewrite that handle_path makes, for paths that are below the prefix
 // as a server reads them.
 func TestAPrefixIsStrippedAsHandlePathStripsIt(t *testing.T) {
 	t.Parallel()
-	rng := seeded(12, 4)
+	rng := testkit.Seeded(12, 4)
 	words := []string{"p", "p", "a", "", "", ".", "..", "%2e", "%2E%2e", "%2F", "a%2fb", "%41", "b%20c", "%70", "é", "100%25", ";x=1", "evil.example"}
 	compared := 0
 	for range 60_000 {
@@ -31,7 +33,7 @@ func TestAPrefixIsStrippedAsHandlePathStripsIt(t *testing.T) {
 			continue
 		}
 		ours, caddys := *u, *u
-		bare, ok := stripPrefix(&ours, "/p")
+		bare, ok := Strip(&ours, "/p")
 		got := ours.EscapedPath()
 		if !ok {
 			if got != u.EscapedPath() {
@@ -39,7 +41,7 @@ func TestAPrefixIsStrippedAsHandlePathStripsIt(t *testing.T) {
 			}
 			continue
 		}
-		if strings.HasPrefix(got, "//") || !strings.HasPrefix(got, "/") || bare && got != "/" || !isClean(ours.Path) && ours.RawPath == "" {
+		if strings.HasPrefix(got, "//") || !strings.HasPrefix(got, "/") || bare && got != "/" || !IsClean(ours.Path) && ours.RawPath == "" {
 			t.Fatalf("%s became %s", target, got)
 		}
 		r := &http.Request{URL: &caddys, RequestURI: target, Method: http.MethodGet}

@@ -1,4 +1,4 @@
-package chiproxy
+package testkit
 
 import (
 	"flag"
@@ -8,5 +8,5 @@ import (
 // otherSeed has the tests generate other inputs: go test ./chiproxy -seed 1. What fails with one fails with it again.
 var otherSeed = flag.Uint64("seed", 0, "generate other inputs than those of seed 0")
 
-// seeded returns what a test generates its inputs by.
-func seeded(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a^*otherSeed<<32, b)) }
+// Seeded returns what a test generates its inputs by.
+func Seeded(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a^*otherSeed<<32, b)) }
