@@ -104,6 +104,7 @@ func (c *modelCase) compare(t testing.TB) {
 // TestTheTableDoesWhatTheModelSays compares random specifications and requests with the model: each guard, middleware
 // and action that was asked, in order, and what became of the request.
 func TestTheTableDoesWhatTheModelSays(t *testing.T) {
+	t.Parallel()
 	specs, requests := 16000, 25
 	if testing.Short() {
 		specs = 500

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // This file is section 4 of the design, written down slowly and plainly: it reads the specification itself, matches
@@ -213,8 +214,31 @@ type refPiece struct {
 
 var refParam = regexp.MustCompile(`\{[^:{}]*(?::((?:[^{}]|\{[^{}]*\})*))?\}`)
 
-// refPieces splits a segment of a pattern.
-func refPieces(segment string) (pieces []refPiece) {
+// memo remembers what a function that is slow and pure has returned: the model asks for the same few patterns again and again.
+type memo[V any] struct {
+	of    func(string) V
+	known sync.Map
+}
+
+func (m *memo[V]) get(key string) V {
+	v, ok := m.known.Load(key)
+	if !ok {
+		v, _ = m.known.LoadOrStore(key, m.of(key))
+	}
+	return v.(V)
+}
+
+var (
+	refSplits   = memo[[]refPiece]{of: refSplit}
+	refRegexps  = memo[*regexp.Regexp]{of: regexp.MustCompile}
+	refSegments = memo[[]string]{of: func(path string) []string { return strings.Split(path[1:], "/") }}
+	refShapes   = memo[string]{of: func(p string) string { return refName.ReplaceAllString(p, "{") }}
+)
+
+// refPieces returns the pieces of a segment of a pattern, which nobody may change.
+func refPieces(segment string) []refPiece { return refSplits.get(segment) }
+
+func refSplit(segment string) (pieces []refPiece) {
 	for segment != "" {
 		at := refParam.FindStringSubmatchIndex(segment)
 		if at == nil {
@@ -263,7 +287,7 @@ func (f refFilling) fill(pieces []refPiece, text string) ([]string, bool) {
 			if f.folded {
 				expr = "(?i:" + expr + ")"
 			}
-			if !refRegexp("^(?:" + expr + ")$").MatchString(text[:n]) {
+			if !refRegexps.get("^(?:" + expr + ")$").MatchString(text[:n]) {
 				continue
 			}
 		}
@@ -291,6 +315,7 @@ func refSegment(segment, text string, more, folded bool) ([]string, bool) {
 	pieces := refPieces(segment)
 	first := slices.IndexFunc(pieces, func(p refPiece) bool { return p.param })
 	if folded {
+		pieces = slices.Clone(pieces)
 		for i := range pieces {
 			pieces[i].text = strings.ToLower(pieces[i].text)
 		}
@@ -359,11 +384,11 @@ func refCompare(a, b string) int {
 var refName = regexp.MustCompile(`\{[a-z0-9]+`)
 
 // refShape is a pattern without the names of its parameters.
-func refShape(p string) string { return refName.ReplaceAllString(p, "{") }
+func refShape(p string) string { return refShapes.get(p) }
 
 // refMatch matches a path; folded asks for the form of Caddy's path matchers.
 func refMatch(pattern, path string, folded bool) ([]string, bool) {
-	p, have := strings.Split(pattern[1:], "/"), strings.Split(path[1:], "/")
+	p, have := refSegments.get(pattern), refSegments.get(path)
 	var values []string
 	for i, seg := range p {
 		if seg == "*" {
@@ -388,15 +413,6 @@ func refMatch(pattern, path string, folded bool) ([]string, bool) {
 	return values, len(p) == len(have)
 }
 
-var refRegexps = map[string]*regexp.Regexp{}
-
-func refRegexp(s string) *regexp.Regexp {
-	if refRegexps[s] == nil {
-		refRegexps[s] = regexp.MustCompile(s)
-	}
-	return refRegexps[s]
-}
-
 // compare orders two shapes that match one path.
 func (l *refLayer) compare(p, q string) int {
 	a, b := strings.Split(refShape(p), "/"), strings.Split(refShape(q), "/")
@@ -411,9 +427,10 @@ func (l *refLayer) compare(p, q string) int {
 
 // firstWith is the number of the first pattern that begins with some segments.
 func (l *refLayer) firstWith(segments []string) int {
+	prefix := strings.Join(segments, "/")
 	return slices.IndexFunc(l.patterns, func(p string) bool {
-		s := strings.Split(refShape(p), "/")
-		return len(s) >= len(segments) && slices.Equal(s[:len(segments)], segments)
+		rest, ok := strings.CutPrefix(refShape(p), prefix)
+		return ok && (rest == "" || rest[0] == '/')
 	})
 }
 

@@ -14,6 +14,9 @@ import (
 )
 
 func TestScriptsThatCanNotBeLoadedLeaveTheOldTableServing(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	c.LoadBudget(500 * time.Millisecond)
 	c.Origin("app")

@@ -187,6 +187,9 @@ func TestARequestThatComesAfterItsConfigurationHasEndedIsAnsweredByTheNext(t *te
 }
 
 func TestReloadsLeaveNothingBehind(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	const reloads = 100
 	c := e2e.New(t)
 	c.Origin("app")

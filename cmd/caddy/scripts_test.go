@@ -106,6 +106,9 @@ func TestTheSourceOfATenantIsWritten(t *testing.T) {
 }
 
 func TestAScriptPushedToOneOfTwoCaddysServesOnBoth(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	c.Set("more", `"watch": "50ms",`)
 	c.MustLoad(c.JSON(stored))
@@ -157,6 +160,9 @@ func TestAScriptPushedToOneOfTwoCaddysServesOnBoth(t *testing.T) {
 
 // A storage that has nothing any more may be one that is not mounted.
 func TestAWritableSourceLosesItsLastScriptByADeleteOnly(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	c.Set("more", `"watch": "10ms",`)
 	c.MustLoad(c.JSON(stored))

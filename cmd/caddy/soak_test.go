@@ -158,11 +158,14 @@ func (s *soak) held() (heap uint64, goroutines int) {
 }
 
 func TestASoakLeavesHeapAndGoroutinesFlatAndLosesNoVM(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	c.File("good.lua", good)
 	c.File("hostile.lua", hostile)
 	var site strings.Builder
-	fmt.Fprintf(&site, "http:// {\nluaroute {\nlimits {\ncpu 5ms\nmemory %d\nvms %d\nqueue 20s\n}\n", soakMemory, soakVMs)
+	fmt.Fprintf(&site, "http:// {\nluaroute {\nlimits {\ncpu 2ms\nmemory %d\nvms %d\nqueue 20s\n}\n", soakMemory, soakVMs)
 	for i := range soakTenants {
 		script := "good.lua"
 		if i < soakHostile {

@@ -75,6 +75,9 @@ func echo(ctx context.Context, conn *websocket.Conn, text string) error {
 }
 
 func TestStreamsThroughUnchangedPoolsSurviveScriptReloads(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	ctx := e2e.Context(t)
 	var proceed atomic.Pointer[chan struct{}] // closed to let every stream send an event
@@ -207,6 +210,9 @@ func TestStreamsThroughChangedPoolsCloseAndTheirChecksStop(t *testing.T) {
 }
 
 func TestThousandScriptReloadsLeaveNothingBehind(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	c.Origin("app")
 	version := 0
@@ -261,6 +267,9 @@ func bigScript(version int) string {
 }
 
 func TestRequestsDuringReloadsSeeOneVersionEach(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	const clients = 4
 	c := e2e.New(t)
 	c.Serve("app", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, strings.TrimPrefix(r.URL.Path, "/")) })

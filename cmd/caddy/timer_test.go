@@ -113,6 +113,9 @@ func TestScriptsAskForReloads(t *testing.T) {
 }
 
 func TestATimerThatReloadsComesToRest(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	c := e2e.New(t)
 	script := func(text string) string {
 		return `

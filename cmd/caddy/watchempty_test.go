@@ -29,6 +29,9 @@ func keepsGuard(t *testing.T, c *e2e.Caddy, text string) {
 }
 
 func TestAReloadThatWouldLoseAllOfAScriptKeepsTheOldTable(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	nothings := map[string]string{
 		"empty": "", "space": " \n\t\r\n", "a comment": "-- routes\n--[[ come\nhere ]]", "a byte order mark": "\ufeff",
 		"a byte order mark and space": "\ufeff\n", "a line for the shell": "#!/usr/bin/lua\n",
@@ -64,6 +67,9 @@ func TestAReloadThatWouldLoseAllOfAScriptKeepsTheOldTable(t *testing.T) {
 }
 
 func TestAScriptThatIsEmptyOrGoneIsReportedByTheWatch(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	for _, row := range []struct {
 		name, scripts, text string
 		lose                func(file string) error
@@ -158,6 +164,9 @@ func passes(c *e2e.Caddy) {
 }
 
 func TestNoWayToSaveAScriptOpensWhatItGuards(t *testing.T) {
+	if e2e.Apart(t) {
+		return
+	}
 	for _, scripts := range []string{"guard.lua", "*.lua"} {
 		t.Run(scripts, func(t *testing.T) { savesGuarded(t, scripts) })
 	}

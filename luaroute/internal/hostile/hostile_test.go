@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	cpu    = 10 * time.Millisecond
+	cpu    = 4 * time.Millisecond
 	memory = 16 << 20
 	// soon is how long one attack may take on a machine that is busy with others and watched by the race detector.
 	// Without walls most of them never end.
