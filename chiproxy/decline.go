@@ -4,8 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // HeldBody is a body of a request that a hook holds in memory. All who get the request read it from its beginning.
@@ -24,15 +22,14 @@ type HeldBody interface {
 // twice from the client. What is held is kept from request to request.
 type snapshot struct {
 	// level is that of the step before whose first change it was taken.
-	level    int
-	line     requestLine
-	body     receivedBody
-	trails   int // trailers that are dropped
-	done     int // functions that wait for the outcome
-	in, out  savedHeader
-	fields   []proxyField
-	vars     map[string]any
-	varsWere []savedVar
+	level   int
+	line    requestLine
+	body    receivedBody
+	trails  int // trailers that are dropped
+	done    int // functions that wait for the outcome
+	in, out savedHeader
+	fields  []proxyField
+	vars    []savedVar
 }
 
 // Snapshot tells the exchange that the request, its variables or the header of the response are about to change, so that this can
@@ -158,10 +155,9 @@ func (s *snapshot) take(ex *Exchange) {
 	s.in.save(r.Header)
 	s.fields = append(s.fields[:0], ex.fields...)
 	s.out.save(ex.W.Header())
-	s.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	s.varsWere = s.varsWere[:0]
-	for name, v := range s.vars {
-		s.varsWere = append(s.varsWere, savedVar{name, v})
+	s.vars = s.vars[:0]
+	for name, v := range varsOf(r) {
+		s.vars = append(s.vars, savedVar{name, v})
 	}
 }
 
@@ -175,25 +171,30 @@ func (s *snapshot) restore(ex *Exchange) {
 	ex.fields = append(ex.fields[:0], s.fields...)
 	s.body.restore(r)
 	s.out.restore()
-	turns, turned := s.vars[turnsVar] // not the candidate's to take back
-	clear(s.vars)
-	for _, v := range s.varsWere {
-		s.vars[v.name] = v.value
+	s.restoreVars(ex.ownVars())
+}
+
+// restoreVars makes variables again what they were. How often the request has turned is not the candidate's to take back.
+func (s *snapshot) restoreVars(vars map[string]any) {
+	turns, turned := vars[turnsVar]
+	clear(vars)
+	for _, v := range s.vars {
+		vars[v.name] = v.value
 	}
 	if turned {
-		s.vars[turnsVar] = turns
+		vars[turnsVar] = turns
 	}
 }
 
 // clear forgets the request.
 func (s *snapshot) clear() {
-	clear(s.varsWere)
-	s.varsWere = s.varsWere[:0]
+	clear(s.vars)
+	s.vars = s.vars[:0]
 	clear(s.fields)
 	s.fields = s.fields[:0]
 	s.in.clear()
 	s.out.clear()
-	s.vars, s.line, s.body, s.level, s.done = nil, requestLine{}, receivedBody{}, 0, 0
+	s.line, s.body, s.level, s.done = requestLine{}, receivedBody{}, 0, 0
 }
 
 // savedHeader is a copy of a header that costs no allocation once it has grown.

@@ -42,6 +42,9 @@ type Exchange struct {
 	turns *turns
 	// bare says that the path that is forwarded was taken off whole, and stands for no path at all.
 	bare bool
+	// lent says that a pool has had the variables of the request; owned are those that none has had since, nil for none.
+	lent  bool
+	owned map[string]any
 	// trace is what is written down while the request is only explained; nil when it is served.
 	trace *trace
 

@@ -71,6 +71,7 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 			return err
 		}
 	}
+	ex.lendVars()
 	r := ex.R
 	if len(ex.fields) > 0 {
 		asked, changes := ex.asClient()
@@ -82,7 +83,11 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 		r.URL.Path = "" // the base path stands for it, without a slash behind
 		defer func() { r.URL.Path = "/" }()
 	}
-	return fromUpstream(h.ServeHTTP(ex.W, ex.trailing(r), ex.Next))
+	err := h.ServeHTTP(ex.W, ex.trailing(r), ex.Next)
+	if err != nil { // others follow, and may write
+		ex.ownVars()
+	}
+	return fromUpstream(err)
 }
 
 // forwarded is an action of a tenant with StripPrefix: it forwards without the tenant's prefix.

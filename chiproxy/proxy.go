@@ -209,9 +209,10 @@ func (b *boundProxy) forward(ex *Exchange) error {
 	if b.Upstream == "" {
 		return b.pool.forward(ex, b.handler)
 	}
+	ex.ownVars()
 	choice := b.pool.Choose(ex.R, b.Upstream)
 	err := b.pool.forward(ex, b.handler)
-	if wrong := choice.End(ex.R); err != nil && wrong != nil {
+	if wrong := choice.End(); err != nil && wrong != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, wrong)
 	}
 	return err

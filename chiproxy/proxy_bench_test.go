@@ -64,11 +64,11 @@ func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ex := &Exchange{Next: noNext, pools: pools}
+	ex := new(Exchange)
 	allocs := func(do func(*Exchange) error) float64 {
 		return testing.AllocsPerRun(200, func() {
 			w := httptest.NewRecorder()
-			ex.W, ex.R = w, prepared(w, get("/"))
+			*ex = Exchange{W: w, R: prepared(w, get("/")), Next: noNext, pools: pools}
 			if err := do(ex); err != nil || w.Code != 204 {
 				t.Fatal(w.Code, err)
 			}

@@ -19,8 +19,8 @@ const maxTurns = 16
 const turnsVar = "luaroute.turns"
 
 // turns is how many tables have handed a request on and have it still. Once it was too much it stays so, whoever declines or answers
-// instead: a script must not try again at each level. The variable is written once and holds a pointer, since when the
-// request has been forwarded Caddy's transport may still dial for it in another goroutine, which reads the variables.
+// instead: a script must not try again at each level. The variable is written once and holds a pointer, which copies of the
+// variables share.
 type turns struct{ n int }
 
 var errTurns = errors.New("the request runs in circles")
@@ -34,7 +34,7 @@ func (ex *Exchange) turn() error {
 	t, _ := caddyhttp.GetVar(ctx, turnsVar).(*turns)
 	if t == nil {
 		t = &turns{}
-		caddyhttp.SetVar(ctx, turnsVar, t)
+		ex.SetVar(turnsVar, t)
 	}
 	if t.n++; t.n > maxTurns {
 		return caddyhttp.Error(http.StatusLoopDetected,

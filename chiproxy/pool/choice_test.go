@@ -43,7 +43,7 @@ func TestAChoiceIsForItsOwnPoolAndForOneTry(t *testing.T) {
 			t.Errorf("%s: %q, want %q (%v)", row.what, got, row.want, c.err())
 		}
 	}
-	if c.End(r); Chosen(r) != "" {
+	if c.End(); Chosen(r) != "" {
 		t.Error("the choice stays on the request")
 	}
 }

@@ -87,6 +87,8 @@ type Choice struct {
 	address string
 	// made is set when the upstream was looked for and found. What follows is a retry, and up to the policy.
 	made bool
+	// ended is set when the request has been forwarded. The variable stays: another goroutine may read the variables by then.
+	ended bool
 	// offered are the addresses there were, when the upstream was not among them.
 	offered []string
 }
@@ -114,8 +116,8 @@ func (p *Pool) Choose(r *http.Request, address string) *Choice {
 }
 
 // End ends the choice, and reports an upstream that the pool did not have.
-func (c *Choice) End(r *http.Request) error {
-	caddyhttp.SetVar(r.Context(), choiceVar, nil)
+func (c *Choice) End() error {
+	c.ended = true
 	return c.err()
 }
 
@@ -128,7 +130,7 @@ func (c *Choice) err() error {
 
 // Chosen returns the address of the upstream that was chosen for a request, empty if none was.
 func Chosen(r *http.Request) string {
-	if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && c != nil {
+	if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && !c.ended {
 		return c.address
 	}
 	return ""
@@ -144,7 +146,7 @@ func noUpstream(pool, address string, offered []string) error {
 // Select returns the upstream that the request's action has chosen, or else the one of the pool's policy.
 func (p *Pool) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
 	if p.chosen.Load() {
-		if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && c.pool == p && !c.made {
+		if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && c.pool == p && !c.made && !c.ended {
 			return c.pick(pool, r, w)
 		}
 	}

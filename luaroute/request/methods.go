@@ -100,7 +100,7 @@ func reqVar(L *lua.LState) int {
 	if err != nil {
 		L.RaiseError("var %q: %s", name, err)
 	}
-	caddyhttp.SetVar(ctx, name, v)
+	r.ex.SetVar(name, v)
 	return 0
 }
 
