@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -258,17 +259,27 @@ func keys(of reflect.Type, kind string, into map[string][]string) {
 }
 
 func TestTheGrammarListsTheSubdirectives(t *testing.T) {
-	all, err := blocks("../../docs/configuration.md")
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"../../README.md", "../../docs/configuration.md"} {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			all, err := blocks(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(all, func(b *block) bool { return b.marked("grammar") })
+			if i < 0 {
+				t.Fatal("there is no grammar")
+			}
+			compareGrammar(t, all[i].text)
+		})
 	}
-	i := slices.IndexFunc(all, func(b *block) bool { return b.marked("grammar") })
-	if i < 0 {
-		t.Fatal("there is no grammar")
-	}
+}
+
+// compareGrammar compares a grammar with the subdirectives that the errors of the directive list.
+func compareGrammar(t *testing.T, grammar string) {
+	t.Helper()
 	written := map[string][]string{}
 	inside := ""
-	for line := range strings.Lines(all[i].text) {
+	for line := range strings.Lines(grammar) {
 		word, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		switch depth := len(line) - len(strings.TrimLeft(line, "\t")); {
 		case word == "" || word == "}" || word == "..." || strings.HasPrefix(word, "#"):
