@@ -184,9 +184,6 @@ func (b *builder) tenant(spec *Tenant, scope *pool.Scope) *tenant {
 // fallbacks binds what answers where no route does.
 func (b *builder) fallbacks(t *tenant, spec *Tenant) {
 	all := []Action{spec.Fallback}
-	if spec.Fallback != nil {
-		t.backends = t.pools.backends()
-	}
 	if spec.UsePool != "" {
 		all = append(all, forwardTo(spec.UsePool))
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/go-chi/chi/v5"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
@@ -181,6 +182,9 @@ func (ex *Exchange) Bind(a Action) (Action, error) {
 	}
 	return bound, nil
 }
+
+// Pools returns the pools that the current tenant sees.
+func (ex *Exchange) Pools() *pool.Scope { return ex.pools.Scope }
 
 // Pool returns the action that forwards to a pool the current tenant sees.
 func (ex *Exchange) Pool(name string) (Action, error) {

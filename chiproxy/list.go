@@ -48,6 +48,36 @@ type PoolInfo struct {
 	Upstreams []pool.Upstream
 }
 
+// TenantInfo is a tenant of a table, for those who look at it from outside. It must not be changed.
+type TenantInfo struct {
+	// Spec is what the tenant was made of.
+	Spec *Tenant
+	// Pools are those that it sees.
+	Pools *pool.Scope
+}
+
+// Tenants lists the default tenant, and then the others as they were declared.
+func (t *Table) Tenants() []TenantInfo {
+	all := []TenantInfo{{t.base.spec, t.base.pools.Scope}}
+	for _, tn := range t.tenants {
+		all = append(all, TenantInfo{tn.spec, tn.pools.Scope})
+	}
+	return all
+}
+
+// Tenant returns the tenant of a name, and whether there is one. The default tenant has no name.
+func (t *Table) Tenant(name string) (TenantInfo, bool) {
+	if name == "" {
+		return TenantInfo{t.base.spec, t.base.pools.Scope}, true
+	}
+	for _, tn := range t.tenants {
+		if tn.name == name {
+			return TenantInfo{tn.spec, tn.pools.Scope}, true
+		}
+	}
+	return TenantInfo{}, false
+}
+
 // Routes lists the routes: tenant by tenant, the default tenant last, those of each as written. The lists in it may be shared.
 func (t *Table) Routes() []RouteInfo {
 	return t.list(false)

@@ -19,8 +19,6 @@ type tenant struct {
 	policy *ErrorPolicy
 	// fallbacks are what answers where no route does: Fallback and UsePool.
 	fallbacks []Action
-	// backends are what Exchange.Backends returns; nil without Fallback.
-	backends []backend
 	// layers are in the order they are tried; base comes after them.
 	layers layerIndex
 	base   *layer

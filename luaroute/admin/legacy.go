@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,41 +19,11 @@ import (
 
 // The endpoints of the old contract, with the JSON they always had.
 
-// defaultTenant is the name of the default tenant there, unless a tenant has it.
-const defaultTenant = "default"
-
 // maxDecision bounds the body of a request for a decision, in bytes.
 const maxDecision = 16 << 20
 
 // started is when the process began, as good as.
 var started = time.Now()
-
-// legacyTenants returns the tenants of the table that serves under the names of the old contract. The default tenant is one of them if it
-// has a function of the old contract.
-func legacyTenants(t *chiproxy.Table) (names []string, tenants []chiproxy.TenantState) {
-	all := t.TenantStates()
-	for _, tenant := range all[1:] {
-		names, tenants = append(names, tenant.Spec.Name), append(tenants, tenant)
-	}
-	if all[0].Spec.Fallback != nil && !slices.Contains(names, defaultTenant) {
-		names, tenants = append(names, defaultTenant), append(tenants, all[0])
-	}
-	return names, tenants
-}
-
-// legacyFunction returns the function of a tenant, nil if there is none. It does not look at the other tenants, since the old gateway
-// asked for each of its requests.
-func legacyFunction(t *chiproxy.Table, name string) *legacy.Function {
-	spec := t.TenantSpec(name)
-	if spec == nil && name == defaultTenant {
-		spec = t.TenantSpec("")
-	}
-	if spec == nil {
-		return nil
-	}
-	function, _ := spec.Fallback.(*legacy.Function)
-	return function
-}
 
 // serveDecision asks the function of a tenant about the request and the backends in the body, and answers with what it decides,
 // as it is.
@@ -74,7 +43,7 @@ func serveDecision(i *instance.Instance, w http.ResponseWriter, r *http.Request)
 	}
 	defer table.Release()
 	name := r.PathValue("tenant")
-	function := legacyFunction(table, name)
+	function := legacy.FunctionOf(table, name)
 	if function == nil {
 		return writeJSON(w, legacy.Decision{
 			ModifiedHeaders: map[string]string{}, Reject: true, RejectReason: "No script found for tenant: " + name,
@@ -110,33 +79,10 @@ func decisionError(err error) error {
 	return err
 }
 
-// legacyHealth is the state of the tenants in the old form.
-type legacyHealth struct {
-	Status  string            `json:"status"`
-	Tenants map[string]string `json:"tenants"`
-	Uptime  string            `json:"uptime"`
-	Version string            `json:"version"`
-}
-
-// serveHealth says how many services of each tenant are healthy. The status is "degraded" if a tenant has services of which none is, and
-// else "healthy".
+// serveHealth says how many services of each tenant are healthy.
 func serveHealth(i *instance.Instance, w http.ResponseWriter, _ *http.Request) error {
-	health := legacyHealth{
-		Status: "healthy", Tenants: map[string]string{}, Uptime: time.Since(started).Round(time.Second).String(), Version: version(),
-	}
-	names, tenants := legacyTenants(i.Table())
-	for at, name := range names {
-		healthy, services := 0, tenants[at].Services
-		for _, b := range services {
-			if b.Healthy {
-				healthy++
-			}
-		}
-		if healthy == 0 && len(services) > 0 {
-			health.Status = "degraded"
-		}
-		health.Tenants[name] = fmt.Sprintf("%d/%d healthy", healthy, len(services))
-	}
+	health := legacy.HealthOf(i.Table())
+	health.Uptime, health.Version = time.Since(started).Round(time.Second).String(), version()
 	return writeJSON(w, health)
 }
 
@@ -156,43 +102,7 @@ func version() string {
 
 const modulePath = "github.com/luaroute/caddy-luaroute"
 
-// legacyTenant is a tenant in the old form.
-type legacyTenant struct {
-	Name       string
-	PathPrefix string
-	Domains    []string
-	// Interval is that of the health checks, empty without them.
-	Interval string
-	// LuaScript is the script that has the function of the old contract, empty if none has.
-	LuaScript string
-	Services  []legacyService
-}
-
-// legacyService is an upstream in the old form, under the name of its pool.
-type legacyService struct {
-	Name string
-	URL  string
-	// Health is what health checks ask for, empty without them.
-	Health string
-}
-
 // serveTenants lists the tenants.
 func serveTenants(i *instance.Instance, w http.ResponseWriter, _ *http.Request) error {
-	all := []legacyTenant{}
-	names, tenants := legacyTenants(i.Table())
-	for at, name := range names {
-		spec := tenants[at].Spec
-		t := legacyTenant{Name: name, PathPrefix: spec.PathPrefix, Domains: append([]string{}, spec.Hosts...), Services: []legacyService{}}
-		if spec.Fallback != nil {
-			t.LuaScript = chiproxy.Describe(spec.Fallback).Script
-		}
-		for _, b := range tenants[at].Services {
-			if t.Interval == "" && b.HealthInterval > 0 {
-				t.Interval = b.HealthInterval.String()
-			}
-			t.Services = append(t.Services, legacyService{b.Name, b.URL, b.HealthURI})
-		}
-		all = append(all, t)
-	}
-	return writeJSON(w, all)
+	return writeJSON(w, legacy.TenantsOf(i.Table()))
 }

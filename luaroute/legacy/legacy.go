@@ -7,23 +7,37 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // FunctionName is the name of the global function.
 const FunctionName = "on_route_request"
 
 // Function is the function of a tenant, as the action that answers what no route of the tenant takes.
-type Function struct{ question *hook.Question }
+type Function struct {
+	question *hook.Question
+	// known are the backends of the tenant that was served last, which is the same one always.
+	known atomic.Pointer[known]
+}
+
+// known are the services of a tenant.
+type known struct {
+	scope    *pool.Scope
+	services []service
+}
 
 // New returns the action of a function.
-func New(question *hook.Question) *Function { return &Function{question} }
+func New(question *hook.Question) *Function { return &Function{question: question} }
 
 // Describe says where the function stands.
 func (f *Function) Describe() origin.Origin { return f.question.Describe() }
@@ -40,13 +54,23 @@ func (f *Function) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	if err != nil {
 		return chiproxy.Done, err
 	}
-	asked, backends := requestOf(ex.R, body), backendsOf(ex.Backends())
+	asked, backends := requestOf(ex.R, body), f.backends(ex.Pools())
 	var d Decision
 	err = f.question.Ask(ex, func(L *lua.LState) []lua.LValue { return arguments(L, asked, backends) }, d.read)
 	if err != nil {
 		return chiproxy.Done, err
 	}
 	return ex.Perform(d.action(backends))
+}
+
+// backends returns the pools that the tenant sees, with their state.
+func (f *Function) backends(scope *pool.Scope) []Backend {
+	k := f.known.Load()
+	if k == nil || k.scope != scope {
+		k = &known{scope, servicesIn(scope)}
+		f.known.Store(k)
+	}
+	return backendsOf(k.services)
 }
 
 // Decide asks the function about a request that nobody has sent, and about backends that need not be there. It returns what
@@ -88,6 +112,17 @@ func (d *Decision) proxy(pool string) chiproxy.Proxy {
 	}
 	return proxy
 }
+
+// Globals are what scripts of the old contract find without require: log(msg), which writes a line to Caddy's log.
+func Globals() map[string]lua.LValue { return map[string]lua.LValue{"log": logFunction} }
+
+var logFunction = vm.GoFunc(func(L *lua.LState) int {
+	message := L.ToStringMeta(L.CheckAny(1)).String()
+	if s := vm.Of(L); s.MayLog(L, len(message)) {
+		s.Logger().Info(message, zap.String("script", vm.Where(L)))
+	}
+	return 0
+})
 
 var (
 	_ chiproxy.Action        = (*Function)(nil)

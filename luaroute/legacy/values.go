@@ -8,7 +8,6 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -56,15 +55,6 @@ func requestOf(r *http.Request, body []byte) Request {
 		asked.Headers[name] = strings.Join(values, separator)
 	}
 	return asked
-}
-
-// backendsOf returns the pools of a tenant.
-func backendsOf(pools []chiproxy.Backend) []Backend {
-	all := make([]Backend, len(pools))
-	for i, p := range pools {
-		all[i] = Backend{p.Name, p.URL, p.Healthy}
-	}
-	return all
 }
 
 // arguments returns what the function is called with: plain tables.
