@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/go-chi/chi/v5"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -29,9 +29,9 @@ func (ex *Exchange) walksAround(p *scope) bool {
 	if ex.readings == nil {
 		ex.readings = urlpath.Readings(ex.spelled, ex.fullPath)
 	}
-	s := aroundSearch{ex: ex, taker: p, rctx: chi.NewRouteContext()}
+	s := aroundSearch{ex: ex, taker: p}
 	if ex.entry != nil {
-		s.pattern = ex.tenant.prefix + ex.rctx.RoutePatterns[0]
+		s.pattern = ex.tenant.prefix + ex.match.Pattern()
 	}
 	return slices.ContainsFunc(ex.readings, func(read urlpath.Reading) bool {
 		s.path, s.strict = read.Path, read.Dots
@@ -42,7 +42,7 @@ func (ex *Exchange) walksAround(p *scope) bool {
 // aroundSearch follows another reading of a path through the table, up to where the request is.
 type aroundSearch struct {
 	ex   *Exchange
-	rctx *chi.Context
+	at   pathmux.Match
 	path string
 	// strict says that dot segments have led to the path, and may have led past anything.
 	strict bool
@@ -111,12 +111,12 @@ func (s *aroundSearch) tenant(t *tenant) arrival {
 // layer follows the path through the routes of a layer, in the order in which they are tried.
 func (s *aroundSearch) layer(t *tenant, l *layer, path string) arrival {
 	here := t == s.ex.tenant && l == s.ex.at
-	for e := l.mux.first(s.rctx, path); e != nil; e = l.mux.after(s.rctx, path, e) {
+	for e := l.mux.First(&s.at, path); e != nil; e = l.mux.Next(&s.at) {
 		switch {
 		case here && e == s.ex.entry:
 			return atOpen
 		case !s.asked(t, l, e):
-			if a := s.entry(e, t.prefix+s.rctx.RoutePatterns[0]); a != nowhere {
+			if a := s.entry(e, t.prefix+s.at.Pattern()); a != nowhere {
 				return a
 			}
 		}
@@ -183,16 +183,12 @@ func (s *aroundSearch) counts(p *scope, a Action, pattern string) bool {
 	if s.strict || s.pattern == "" {
 		return true
 	}
-	tokens, err := parsePattern(s.pattern)
-	return err != nil || !strings.HasPrefix(s.path+"/", ground(tokens)) || beats(pattern, tokens)
-}
-
-// ground is the text at the beginning of a pattern.
-func ground(tokens []token) string {
-	if len(tokens) > 0 && tokens[0].kind == staticToken {
-		return tokens[0].text
+	taker, err := pathmux.Parse(s.pattern)
+	if err != nil || !strings.HasPrefix(s.path+"/", taker.Lead()) {
+		return true
 	}
-	return ""
+	other, err := pathmux.Parse(pattern)
+	return err != nil || other.Beats(taker)
 }
 
 // asked reports whether an entry had its turn already, with the path as we read it.
@@ -203,8 +199,8 @@ func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) bool {
 	}
 	own, _ := urlpath.Below(ex.fullPath, t.prefix)
 	here := t == ex.tenant && l == ex.at
-	rctx := chi.NewRouteContext()
-	for o := l.mux.first(rctx, own); o != nil; o = l.mux.after(rctx, own, o) {
+	var at pathmux.Match
+	for o := l.mux.First(&at, own); o != nil; o = l.mux.Next(&at) {
 		if here && o == ex.entry {
 			return false
 		}
@@ -268,7 +264,7 @@ func (l *layer) guards() bool {
 	if l.scope.notFound != nil {
 		return true
 	}
-	for _, e := range l.mux.entries {
+	for e := range l.mux.Entries() {
 		if e.miss != nil || slices.ContainsFunc(e.routes, func(c candidate) bool {
 			return len(c.route.Guards) > 0 || !traitsOf(c.action).open() || c.scope.guarded() != nil
 		}) {

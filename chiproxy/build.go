@@ -8,7 +8,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // builder makes a table of a specification.
@@ -18,10 +20,10 @@ type builder struct {
 	source *pool.Set
 	pools  []*pool.Named
 	// what many routes have in common is held once
-	methods map[string]*methodSet
+	methods map[string]*pathmux.Methods
 	texts   map[string]*text
 	shared  map[common]*common
-	covers  map[*methodSet]*methodCover
+	covers  map[*pathmux.Methods]*pathmux.Cover
 }
 
 // Build checks a specification as a whole and makes a table of it. Its errors, the first 20 of them joined, begin
@@ -29,7 +31,7 @@ type builder struct {
 func Build(s Spec, p *pool.Set) (*Table, error) {
 	b := &builder{
 		spec: &s, source: p,
-		methods: map[string]*methodSet{}, texts: map[string]*text{}, shared: map[common]*common{}, covers: map[*methodSet]*methodCover{},
+		methods: map[string]*pathmux.Methods{}, texts: map[string]*text{}, shared: map[common]*common{}, covers: map[*pathmux.Methods]*pathmux.Cover{},
 	}
 	t := b.table()
 	if b.failed() {
@@ -171,7 +173,7 @@ func (b *builder) tenant(spec *Tenant, scope *pool.Scope) *tenant {
 	if err != nil {
 		b.add(spec.Origin, err)
 	}
-	t.prefix, t.folded = prefix, foldStatic(prefix)
+	t.prefix, t.folded = prefix, urlpath.CaddyText(prefix)
 	if spec.StripPrefix {
 		pools.strip = prefix
 	}
@@ -201,11 +203,11 @@ func tenantPrefix(p string) (string, error) {
 	if p == "" {
 		return "", nil
 	}
-	tokens, err := parsePattern(p)
+	pattern, err := pathmux.Parse(p)
 	if err != nil {
 		return "", fmt.Errorf("path prefix: %w", err)
 	}
-	if len(tokens) != 1 {
+	if !pattern.IsStatic() {
 		return "", fmt.Errorf("path prefix %q must not have parameters", p)
 	}
 	return p, nil
@@ -234,7 +236,7 @@ func (b *builder) bind(a Action, pools *poolScope, at origin.Origin) Action {
 }
 
 // methodSet returns the set of some methods, nil for all.
-func (b *builder) methodSet(methods []string) (*methodSet, error) {
+func (b *builder) methodSet(methods []string) (*pathmux.Methods, error) {
 	if len(methods) == 0 {
 		return nil, nil
 	}
@@ -246,17 +248,15 @@ func (b *builder) methodSet(methods []string) (*methodSet, error) {
 	key := strings.Join(methods, " ")
 	m := b.methods[key]
 	if m == nil {
-		names := slices.Clone(methods)
-		slices.Sort(names)
-		m = &methodSet{names: slices.Compact(names)}
+		m = pathmux.NewMethods(methods)
 		b.methods[key] = m
 	}
 	return m, nil
 }
 
 // text returns what a pattern with those names below prefix says.
-func (b *builder) text(prefix string, tokens []token) *text {
-	names := paramNames(tokens)
+func (b *builder) text(prefix string, p pathmux.Pattern) *text {
+	names := p.Names()
 	key := prefix + "\x00" + strings.Join(names, "\x00")
 	x := b.texts[key]
 	if x == nil {

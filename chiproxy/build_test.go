@@ -1,10 +1,8 @@
 package chiproxy
 
 import (
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -168,56 +166,4 @@ func TestBuildReportsManyErrorsAndSaysHowManyMore(t *testing.T) {
 	if len(lines) != maxProblems+1 || !strings.HasPrefix(lines[19], "a.lua:20: ") || lines[20] != "and 30 more errors" {
 		t.Errorf("got %d lines:\n%s", len(lines), err)
 	}
-}
-
-// TestLevelsStayFewAndLoadingStaysLinear builds large tables of shapes that look alike.
-func TestLevelsStayFewAndLoadingStaysLinear(t *testing.T) {
-	guarded := func(n int, format string) []Item {
-		items := make([]Item, n)
-		for i := range items {
-			items[i] = at(fmt.Sprintf(format, i), Decline{}, verdictGuard(false))
-		}
-		return items
-	}
-	join := func(lists ...[]Item) (all []Item) {
-		for _, l := range lists {
-			all = append(all, l...)
-		}
-		return all
-	}
-	const n = 20000
-	for name, c := range map[string]struct {
-		items  []Item
-		levels int
-	}{
-		"guarded static patterns":              {guarded(n, "/svc%d/a"), 0},
-		"guarded parameters":                   {guarded(n, "/svc%d/{id}"), 0},
-		"guarded parameters within segments":   {guarded(n, "/svc%d-{id}"), 0},
-		"guarded texts behind a parameter":     {guarded(n, "/{tenant}/svc%d"), 0},
-		"guarded segments behind a parameter":  {guarded(n, "/{tenant}/svc%d-{id}"), 0},
-		"static patterns before parameters":    {join(guarded(n, "/svc%d/a"), guarded(n, "/{tenant}/b%d")), 1},
-		"parameters before parameters":         {join(guarded(n, "/x/svc%d-{id}"), guarded(n, "/{tenant}/svc%d-{id}")), 1},
-		"all of them before one for the rest":  {join(guarded(n, "/svc%d/{id}"), []Item{at("/*", Decline{})}), 1},
-		"catch-alls at the end of many texts":  {guarded(n, "/svc%d/*"), 0},
-		"catch-alls within segments":           {guarded(n, "/svc%d-*"), 0},
-		"plain regexps that are all siblings":  {plainRegexps(500), 0},
-		"parameters below many static parents": {join(guarded(n, "/svc%d/{id}"), guarded(n, "/svc%d/{id}/x")), 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-			table := mustBuild(t, only(c.items...))
-			if got := len(table.base.base.mux.levels); got != c.levels {
-				t.Errorf("%d levels, want %d", got, c.levels)
-			}
-			t.Logf("%d routes in %v", len(c.items), time.Since(start))
-		})
-	}
-}
-
-func plainRegexps(n int) []Item {
-	items := make([]Item, n)
-	for i := range items {
-		items[i] = at(fmt.Sprintf("GET /{id:x%d[0-9]+}", i), answers)
-	}
-	return items
 }

@@ -3,8 +3,7 @@ package chiproxy
 import (
 	"slices"
 
-	"github.com/go-chi/chi/v5"
-
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -15,7 +14,7 @@ const maxUnasked = 20
 type candidateList struct {
 	*trace
 	ex     *Exchange
-	rctx   chi.Context
+	at     pathmux.Match
 	tenant *tenant
 	layer  *layer // nil for the base
 	path   string
@@ -88,7 +87,7 @@ func (l *candidateList) leave() {
 
 // search lists the routes of a layer, from the most to the least specific.
 func (l *candidateList) search(layer *layer) {
-	for e := layer.mux.first(&l.rctx, l.path); e != nil; e = layer.mux.after(&l.rctx, l.path, e) {
+	for e := layer.mux.First(&l.at, l.path); e != nil; e = layer.mux.Next(&l.at) {
 		unasked := 0
 		for i := range e.routes {
 			c := &e.routes[i]
@@ -114,9 +113,7 @@ func (l *candidateList) route(c *candidate, e *entry) {
 		Kind: KindRoute, Route: c.route.Name, Pattern: c.pattern(), At: c.route.Origin.String(),
 		Guards: slices.Concat(l.gates, checksOf(c.route.Guards, a)), Action: describe(c.action),
 	}
-	if c.methods != nil {
-		out.Methods = c.methods.names
-	}
+	out.Methods = c.methods.Names()
 	switch {
 	case a != nil || l.over || l.shut:
 		l.add(out, a)

@@ -5,8 +5,8 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/go-chi/chi/v5"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
@@ -72,7 +72,7 @@ type Exchange struct {
 
 // kept is what an exchange keeps for the next request, emptied. It is much, and copied never.
 type kept struct {
-	rctx      chi.Context
+	match     pathmux.Match
 	tenants   []ranked
 	gates     []gateVerdict
 	hits      []int32
@@ -138,7 +138,7 @@ func (ex *Exchange) Params() iter.Seq2[string, string] {
 // value returns the decoded value of a parameter. At the root of an owner, the catch-all has none. Double slashes in what a
 // catch-all has stay, as in /path/https://a.example.
 func (ex *Exchange) value(i int) string {
-	values := ex.rctx.URLParams.Values
+	values := ex.match.Values()
 	if i >= len(values) {
 		return ""
 	}

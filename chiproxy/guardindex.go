@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 )
 
@@ -41,7 +42,7 @@ func newGuardIndex(routes []candidate) *guardIndex {
 		return nil
 	}
 	x := &guardIndex{}
-	sets := map[*methodSet]int{}
+	sets := map[*pathmux.Methods]int{}
 	for i := range routes {
 		c := &routes[i]
 		if at, known := sets[c.methods]; known {

@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 )
 
 // layer is a set of routes that is searched as a whole: those declared in a Layer, or the base of a tenant, which
 // has no gates and no hosts.
 type layer struct {
-	mux *mux
+	mux *pathmux.Mux[entry]
 	// gates are the guards of the layer and of those around it, the outermost first.
 	gates []*gate
 	// hosts are the sets that must all have the request's host.
@@ -38,7 +39,7 @@ func (l *layer) hasHost(name string) bool {
 }
 
 // folds says whether a pattern is another one in the form of urlpath.CaddyForm. A layer that failed to build has no mux.
-func (l *layer) folds() bool { return l.mux != nil && l.mux.folded != nil }
+func (l *layer) folds() bool { return l.mux != nil && l.mux.Folds() }
 
 // compareLayers is the order in which the layers of a tenant are tried.
 func compareLayers(a, b *layer) int {

@@ -102,9 +102,9 @@ func (h *worldHook) Do(ex *Exchange) (Verdict, error) {
 		for _, v := range ex.Params() {
 			values = append(values, v)
 		}
-		w.params = r.Pattern + fmt.Sprintf("%q", ex.rctx.URLParams.Values)
-		for i := range ex.rctx.URLParams.Values {
-			if urlpath.Decode(ex.rctx.URLParams.Values[i]) != values[i] {
+		w.params = r.Pattern + fmt.Sprintf("%q", ex.match.Values())
+		for i := range ex.match.Values() {
+			if urlpath.Decode(ex.match.Values()[i]) != values[i] {
 				panic("a parameter is not what its pattern matched")
 			}
 		}

@@ -9,13 +9,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // search is what one request has found out while it was looking for its route.
 type search struct {
 	// allow are the methods of the routes that had the path for another method, in all tenants asked.
-	allow allowed
+	allow pathmux.Allowed
 	// here is the innermost scope that all such routes of one shape stand in: of the most specific shape in the layer that is
 	// being searched, in its innermost owner.
 	here  *scope
@@ -65,7 +66,7 @@ func (ex *Exchange) serve() error {
 	if ex.trace != nil {
 		ex.trace.through()
 	}
-	if len(ex.search.allow.names) > 0 && t.mismatch == AnswerMismatch {
+	if !ex.search.allow.Empty() && t.mismatch == AnswerMismatch {
 		return ex.answer405()
 	}
 	if ex.slips() {
@@ -112,7 +113,7 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 	if v, err := ex.searchMux(t.base); err != nil || v == Done {
 		return v, err
 	}
-	if (*methodSet)(nil).has(ex.method) {
+	if (*pathmux.Methods)(nil).Has(ex.method) {
 		for i, fallback := range t.fallbacks {
 			ex.chosen, ex.entry = nil, nil
 			if ex.walksAround(t.base.scope) {
@@ -186,14 +187,14 @@ func (ex *Exchange) say(p *scope, a *answer) (Verdict, error) {
 func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
 	ex.search.here = nil
 	ex.at, ex.entry = l, nil
-	e := l.mux.first(&ex.rctx, ex.path)
+	e := l.mux.First(&ex.match, ex.path)
 	if e == nil {
 		return Declined, nil
 	}
 	if open, v, err := ex.pass(l); !open {
 		return v, err
 	}
-	for ; e != nil; e = l.mux.after(&ex.rctx, ex.path, e) {
+	for ; e != nil; e = l.mux.Next(&ex.match) {
 		ex.entry = e
 		if v, err := ex.tryEntry(e); err != nil || v == Done {
 			return v, err
@@ -327,9 +328,9 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 }
 
 // mismatched notes routes that stand in p and have the path, but not the method.
-func (ex *Exchange) mismatched(methods *methodSet, p *scope) {
+func (ex *Exchange) mismatched(methods *pathmux.Methods, p *scope) {
 	s := &ex.search
-	s.allow.add(methods)
+	s.allow.Add(methods)
 	s.path = true
 	if s.here == nil || s.here.owner != p.owner {
 		s.here, s.shape = p, ex.entry

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -90,12 +91,12 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 	}
 	reached, taken := map[standing]bool{}, map[standing]string{}
 	var order []routeDraft
-	for _, s := range l.draft.shapes {
-		head := s.namesHead()
-		for _, r := range s.routes {
+	for _, s := range l.draft.Shapes() {
+		head := s.Draft.namesHead()
+		for _, r := range s.Draft.routes {
 			at := standing{r.route, r.scope}
-			var want methodCover
-			want.add(r.methods, head)
+			var want pathmux.Cover
+			want.Add(r.methods, head)
 			by := ""
 			free := slices.ContainsFunc(hosts, func(h string) bool {
 				return !earlier.before(h, l, func(a *layerDraft) bool {
@@ -123,22 +124,22 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 }
 
 // taker names what in a layer takes all requests for a shape with the methods given, if it is certain that something does.
-func (w *scopeWalk) taker(l *layerDraft, s *shapeDraft, want *methodCover) string {
+func (w *scopeWalk) taker(l *layerDraft, s *shape, want *pathmux.Cover) string {
 	if w.ends(l, l.scope) {
 		return describeAnswer(l.scope.notFound)
 	}
-	lead := s.tokens[0].text
-	keys := []string{s.key}
+	lead := s.Lead()
+	keys := []string{s.Key()}
 	for i := range lead {
 		keys = append(keys, lead[:i+1]+"*")
 	}
 	for _, key := range keys {
-		by := l.draft.byKey[key]
-		if by == nil || !by.serving().covers(want) {
+		by := l.draft.Find(key)
+		if by == nil || !by.Draft.serving().Covers(want) {
 			continue
 		}
-		r := by.server(want)
-		if key == s.key && len(s.tokens) == 1 || l.keeps(s, r.scope) {
+		r := by.Draft.server(want)
+		if key == s.Key() && s.IsStatic() || l.keeps(s, r.scope) {
 			return describeRoute(r.route)
 		}
 	}
@@ -154,8 +155,8 @@ func (w *scopeWalk) taker(l *layerDraft, s *shapeDraft, want *methodCover) strin
 func (w *scopeWalk) ends(l *layerDraft, p *scope) bool {
 	end, known := w.endings[p]
 	if !known {
-		end = p.notFound != nil && w.final(p.notFound) && w.final(p.notAllowed) && !slices.ContainsFunc(l.draft.shapes, func(s *shapeDraft) bool {
-			return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.scope.within(p) && !w.refuses(r.scope) })
+		end = p.notFound != nil && w.final(p.notFound) && w.final(p.notAllowed) && !slices.ContainsFunc(l.draft.Shapes(), func(s *shape) bool {
+			return slices.ContainsFunc(s.Draft.routes, func(r routeDraft) bool { return r.scope.within(p) && !w.refuses(r.scope) })
 		})
 		w.endings[p] = end
 	}
@@ -178,11 +179,11 @@ func (w *scopeWalk) final(a *answer) bool {
 }
 
 // keeps reports whether no request for a shape leaves the layer by the end of an owner, but of those around a scope in it.
-func (l *layerDraft) keeps(s *shapeDraft, by *scope) bool {
-	lead := s.tokens[0].text
+func (l *layerDraft) keeps(s *shape, by *scope) bool {
+	lead := s.Lead()
 	for _, o := range l.draft.owners {
 		_, owned := urlpath.Below(lead, o.prefix)
-		if !by.inside(o) && (owned || strings.Contains(o.prefix, "{") || len(s.tokens) > 1 && strings.HasPrefix(o.prefix+"/", lead)) {
+		if !by.inside(o) && (owned || strings.Contains(o.prefix, "{") || !s.IsStatic() && strings.HasPrefix(o.prefix+"/", lead)) {
 			return false
 		}
 	}

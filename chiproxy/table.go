@@ -150,7 +150,7 @@ func (ex *Exchange) end() {
 
 // reset forgets the request and keeps what was allocated.
 func (ex *Exchange) reset() {
-	ex.rctx.Reset()
+	ex.match.Reset()
 	clear(ex.tenants)
 	clear(ex.gates)
 	ex.tenants, ex.gates, ex.hits = ex.tenants[:0], ex.gates[:0], ex.hits[:0]

@@ -117,6 +117,9 @@ func CaddyForm(p string) string {
 	return Clean(windowsPath(lower))
 }
 
+// CaddyText brings text of a pattern into the form of CaddyForm, in the reading that takes %2F for a slash.
+func CaddyText(s string) string { return strings.ToLower(strings.ReplaceAll(s, "%2F", "/")) }
+
 // windowsPath does to a path on Windows what Caddy does there, as its file system has several names for one file.
 func windowsPath(p string) string {
 	if runtime.GOOS != "windows" {

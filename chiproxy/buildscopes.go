@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -26,12 +27,12 @@ type scopeWalk struct {
 // layerDraft is a layer whose routes are still being gathered.
 type layerDraft struct {
 	*layer // by pointer, as it outlives the draft
-	draft  *muxDraft
+	draft  *muxBuilder
 	// around are the hosts of the layers around it and its own, the outermost first.
 	around [][]string
 }
 
-func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: newMuxDraft()} }
+func newLayerDraft() *layerDraft { return &layerDraft{layer: &layer{}, draft: newMuxBuilder()} }
 
 func newScopeWalk(b *builder, pools *poolScope) *scopeWalk {
 	return &scopeWalk{b: b, pools: pools, endings: map[*scope]bool{}, answers: answerBuilder{b: b, pools: pools, used: map[*Answer]bool{}, around: map[*Answer]*answer{}}}
@@ -148,14 +149,13 @@ func (w *scopeWalk) route(r *Route, p *scope, l *layerDraft) {
 		w.b.add(r.Origin, fmt.Errorf("pattern %q must begin with a slash", r.Pattern))
 		return
 	}
-	pattern := p.prefix + r.Pattern
-	tokens, err := parsePattern(pattern)
+	pattern, err := pathmux.Parse(p.prefix + r.Pattern)
 	if err != nil {
 		w.b.add(r.Origin, err)
 		return
 	}
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
-	w.checkStrip(r, p, tokens)
+	w.checkStrip(r, p, pattern)
 	d := routeDraft{candidate: candidate{
 		route: r, scope: p, action: w.b.bind(r.Action, w.pools, r.Origin),
 	}}
@@ -163,48 +163,47 @@ func (w *scopeWalk) route(r *Route, p *scope, l *layerDraft) {
 	if policy == nil {
 		policy = w.policy
 	}
-	d.common = w.b.common(common{methods, w.b.text(p.prefix, tokens), len(p.middleware) > 0 || !traitsOf(d.action).neverDeclines(policy)})
-	put := func(pattern string, tokens []token, d routeDraft) {
-		s := l.draft.shape(pattern, tokens)
+	d.common = w.b.common(common{methods, w.b.text(p.prefix, pattern), len(p.middleware) > 0 || !traitsOf(d.action).neverDeclines(policy)})
+	put := func(p pathmux.Pattern) {
+		s := &l.draft.Shape(p).Draft
 		s.routes = append(s.routes, d)
 	}
-	put(pattern, tokens, d)
+	put(pattern)
 	if p.prefix == "" {
 		return
 	}
 	switch r.Pattern {
 	case "/":
-		w.root(p.prefix, func(pattern string, tokens []token) { put(pattern, tokens, d) }, false)
+		w.root(p.prefix, put, false)
 	case "/*":
 		d.root = true
-		w.root(p.prefix, func(pattern string, tokens []token) { put(pattern, tokens, d) }, true)
+		w.root(p.prefix, put, true)
 	}
 }
 
 // root calls f with the forms of the root of an owner: without the slash at the end, and with it if both.
-func (w *scopeWalk) root(prefix string, f func(string, []token), both bool) {
+func (w *scopeWalk) root(prefix string, f func(pathmux.Pattern), both bool) {
 	forms := []string{prefix, prefix + "/"}
 	if !both {
 		forms = forms[:1]
 	}
 	for _, form := range forms {
-		tokens, err := parsePattern(form)
-		if err == nil { // the prefix was checked with its scope
-			f(form, tokens)
+		if p, err := pathmux.Parse(form); err == nil { // the prefix was checked with its scope, and may be empty
+			f(p)
 		}
 	}
 }
 
 // checkStrip reports a prefix to strip that no path of the route begins with. Middleware may rewrite the path.
-func (w *scopeWalk) checkStrip(r *Route, p *scope, tokens []token) {
+func (w *scopeWalk) checkStrip(r *Route, p *scope, pattern pathmux.Pattern) {
 	proxy, ok := r.Action.(Proxy)
 	if !ok || proxy.StripPrefix == "" || len(p.middleware) > 0 {
 		return
 	}
 	prefix := strings.TrimRight(urlpath.DecodeOnce(proxy.StripPrefix), "/")
 	for _, before := range []string{"", w.prefix} {
-		text := before + tokens[0].text
-		if _, owned := urlpath.Below(text, prefix); owned || len(tokens) > 1 && strings.HasPrefix(prefix, text) {
+		text := before + pattern.Lead()
+		if _, owned := urlpath.Below(text, prefix); owned || !pattern.IsStatic() && strings.HasPrefix(prefix, text) {
 			return
 		}
 	}
@@ -226,12 +225,12 @@ func (w *scopeWalk) owner(s *Scope, outer *scope, l *layerDraft) {
 	prefix := outer.prefix + strings.TrimSuffix(s.Pattern, "/")
 	key := ""
 	if prefix != "" {
-		tokens, err := parsePattern(prefix)
+		p, err := pathmux.Parse(prefix)
 		if err != nil {
 			w.b.add(s.Origin, err)
 			return
 		}
-		key = shapeKey(prefix, tokens)
+		key = p.Key()
 	}
 	in := w.enter(outer, s)
 	p := in.scope
@@ -244,21 +243,14 @@ func (w *scopeWalk) owner(s *Scope, outer *scope, l *layerDraft) {
 	l.draft.owners[key] = p
 	w.settle(in, outer)
 	w.items(in, l)
-	if prefix != "" {
-		w.root(prefix, func(pattern string, tokens []token) { w.miss(l, pattern, tokens, p) }, true)
-	} else {
-		w.miss(l, "/", []token{{text: "/"}}, p)
+	miss := func(pattern pathmux.Pattern) {
+		if s := &l.draft.Shape(pattern).Draft; s.miss == nil {
+			s.miss = p
+		}
 	}
-	rest := prefix + "/*"
-	if tokens, err := parsePattern(rest); err == nil {
-		w.miss(l, rest, tokens, p)
-	}
-}
-
-// miss makes the owner answer for a shape of which no route takes a request.
-func (w *scopeWalk) miss(l *layerDraft, pattern string, tokens []token, owner *scope) {
-	if s := l.draft.shape(pattern, tokens); s.miss == nil {
-		s.miss = owner
+	w.root(prefix, miss, true)
+	if rest, err := pathmux.Parse(prefix + "/*"); err == nil {
+		miss(rest)
 	}
 }
 

@@ -1,4 +1,4 @@
-package chiproxy
+package pathmux
 
 import (
 	"errors"
@@ -209,6 +209,37 @@ func render(tokens []token, names bool) string {
 	}
 	return sb.String()
 }
+
+// Pattern is a pattern of paths, as chi has them.
+type Pattern struct {
+	text   string
+	tokens []token
+}
+
+// Parse reads a pattern and reports what is wrong with it, by our rules and by chi's.
+func Parse(text string) (Pattern, error) {
+	tokens, err := parsePattern(text)
+	return Pattern{text, tokens}, err
+}
+
+// String returns the pattern as it was parsed.
+func (p Pattern) String() string { return p.text }
+
+// Names returns the names of the parameters, in the order of their values.
+func (p Pattern) Names() []string { return paramNames(p.tokens) }
+
+// Lead returns the text before the first parameter.
+func (p Pattern) Lead() string { return p.tokens[0].text }
+
+// IsStatic reports whether the pattern has no parameter and no catch-all.
+func (p Pattern) IsStatic() bool { return len(p.tokens) == 1 }
+
+// Key returns the pattern without the names of its parameters.
+func (p Pattern) Key() string { return shapeKey(p.text, p.tokens) }
+
+// Beats reports whether a pattern is more specific than another one that matches the same path, where case and %2F are read as
+// Caddy's path matchers do. Of two that chi tells apart by what else there is, each beats the other.
+func (p Pattern) Beats(q Pattern) bool { return beats(p.text, q.tokens) }
 
 func hasKind(ts []token, k tokenKind) bool {
 	return slices.ContainsFunc(ts, func(t token) bool { return t.kind == k })

@@ -1,4 +1,4 @@
-package chiproxy
+package pathmux
 
 import (
 	"fmt"
@@ -7,31 +7,38 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/go-chi/chi/v5"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
-// muxOf builds the mux of guarded routes, each of which may decline.
-func muxOf(t testing.TB, patterns ...string) *mux {
+// muxOf makes the mux of patterns each of which may pass a request on.
+func muxOf(t testing.TB, patterns ...string) *Mux[string] {
 	t.Helper()
-	items := make([]Item, len(patterns))
-	for i, p := range patterns {
-		items[i] = Item{Route: &Route{Pattern: p, Guards: []Guard{verdictGuard(true)}, Action: Decline{}}}
+	return buildOf(t, patterns, func(*Shape[string]) {})
+}
+
+// buildOf makes the mux of patterns, with what set says of the methods of each.
+func buildOf(t testing.TB, patterns []string, set func(*Shape[string])) *Mux[string] {
+	t.Helper()
+	var b Builder[string]
+	for _, text := range patterns {
+		p, err := Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := b.Shape(p)
+		s.Draft, s.Wants = text, EveryMethod()
+		set(s)
 	}
-	table, err := Build(Spec{Default: Tenant{Root: Scope{Items: items}}}, pool.NewSet(caddy.Context{}))
+	m, err := Build(&b, func(s *Shape[string], e *string) { *e = s.Draft })
 	if err != nil {
 		t.Fatal(err)
 	}
-	return table.base.base.mux
+	return m
 }
-
-type verdictGuard bool
-
-func (g verdictGuard) Allow(*Exchange) (bool, error) { return bool(g), nil }
 
 // match is a pattern and the values of its parameters.
 type match struct {
@@ -41,12 +48,12 @@ type match struct {
 
 func (m match) String() string { return fmt.Sprintf("%s%q", m.pattern, m.values) }
 
-// matches lists what the mux finds for a path, in order.
-func (m *mux) matches(path string) []string {
+// found lists what a mux finds for a path, in order.
+func found(m *Mux[string], path string) []string {
 	var out []string
-	rctx := chi.NewRouteContext()
-	for e := m.first(rctx, path); e != nil; e = m.after(rctx, path, e) {
-		out = append(out, match{e.routes[0].route.Pattern, rctx.URLParams.Values}.String())
+	var at Match
+	for e := m.First(&at, path); e != nil; e = m.Next(&at) {
+		out = append(out, match{*e, at.Values()}.String())
 	}
 	return out
 }
@@ -78,11 +85,11 @@ func chiMatches(patterns []string, path string) []string {
 			m.Method(method, anchored, nothing)
 		}
 		rctx := chi.NewRouteContext()
-		found := m.Find(rctx, http.MethodGet, path)
-		if found == "" {
+		first := m.Find(rctx, http.MethodGet, path)
+		if first == "" {
 			return out
 		}
-		p := written[found]
+		p := written[first]
 		gone[p] = true
 		if !strayValues(p, rctx.URLParams.Values) {
 			out = append(out, match{p, rctx.URLParams.Values}.String())
@@ -206,7 +213,7 @@ func TestEveryMatchComesInChisOrder(t *testing.T) {
 		deepest = max(deepest, len(m.levels))
 		for range 12 {
 			path := pathOf(rng)
-			want, got := chiMatches(patterns, path), m.matches(path)
+			want, got := chiMatches(patterns, path), found(m, path)
 			lookups++
 			most = max(most, len(want))
 			if !slices.Equal(want, got) {
@@ -246,8 +253,66 @@ func TestWhereChiAloneWouldDiffer(t *testing.T) {
 		if got := raw.Find(chi.NewRouteContext(), http.MethodGet, c.path) != ""; got != c.chi {
 			t.Errorf("%s: chi says %v", name, got)
 		}
-		if got := len(muxOf(t, c.pattern).matches(c.path)) > 0; got != c.ours {
+		if got := len(found(muxOf(t, c.pattern), c.path)) > 0; got != c.ours {
 			t.Errorf("%s: we say %v", name, got)
+		}
+	}
+}
+
+// TestLevelsStayFewAndLoadingStaysLinear makes large muxes of shapes that look alike.
+func TestLevelsStayFewAndLoadingStaysLinear(t *testing.T) {
+	many := func(n int, format string) []string {
+		patterns := make([]string, n)
+		for i := range patterns {
+			patterns[i] = fmt.Sprintf(format, i)
+		}
+		return patterns
+	}
+	const n = 20000
+	for name, c := range map[string]struct {
+		patterns []string
+		levels   int
+	}{
+		"static patterns":                      {many(n, "/svc%d/a"), 0},
+		"parameters":                           {many(n, "/svc%d/{id}"), 0},
+		"parameters within segments":           {many(n, "/svc%d-{id}"), 0},
+		"texts behind a parameter":             {many(n, "/{tenant}/svc%d"), 0},
+		"segments behind a parameter":          {many(n, "/{tenant}/svc%d-{id}"), 0},
+		"static patterns before parameters":    {slices.Concat(many(n, "/svc%d/a"), many(n, "/{tenant}/b%d")), 1},
+		"parameters before parameters":         {slices.Concat(many(n, "/x/svc%d-{id}"), many(n, "/{tenant}/svc%d-{id}")), 1},
+		"all of them before one for the rest":  {append(many(n, "/svc%d/{id}"), "/*"), 1},
+		"catch-alls at the end of many texts":  {many(n, "/svc%d/*"), 0},
+		"catch-alls within segments":           {many(n, "/svc%d-*"), 0},
+		"parameters below many static parents": {slices.Concat(many(n, "/svc%d/{id}"), many(n, "/svc%d/{id}/x")), 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			if got := len(muxOf(t, c.patterns...).levels); got != c.levels {
+				t.Errorf("%d levels, want %d", got, c.levels)
+			}
+			t.Logf("%d patterns in %v", len(c.patterns), time.Since(start))
+		})
+	}
+	get := Cover{}
+	get.Add(NewMethods([]string{http.MethodGet}), false)
+	m := buildOf(t, many(500, "/{id:x%d[0-9]+}"), func(s *Shape[string]) { s.Serves, s.Wants = &get, get })
+	if got := len(m.levels); got != 0 {
+		t.Errorf("%d levels of regexps that pass nothing on", got)
+	}
+}
+
+func TestTextBehindAParameterCostsNoAllocation(t *testing.T) {
+	m := muxOf(t, "/files/{name}.pdf", "/files/{a}-{b}.txt", "/files/{name:[0-9]+}.md", "/users/{id}")
+	var at Match
+	for _, path := range []string{"/files/q1.2026.pdf", "/files/x-y-z.txt", "/files/7.md", "/users/7"} {
+		find := func() {
+			if m.First(&at, path) == nil {
+				t.Fatalf("%s is not found", path)
+			}
+		}
+		find()
+		if n := testing.AllocsPerRun(100, find); n != 0 {
+			t.Errorf("%s: %v allocations", path, n)
 		}
 	}
 }

@@ -3,8 +3,6 @@ package chiproxy
 import (
 	"errors"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -34,7 +32,7 @@ func (ex *Exchange) slipsPast(search slipSearch) bool {
 			continue
 		}
 		s := search
-		s.folded, s.rctx = folded, chi.NewRouteContext() // the exchange's own holds the params
+		s.folded = folded
 		if s.run() {
 			return true
 		}
@@ -45,7 +43,6 @@ func (ex *Exchange) slipsPast(search slipSearch) bool {
 // slipSearch looks for the routes that a request has in the form of urlpath.CaddyForm only.
 type slipSearch struct {
 	ex     *Exchange
-	rctx   *chi.Context
 	folded string
 	// tenant, layer and entry are where the request is; nil where it has left all of them. If the folded path comes
 	// there too, the search is at its end.
@@ -126,10 +123,10 @@ func (s *slipSearch) in(t *tenant, folded string, known bool) bool {
 // inLayer is in for one layer, up to where the request is.
 func (s *slipSearch) inLayer(t *tenant, l *layer, folded, own string) bool {
 	if t != s.tenant || l != s.layer {
-		hit, _ := l.mux.foldedHit(s.rctx, folded, own, nil)
+		hit, _ := l.mux.CaddyHit(folded, own, nil)
 		return hit
 	}
-	hit, ended := l.mux.foldedHit(s.rctx, folded, own, s.entry)
+	hit, ended := l.mux.CaddyHit(folded, own, s.entry)
 	s.ended, s.beyond = ended, !ended
 	return hit
 }

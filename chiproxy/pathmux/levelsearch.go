@@ -1,11 +1,11 @@
-package chiproxy
+package pathmux
 
 import "strings"
 
 // levelSearch finds the level of one shape among those that are in the tree.
 type levelSearch struct {
 	tree  *levelTree
-	shape *leveled
+	shape *shape
 	// budget bounds the nodes that are looked at aside from the shape's own path.
 	budget int
 }

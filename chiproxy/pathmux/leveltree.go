@@ -1,4 +1,4 @@
-package chiproxy
+package pathmux
 
 import "strings"
 
@@ -28,7 +28,7 @@ const (
 )
 
 // splitSegments splits a shape at its slashes. A span is the last segment, whatever comes after it.
-func splitSegments(s *leveled) []segment {
+func splitSegments(s *shape) []segment {
 	var out []segment
 	if len(s.tokens) == 1 {
 		for text := range strings.SplitSeq(s.key[1:], "/") {
@@ -108,7 +108,7 @@ func (g segment) hasText(s string) bool {
 type levelTree struct {
 	root levelNode
 	// covers are what the shapes serve, numbered. Number 0 stands for nothing certain.
-	covers []*methodCover
+	covers []*Cover
 }
 
 type levelNode struct {
@@ -146,8 +146,8 @@ func (m *levelMarks) put(cover int, level int32) {
 }
 
 // add puts a shape into the tree.
-func (t *levelTree) add(segments []segment, s *leveled) {
-	cover := t.cover(s.serves)
+func (t *levelTree) add(segments []segment, s *shape) {
+	cover := t.cover(s.Serves)
 	n := &t.root
 	for _, g := range segments {
 		if g.kind == plainSegment {
@@ -164,7 +164,7 @@ func (t *levelTree) add(segments []segment, s *leveled) {
 const maxCovers = 16
 
 // cover numbers what a shape serves.
-func (t *levelTree) cover(c *methodCover) int {
+func (t *levelTree) cover(c *Cover) int {
 	if c == nil {
 		return 0
 	}
@@ -216,10 +216,10 @@ func (n *levelNode) child(g segment) *levelNode {
 }
 
 // over is the level above some marks: one more where the shape may pass a method of s on.
-func (t *levelTree) over(marks levelMarks, s *leveled) (level int32) {
+func (t *levelTree) over(marks levelMarks, s *shape) (level int32) {
 	for _, m := range marks {
 		l := m.level
-		if m.cover == 0 || !t.covers[m.cover-1].tells(&s.wants) {
+		if m.cover == 0 || !t.covers[m.cover-1].tells(&s.Wants) {
 			l++
 		}
 		level = max(level, l)
@@ -228,6 +228,6 @@ func (t *levelTree) over(marks levelMarks, s *leveled) (level int32) {
 }
 
 // overAll is the level above everything at and below a node.
-func (t *levelTree) overAll(n *levelNode, s *leveled) int32 {
+func (t *levelTree) overAll(n *levelNode, s *shape) int32 {
 	return max(t.over(n.here, s), t.over(n.plainSub, s), t.over(n.wildSub, s))
 }

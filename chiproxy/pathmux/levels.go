@@ -1,38 +1,46 @@
-package chiproxy
+package pathmux
 
 import (
 	"slices"
 	"strings"
 )
 
-// leveled is a shape whose level is to be found.
-type leveled struct {
-	tokens []token
-	key    string
-	// serves are the methods that the shape answers for certain, so that it passes none of them on; nil when it
+// shape is what patterns that match the same paths have in common.
+type shape struct {
+	// Serves are the methods that the shape answers for certain, so that it passes none of them on; nil when it
 	// may decline any.
-	serves *methodCover
-	// wants are all methods the shape has routes for.
-	wants methodCover
-	level int32
+	Serves *Cover
+	// Wants are all methods the shape has routes for.
+	Wants Cover
+
+	// pattern is the first one written for the shape, as chi gets it, with the tokens of forChi.
+	pattern string
+	tokens  []token
+	key     string
+	level   int32
 	// sort is compared bytewise to find which of two shapes chi tries first.
 	sort string
 }
 
 // setLevels finds the level of each shape: one more than that of every shape which chi tries before it, which may
 // match the same path, and which may pass the request on. Where two shapes overlap is found by
-// segments, and rather too often than too seldom: that costs a level and never a route.
-func setLevels(shapes []*leveled) {
+// segments, and rather too often than too seldom: that costs a level and never a route. It returns the order in which chi tries them.
+func setLevels(shapes []*shape) (order []int) {
 	setSortKeys(shapes)
-	ordered := slices.Clone(shapes)
-	slices.SortFunc(ordered, func(a, b *leveled) int { return strings.Compare(a.sort, b.sort) })
+	order = make([]int, len(shapes))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(shapes[a].sort, shapes[b].sort) })
 	tree := &levelTree{}
-	for _, s := range ordered {
+	for _, i := range order {
+		s := shapes[i]
 		segments := splitSegments(s)
 		search := levelSearch{tree: tree, shape: s, budget: levelBudget}
 		s.level = search.above(&tree.root, segments, true)
 		tree.add(segments, s)
 	}
+	return order
 }
 
 // sibling is a parameter or regexp node of chi's tree.
@@ -89,7 +97,7 @@ const (
 
 // setSortKeys writes the sort key of each shape: its text, and for each parameter its kind and its position among
 // its siblings.
-func setSortKeys(shapes []*leveled) {
+func setSortKeys(shapes []*shape) {
 	groups := map[string]*siblings{}
 	for _, s := range shapes {
 		eachNode(s, func(node string, sib sibling, t token) {
@@ -128,7 +136,7 @@ func setSortKeys(shapes []*leveled) {
 				positions = positions[1:]
 				key = append(key, byte(at>>16), byte(at>>8), byte(at))
 				if t.kind == regexpToken && i > 0 && !strings.HasSuffix(s.tokens[i-1].text, "/") {
-					s.serves = nil // it may be stray
+					s.Serves = nil // it may be stray
 				}
 			}
 		}
@@ -137,7 +145,7 @@ func setSortKeys(shapes []*leveled) {
 }
 
 // eachNode calls f for each parameter of the shape with the name of the list of siblings it is in.
-func eachNode(s *leveled, f func(node string, sib sibling, t token)) {
+func eachNode(s *shape, f func(node string, sib sibling, t token)) {
 	if len(s.tokens) == 1 {
 		return
 	}
@@ -157,7 +165,7 @@ func eachNode(s *leveled, f func(node string, sib sibling, t token)) {
 }
 
 // positionsOf returns where the parameters of a shape stand among their siblings.
-func positionsOf(s *leveled, groups map[string]*siblings) (out []int) {
+func positionsOf(s *shape, groups map[string]*siblings) (out []int) {
 	eachNode(s, func(node string, sib sibling, _ token) { out = append(out, groups[node].position(sib)) })
 	return out
 }

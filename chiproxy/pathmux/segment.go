@@ -1,4 +1,4 @@
-package chiproxy
+package pathmux
 
 import (
 	"cmp"
@@ -246,10 +246,10 @@ func newSplit(at int, t token) split {
 }
 
 // spread splits the values that chi has found.
-func (e *entry) spread(rctx *chi.Context) {
+func spread(splits []split, rctx *chi.Context) {
 	var room [maxParams]string
-	for i := range e.splits {
-		s := &e.splits[i]
+	for i := range splits {
+		s := &splits[i]
 		values := rctx.URLParams.Values
 		rctx.URLParams.Values = slices.Replace(values, s.at, s.at+1, s.values(values[s.at], room[:0])...)
 	}

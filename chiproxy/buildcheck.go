@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 )
 
 // maxProblems is how many errors of a load are reported.
@@ -45,8 +46,8 @@ func (p *problems) err() error {
 }
 
 // checkShape sorts the routes of a shape and reports those that are never reached.
-func (b *builder) checkShape(d *muxDraft, s *shapeDraft) {
-	owner := d.ownerOf(s.key)
+func (b *builder) checkShape(d *muxBuilder, of *shape) {
+	owner, s := d.ownerOf(of.Key()), &of.Draft
 	if owner != nil {
 		for _, r := range s.routes {
 			if !r.scope.inside(owner) {
@@ -82,11 +83,11 @@ type takenMethods struct {
 }
 
 // by returns the route that takes a method of the set before, and which.
-func (t *takenMethods) by(m *methodSet) (*Route, string) {
+func (t *takenMethods) by(m *pathmux.Methods) (*Route, string) {
 	if m == nil {
 		return t.any, "for all methods"
 	}
-	for _, n := range m.names {
+	for _, n := range m.Names() {
 		if r := t.named[n]; r != nil {
 			return r, n
 		}
@@ -97,7 +98,7 @@ func (t *takenMethods) by(m *methodSet) (*Route, string) {
 	return nil, ""
 }
 
-func (t *takenMethods) take(r *Route, m *methodSet) {
+func (t *takenMethods) take(r *Route, m *pathmux.Methods) {
 	if m == nil {
 		t.any = r
 		return
@@ -105,7 +106,7 @@ func (t *takenMethods) take(r *Route, m *methodSet) {
 	if t.named == nil {
 		t.named = map[string]*Route{}
 	}
-	for _, n := range m.names {
+	for _, n := range m.Names() {
 		if t.named[n] == nil {
 			t.named[n] = r
 		}
@@ -121,62 +122,66 @@ func describeRoute(r *Route) string {
 }
 
 // setCovers finds what each shape serves for certain and what it has routes for.
-func (b *builder) setCovers(shapes []*shapeDraft) {
+func (b *builder) setCovers(shapes []*shape) {
 	for _, s := range shapes {
-		if s.miss != nil {
+		at := &s.Draft
+		if at.miss != nil {
 			// every miss has to be found, so that the scope's middleware runs whatever the method is
-			s.wants = everyMethod
+			s.Wants = pathmux.EveryMethod()
 			continue
 		}
-		if len(s.routes) == 1 {
-			s.wants = *b.cover(s.routes[0].methods)
-			if r := &s.routes[0]; !r.mayDecline() {
-				s.serves = b.cover(r.methods)
+		if len(at.routes) == 1 {
+			s.Wants = *b.cover(at.routes[0].methods)
+			if r := &at.routes[0]; !r.mayDecline() {
+				s.Serves = b.cover(r.methods)
 			}
 		} else {
-			s.coverAll()
+			coverAll(s)
 		}
-		if strings.Contains(s.routes[0].scope.prefix, "{") {
+		if strings.Contains(at.routes[0].scope.prefix, "{") {
 			// what is more specific may stand outside of the scope, which says whether it has the path for another method
-			s.wants = everyMethod
+			s.Wants = pathmux.EveryMethod()
 		}
 	}
 }
 
-// everyMethod is more than any shape serves.
-var everyMethod = methodCover{any: true, names: map[string]struct{}{http.MethodConnect: {}}}
-
 // coverAll finds what a shape with several routes serves and wants.
-func (s *shapeDraft) coverAll() {
+func coverAll(s *shape) {
+	s.Wants = s.Draft.wanted()
+	if c := s.Draft.serving(); !c.Empty() {
+		s.Serves = c
+	}
+}
+
+// wanted is what a shape has routes for.
+func (s *standing) wanted() (c pathmux.Cover) {
 	head := s.namesHead()
 	for _, r := range s.routes {
-		s.wants.add(r.methods, head)
+		c.Add(r.methods, head)
 	}
-	if c := s.serving(); c.any || len(c.names) > 0 {
-		s.serves = c
-	}
+	return c
 }
 
 // serving is what routes of a shape take for certain.
-func (s *shapeDraft) serving() *methodCover {
-	c := &methodCover{}
+func (s *standing) serving() *pathmux.Cover {
+	c := &pathmux.Cover{}
 	head := s.namesHead()
 	for _, r := range s.routes {
 		if !r.mayDecline() {
-			c.add(r.methods, head)
+			c.Add(r.methods, head)
 		}
 	}
 	return c
 }
 
 // server is a route that takes some of the methods given for certain; others may take the rest.
-func (s *shapeDraft) server(want *methodCover) (r *routeDraft) {
+func (s *standing) server(want *pathmux.Cover) (r *routeDraft) {
 	for i := range s.routes {
 		if s.routes[i].mayDecline() {
 			continue
 		}
 		r = &s.routes[i]
-		if r.methods == nil || slices.ContainsFunc(r.methods.names, func(n string) bool { _, ok := want.names[n]; return ok }) {
+		if r.methods == nil || slices.ContainsFunc(r.methods.Names(), want.Names) {
 			break
 		}
 	}
@@ -184,16 +189,16 @@ func (s *shapeDraft) server(want *methodCover) (r *routeDraft) {
 }
 
 // namesHead says whether a route of the shape names HEAD.
-func (s *shapeDraft) namesHead() bool {
-	return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.methods.namesHead() })
+func (s *standing) namesHead() bool {
+	return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.methods.NamesHead() })
 }
 
 // cover is what one route without others on its shape serves. They are few and shared.
-func (b *builder) cover(m *methodSet) *methodCover {
+func (b *builder) cover(m *pathmux.Methods) *pathmux.Cover {
 	c := b.covers[m]
 	if c == nil {
-		c = &methodCover{}
-		c.add(m, m.namesHead())
+		c = &pathmux.Cover{}
+		c.Add(m, m.NamesHead())
 		b.covers[m] = c
 	}
 	return c
