@@ -3,6 +3,7 @@ package chiproxy
 import (
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
@@ -20,7 +21,7 @@ type candidateList struct {
 	path   string
 	// over says that what follows was not reached, shut that a guard of the layer that is listed said no.
 	over, shut bool
-	gates      []Check
+	gates      []explain.Check
 }
 
 // list adds the candidates to the decision.
@@ -58,7 +59,7 @@ func (l *candidateList) ask(t *tenant) {
 	l.search(t.base)
 	for i, fallback := range t.fallbacks {
 		at := originOf(fallback, t.base.scope.origin)
-		l.scopeAnswer(Candidate{Kind: fallbackKind(fallback), At: at.String(), Action: describe(fallback)}, l.attempts[scopeAnswer{t.base.scope, fallbackKind(fallback), i}])
+		l.scopeAnswer(explain.Candidate{Kind: fallbackKind(fallback), At: at.String(), Action: describe(fallback)}, l.attempts[scopeAnswer{t.base.scope, fallbackKind(fallback), i}])
 	}
 	l.missed(t.base.scope)
 }
@@ -100,7 +101,7 @@ func (l *candidateList) search(layer *layer) {
 			l.route(c, e)
 		}
 		if e.miss != nil {
-			l.answer(scopeAnswer{e.miss, KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
+			l.answer(scopeAnswer{e.miss, explain.KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
 			return
 		}
 	}
@@ -109,8 +110,8 @@ func (l *candidateList) search(layer *layer) {
 // route lists a route.
 func (l *candidateList) route(c *candidate, e *entry) {
 	a := l.attempts[c]
-	out := Candidate{
-		Kind: KindRoute, Route: c.route.Name, Pattern: c.pattern(), At: c.route.Origin.String(),
+	out := explain.Candidate{
+		Kind: explain.KindRoute, Route: c.route.Name, Pattern: c.pattern(), At: c.route.Origin.String(),
 		Guards: slices.Concat(l.gates, checksOf(c.route.Guards, a)), Action: describe(c.action),
 	}
 	out.Methods = c.methods.Names()
@@ -119,11 +120,11 @@ func (l *candidateList) route(c *candidate, e *entry) {
 		l.add(out, a)
 		return
 	case !c.takes(l.ex.method, e):
-		out.Fate = FateMethod
+		out.Fate = explain.FateMethod
 	default: // the index of data guards has left it out
-		out.Fate = FateGuard
+		out.Fate = explain.FateGuard
 		if own := out.Guards[len(l.gates):]; len(own) > 0 {
-			own[0].Verdict = CheckNo
+			own[0].Verdict = explain.CheckNo
 		}
 	}
 	l.add(out, nil)
@@ -131,19 +132,19 @@ func (l *candidateList) route(c *candidate, e *entry) {
 
 // missed lists what a scope says where no route answers, if it was asked or may say something.
 func (l *candidateList) missed(p *scope) {
-	if p.notFound == nil && p.notAllowed == nil && l.attempts[scopeAnswer{p, KindMissed, 0}] == nil {
+	if p.notFound == nil && p.notAllowed == nil && l.attempts[scopeAnswer{p, explain.KindMissed, 0}] == nil {
 		return
 	}
 	a := p.notFound
 	if a == nil {
 		a = p.notAllowed
 	}
-	l.answer(scopeAnswer{p, KindMissed, 0}, "", a)
+	l.answer(scopeAnswer{p, explain.KindMissed, 0}, "", a)
 }
 
 // answer lists a scope that may say something where no route does. Where the search has passed it by, it had nothing to say.
 func (l *candidateList) answer(o scopeAnswer, pattern string, may *answer) {
-	c := Candidate{Kind: o.kind, Pattern: pattern, At: o.scope.origin.String()}
+	c := explain.Candidate{Kind: o.kind, Pattern: pattern, At: o.scope.origin.String()}
 	a := l.attempts[o]
 	switch {
 	case a != nil:
@@ -155,7 +156,7 @@ func (l *candidateList) answer(o scopeAnswer, pattern string, may *answer) {
 }
 
 // scopeAnswer lists what answers where no route does.
-func (l *candidateList) scopeAnswer(c Candidate, a *attempt) {
+func (l *candidateList) scopeAnswer(c explain.Candidate, a *attempt) {
 	if a == nil && !l.over {
 		return
 	}
@@ -167,7 +168,7 @@ func (l *candidateList) scopeAnswer(c Candidate, a *attempt) {
 }
 
 // add finds out what became of a candidate, and adds it.
-func (l *candidateList) add(c Candidate, a *attempt) {
+func (l *candidateList) add(c explain.Candidate, a *attempt) {
 	c.Tenant = l.tenant.name
 	if l.layer != nil {
 		c.Layer = l.layer.scope.origin.String()
@@ -179,9 +180,9 @@ func (l *candidateList) add(c Candidate, a *attempt) {
 		c.Fate = l.fate(a)
 		l.over = l.over || a == l.last
 	case l.over:
-		c.Fate = FateUnasked
+		c.Fate = explain.FateUnasked
 	case l.shut:
-		c.Fate = FateLayer
+		c.Fate = explain.FateLayer
 	}
 	l.decision.Candidates = append(l.decision.Candidates, c)
 }
@@ -190,25 +191,25 @@ func (l *candidateList) add(c Candidate, a *attempt) {
 func (l *candidateList) fate(a *attempt) string {
 	switch {
 	case a == l.last && l.waits:
-		return FateDecides
+		return explain.FateDecides
 	case a == l.last && l.decision.Err != nil:
-		return FateFailed
+		return explain.FateFailed
 	case a == l.last:
-		return FateTaken
+		return explain.FateTaken
 	case a.denied:
-		return FateGuard
+		return explain.FateGuard
 	}
-	return FateDecline
+	return explain.FateDecline
 }
 
 // checksOf are what guards said, with those that were not asked.
-func checksOf(guards []Guard, a *attempt) []Check {
-	var all []Check
+func checksOf(guards []Guard, a *attempt) []explain.Check {
+	var all []explain.Check
 	if a != nil {
 		all = slices.Clone(a.checks)
 	}
 	for _, g := range guards[len(all):] {
-		all = append(all, checkOf(g, CheckUnasked))
+		all = append(all, checkOf(g, explain.CheckUnasked))
 	}
 	return all
 }

@@ -13,6 +13,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
@@ -195,9 +196,9 @@ func ExampleDifferences() {
 	// added [GET /jobs] changed [GET /news] removed []
 }
 
-// A Question is a request in words, as the admin API takes it.
-func ExampleQuestion() {
-	var q chiproxy.Question
+// A Request is a request in words, as the admin API takes it.
+func ExampleRequest() {
+	var q explain.Request
 	if err := json.NewDecoder(strings.NewReader(`{"path": "/users?page=2", "headers": {"X-Beta": "1"}}`)).Decode(&q); err != nil {
 		fmt.Println(err)
 		return

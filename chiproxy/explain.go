@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 )
 
 // Stub answers in place of the upstreams of a pool. It gets the request as the pool would, and may end in an error, as a
@@ -23,18 +25,18 @@ type Stubs func(pool string) Stub
 // functions that answer; without, middleware is taken to let the request pass, a function that answers ends the
 // search, and Decision.Stops says so. Nothing is forwarded: pools, Caddy's next handler, and Caddy's handlers that are
 // actions do not run, and of those that are middleware only those that are known to send nothing.
-func (t *Table) Explain(r *http.Request, run bool) Decision {
+func (t *Table) Explain(r *http.Request, run bool) explain.Decision {
 	return t.explain(r, &trace{run: run})
 }
 
 // Simulate is Explain with run, where stubs answer for the pools, so that what happens with a response can be seen.
-func (t *Table) Simulate(r *http.Request, pools Stubs) Decision {
+func (t *Table) Simulate(r *http.Request, pools Stubs) explain.Decision {
 	return t.explain(r, &trace{run: true, stubs: pools})
 }
 
-func (t *Table) explain(r *http.Request, tr *trace) Decision {
+func (t *Table) explain(r *http.Request, tr *trace) explain.Decision {
 	if !t.Acquire() {
-		return Decision{Err: ErrRetired}
+		return explain.Decision{Err: ErrRetired}
 	}
 	ex := exchanges.Get().(*Exchange)
 	w := &explainWriter{trace: tr, header: http.Header{}}
@@ -68,7 +70,7 @@ func (t *trace) serve(ex *Exchange) (err error) {
 // finish writes down how the request ended.
 func (t *trace) finish(err error) {
 	d := &t.decision
-	d.Err, d.Refused = err, t.refusals.end()
+	d.Err, d.Failure, d.Refused = err, failureText(err), t.refusals.end()
 	if d.Stops != "" && !t.run {
 		d.Stops += "; ask with ?run=true, or --run"
 	}
@@ -85,6 +87,20 @@ func (t *trace) finish(err error) {
 	if d.Status == http.StatusMethodNotAllowed && d.Header.Get("Allow") != "" {
 		d.Allow = strings.Split(d.Header.Get("Allow"), ", ")
 	}
+}
+
+// failureText is the text of an error without what Caddy adds to it for its log.
+func failureText(err error) string {
+	if hook, ok := errors.AsType[*HookError](err); ok {
+		return hook.Error()
+	}
+	if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
+		return answer.Err.Error()
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // maxExplained is how much of an answer is kept, in bytes.

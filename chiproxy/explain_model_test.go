@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 )
 
 // explained is what serving does with a request, in the words of both.
@@ -48,7 +50,7 @@ func refusal(status int, allow string) string {
 }
 
 // said is a decision in the same words.
-func (c *modelCase) said(d Decision) explained {
+func (c *modelCase) said(d explain.Decision) explained {
 	out := explained{outcome: "done", log: c.world.log, module: d.Handler}
 	switch {
 	case d.Err != nil:
@@ -100,7 +102,7 @@ func TestExplainAgreesWithReality(t *testing.T) {
 }
 
 // explain explains a request, and checks that the list of candidates tells the same as what was asked.
-func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool) Decision {
+func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool) explain.Decision {
 	t.Helper()
 	c.world = &world{seed: seed}
 	tr := &trace{run: run}
@@ -118,13 +120,13 @@ func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool
 	over := false
 	guards := 0
 	for _, cand := range d.Candidates {
-		end := cand.Fate == FateTaken || cand.Fate == FateFailed || cand.Fate == FateDecides
-		if over != (cand.Fate == FateUnasked) || cand.Fate == "" {
+		end := cand.Fate == explain.FateTaken || cand.Fate == explain.FateFailed || cand.Fate == explain.FateDecides
+		if over != (cand.Fate == explain.FateUnasked) || cand.Fate == "" {
 			t.Fatalf("%s %s%s: a candidate is %q, and over is %v: %+v%s", r.Method, r.Host, r.URL, cand.Fate, over, d.Candidates, dumpSpec(&c.spec))
 		}
 		over = over || end
 		for _, g := range cand.Guards {
-			if !g.Layer && g.Verdict != CheckUnasked && g.Guard == "unknown" {
+			if !g.Layer && g.Verdict != explain.CheckUnasked && g.Guard == "unknown" {
 				guards++
 			}
 		}

@@ -1,8 +1,6 @@
 package chiproxy
 
 import (
-	"cmp"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	caddyheaders "github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
@@ -59,7 +58,7 @@ func TestADecisionShowsTheRequestAsThePoolGetsItAndSendsNothing(t *testing.T) {
 	}))
 	r := ask("http://a.example/acme/7?b=2", "Cookie: x", "X-Keep: y")
 	d := table.Explain(r, false)
-	want := &Handed{
+	want := &explain.Handed{
 		Method: "PUT", URI: "/7?a=1", Host: "inside.example",
 		Header:  http.Header{"X-User": {"ann"}, "X-Keep": {"y"}},
 		Changed: http.Header{"X-User": {"ann"}}, Removed: []string{"Cookie"},
@@ -232,7 +231,7 @@ func TestStubsAnswerForPools(t *testing.T) {
 			return err
 		}
 	}
-	for path, want := range map[string]Decision{
+	for path, want := range map[string]explain.Decision{
 		"/wrapped":  {Pool: "users", Status: 203, Body: "FROM USERS"},
 		"/fallback": {Pool: "spare", Status: 202, Body: "from spare"},
 		"/declines": {Next: true},
@@ -265,7 +264,7 @@ func TestOnlyHandlersThatSendNothingRunAsMiddleware(t *testing.T) {
 		t.Errorf("called %v, decided %+v with %+v", called, d, d.Request)
 	}
 	steps := d.Answers().Middleware
-	if len(steps) != 2 || steps[0].Verdict != StepPassed || steps[1].Verdict != StepNotRun {
+	if len(steps) != 2 || steps[0].Verdict != explain.StepPassed || steps[1].Verdict != explain.StepNotRun {
 		t.Errorf("the steps are %+v", steps)
 	}
 }
@@ -277,44 +276,5 @@ func TestALongShapeListsWhatWasAskedAndCountsTheRest(t *testing.T) {
 	answered := d.Answers()
 	if answered == nil || len(d.Candidates) > 2*maxUnasked || len(d.Candidates)+d.Omitted < 1000 {
 		t.Errorf("%d candidates and %d more; %+v answers", len(d.Candidates), d.Omitted, answered)
-	}
-}
-
-func TestAQuestionIsReadFromJSON(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		`{}`: "GET localhost / 127.0.0.1:0",
-		`{"method": "POST", "host": "a.example:8080", "path": "/x?y=1", "remote_addr": "::1"}`: "POST a.example:8080 /x?y=1 [::1]:0",
-		`{"headers": {"host": "b.example"}, "remote_addr": "192.0.2.1:99"}`:                    "GET b.example / 192.0.2.1:99",
-		`{"scheme": "https", "host": "a.example:8443"}`:                                        "GET a.example:8443 / 127.0.0.1:0 TLS 1.3 for a.example",
-		`{"scheme": "https", "host": "[::1]:8443"}`:                                            "GET [::1]:8443 / 127.0.0.1:0 TLS 1.3 for nobody",
-		`{"scheme": "http"}`:               "GET localhost / 127.0.0.1:0",
-		`{"scheme": "ftp"}`:                `scheme "ftp": expected http or https`,
-		`{"path": "x"}`:                    `path "x": expected one that begins with /`,
-		`{"path": "/%zz"}`:                 `path "/%zz": `,
-		`{"method": "a b"}`:                "is not a method",
-		`{"remote_addr": "here"}`:          `remote_addr "here": expected an IP address`,
-		`{"headers": {"X": 1}}`:            "header X: found 1; expected a text, or a list of texts",
-		`{"headers": {"X": "a\nb"}}`:       "control character",
-		`{"headers": "X"}`:                 "expected an object of names and values",
-		`{"host": "a b"}`:                  "Host",
-		`{"headers": {"A": ["1", "2"]}}`:   "GET localhost / 127.0.0.1:0",
-		`{"headers": {"Host": ["c", ""]}}`: "GET c / 127.0.0.1:0",
-	} {
-		var q Question
-		got := ""
-		if err := json.Unmarshal([]byte(text), &q); err != nil {
-			got = err.Error()
-		} else if r, err := q.HTTP(); err != nil {
-			got = err.Error()
-		} else {
-			got = strings.Join([]string{r.Method, r.Host, r.URL.RequestURI(), r.RemoteAddr}, " ")
-			if r.TLS != nil {
-				got += " " + tls.VersionName(r.TLS.Version) + " for " + cmp.Or(r.TLS.ServerName, "nobody")
-			}
-		}
-		if !strings.Contains(got, want) {
-			t.Errorf("%s: %s, expected %s", text, got, want)
-		}
 	}
 }

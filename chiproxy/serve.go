@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
@@ -166,7 +167,7 @@ func (ex *Exchange) missed(p *scope, known bool) (Verdict, error) {
 // says writes down that a scope answers where no route does, while the request is explained.
 func (ex *Exchange) says(p *scope, a *answer) {
 	if ex.trace != nil {
-		ex.trace.begin(ex, scopeAnswer{p, KindMissed, 0})
+		ex.trace.begin(ex, scopeAnswer{p, explain.KindMissed, 0})
 		ex.trace.gives(a)
 	}
 }
@@ -211,7 +212,7 @@ func (ex *Exchange) leave(owner *scope) (Verdict, error) {
 	known := ex.search.here != nil && ex.search.here.inside(owner)
 	ex.chosen = nil
 	if ex.trace != nil {
-		ex.trace.begin(ex, scopeAnswer{owner, KindScope, 0})
+		ex.trace.begin(ex, scopeAnswer{owner, explain.KindScope, 0})
 	}
 	a := owner.notFound
 	if known && ex.table.mismatch == AnswerMismatch {

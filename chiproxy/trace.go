@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
@@ -15,7 +16,7 @@ import (
 type trace struct {
 	run      bool
 	stubs    Stubs
-	decision Decision
+	decision explain.Decision
 	writer   *explainWriter
 	refusals refusals
 	// client is the request as the client has sent it.
@@ -31,8 +32,8 @@ type trace struct {
 
 // attempt is what came of one candidate, or of the guards of one layer.
 type attempt struct {
-	checks []Check
-	steps  []Step
+	checks []explain.Check
+	steps  []explain.Step
 	action string
 	at     origin.Origin // of a scopeAnswer
 	says   string        // of a scopeAnswer, the kind of the answer
@@ -52,9 +53,9 @@ type scopeAnswer struct {
 // fallbackKind is the kind of what a tenant has for all that no route takes.
 func fallbackKind(a Action) string {
 	if a.Traits().Forwards {
-		return KindUsePool
+		return explain.KindUsePool
 	}
-	return KindFallback
+	return explain.KindFallback
 }
 
 // begin writes down that something is asked now. What was before has not answered.
@@ -65,7 +66,7 @@ func (t *trace) begin(ex *Exchange, subject any) {
 	}
 	t.attempts[subject], t.last, t.now = a, a, a
 	d := &t.decision
-	*d = Decision{Stops: d.Stops, Tenant: ex.Tenant(), Pattern: ex.Pattern()}
+	*d = explain.Decision{Stops: d.Stops, Tenant: ex.Tenant(), Pattern: ex.Pattern()}
 	switch s := subject.(type) {
 	case *candidate:
 		d.Route, d.Origin, d.Params = s.route.Name, s.route.Origin, maps.Collect(ex.Params())
@@ -84,32 +85,32 @@ func (t *trace) gives(a *answer) {
 // through writes down that nothing in the table has answered.
 func (t *trace) through() {
 	t.last, t.now = nil, nil
-	t.decision = Decision{Stops: t.decision.Stops}
+	t.decision = explain.Decision{Stops: t.decision.Stops}
 }
 
 // checked writes down what a guard said.
 func (t *trace) checked(ex *Exchange, g Guard, ok bool, err error) {
-	c := checkOf(g, CheckNo)
+	c := checkOf(g, explain.CheckNo)
 	switch {
 	case err != nil:
-		c.Verdict, c.Error = CheckError, err.Error()
+		c.Verdict, c.Error = explain.CheckError, err.Error()
 		ok = hookError(err) != nil && ex.policy().Mode == FailOpen
 	case ok:
-		c.Verdict = CheckYes
+		c.Verdict = explain.CheckYes
 	}
 	t.now.denied = !ok
 	t.now.checks = append(t.now.checks, c)
 }
 
-func checkOf(g Guard, verdict string) Check {
-	return Check{Guard: describe(g), At: Describe(g).String(), Verdict: verdict}
+func checkOf(g Guard, verdict string) explain.Check {
+	return explain.Check{Guard: describe(g), At: Describe(g).String(), Verdict: verdict}
 }
 
 // handle runs middleware, or passes it over.
 func (t *trace) handle(ex *Exchange, mw Middleware) (Verdict, error) {
 	a := t.now
 	at := len(a.steps)
-	step := Step{Middleware: describe(mw), At: Describe(mw).String(), Verdict: StepNotRun}
+	step := explain.Step{Middleware: describe(mw), At: Describe(mw).String(), Verdict: explain.StepNotRun}
 	a.steps = append(a.steps, step)
 	if !t.runs(mw) {
 		t.stop(fmt.Sprintf("%s was not run, and may answer or change the request", labelOf(mw, "middleware")))
@@ -117,15 +118,15 @@ func (t *trace) handle(ex *Exchange, mw Middleware) (Verdict, error) {
 	}
 	depth := ex.chain.at
 	v, err := mw.Handle(ex, ex.next)
-	verdict := StepPassed
+	verdict := explain.StepPassed
 	switch {
 	case ex.chain.reached >= depth:
 	case err != nil:
-		verdict = StepFailed
+		verdict = explain.StepFailed
 	case v == Declined:
-		verdict = StepDeclined
+		verdict = explain.StepDeclined
 	default:
-		verdict = StepAnswered
+		verdict = explain.StepAnswered
 	}
 	a.steps[at].Verdict = verdict
 	return v, err
@@ -154,7 +155,7 @@ func (t *trace) stop(why string) {
 // rest adds the middleware that was not reached.
 func (t *trace) rest(mw []Middleware) {
 	for _, m := range mw[min(len(t.now.steps), len(mw)):] {
-		t.now.steps = append(t.now.steps, Step{Middleware: describe(m), At: Describe(m).String(), Verdict: StepUnasked})
+		t.now.steps = append(t.now.steps, explain.Step{Middleware: describe(m), At: Describe(m).String(), Verdict: explain.StepUnasked})
 	}
 }
 
@@ -199,8 +200,8 @@ func (t *trace) handNext(_ http.ResponseWriter, r *http.Request) error {
 }
 
 // handed compares a request with that of the client.
-func (t *trace) handed(r *http.Request) *Handed {
-	h := &Handed{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Header: r.Header.Clone()}
+func (t *trace) handed(r *http.Request) *explain.Handed {
+	h := &explain.Handed{Method: r.Method, URI: r.URL.RequestURI(), Host: r.Host, Header: r.Header.Clone()}
 	for name, values := range r.Header {
 		if !slices.Equal(values, t.client.Header[name]) {
 			if h.Changed == nil {

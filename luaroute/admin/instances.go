@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
@@ -87,7 +88,7 @@ func serveExplain(i *instance.Instance, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return badRequest(err)
 	}
-	var question chiproxy.Question
+	var question explain.Request
 	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
 		return badRequest(fmt.Errorf("the request: %w; expected method, scheme, host, path, headers, remote_addr and body", err))
 	}

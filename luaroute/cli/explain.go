@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
@@ -80,7 +80,7 @@ func (e *explanation) explain(target string, out io.Writer) error {
 }
 
 // askRunning lets a running Caddy explain.
-func (e *explanation) askRunning(q chiproxy.Question, out io.Writer) error {
+func (e *explanation) askRunning(q explain.Request, out io.Writer) error {
 	names, err := e.names()
 	if err != nil {
 		return err
@@ -105,8 +105,8 @@ func (e *explanation) askRunning(q chiproxy.Question, out io.Writer) error {
 }
 
 // question makes a request of a URL, of a host with a path, or of a path.
-func (e *explanation) question(target string) (chiproxy.Question, error) {
-	q := chiproxy.Question{Method: e.method, Path: target, RemoteAddr: e.remote, Body: e.body, Headers: chiproxy.Fields{}}
+func (e *explanation) question(target string) (explain.Request, error) {
+	q := explain.Request{Method: e.method, Path: target, RemoteAddr: e.remote, Body: e.body, Headers: explain.Fields{}}
 	if q.Method == "" && q.Body != "" {
 		q.Method = http.MethodPost
 	}

@@ -6,7 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -14,7 +14,7 @@ import (
 
 // Expectation is what a script says about the table it declares: a request, and what must come of it.
 type Expectation struct {
-	Request chiproxy.Question
+	Request explain.Request
 	Outcome Outcome
 	Origin  origin.Origin
 }
@@ -51,11 +51,11 @@ func expect(r *router, L *lua.LState) int {
 }
 
 // Question reads a request that a table describes. The names of more keys that the table may have follow.
-func Question(L *lua.LState, what string, t *lua.LTable, more ...string) chiproxy.Question {
+func Question(L *lua.LState, what string, t *lua.LTable, more ...string) explain.Request {
 	in := fields(L, what, t, append([]string{"method", "scheme", "host", "path", "headers", "remote_addr", "body"}, more...)...)
-	return chiproxy.Question{
+	return explain.Request{
 		Method: in.text("method"), Scheme: in.text("scheme"), Host: in.text("host"), Path: in.text("path"),
-		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: chiproxy.Fields(in.header("headers")),
+		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: explain.Fields(in.header("headers")),
 	}
 }
 

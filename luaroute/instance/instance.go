@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -136,7 +137,7 @@ func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 }
 
 // Explain asks the table of the moment what becomes of a request.
-func (i *Instance) Explain(r *http.Request, run bool) chiproxy.Decision {
+func (i *Instance) Explain(r *http.Request, run bool) explain.Decision {
 	for {
 		table := i.table.Load()
 		d := table.Explain(r, run)

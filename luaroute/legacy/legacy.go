@@ -73,7 +73,7 @@ func (f *Function) backends(scope *pool.Scope) []Backend {
 	return backendsOf(k.services)
 }
 
-// Decide asks the function about a request that nobody has sent, and about backends that need not be there. It returns what
+// Decide asks the function about a simulated request, and about backends that need not be there. It returns what
 // the function has decided, as it is. The error of the function is a *chiproxy.HookError.
 func (f *Function) Decide(ctx context.Context, asked Request, backends []Backend) (Decision, error) {
 	var d Decision

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -182,7 +183,7 @@ func served(table *chiproxy.Table, r *http.Request) string {
 }
 
 // said is a decision in the same words.
-func said(d chiproxy.Decision) string {
+func said(d explain.Decision) string {
 	switch {
 	case d.Err != nil:
 		return fmt.Sprint("error ", d.Status)

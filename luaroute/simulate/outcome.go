@@ -13,6 +13,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -34,7 +35,7 @@ func (s *Suite) simulate(L *lua.LState) int {
 		L.RaiseError("simulate: %s", err)
 	}
 	stubs := &stubs{answers: s.stubs(L, t.RawGetString("pools"))}
-	var d chiproxy.Decision
+	var d explain.Decision
 	_ = st.Wait(func(ctx context.Context) error { // the functions of the table have budgets of their own
 		d = s.table.Simulate(r.WithContext(ctx), stubs.of)
 		return nil
@@ -134,7 +135,7 @@ func stubOf(L *lua.LState, v lua.LValue) (stub, error) {
 }
 
 // outcomeTable is what simulate returns.
-func outcomeTable(L *lua.LState, d *chiproxy.Decision, body *string) *lua.LTable {
+func outcomeTable(L *lua.LState, d *explain.Decision, body *string) *lua.LTable {
 	t := L.NewTable()
 	t.RawSetString("tenant", lua.LString(d.Tenant))
 	t.RawSetString("route", lua.LString(d.Route))
@@ -154,7 +155,7 @@ func outcomeTable(L *lua.LState, d *chiproxy.Decision, body *string) *lua.LTable
 		t.RawSetString("body", lua.LString(d.Body))
 	}
 	if d.Err != nil {
-		t.RawSetString("error", lua.LString(d.Failure()))
+		t.RawSetString("error", lua.LString(d.Failure))
 	}
 	if r := d.Request; r != nil {
 		t.RawSetString("request", requestTable(L, r, body))
@@ -171,7 +172,7 @@ func given(text string) lua.LValue {
 }
 
 // requestTable is the request as it was handed on.
-func requestTable(L *lua.LState, r *chiproxy.Handed, body *string) *lua.LTable {
+func requestTable(L *lua.LState, r *explain.Handed, body *string) *lua.LTable {
 	t := L.NewTable()
 	t.RawSetString("method", lua.LString(r.Method))
 	t.RawSetString("uri", lua.LString(r.URI))

@@ -1,4 +1,4 @@
-// Package simulate asks a table about requests that nobody has sent.
+// Package simulate asks a table about simulated requests.
 package simulate
 
 import (
@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 )
 
@@ -28,7 +29,7 @@ func Check(table *chiproxy.Table, expectations []declare.Expectation) error {
 }
 
 // differences says where a decision is not the outcome that was expected.
-func differences(want declare.Outcome, got chiproxy.Decision) []string {
+func differences(want declare.Outcome, got explain.Decision) []string {
 	var wrong []string
 	text := func(name string, want *string, got string) {
 		if want != nil && *want != got {
@@ -64,7 +65,7 @@ func quoted(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-func statusOf(d chiproxy.Decision) string {
+func statusOf(d explain.Decision) string {
 	if d.Status == 0 {
 		return "the upstream's"
 	}
@@ -72,10 +73,10 @@ func statusOf(d chiproxy.Decision) string {
 }
 
 // because adds what the request came to, where that helps to see why.
-func because(d chiproxy.Decision) string {
+func because(d explain.Decision) string {
 	switch {
 	case d.Err != nil:
-		return fmt.Sprintf(" (it ended with: %s)", d.Failure())
+		return fmt.Sprintf(" (it ended with: %s)", d.Failure)
 	case d.Origin.Line != 0:
 		return fmt.Sprintf(" (the route at %s took it)", d.Origin)
 	case d.Next:

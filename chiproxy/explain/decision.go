@@ -1,11 +1,10 @@
-package chiproxy
+// Package explain is what Table.Explain says: what comes of a request and why, as data, in JSON and as text for people; and the
+// simulated request that it is asked with. It knows no table: chiproxy makes decisions.
+package explain
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
@@ -37,8 +36,9 @@ type Decision struct {
 	// Stops says why the decision is not certain: something that decides was not run. What else is said holds if it lets
 	// the request pass. Empty stands for a certain decision.
 	Stops string `json:"stops,omitempty"`
-	// Err is the error that the request ends with. In JSON it is "error".
-	Err error `json:"-"`
+	// Err is the error that the request ends with, and Failure its text, without what Caddy adds to it for its log.
+	Err     error  `json:"-"`
+	Failure string `json:"error,omitempty"`
 	// Request is the request as the pool, the Caddy handler or the next handler gets it, nil where there is none of them.
 	Request *Handed `json:"request,omitempty"`
 	// Header and Body are what was answered without an upstream. Body is cut after 1 MiB.
@@ -71,7 +71,7 @@ const (
 	KindRoute    = "route"
 	KindScope    = "scope"    // a scope that owns a prefix, and that no route in it answers for
 	KindMissed   = "missed"   // not_found or method_not_allowed of a tenant or a layer
-	KindFallback = "rest"     // the function of a tenant for all that no route takes
+	KindFallback = "fallback" // the function of a tenant for all that no route takes
 	KindUsePool  = "use_pool" // the pool of a tenant for all that no route takes
 )
 
@@ -153,31 +153,13 @@ func (d *Decision) Answers() *Candidate {
 	return nil
 }
 
-// Failure is the text of Err, without what Caddy adds to it for its log, and empty if there is no error.
-func (d *Decision) Failure() string {
-	err := d.Err
-	if err == nil {
-		return ""
-	}
-	if hook, ok := errors.AsType[*HookError](err); ok {
-		err = hook
-	} else if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
-		err = answer.Err
-	}
-	return err.Error()
-}
-
-// MarshalJSON writes the place and the error as texts.
+// MarshalJSON writes the place as a string.
 func (d Decision) MarshalJSON() ([]byte, error) {
 	type plain Decision
 	out := struct {
 		plain
-		At    string `json:"at,omitempty"`
-		Error string `json:"error,omitempty"`
+		At string `json:"at,omitempty"`
 	}{plain: plain(d), At: d.Origin.String()}
-	if d.Err != nil {
-		out.Error = d.Failure()
-	}
 	if out.Candidates == nil {
 		out.Candidates = []Candidate{}
 	}

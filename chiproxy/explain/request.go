@@ -1,4 +1,4 @@
-package chiproxy
+package explain
 
 import (
 	"crypto/tls"
@@ -15,8 +15,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 )
 
-// Question is a request that nobody has sent, as people and scripts describe one.
-type Question struct {
+// Request is a simulated request, as people and scripts describe one.
+type Request struct {
 	// Method is GET by default.
 	Method string `json:"method,omitempty"`
 	// Scheme is http or https. Default: http.
@@ -60,7 +60,7 @@ const (
 )
 
 // HTTP makes the request. The error says what no client could send.
-func (q Question) HTTP() (*http.Request, error) {
+func (q Request) HTTP() (*http.Request, error) {
 	method, path := q.Method, q.Path
 	if method == "" {
 		method = http.MethodGet
@@ -110,7 +110,7 @@ func (q Question) HTTP() (*http.Request, error) {
 }
 
 // tls returns what a request over https has of its connection: a client of today, with no certificate of its own.
-func (q Question) tls(of string) (*tls.ConnectionState, error) {
+func (q Request) tls(of string) (*tls.ConnectionState, error) {
 	switch q.Scheme {
 	case "", "http":
 		return nil, nil

@@ -1,4 +1,4 @@
-package chiproxy
+package explain
 
 import (
 	"cmp"
@@ -47,7 +47,7 @@ func trimmed(text string) string {
 func (d *Decision) Summary() string {
 	switch {
 	case d.Err != nil:
-		return fmt.Sprintf("error %d: %s", d.Status, d.Failure())
+		return fmt.Sprintf("error %d: %s", d.Status, d.Failure)
 	case d.Pool != "":
 		return "pool " + d.Pool
 	case d.Handler != "":
