@@ -44,6 +44,7 @@ var corpora = []struct {
 	{"testdata/lua51/functions.txt", functionCorpus, 100_000, 500},
 	{"testdata/lua51/messages.txt", messageCorpus, 15_000, 1000},
 	{"testdata/lua51/errors.txt", errorCorpus, 15_000, 1000},
+	{"testdata/lua51/traces.txt", traceCorpus, 15_000, 1000},
 }
 
 // The interpreter is not needed to run the tests of the project: what it said about a small corpus is recorded. With

@@ -59,8 +59,11 @@ type Budget struct {
 	streams bool // it was refilled
 	turn    turn
 
-	guard, untraced bool // of the protected call that begins, and that runs: see catch
-	verbatim        bool // the error that is raised next is a script's own, and says what it says
+	guarded  bool  // a protected call begins, see catch
+	guard    guard // of the protected call that runs
+	cuts     []cut // of those that run, the innermost last
+	handled  bool  // the last error is what a handler has made of it
+	verbatim bool  // the error that is raised next is a script's own, and says what it says
 
 	// Of memory, in bytes: what the last walk has found, what was counted since, what instructions may have made since, and
 	// what Go functions hold that call back into Lua. The first three outlive a request.
@@ -95,7 +98,7 @@ func (b *Budget) arm(parent context.Context, limits Limits) {
 	b.stepAside()
 	*b = Budget{
 		state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, slow: 1, ended: b.ended,
-		live: b.live, made: b.made, guessed: b.guessed,
+		live: b.live, made: b.made, guessed: b.guessed, cuts: b.cuts[:0],
 	}
 }
 

@@ -98,11 +98,22 @@ func resumeWrapped(L *lua.LState) int {
 		if fails {
 			thread.Parent, thread.Dead = nil, true
 			L.G.CurrentThread = L
+			raiseAgain(L, recover())
 		}
 	}()
 	n := nativeWrapped(L)
 	fails = false
 	return n
+}
+
+// raiseAgain goes on with a panic. Where xpcall has a handler for the thread, it is raised as an error of Lua in this thread.
+func raiseAgain(L *lua.LState, r any) {
+	b := L.Context().(*Budget)
+	if failed, ok := r.(*lua.ApiError); ok && b.guard.handler != nil && b.guard.thread == L && b.ended == nil {
+		b.verbatim = true
+		L.Error(failed.Object, 0)
+	}
+	panic(r)
 }
 
 // enter counts how deep coroutines resume one another.

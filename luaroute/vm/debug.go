@@ -52,10 +52,11 @@ func debugGetInfo(L *lua.LState) int {
 
 // calledAs returns what a function is called where it was called.
 func (f frame) calledAs() named {
-	if f.Parent == nil || f.Parent.Fn.IsG || f.TailCall > 0 {
+	caller := callerOf(f.L, f.Frame)
+	if caller == nil || caller.Fn.IsG || f.TailCall > 0 {
 		return named{}
 	}
-	return frame{f.Parent, f.L}.calledName()
+	return frame{caller, f.L}.calledName()
 }
 
 // describeTailCall describes a function that a tail call has taken away.
@@ -108,10 +109,10 @@ func debugGetMetatable(L *lua.LState) int {
 	return 1
 }
 
-// debugTraceback is debug.traceback. Of many calls it lists the first and the last.
+// debugTraceback is debug.traceback. Of many calls it lists the first and the last. A message that is no string it returns.
 func debugTraceback(L *lua.LState) int {
 	message, isText := value.String(L.Get(1))
-	if L.Get(1) != lua.LNil && !isText {
+	if L.GetTop() > 0 && !isText {
 		L.SetTop(1)
 		return 1
 	}
@@ -140,13 +141,35 @@ func debugTraceback(L *lua.LState) int {
 // callsFrom returns the frames of a thread from a level on, up to a number. For one that a tail call has taken away there is nil.
 func callsFrom(L *lua.LState, level, most int) []*gopher.Frame {
 	var calls []*gopher.Frame
-	for f := gopher.Running(L); f != nil && len(calls)-level < most; f = f.Parent {
+	for f := gopher.Running(L); f != nil && len(calls)-level < most; f = callerOf(L, f) {
 		calls = append(calls, f)
 		if !f.Fn.IsG {
 			calls = append(calls, make([]*gopher.Frame, f.TailCall)...)
 		}
 	}
 	return calls[min(level, len(calls)):]
+}
+
+// callerOf returns the frame of the caller of a frame, also if a protected call hides it.
+func callerOf(L *lua.LState, f *gopher.Frame) *gopher.Frame {
+	if b, ok := L.Context().(*Budget); ok && f.Parent == nil {
+		for _, cut := range b.cuts {
+			if cut.frame == f {
+				return cut.caller
+			}
+		}
+	}
+	return f.Parent
+}
+
+// whereAt returns the place of the function at a level, or "" if that has none.
+func whereAt(L *lua.LState, level int) string {
+	Spend(L, 1+min(level, maxCalls)/8)
+	calls := callsFrom(L, level, 1)
+	if len(calls) == 0 || calls[0] == nil || calls[0].Fn.IsG {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d: ", calls[0].Fn.Proto.SourceName, calls[0].Line())
 }
 
 // describe returns a line of a traceback.

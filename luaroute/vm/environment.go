@@ -12,7 +12,7 @@ import (
 func baseSetFEnv(L *lua.LState) int {
 	fn, ok := L.Get(1).(*lua.LFunction)
 	if L.Get(1) == lua.LNumber(1) {
-		fn, ok = callerOf(L)
+		fn, ok = runningLua(L)
 	}
 	if !ok || fn.IsG || fn.Proto.LineDefined != 0 {
 		L.ArgError(1, "expected a function that load or loadstring has returned, or 1 in the main part of a script: no other function can get an environment")
@@ -22,8 +22,8 @@ func baseSetFEnv(L *lua.LState) int {
 	return 1
 }
 
-// callerOf returns the function that called the running one.
-func callerOf(L *lua.LState) (*lua.LFunction, bool) {
+// runningLua returns the function that called the running one.
+func runningLua(L *lua.LState) (*lua.LFunction, bool) {
 	if f := gopher.Running(L).Parent; f != nil {
 		return f.Fn, true
 	}

@@ -21,6 +21,7 @@ func raise(L *lua.LState) {
 	}
 	if ours {
 		b.verbatim = false
+		object, b.handled = b.handle(L, object)
 	}
 	panic(&lua.ApiError{Type: lua.ApiErrorRun, Object: object})
 }
@@ -33,6 +34,9 @@ func explained(L *lua.LState, text string) string {
 	}
 	runs, place := f, 0 // the frame of Lua, and its level
 	if f.Fn.IsG {
+		if f.Parent == nil || f.Parent.Fn == nil || f.Parent.Fn.IsG {
+			text = strings.TrimPrefix(text, " ") // the place of a caller that is Go, too, is empty
+		}
 		if runs, place = f.Parent, 1; runs != nil && (runs.Fn == nil || runs.Fn.IsG) {
 			runs = nil
 		}

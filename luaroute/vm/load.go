@@ -31,7 +31,7 @@ func baseLoad(L *lua.LState) int {
 	var text strings.Builder
 	for text.Len() <= maxChunk {
 		L.Push(reader)
-		if err := protected(L, 0, 1, true); err != nil {
+		if err := protected(L, 0, 1, guard{untraced: true}); err != nil {
 			rethrow(L, err)
 			return refused(L, errorObject(err))
 		}

@@ -25,8 +25,8 @@ func loop(L *lua.LState, base *gopher.Frame) {
 	switch {
 	case !ok:
 		gopher.ContextLoop(L, base)
-	case b.guard || base == nil: // of a protected call, or a coroutine
-		b.guard = false
+	case b.guarded || base == nil: // of a protected call, or a coroutine
+		b.guarded = false
 		guarded(L, b, base)
 	default:
 		run(L, b, base)

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"errors"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -13,19 +12,33 @@ import (
 // pcall is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
 // protected call included, so that closures lose the locals they share with a running function (gopher-lua
 // 448). Here the chain of frames is cut at the caller while the call runs.
-func pcall(L *lua.LState, nargs, nret int) error { return protected(L, nargs, nret, false) }
+func pcall(L *lua.LState, nargs, nret int) error { return protected(L, nargs, nret, guard{}) }
 
-// protected is pcall. Untraced says that nobody is going to read the trace of the error.
-func protected(L *lua.LState, nargs, nret int, untraced bool) error {
+// guard says what becomes of an error in a protected call.
+type guard struct {
+	untraced bool           // nobody is going to read its trace
+	thread   *lua.LState    // where the handler handles errors: not in coroutines that the call resumes
+	handler  *lua.LFunction // of xpcall, or nil
+	handling int            // calls of the handler in one another
+}
+
+// cut is a frame that is the first one of a protected call, and its caller.
+type cut struct{ frame, caller *gopher.Frame }
+
+// protected is pcall with a guard.
+func protected(L *lua.LState, nargs, nret int, g guard) error {
 	s := Of(L)
+	frame := gopher.Running(L)
 	if s != nil {
 		b := &s.budget
-		defer func(held int64, nested int, was bool) { // an error has left its functions
-			b.held, b.nested, b.untraced, b.guard = held, nested, was, false
-		}(b.held, b.nested, b.untraced)
-		b.guard, b.untraced = true, untraced
+		defer func(held int64, nested int, was guard, cuts int) { // an error has left its functions
+			b.held, b.nested, b.guard, b.guarded, b.cuts = held, nested, was, false, b.cuts[:min(cuts, len(b.cuts))]
+		}(b.held, b.nested, b.guard, len(b.cuts))
+		b.guarded, b.guard = true, g
+		if frame != nil {
+			b.cuts = append(b.cuts, cut{frame, frame.Parent})
+		}
 	}
-	frame := gopher.Running(L)
 	if frame == nil {
 		return L.PCall(nargs, nret, nil)
 	}
@@ -34,7 +47,7 @@ func protected(L *lua.LState, nargs, nret int, untraced bool) error {
 	err := L.PCall(nargs, nret, nil)
 	frame.Parent = outer
 	if err != nil && s != nil {
-		if !untraced || s.budget.ended != nil {
+		if !g.untraced || s.budget.ended != nil {
 			traced(L)
 		}
 		s.placed(L)
@@ -48,7 +61,7 @@ func basePCall(L *lua.LState) int {
 	return protectedCall(L, L.GetTop()-1, nil)
 }
 
-// baseXPCall is xpcall. The handler runs after the stack is unwound: there is no debug library that could tell.
+// baseXPCall is xpcall. The handler runs where the error is, see handle.
 func baseXPCall(L *lua.LState) int {
 	L.CheckAny(1)
 	handler := L.CheckAny(2)
@@ -61,18 +74,50 @@ func protectedCall(L *lua.LState, nargs int, handler lua.LValue) int {
 	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call").Type() != lua.LTFunction {
 		return failed(L, lua.LString("attempt to call a "+fn.Type().String()+" value"), handler)
 	}
-	fn, _ := L.Get(1).(*lua.LFunction)
-	err := protected(L, nargs, lua.MultRet, true)
+	g := guard{untraced: true, thread: L}
+	g.handler, _ = handler.(*lua.LFunction)
+	err := protected(L, nargs, lua.MultRet, g)
 	rethrow(L, err)
 	if err != nil {
-		return failed(L, objectOf(err, fn), handler)
+		if b, ok := L.Context().(*Budget); ok && b.handled {
+			handler = nil
+		}
+		return failed(L, errorObject(err), handler)
 	}
 	L.Insert(lua.LTrue, 1)
 	return L.GetTop()
 }
 
-// maxHandled is how often a handler is called for its own errors.
-const maxHandled = 200
+const (
+	// maxHandled is how often a handler is called for its own errors.
+	maxHandled = 200
+	// handlerCalls is how many calls a handler must be able to make.
+	handlerCalls = 20
+	// notHandled is the error of a handler that fails on and on.
+	notHandled = lua.LString("error in error handling")
+)
+
+// handle has the handler of xpcall make another error of one that is raised, while the functions that it comes from are still there: it
+// may look at them. If so many calls run that the handler could not make any, it has to wait until they are unwound, see failed.
+func (b *Budget) handle(L *lua.LState, object lua.LValue) (lua.LValue, bool) {
+	f := gopher.Running(L)
+	if b.guard.handler == nil || b.guard.thread != L || b.ended != nil || f == nil || f.Idx >= maxCalls-handlerCalls {
+		return object, false
+	}
+	if b.guard.handling++; b.guard.handling > maxHandled {
+		return notHandled, true
+	}
+	if !f.Fn.IsG { // its registers are above what is on the stack
+		if last := int(f.Fn.Proto.NumUsedRegisters) - 1; last >= 0 {
+			f.SetRegister(L, last, f.Register(L, last))
+		}
+	}
+	L.Push(b.guard.handler)
+	L.Push(object)
+	L.Call(1, 1) // its own errors come here, too
+	b.guard.handling--
+	return L.Get(-1), true
+}
 
 // failed leaves false and an error, which goes through the handler if there is one. A handler that fails gets its own error.
 func failed(L *lua.LState, object lua.LValue, handler lua.LValue) int {
@@ -82,20 +127,20 @@ func failed(L *lua.LState, object lua.LValue, handler lua.LValue) int {
 		L.Push(object)
 		return 2
 	}
-	if fn, ok := handler.(*lua.LFunction); ok {
+	if _, ok := handler.(*lua.LFunction); ok {
 		for range maxHandled {
 			L.Push(handler)
 			L.Push(object)
-			err := protected(L, 1, 1, true)
+			err := protected(L, 1, 1, guard{untraced: true})
 			rethrow(L, err)
 			if err == nil {
 				return 2
 			}
 			L.SetTop(1)
-			object = objectOf(err, fn)
+			object = errorObject(err)
 		}
 	}
-	L.Push(lua.LString("error in error handling"))
+	L.Push(notHandled)
 	return 2
 }
 
@@ -111,15 +156,7 @@ func rethrow(L *lua.LState, err error) {
 	L.RaiseError("%s", s.budget.ended.Error())
 }
 
-// objectOf returns the error that a call of a function has failed with. The place of the caller of a Go function is empty: it is Go, too.
-func objectOf(err error, fn *lua.LFunction) lua.LValue {
-	object := errorObject(err)
-	if text, ok := object.(lua.LString); ok && fn != nil && fn.IsG {
-		return lua.LString(strings.TrimPrefix(string(text), " "))
-	}
-	return object
-}
-
+// errorObject returns the error that a call has failed with.
 func errorObject(err error) lua.LValue {
 	var api *lua.ApiError
 	if errors.As(err, &api) && api.Object != nil {
@@ -132,9 +169,7 @@ func errorObject(err error) lua.LValue {
 func baseError(L *lua.LState) int {
 	object, level := L.Get(1), value.OptInt(L, 2, 1)
 	if text, ok := value.String(object); ok && level > 0 {
-		if where := L.Where(level); strings.HasSuffix(where, ":") && !strings.HasPrefix(where, "[G]") {
-			object = lua.LString(where + " " + text)
-		}
+		object = lua.LString(whereAt(L, level) + text)
 	}
 	if b, ok := L.Context().(*Budget); ok {
 		b.verbatim = true

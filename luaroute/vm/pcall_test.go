@@ -53,6 +53,46 @@ func TestProtectedCallsAreThoseOfLua51(t *testing.T) {
 		{"xpcall runs its handler", `local ok, e = xpcall(function() error("x", 0) end, function(e) return e .. "!" end) return e`, "x!"},
 		{"xpcall passes results", `local ok, a, b = xpcall(function() return 1, 2 end, print) return a + b`, "3"},
 		{"an error in the handler", `local ok, e = xpcall(error, function() error("h", 0) end) return tostring(ok) .. e`, "falseerror in error handling"},
+		{"an error keeps the space that it begins with", `local _, a = pcall(error, " x", 0) local _, b = xpcall(function() error(" y", 0) end, tostring) return a .. b`, " x y"},
+		{"a handler sees the functions that fail", `
+			local function fails() error("x") end
+			local _, trace = xpcall(function() fails() end, debug.traceback)
+			return (trace:find("in function 'fails'", 1, true)) ~= nil and (trace:find("in function 'xpcall'", 1, true)) ~= nil`, "true"},
+		{"a handler sees where a coroutine failed that a wrap resumes", `
+			local resumes = coroutine.wrap(function() error("x", 0) end)
+			local _, trace = xpcall(function() resumes() end, debug.traceback)
+			return trace:match("^x\n.-\n\t(.-)\n")`, "[C]: in function 'resumes'"},
+		{"an error in a coroutine that is caught has no handler", `
+			local called = 0
+			xpcall(function() coroutine.resume(coroutine.create(function() error("x") end)) pcall(error) end, function() called = called + 1 end)
+			return called`, "0"},
+		{"a handler is called once for a stack that is too deep", `
+			local called = 0
+			local function deep() return 1 + deep() end
+			local _, e = xpcall(deep, function(e) called = called + 1 return e end)
+			return called .. e:match("stack overflow")`, "1stack overflow"},
+		{"a handler may fail and catch its own errors", `
+			local n = 0
+			local _, e = xpcall(function() error("a", 0) end, function(e)
+				n = n + 1
+				local _, inner = pcall(error, "in", 0)
+				if n < 3 then error(e .. inner .. n, 0) end
+				return e
+			end)
+			return e`, "ain1in2"},
+		{"a handler may read and write what the failed function has captured", `
+			local bump
+			local _, v = xpcall(function() local y, z = 1, 2 bump = function() y = y + z return y end local s = y .. {} end, function()
+				local a, b, c, d = 9, 9, 9, 9
+				return bump() + a
+			end)
+			return v .. "," .. bump()`, "12,5"},
+		{"an outer handler handles what an inner one does not", `
+			local _, e = xpcall(function()
+				xpcall(function() error("in", 0) end, function(e) return e end)
+				error("out", 0)
+			end, function(e) return e .. "!" end)
+			return e`, "out!"},
 		{"xpcall keeps variables shared", `
 			local a
 			local function get() return a end

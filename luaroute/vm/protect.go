@@ -60,7 +60,7 @@ func catch(L *lua.LState) {
 	}
 	s := Of(L)
 	if raised, ok := r.(*lua.ApiError); ok || s == nil {
-		if ok && s != nil && s.budget.untraced && s.budget.ended == nil && raised.StackTrace == "" {
+		if ok && s != nil && s.budget.guard.untraced && s.budget.ended == nil && raised.StackTrace == "" {
 			raised.StackTrace = untraced
 		}
 		panic(r)

@@ -152,3 +152,10 @@ function kept(f, handler)
 end
 function deep(n) return 1 + deep(n) end
 function third(m) times = times + 1 if times < 3 then error(times) end return times .. name(m) end
+
+-- traced shows what a handler of xpcall makes of an error, up to xpcall: as a rule a trace, with lines but without scripts.
+function traced(f, handler)
+  local _, trace = xpcall(f, handler)
+  trace = tostring(name(trace)):gsub('%[string ".-"%]', "S"):gsub("[^%s<]+:(%d+)", ":%1")
+  return (trace:gsub("in function 'xpcall'.*", "in function 'xpcall'"))
+end
