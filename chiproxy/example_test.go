@@ -173,29 +173,6 @@ func ExampleTable_HasHost() {
 	// other.example false
 }
 
-// Differences says what a reload has changed.
-func ExampleDifferences() {
-	pools := pool.NewSet(caddy.Context{})
-	defer pools.Close()
-	var tables []*chiproxy.Table
-	for _, items := range [][]chiproxy.Item{
-		{say(1, "/", "home"), say(2, "/news", "old")},
-		{say(1, "/", "home"), say(2, "/news", "new"), say(3, "/jobs", "jobs")},
-	} {
-		table, err := chiproxy.Build(chiproxy.Spec{Default: tenant("", nil, items...)}, pools)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		defer table.Retire()
-		tables = append(tables, table)
-	}
-	d := chiproxy.Differences(tables[0], tables[1])
-	fmt.Println("added", d.Routes.Added, "changed", d.Routes.Changed, "removed", d.Routes.Removed)
-	// Output:
-	// added [GET /jobs] changed [GET /news] removed []
-}
-
 // A Request is a request in words, as the admin API takes it.
 func ExampleRequest() {
 	var q explain.Request

@@ -16,8 +16,8 @@ var fingerprintSeed = maphash.MakeSeed()
 // FingerprintOf returns a number for a text.
 func FingerprintOf(text string) uint64 { return maphash.String(fingerprintSeed, text) }
 
-// fingerprint returns the fingerprint of what may have one, else 0.
-func fingerprint(x any) uint64 {
+// Fingerprint returns the fingerprint of what may have one, else 0.
+func Fingerprint(x any) uint64 {
 	if f, ok := x.(Fingerprinter); ok {
 		return f.Fingerprint()
 	}

@@ -34,6 +34,14 @@ type Describer interface {
 	Describe() origin.Origin
 }
 
+// Describe returns what a guard, middleware or action says of itself. What says nothing is unknown.
+func Describe(x any) origin.Origin {
+	if d, ok := x.(Describer); ok {
+		return d.Describe()
+	}
+	return origin.Origin{Kind: "unknown"}
+}
+
 // Holder is what a hook keeps on an exchange between its calls, such as a virtual machine. It belongs to one
 // tenant of the request.
 type Holder interface {

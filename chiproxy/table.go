@@ -157,3 +157,42 @@ func (ex *Exchange) reset() {
 	ex.drop(0)
 	*ex = Exchange{kept: ex.kept}
 }
+
+// TenantInfo is a tenant of a table, for those who look at it from outside. It must not be changed.
+type TenantInfo struct {
+	// Spec is what the tenant was made of.
+	Spec *Tenant
+	// Prefix is the path prefix, without a slash at the end.
+	Prefix string
+	// Pools are those that it sees.
+	Pools *pool.Scope
+}
+
+func (t *tenant) info() TenantInfo { return TenantInfo{t.spec, t.prefix, t.pools.Scope} }
+
+// Tenants lists the default tenant, and then the others as they were declared.
+func (t *Table) Tenants() []TenantInfo {
+	all := make([]TenantInfo, 0, 1+len(t.tenants))
+	all = append(all, t.base.info())
+	for _, tn := range t.tenants {
+		all = append(all, tn.info())
+	}
+	return all
+}
+
+// Tenant returns the tenant of a name, and whether there is one. The default tenant has no name.
+func (t *Table) Tenant(name string) (TenantInfo, bool) {
+	if name == "" {
+		return t.base.info(), true
+	}
+	for _, tn := range t.tenants {
+		if tn.name == name {
+			return tn.info(), true
+		}
+	}
+	return TenantInfo{}, false
+}
+
+// Pools lists the pools as they were declared, those of the configuration first. A pool with several names is there several
+// times. The list must not be changed.
+func (t *Table) Pools() []*pool.Named { return t.pools }

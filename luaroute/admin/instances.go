@@ -13,26 +13,20 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
 // instanceInfo is an instance in the admin API.
 type instanceInfo struct {
-	Name     string    `json:"name"`
-	Version  int       `json:"version"`
-	LoadedAt time.Time `json:"loaded_at"`
-	Scripts  []string  `json:"scripts"`
-	Counts   counts    `json:"counts"`
+	Name     string           `json:"name"`
+	Version  int              `json:"version"`
+	LoadedAt time.Time        `json:"loaded_at"`
+	Scripts  []string         `json:"scripts"`
+	Counts   inventory.Counts `json:"counts"`
 	// LastError is that of the last reload, nil if it was good.
 	LastError *errorInfo `json:"last_error,omitempty"`
-}
-
-type counts struct {
-	Tenants int `json:"tenants"`
-	Routes  int `json:"routes"`
-	Pools   int `json:"pools"`
 }
 
 type errorInfo struct {
@@ -43,11 +37,10 @@ type errorInfo struct {
 
 func infoOf(i *instance.Instance) instanceInfo {
 	s := i.State()
-	info := instanceInfo{Name: i.Name(), Version: s.Version, LoadedAt: s.LoadedAt.UTC(), Scripts: s.Scripts}
+	info := instanceInfo{Name: i.Name(), Version: s.Version, LoadedAt: s.LoadedAt.UTC(), Scripts: s.Scripts, Counts: inventory.Count(s.Table)}
 	if info.Scripts == nil {
 		info.Scripts = []string{}
 	}
-	info.Counts.Tenants, info.Counts.Routes, info.Counts.Pools = s.Table.Counts()
 	if f := s.Failure; f != nil {
 		info.LastError = &errorInfo{f.Err.Error(), f.Cause, f.At.UTC()}
 	}
@@ -118,33 +111,9 @@ func runHooks(r *http.Request) (bool, error) {
 
 func badRequest(err error) error { return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err} }
 
-// poolInfo is a pool in the admin API.
-type poolInfo struct {
-	Name   string `json:"name"`
-	Tenant string `json:"tenant,omitempty"`
-	// At is script:line, or the path in the configuration.
-	At string `json:"at,omitempty"`
-	// Upstreams are those of the configuration of the pool; those of a dynamic source depend on the request.
-	Upstreams []upstreamInfo `json:"upstreams"`
-}
-
-type upstreamInfo struct {
-	Address  string `json:"address"`
-	Healthy  bool   `json:"healthy"`
-	Requests int    `json:"requests"`
-	Fails    int    `json:"fails"`
-}
-
 // servePools lists the pools of the table that serves, with the state of their upstreams.
 func servePools(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
-	all := []poolInfo{}
-	for _, p := range i.Table().Pools() {
-		info := poolInfo{p.Name, p.Tenant, p.At.String(), make([]upstreamInfo, len(p.Upstreams))}
-		for n, u := range p.Upstreams {
-			info.Upstreams[n] = upstreamInfo{u.Address, u.Healthy, u.Requests, u.Fails}
-		}
-		all = append(all, info)
-	}
+	all := inventory.Pools(i.Table())
 	return write(w, r, all, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "TENANT\tPOOL\tUPSTREAM\tHEALTHY\tREQUESTS\tFAILS\tAT")
@@ -160,32 +129,10 @@ func servePools(i *instance.Instance, w http.ResponseWriter, r *http.Request) er
 // reloadInfo is what a reload has changed, in the admin API.
 type reloadInfo struct {
 	// Status and Count, the number of scripts as a text, are of the old contract.
-	Status  string      `json:"status"`
-	Count   string      `json:"count"`
-	Version int         `json:"version"`
-	Routes  changesInfo `json:"routes"`
-	Pools   changesInfo `json:"pools"`
-	Tenants changesInfo `json:"tenants"`
-}
-
-// changesInfo has the numbers, and the first names of each.
-type changesInfo struct {
-	Added        int      `json:"added"`
-	Removed      int      `json:"removed"`
-	Changed      int      `json:"changed"`
-	AddedNames   []string `json:"added_names,omitempty"`
-	RemovedNames []string `json:"removed_names,omitempty"`
-	ChangedNames []string `json:"changed_names,omitempty"`
-}
-
-// maxNames bounds each list of names in an answer.
-const maxNames = 100
-
-func newChangesInfo(c chiproxy.Changes) changesInfo {
-	first := func(names []string) []string { return names[:min(len(names), maxNames)] }
-	return changesInfo{
-		len(c.Added), len(c.Removed), len(c.Changed), first(c.Added), first(c.Removed), first(c.Changed),
-	}
+	Status  string `json:"status"`
+	Count   string `json:"count"`
+	Version int    `json:"version"`
+	inventory.Difference
 }
 
 // serveReload runs the scripts again and answers with what has changed. A failed reload is 422 with the error.
@@ -209,6 +156,6 @@ func reloadError(err error) error {
 func newReloadInfo(r *instance.Reloaded) reloadInfo {
 	return reloadInfo{
 		Status: "scripts reloaded", Count: strconv.Itoa(len(r.Scripts)),
-		Version: r.Version, Routes: newChangesInfo(r.Routes), Pools: newChangesInfo(r.Pools), Tenants: newChangesInfo(r.Tenants),
+		Version: r.Version, Difference: r.Difference,
 	}
 }

@@ -175,8 +175,8 @@ func warningsOf(in instance.Inspection) ([]finding, error) {
 func hiddenPools(in instance.Inspection) []finding {
 	var found []finding
 	for _, p := range in.Table.Pools() {
-		if hidden := p.Hides.String(); hidden != "" {
-			message := fmt.Sprintf("pool %q hides the one at %s", p.Name, hidden)
+		if p.Hides != nil && p.Hides.At.String() != "" {
+			message := fmt.Sprintf("pool %q hides the one at %s", p.Name, p.Hides.At)
 			found = append(found, finding{Severity: note, Instance: in.Name, Script: p.At.Script, Line: p.At.Line, Message: message})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/luaroute/admin"
 )
 
@@ -32,8 +33,8 @@ They are those of a configuration file, which is loaded but not started, or with
 
 // instanceRoutes are the routes of one instance.
 type instanceRoutes struct {
-	Instance string        `json:"instance"`
-	Routes   []admin.Route `json:"routes"`
+	Instance string            `json:"instance"`
+	Routes   []inventory.Route `json:"routes"`
 }
 
 func listRoutes(f *flags, out io.Writer) error {
@@ -67,7 +68,7 @@ func (f *flags) routes() ([]instanceRoutes, error) {
 	if f.address == "" {
 		instances, err := f.instances()
 		for _, in := range instances {
-			all = append(all, instanceRoutes{in.Name, admin.Routes(in.Table)})
+			all = append(all, instanceRoutes{in.Name, inventory.Routes(in.Table)})
 		}
 		return all, err
 	}

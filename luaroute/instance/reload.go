@@ -7,7 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -51,7 +51,7 @@ func (i *Instance) Change(ctx context.Context, cause string, keep func(context.C
 type Reloaded struct {
 	*loaded
 	Version int
-	chiproxy.Difference
+	inventory.Difference
 }
 
 // replace is a change that is yet to be reported. It goes on when those who have asked for it are gone: cut short, it would have
@@ -95,7 +95,7 @@ func (i *Instance) replace(ctx context.Context, cause string, keep func(context.
 	}
 	next.start(living)
 	next.warm(ctx)
-	done := &Reloaded{loaded: next, Difference: chiproxy.Differences(i.table.Load(), next.Table)}
+	done := &Reloaded{loaded: next, Difference: inventory.Compare(i.table.Load(), next.Table)}
 	if done.Version = i.publish(next, trace); done.Version == 0 {
 		return nil, ErrEnded
 	}
@@ -146,9 +146,9 @@ func (i *Instance) remember(f *Failure, trace *source.Trace) {
 
 // fields describes a table for the log.
 func (l *loaded) fields() []zap.Field {
-	tenants, routes, pools := l.Table.Counts()
+	n := inventory.Count(l.Table)
 	return []zap.Field{
-		zap.Int("tenants", tenants), zap.Int("routes", routes), zap.Int("pools", pools), zap.Duration("took", l.took),
+		zap.Int("tenants", n.Tenants), zap.Int("routes", n.Routes), zap.Int("pools", n.Pools), zap.Duration("took", l.took),
 	}
 }
 

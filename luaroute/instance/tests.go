@@ -2,10 +2,12 @@ package instance
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -34,8 +36,8 @@ func Test(ctx context.Context, loading caddy.Context, host Host, file string, of
 	if table == nil {
 		return suite.Run(ctx, own.vms, own.Table)
 	}
-	if declared := own.Table.Routes(); len(declared) > 0 {
-		return nil, declared[0].Origin.Errorf("the tests are run with a configuration, whose routes they ask about; expected no routes of their own")
+	if declared := inventory.Routes(own.Table); len(declared) > 0 {
+		return nil, fmt.Errorf("%s: the tests are run with a configuration, whose routes they ask about; expected no routes of their own", declared[0].At)
 	}
 	return suite.Run(ctx, own.vms, table)
 }
