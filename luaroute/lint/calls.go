@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/yuin/gopher-lua/ast"
+	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
 // answering are the methods of routers whose functions requests call. Those of the other methods run while the script loads.
@@ -18,33 +18,36 @@ var answering = []string{
 var changing = map[string][]string{"table": {"insert", "remove", "sort"}, "": {"rawset"}}
 
 // callee returns the object and the name of what is called: route and get of route:get() and route.get(), and "" and f of f().
-func callee(e *ast.FuncCallExpr) (object, name string) {
-	owner := e.Receiver
-	name = e.Method
+func callee(e *syntax.Call) (object, name string) {
+	owner := e.Func
 	switch fn := e.Func.(type) {
-	case *ast.IdentExpr:
-		return "", fn.Value
-	case *ast.AttrGetExpr:
-		owner = fn.Object
-		if key, ok := fn.Key.(*ast.StringExpr); ok {
-			name = key.Value
+	case *syntax.Name:
+		if e.Method == nil {
+			return "", fn.Text
+		}
+	case *syntax.Index:
+		if key, ok := fn.Key.(*syntax.String); ok && e.Method == nil {
+			owner, name = fn.Object, key.Value
 		}
 	}
-	if id, ok := owner.(*ast.IdentExpr); ok {
-		object = id.Value
+	if e.Method != nil {
+		name = e.Method.Text
+	}
+	if id, ok := owner.(*syntax.Name); ok {
+		object = id.Text
 	}
 	return object, name
 }
 
-func (w *walker) call(e *ast.FuncCallExpr) {
+func (w *walker) call(e *syntax.Call) {
 	object, name := callee(e)
 	args := e.Args
 	if object != "" {
-		w.pattern(name, args, e.Line())
+		w.pattern(name, args, e.Start.Line)
 	}
 	switch {
 	case object == "" && name == "require":
-		if module, ok := first(args).(*ast.StringExpr); ok {
+		if module, ok := first(args).(*syntax.String); ok {
 			w.modules = append(w.modules, module.Value)
 		}
 	case object != "" && slices.Contains(answering, name):
@@ -54,17 +57,16 @@ func (w *walker) call(e *ast.FuncCallExpr) {
 	case object != "" && name == "when":
 		w.answers(first(args))
 	case name == "pool" && object != "" && len(args) == 2:
-		if pool, ok := args[0].(*ast.StringExpr); ok {
-			w.out.pools = append(w.out.pools, Warning{w.script, e.Line(), pool.Value})
+		if pool, ok := args[0].(*syntax.String); ok {
+			w.out.pools = append(w.out.pools, Warning{w.script, e.Start.Line, pool.Value})
 			args = args[1:] // the name that is declared names nothing
 			w.answers(args[0])
 		}
 	case slices.Contains(changing[object], name):
-		w.changed(first(args), e.Line())
+		w.changed(first(args), e.Start.Line)
 	}
-	w.expr(e.Func)
-	w.expr(e.Receiver)
-	w.exprs(args)
+	w.walk(e.Func)
+	walkAll(w, args)
 }
 
 // patterned are the methods of routers whose first argument is a pattern.
@@ -74,14 +76,14 @@ var patterned = []string{"get", "post", "put", "patch", "delete", "head", "optio
 var foreign = regexp.MustCompile(`^(?::([A-Za-z_]\w*)\??|<(?:\w+:)?([A-Za-z_]\w*)>|\[([A-Za-z_]\w*)\])$`)
 
 // pattern looks for parameters written as for other routers, which are text here.
-func (w *walker) pattern(method string, args []ast.Expr, line int) {
+func (w *walker) pattern(method string, args []syntax.Expr, line int) {
 	switch {
 	case method == "method" && len(args) > 2:
 		args = args[1:]
 	case !slices.Contains(patterned, method) || len(args) < 2:
 		return
 	}
-	text, ok := args[0].(*ast.StringExpr)
+	text, ok := args[0].(*syntax.String)
 	if !ok || !strings.HasPrefix(text.Value, "/") {
 		return
 	}
@@ -92,7 +94,7 @@ func (w *walker) pattern(method string, args []ast.Expr, line int) {
 	}
 }
 
-func first(args []ast.Expr) ast.Expr {
+func first(args []syntax.Expr) syntax.Expr {
 	if len(args) == 0 {
 		return nil
 	}
@@ -100,16 +102,16 @@ func first(args []ast.Expr) ast.Expr {
 }
 
 // answers notes the functions in a value that requests call: the value itself, its fields, or what its name stands for.
-func (w *walker) answers(e ast.Expr) {
+func (w *walker) answers(e syntax.Expr) {
 	switch e := e.(type) {
-	case *ast.FunctionExpr:
+	case *syntax.Function:
 		if w.functions == nil {
-			w.functions = map[*ast.FunctionExpr]bool{}
+			w.functions = map[*syntax.Function]bool{}
 		}
 		w.functions[e] = true
-	case *ast.IdentExpr:
-		w.handlers[e.Value] = true
-	case *ast.TableExpr:
+	case *syntax.Name:
+		w.handlers[e.Text] = true
+	case *syntax.Table:
 		for _, field := range e.Fields {
 			w.answers(field.Value)
 		}

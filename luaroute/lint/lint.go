@@ -4,14 +4,13 @@
 package lint
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/yuin/gopher-lua/ast"
-	"github.com/yuin/gopher-lua/parse"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
 // Warning is something that a script should perhaps not do.
@@ -35,15 +34,11 @@ type Scripts struct {
 
 // Add looks at a script, and returns the modules that it requires by constant names.
 func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
-	code = bytes.TrimPrefix(code, []byte("\ufeff"))
-	if bytes.HasPrefix(code, []byte("#")) {
-		code = append([]byte("--"), code...) // a first line for the shell
-	}
-	chunk, err := parse.Parse(bytes.NewReader(code), name)
+	tree, err := script.Parse(name, code)
 	if err != nil {
 		return nil, err
 	}
-	if len(chunk) == 0 {
+	if len(tree.Stmts) == 0 {
 		s.warnings = append(s.warnings, Warning{Script: name, Line: 1, Message: "there is no code in it"})
 	}
 	if s.named == nil {
@@ -51,9 +46,9 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	}
 	handlers := map[string]bool{}
 	quiet := &Scripts{named: map[string]bool{}}
-	(&walker{out: quiet, script: name, handlers: handlers}).chunk(chunk) // finds the names of functions that requests call
+	(&walker{out: quiet, script: name, handlers: handlers}).walk(tree) // finds the names of functions that requests call
 	w := &walker{out: s, script: name, handlers: handlers, legacy: quiet.legacy}
-	w.chunk(chunk)
+	w.walk(tree)
 	return w.modules, nil
 }
 
@@ -110,8 +105,8 @@ func (s *Scripts) piece(value string) {
 }
 
 // pieceOf notes the texts among the operands of a concatenation.
-func (s *Scripts) pieceOf(e ast.Expr) {
-	if text, ok := e.(*ast.StringExpr); ok {
+func (s *Scripts) pieceOf(e syntax.Expr) {
+	if text, ok := e.(*syntax.String); ok {
 		s.piece(text.Value)
 	}
 }

@@ -107,6 +107,23 @@ func TestPoolsAndNamesOfTheConfigurationCount(t *testing.T) {
 	}
 }
 
+// What the compiler takes has a tree, also where gopher-lua's own parser refuses it.
+func TestAScriptThatLoadsIsLookedAt(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string][]string{
+		"local goto = 1\nprint(goto)\nx = goto":    {`3: global "x" is assigned; write local x, unless another script of the tenant reads it`},
+		"local f = function()\n f = 1 end":         {`2: global "f" is assigned; write local f, unless another script of the tenant reads it`},
+		"local function f()\n f = 1 end":           nil,
+		"\ufeff#!/usr/bin/lua":                     {"1: there is no code in it"},
+		"local s = 'a\\z'":                         nil,
+		"local n = 0x10p1 return function() end\n": nil,
+	} {
+		if got := warningsOf(t, code); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, expected %q", code, got, want)
+		}
+	}
+}
+
 func TestAScriptThatIsNotLuaIsAnError(t *testing.T) {
 	t.Parallel()
 	var s lint.Scripts

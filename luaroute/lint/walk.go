@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/yuin/gopher-lua/ast"
+	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
 // legacyEntry is the global function that scripts of the old contract define.
@@ -15,7 +15,7 @@ type walker struct {
 	out       *Scripts
 	script    string
 	handlers  map[string]bool // names of functions that requests call
-	functions map[*ast.FunctionExpr]bool
+	functions map[*syntax.Function]bool
 	modules   []string
 	legacy    bool // the script is one of the old contract, whose globals are thrown away
 
@@ -34,9 +34,9 @@ func (w *walker) warn(line int, format string, args ...any) {
 	w.out.warnings = append(w.out.warnings, Warning{w.script, line, fmt.Sprintf(format, args...)})
 }
 
-func (w *walker) declare(names ...string) {
+func (w *walker) declare(names ...*syntax.Name) {
 	for _, name := range names {
-		w.locals = append(w.locals, local{name, w.depth})
+		w.locals = append(w.locals, local{name.Text, w.depth})
 	}
 }
 
@@ -49,189 +49,157 @@ func (w *walker) find(name string) (local, bool) {
 	return local{}, false
 }
 
-// chunk walks over a whole script.
-func (w *walker) chunk(stmts []ast.Stmt) { w.block(stmts) }
+// walk looks at a node, and at all in it.
+func (w *walker) walk(n syntax.Node) { syntax.Walk(n, w.visit, nil) }
 
-func (w *walker) block(stmts []ast.Stmt, names ...string) {
+// visit looks at a node. It returns false where it has looked at what is in it, too.
+func (w *walker) visit(n syntax.Node) bool {
+	switch n := n.(type) {
+	case *syntax.Block:
+		w.block(n)
+	case *syntax.Assign:
+		w.assign(n)
+	case *syntax.Local:
+		w.local(n)
+	case *syntax.FunctionStmt:
+		w.functionStmt(n)
+	case *syntax.Repeat: // the condition sees the locals of the block
+		scope := len(w.locals)
+		walkAll(w, n.Body.Stmts)
+		w.walk(n.Cond)
+		w.locals = w.locals[:scope]
+	case *syntax.NumericFor:
+		w.walk(n.Start)
+		w.walk(n.Limit)
+		if n.Step != nil {
+			w.walk(n.Step)
+		}
+		w.block(n.Body, n.Name)
+	case *syntax.GenericFor:
+		walkAll(w, n.Values)
+		w.block(n.Body, n.Names...)
+	case *syntax.Call:
+		w.call(n)
+	case *syntax.Function:
+		w.function(n)
+	case *syntax.String:
+		w.out.text(n.Value)
+	case *syntax.Concat:
+		for _, e := range n.Operands {
+			w.out.pieceOf(e)
+		}
+		return true
+	default:
+		return true
+	}
+	return false
+}
+
+func walkAll[T syntax.Node](w *walker, list []T) {
+	for _, n := range list {
+		w.walk(n)
+	}
+}
+
+// block looks at statements in a scope of their own, which has some names already.
+func (w *walker) block(b *syntax.Block, names ...*syntax.Name) {
 	scope := len(w.locals)
 	w.declare(names...)
-	w.stmts(stmts)
+	walkAll(w, b.Stmts)
 	w.locals = w.locals[:scope]
 }
 
-func (w *walker) stmts(stmts []ast.Stmt) {
-	for _, s := range stmts {
-		w.stmt(s)
-	}
-}
-
-func (w *walker) stmt(s ast.Stmt) {
-	switch s := s.(type) {
-	case *ast.AssignStmt:
-		w.assign(s)
-	case *ast.LocalAssignStmt:
-		w.localAssign(s)
-	case *ast.FuncCallStmt:
-		w.expr(s.Expr)
-	case *ast.DoBlockStmt:
-		w.block(s.Stmts)
-	case *ast.WhileStmt:
-		w.expr(s.Condition)
-		w.block(s.Stmts)
-	case *ast.RepeatStmt: // the condition sees the locals of the block
-		scope := len(w.locals)
-		w.stmts(s.Stmts)
-		w.expr(s.Condition)
-		w.locals = w.locals[:scope]
-	case *ast.IfStmt:
-		w.expr(s.Condition)
-		w.block(s.Then)
-		w.block(s.Else)
-	case *ast.NumberForStmt:
-		w.exprs([]ast.Expr{s.Init, s.Limit, s.Step})
-		w.block(s.Stmts, s.Name)
-	case *ast.GenericForStmt:
-		w.exprs(s.Exprs)
-		w.block(s.Stmts, s.Names...)
-	case *ast.FuncDefStmt:
-		w.funcDef(s)
-	case *ast.ReturnStmt:
-		w.exprs(s.Exprs)
-	}
-}
-
-func (w *walker) assign(s *ast.AssignStmt) {
-	for i, target := range s.Lhs {
-		if id, ok := target.(*ast.IdentExpr); ok && i < len(s.Rhs) && w.handlers[id.Value] {
-			w.answers(s.Rhs[i])
+func (w *walker) assign(s *syntax.Assign) {
+	for i, target := range s.Targets {
+		if id, ok := target.(*syntax.Name); ok && i < len(s.Values) && w.handlers[id.Text] {
+			w.answers(s.Values[i])
 		}
 	}
-	w.exprs(s.Rhs)
-	for _, target := range s.Lhs {
-		w.target(target, s.Line())
+	walkAll(w, s.Values)
+	for _, target := range s.Targets {
+		w.target(target, s.Start.Line)
 	}
 }
 
-func (w *walker) localAssign(s *ast.LocalAssignStmt) {
+func (w *walker) local(s *syntax.Local) {
 	for i, name := range s.Names {
-		if i < len(s.Exprs) && w.handlers[name] {
-			w.answers(s.Exprs[i])
+		if i < len(s.Values) && w.handlers[name.Text] {
+			w.answers(s.Values[i])
 		}
 	}
-	if len(s.Names) == 1 && len(s.Exprs) == 1 {
-		if _, ok := s.Exprs[0].(*ast.FunctionExpr); ok { // it sees its own name
-			w.declare(s.Names...)
-			w.exprs(s.Exprs)
-			return
-		}
-	}
-	w.exprs(s.Exprs)
+	walkAll(w, s.Values)
 	w.declare(s.Names...)
 }
 
-func (w *walker) funcDef(s *ast.FuncDefStmt) {
-	if s.Name.Receiver != nil {
-		w.changed(s.Name.Receiver, s.Line())
-		w.function(s.Func, "self")
-		return
-	}
-	if id, ok := s.Name.Func.(*ast.IdentExpr); ok && w.handlers[id.Value] {
+func (w *walker) functionStmt(s *syntax.FunctionStmt) {
+	id, named := s.Target.(*syntax.Name)
+	if named && s.Method == nil && w.handlers[id.Text] {
 		w.answers(s.Func)
 	}
-	w.target(s.Name.Func, s.Line())
+	switch {
+	case s.Method != nil:
+		w.changed(s.Target, s.Start.Line)
+		w.function(s.Func, &syntax.Name{Text: "self"})
+		return
+	case s.Local:
+		w.declare(id) // the function sees its own name
+	default:
+		w.target(s.Target, s.Start.Line)
+	}
 	w.function(s.Func)
 }
 
 // target looks at what is assigned.
-func (w *walker) target(e ast.Expr, line int) {
+func (w *walker) target(e syntax.Expr, line int) {
 	switch e := e.(type) {
-	case *ast.IdentExpr:
-		if _, ok := w.find(e.Value); ok {
+	case *syntax.Name:
+		if _, ok := w.find(e.Text); ok {
 			w.changed(e, line)
 			return
 		}
 		switch {
-		case e.Value == legacyEntry && w.request == 0:
+		case e.Text == legacyEntry && w.request == 0:
 			w.out.legacy = true
 		case w.request > 0:
-			w.warn(line, "global %q is assigned while a request runs, which is an error then; write local %s, or use req.ctx", e.Value, e.Value)
+			w.warn(line, "global %q is assigned while a request runs, which is an error then; write local %s, or use req.ctx", e.Text, e.Text)
 		case !w.legacy:
-			w.warn(line, "global %q is assigned; write local %s, unless another script of the tenant reads it", e.Value, e.Value)
+			w.warn(line, "global %q is assigned; write local %s, unless another script of the tenant reads it", e.Text, e.Text)
 		}
-	case *ast.AttrGetExpr:
-		w.expr(e.Object)
-		w.expr(e.Key)
+	case *syntax.Index:
+		w.walk(e.Object)
+		w.walk(e.Key)
 		w.changed(e, line)
 	}
 }
 
 // changed looks at a variable or table that is changed: while a request runs it must not be one that outlives the request, unless
 // its name says that this is meant.
-func (w *walker) changed(e ast.Expr, line int) {
+func (w *walker) changed(e syntax.Expr, line int) {
 	for {
-		inner, ok := e.(*ast.AttrGetExpr)
+		inner, ok := e.(*syntax.Index)
 		if !ok {
 			break
 		}
 		e = inner.Object
 	}
-	id, ok := e.(*ast.IdentExpr)
+	id, ok := e.(*syntax.Name)
 	if !ok || w.request == 0 {
 		return
 	}
-	if v, ok := w.find(id.Value); ok && v.depth < w.request && !strings.Contains(strings.ToLower(v.name), "cache") {
+	if v, ok := w.find(id.Text); ok && v.depth < w.request && !strings.Contains(strings.ToLower(v.name), "cache") {
 		w.warn(line, "%q is changed while a request runs, but each virtual machine has its own; use req.ctx, or say that it is a cache by its name", v.name)
 	}
 }
 
-func (w *walker) function(f *ast.FunctionExpr, names ...string) {
+func (w *walker) function(f *syntax.Function, names ...*syntax.Name) {
 	scope, request := len(w.locals), w.request
 	w.depth++
-	if w.request == 0 && (w.functions[f] || len(f.ParList.Names) > 0 && f.ParList.Names[0] == "req") {
+	if w.request == 0 && (w.functions[f] || len(f.Params) > 0 && f.Params[0].Text == "req") {
 		w.request = w.depth
 	}
 	w.declare(names...)
-	w.declare(f.ParList.Names...)
-	w.stmts(f.Stmts)
+	w.declare(f.Params...)
+	walkAll(w, f.Body.Stmts)
 	w.depth--
 	w.locals, w.request = w.locals[:scope], request
-}
-
-func (w *walker) exprs(list []ast.Expr) {
-	for _, e := range list {
-		w.expr(e)
-	}
-}
-
-func (w *walker) expr(e ast.Expr) {
-	switch e := e.(type) {
-	case *ast.StringExpr:
-		w.out.text(e.Value)
-	case *ast.AttrGetExpr:
-		w.exprs([]ast.Expr{e.Object, e.Key})
-	case *ast.TableExpr:
-		for _, f := range e.Fields {
-			w.exprs([]ast.Expr{f.Key, f.Value})
-		}
-	case *ast.FuncCallExpr:
-		w.call(e)
-	case *ast.LogicalOpExpr:
-		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
-	case *ast.RelationalOpExpr:
-		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
-	case *ast.StringConcatOpExpr:
-		w.out.pieceOf(e.Lhs)
-		w.out.pieceOf(e.Rhs)
-		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
-	case *ast.ArithmeticOpExpr:
-		w.exprs([]ast.Expr{e.Lhs, e.Rhs})
-	case *ast.UnaryMinusOpExpr:
-		w.expr(e.Expr)
-	case *ast.UnaryNotOpExpr:
-		w.expr(e.Expr)
-	case *ast.UnaryLenOpExpr:
-		w.expr(e.Expr)
-	case *ast.FunctionExpr:
-		w.function(e)
-	}
 }

@@ -10,11 +10,12 @@ const end = -1
 
 // lexer divides a text into tokens, as Lua 5.1 does in the C locale. `::` is a token besides, for labels.
 type lexer struct {
-	src  []byte
-	at   int // the place of c
-	c    int // the byte to look at, or end
-	buf  []byte
-	line int // of c
+	src   []byte
+	at    int // the place of c
+	start int // where the token begins
+	c     int // the byte to look at, or end
+	buf   []byte
+	line  int // of c
 
 	token    token
 	text     string  // of a name or a string
@@ -116,6 +117,7 @@ func cutMiddle(text string) string {
 func (l *lexer) scan() token {
 	l.buf = l.buf[:0]
 	for {
+		l.start = l.at
 		switch c := l.c; {
 		case c == '\n' || c == '\r':
 			l.newline()
