@@ -17,8 +17,8 @@ type Next struct{}
 
 // Do calls the next handler.
 func (Next) Do(ex *Exchange) (Verdict, error) {
-	if ex.slipsBy() {
-		return Done, caddyhttp.Error(http.StatusNotFound, errSlips)
+	if ex.bypassesBy() {
+		return Done, caddyhttp.Error(http.StatusNotFound, errBypass)
 	}
 	ex.yield()
 	return Done, ex.onward()

@@ -65,69 +65,45 @@ const (
 
 func (s *aroundSearch) run() arrival {
 	t := s.ex.table
-	for _, c := range t.index.find(s.ex.host, s.path, nil) {
-		if a := s.tenant(c.tenant); a != nowhere {
+	for _, tn := range t.asks(t.index, s.ex.host, s.path, nil) {
+		if a := s.tenant(tn.tenant); a != nowhere {
 			return a
 		}
-		if !c.onward {
-			break
-		}
 	}
-	return s.tenant(t.base)
+	return nowhere
 }
 
 // tenant follows the path through a tenant: its layers, its routes, and what answers where it has none.
 func (s *aroundSearch) tenant(t *tenant) arrival {
-	path, _ := urlpath.Below(s.path, t.prefix)
-	for c := t.layers.find(s.ex.host); ; {
-		l := c.next()
-		if l == nil {
-			break
-		}
-		if !l.hasHost(s.ex.host) {
-			continue
-		}
-		if a := s.layer(t, l, path); a != nowhere {
+	for at := t.steps(s.ex.host, t.within(s.path), &s.at); at.next(); {
+		if a := s.step(t, &at); a != nowhere {
 			return a
 		}
-		if a := s.answer(t, l.scope); a != nowhere {
-			return a
-		}
-	}
-	if a := s.layer(t, t.base, path); a != nowhere {
-		return a
-	}
-	for _, fallback := range t.fallbacks {
-		if s.counts(t.base.scope, fallback, t.prefix+"/*") {
-			return atGuard
-		}
-		if traitsOf(fallback).open() {
-			return atOpen
-		}
-	}
-	return s.answer(t, t.base.scope)
-}
-
-// layer follows the path through the routes of a layer, in the order in which they are tried.
-func (s *aroundSearch) layer(t *tenant, l *layer, path string) arrival {
-	here := t == s.ex.tenant && l == s.ex.at
-	for e := l.mux.First(&s.at, path); e != nil; e = l.mux.Next(&s.at) {
-		switch {
-		case here && e == s.ex.entry:
-			return atOpen
-		case !s.asked(t, l, e):
-			if a := s.entry(e, t.prefix+s.at.Pattern()); a != nowhere {
-				return a
-			}
-		}
-		if e.miss != nil {
-			break
-		}
-	}
-	if here && s.ex.entry == nil {
-		return atOpen
 	}
 	return nowhere
+}
+
+// step looks at one step.
+func (s *aroundSearch) step(t *tenant, at *steps) arrival {
+	here := t == s.ex.tenant && at.layer == s.ex.at && at.entry == s.ex.entry
+	switch {
+	case here:
+		return atOpen
+	case at.entry != nil && s.asked(t, at.layer, at.entry):
+		return nowhere
+	case at.entry != nil:
+		return s.entry(at.entry, t.prefix+s.at.Pattern())
+	case at.layer == t.base:
+		for _, fallback := range t.fallbacks {
+			if s.counts(t.base.scope, fallback, t.prefix+"/*") {
+				return atGuard
+			}
+			if traitsOf(fallback).open() {
+				return atOpen
+			}
+		}
+	}
+	return s.answer(t, at.layer.scope)
 }
 
 // entry looks at the routes of a shape.
@@ -197,7 +173,7 @@ func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) bool {
 	if !ex.cameBy(t, l) {
 		return false
 	}
-	own, _ := urlpath.Below(ex.fullPath, t.prefix)
+	own := t.within(ex.fullPath)
 	here := t == ex.tenant && l == ex.at
 	var at pathmux.Match
 	for o := l.mux.First(&at, own); o != nil; o = l.mux.Next(&at) {
@@ -217,7 +193,7 @@ func (ex *Exchange) cameBy(t *tenant, l *layer) bool {
 		if l == ex.at || ex.at == t.base {
 			return true
 		}
-		for c := t.layers.find(ex.host); ; { // the order depends on the host
+		for c := t.layersOf(ex.host); ; { // the order depends on the host
 			if next := c.next(); next == l {
 				return true
 			} else if next == nil || next == ex.at {
@@ -234,9 +210,6 @@ func (ex *Exchange) cameBy(t *tenant, l *layer) bool {
 		}
 		if r.tenant == t {
 			return true
-		}
-		if !r.onward {
-			break
 		}
 	}
 	return false

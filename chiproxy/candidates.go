@@ -5,7 +5,6 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
-	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // maxUnasked is how many candidates of one shape are listed that were not asked.
@@ -18,7 +17,6 @@ type candidateList struct {
 	at     pathmux.Match
 	tenant *tenant
 	layer  *layer // nil for the base
-	path   string
 	// over says that what follows was not reached, shut that a guard of the layer that is listed said no.
 	over, shut bool
 	gates      []explain.Check
@@ -27,46 +25,42 @@ type candidateList struct {
 // list adds the candidates to the decision.
 func (t *trace) list(ex *Exchange) {
 	l := &candidateList{trace: t, ex: ex}
+	if len(ex.tenants) == 0 { // the request was refused before
+		ex.tenants = append(ex.tenants, ranked{tenant: ex.table.base})
+	}
 	for _, tn := range ex.tenants {
 		l.ask(tn.tenant)
-		if !tn.onward {
-			break
-		}
 	}
-	l.ask(ex.table.base)
 }
 
 func (l *candidateList) ask(t *tenant) {
-	l.tenant, l.path = t, l.ex.fullPath
-	if t.prefix != "" {
-		l.path, _ = urlpath.Below(l.ex.fullPath, t.prefix)
-	}
-	for c := t.layers.find(l.ex.host); ; {
-		next := c.next()
-		if next == nil {
-			break
+	l.tenant = t
+	for s := t.steps(l.ex.host, t.within(l.ex.fullPath), &l.at); s.next(); {
+		if s.first {
+			l.enter(s.layer)
 		}
-		if !next.hasHost(l.ex.host) {
-			continue
+		switch {
+		case s.entry != nil:
+			l.entry(s.entry)
+		case s.layer != t.base:
+			l.missed(s.layer.scope)
+			l.leave()
+		default:
+			for i, fallback := range t.fallbacks {
+				at := originOf(fallback, t.base.scope.origin)
+				l.scopeAnswer(explain.Candidate{Kind: fallbackKind(fallback), At: at.String(), Action: describe(fallback)}, l.attempts[scopeAnswer{t.base.scope, fallbackKind(fallback), i}])
+			}
+			l.missed(t.base.scope)
 		}
-		l.layer = next
-		l.enter(next)
-		l.search(next)
-		l.missed(next.scope)
-		l.leave()
 	}
-	l.layer, l.gates = nil, nil
-	l.search(t.base)
-	for i, fallback := range t.fallbacks {
-		at := originOf(fallback, t.base.scope.origin)
-		l.scopeAnswer(explain.Candidate{Kind: fallbackKind(fallback), At: at.String(), Action: describe(fallback)}, l.attempts[scopeAnswer{t.base.scope, fallbackKind(fallback), i}])
-	}
-	l.missed(t.base.scope)
 }
 
 // enter gathers what the guards of a layer have said.
 func (l *candidateList) enter(layer *layer) {
-	l.gates, l.shut = nil, false
+	l.layer, l.gates, l.shut = layer, nil, false
+	if layer == l.tenant.base {
+		l.layer = nil
+	}
 	for _, g := range layer.gates {
 		a := l.attempts[g]
 		checks := checksOf(g.guards, a)
@@ -86,24 +80,21 @@ func (l *candidateList) leave() {
 	l.shut = false
 }
 
-// search lists the routes of a layer, from the most to the least specific.
-func (l *candidateList) search(layer *layer) {
-	for e := layer.mux.First(&l.at, l.path); e != nil; e = layer.mux.Next(&l.at) {
-		unasked := 0
-		for i := range e.routes {
-			c := &e.routes[i]
-			if l.attempts[c] == nil {
-				if unasked++; unasked > maxUnasked {
-					l.decision.Omitted++
-					continue
-				}
+// entry lists the routes of an entry, and the answer of the owner that the search ends in.
+func (l *candidateList) entry(e *entry) {
+	unasked := 0
+	for i := range e.routes {
+		c := &e.routes[i]
+		if l.attempts[c] == nil {
+			if unasked++; unasked > maxUnasked {
+				l.decision.Omitted++
+				continue
 			}
-			l.route(c, e)
 		}
-		if e.miss != nil {
-			l.answer(scopeAnswer{e.miss, explain.KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
-			return
-		}
+		l.route(c, e)
+	}
+	if e.miss != nil {
+		l.answer(scopeAnswer{e.miss, explain.KindScope, 0}, e.miss.prefix+"/*", e.miss.notFound)
 	}
 }
 

@@ -29,6 +29,7 @@ type gate struct {
 	scope  *scope
 }
 
+// hasHost reports whether all sets around the layer have a host.
 func (l *layer) hasHost(name string) bool {
 	for _, s := range l.hosts {
 		if !s.Has(name) {
@@ -77,34 +78,42 @@ func newLayerIndex(layers []*layer) layerIndex {
 type cursor struct {
 	anyHost, exact, wild []*layer
 	host                 string
+	// base is the last one, nil once it has come.
+	base *layer
 }
 
-// find returns a cursor over the layers of a host.
-func (x *layerIndex) find(name string) cursor {
-	c := cursor{anyHost: x.anyHost, host: name}
-	c.exact, c.wild = x.byHost.Find(name)
+// layersOf returns a cursor over the layers of a host, and the base.
+func (t *tenant) layersOf(name string) cursor {
+	c := cursor{anyHost: t.layers.anyHost, host: name, base: t.base}
+	c.exact, c.wild = t.layers.byHost.Find(name)
 	return c
 }
 
 // next returns the next layer in order, or nil at the end. Of those of one depth and priority, the ones that have the host by name
 // come before the ones that have it by wildcard. A layer that has it both ways comes once.
 func (c *cursor) next() *layer {
-	for len(c.wild) > 0 && c.wild[0].names(c.host) {
-		c.wild = c.wild[1:]
+	for {
+		for len(c.wild) > 0 && c.wild[0].names(c.host) {
+			c.wild = c.wild[1:]
+		}
+		list := &c.exact
+		if len(c.exact) == 0 || len(c.wild) > 0 && compareRanks(c.wild[0], c.exact[0]) < 0 {
+			list = &c.wild
+		}
+		if len(*list) == 0 || len(c.anyHost) > 0 && c.anyHost[0].order < (*list)[0].order {
+			list = &c.anyHost
+		}
+		if len(*list) == 0 {
+			base := c.base
+			c.base = nil
+			return base
+		}
+		first := (*list)[0]
+		*list = (*list)[1:]
+		if first.hasHost(c.host) {
+			return first
+		}
 	}
-	list := &c.exact
-	if len(c.exact) == 0 || len(c.wild) > 0 && compareRanks(c.wild[0], c.exact[0]) < 0 {
-		list = &c.wild
-	}
-	if len(*list) == 0 || len(c.anyHost) > 0 && c.anyHost[0].order < (*list)[0].order {
-		list = &c.anyHost
-	}
-	if len(*list) == 0 {
-		return nil
-	}
-	first := (*list)[0]
-	*list = (*list)[1:]
-	return first
 }
 
 // names reports whether the layer has a host by its name, and not only by a wildcard.

@@ -51,17 +51,11 @@ func (ex *Exchange) serve() error {
 			return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("host %s: expected a name or an IP address, alone or with a port", field.Quote(r.Host)))
 		}
 	}
-	ex.tenants = t.index.find(ex.host, ex.fullPath, ex.tenants[:0])
+	ex.tenants = t.asks(t.index, ex.host, ex.fullPath, ex.tenants[:0])
 	for _, tn := range ex.tenants {
 		if v, err := ex.ask(tn.tenant); err != nil || v == Done {
 			return err
 		}
-		if !tn.onward {
-			break
-		}
-	}
-	if v, err := ex.ask(t.base); err != nil || v == Done {
-		return err
 	}
 	ex.tenant, ex.W, ex.R = nil, w, r
 	if ex.trace != nil {
@@ -70,8 +64,8 @@ func (ex *Exchange) serve() error {
 	if !ex.search.allow.Empty() && t.mismatch == AnswerMismatch {
 		return ex.answer405()
 	}
-	if ex.slips() {
-		return caddyhttp.Error(http.StatusNotFound, errSlips)
+	if ex.bypasses() {
+		return caddyhttp.Error(http.StatusNotFound, errBypass)
 	}
 	return ex.onward()
 }
@@ -83,37 +77,48 @@ func (ex *Exchange) answer405() error {
 }
 
 // ask looks for the request's route in one tenant and performs it.
-func (ex *Exchange) ask(t *tenant) (Verdict, error) {
+func (ex *Exchange) ask(t *tenant) (v Verdict, err error) {
 	ex.tenant, ex.pools = t, t.pools
-	ex.path = ex.fullPath
-	if t.prefix != "" {
-		ex.path, _ = urlpath.Below(ex.fullPath, t.prefix)
-	}
+	ex.path = t.within(ex.fullPath)
 	ex.search.path = false
 	ex.gates = ex.gates[:0]
-	v, err := ex.askTenant(t)
+	v = Declined
+	for s := t.steps(ex.host, ex.path, &ex.match); err == nil && v == Declined && s.next(); {
+		v, err = ex.take(&s)
+	}
 	ex.finish(err)
 	ex.chosen = nil
 	ex.release()
 	return v, err
 }
 
-func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
-	for c := t.layers.find(ex.host); ; {
-		l := c.next()
-		if l == nil {
-			break
-		}
-		if !l.hasHost(ex.host) {
-			continue
-		}
-		if v, err := ex.searchLayer(l); err != nil || v == Done {
-			return v, err
+// take takes one step: it tries the routes of an entry, or what the layer says when none of its routes takes the request.
+func (ex *Exchange) take(s *steps) (Verdict, error) {
+	if s.first {
+		ex.search.here, ex.at, ex.entry = nil, s.layer, nil
+		if s.entry != nil { // the path is looked up before guards are asked
+			if open, v, err := ex.pass(s.layer); !open {
+				s.skip()
+				return v, err
+			}
 		}
 	}
-	if v, err := ex.searchMux(t.base); err != nil || v == Done {
+	switch {
+	case s.entry == nil && s.layer == ex.tenant.base:
+		return ex.fallBack()
+	case s.entry == nil:
+		return ex.missedLayer(s.layer)
+	}
+	ex.entry = s.entry
+	if v, err := ex.tryEntry(s.entry); err != nil || v == Done || s.entry.miss == nil {
 		return v, err
 	}
+	return ex.leave(s.entry.miss)
+}
+
+// fallBack tries what the tenant has for requests that no route takes.
+func (ex *Exchange) fallBack() (Verdict, error) {
+	t := ex.tenant
 	if (*pathmux.Methods)(nil).Has(ex.method) {
 		for i, fallback := range t.fallbacks {
 			ex.chosen, ex.entry = nil, nil
@@ -131,13 +136,10 @@ func (ex *Exchange) askTenant(t *tenant) (Verdict, error) {
 	return ex.missed(t.base.scope, ex.search.path)
 }
 
-// searchLayer tries a layer, and what it says when none of its routes takes the request.
-func (ex *Exchange) searchLayer(l *layer) (Verdict, error) {
-	if v, err := ex.searchMux(l); err != nil || v == Done || l.scope.notFound == nil && l.scope.notAllowed == nil {
-		return v, err
-	}
+// missedLayer says what a layer says when none of its routes takes the request.
+func (ex *Exchange) missedLayer(l *layer) (Verdict, error) {
 	known := ex.search.here != nil
-	if l.scope.notFound == nil && !known {
+	if l.scope.notFound == nil && (l.scope.notAllowed == nil || !known) {
 		return Declined, nil
 	}
 	if open, v, err := ex.pass(l); !open {
@@ -182,29 +184,6 @@ func (ex *Exchange) say(p *scope, a *answer) (Verdict, error) {
 		return Done, errAround
 	}
 	return ex.perform(a.middleware, a.action, a.at(p), true)
-}
-
-// searchMux tries the routes of a layer, from the most to the least specific.
-func (ex *Exchange) searchMux(l *layer) (Verdict, error) {
-	ex.search.here = nil
-	ex.at, ex.entry = l, nil
-	e := l.mux.First(&ex.match, ex.path)
-	if e == nil {
-		return Declined, nil
-	}
-	if open, v, err := ex.pass(l); !open {
-		return v, err
-	}
-	for ; e != nil; e = l.mux.Next(&ex.match) {
-		ex.entry = e
-		if v, err := ex.tryEntry(e); err != nil || v == Done {
-			return v, err
-		}
-		if e.miss != nil {
-			return ex.leave(e.miss)
-		}
-	}
-	return Declined, nil
 }
 
 // leave ends the search in an owner: its middleware runs, and then its answer, if it has one.

@@ -21,8 +21,8 @@ type Table struct {
 	base    *tenant
 	tenants []*tenant
 	index   *tenantIndex
-	// folded is the index by prefixes in the form of urlpath.CaddyForm; it is index where that is the same.
-	folded *tenantIndex
+	// caddyIndex is the index by prefixes in the form of urlpath.CaddyForm; it is index where that is the same.
+	caddyIndex *tenantIndex
 	// folds says that some pattern or prefix is another one in that form.
 	folds bool
 	// guards says that something in the table may be walked around, by a path that others read otherwise than we do.
@@ -75,14 +75,14 @@ func (t *Table) Retire() {
 // setIndex makes the indexes of the tenants.
 func (t *Table) setIndex(listings []listing) {
 	t.index = newTenantIndex(listings, func(tn *tenant) string { return tn.prefix })
-	t.folded = t.index
+	t.caddyIndex = t.index
 	for _, tn := range t.tenants {
 		if tn.prefix != tn.folded {
-			t.folded = newTenantIndex(listings, func(tn *tenant) string { return tn.folded })
+			t.caddyIndex = newTenantIndex(listings, func(tn *tenant) string { return tn.folded })
 			break
 		}
 	}
-	t.folds, t.guards = t.folded != t.index || t.base.folds(), t.base.guards()
+	t.folds, t.guards = t.caddyIndex != t.index || t.base.folds(), t.base.guards()
 	for _, tn := range t.tenants {
 		t.folds, t.guards = t.folds || tn.folds(), t.guards || tn.guards()
 	}
