@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 )
 
 // HeldBody is a body of a request that a hook holds in memory. All who get the request read it from its beginning.
@@ -25,10 +27,9 @@ type snapshot struct {
 	level   int
 	line    requestLine
 	body    receivedBody
-	trails  int // trailers that are dropped
 	done    int // functions that wait for the outcome
 	in, out savedHeader
-	fields  []proxyField
+	changed forward.Saved
 	vars    []savedVar
 }
 
@@ -151,9 +152,9 @@ func (s *snapshot) take(ex *Exchange) {
 	s.level = ex.level
 	s.body = receivedBody{r.Body, r.ContentLength, r.TransferEncoding, r.Trailer}
 	s.line = requestLine{r.Method, r.RequestURI, r.Host, r.URL, *r.URL}
-	s.done, s.trails = len(ex.done), len(ex.untrailed)
+	s.done = len(ex.done)
 	s.in.save(r.Header)
-	s.fields = append(s.fields[:0], ex.fields...)
+	ex.changed.Save(&s.changed)
 	s.out.save(ex.W.Header())
 	s.vars = s.vars[:0]
 	for name, v := range varsOf(r) {
@@ -163,12 +164,12 @@ func (s *snapshot) take(ex *Exchange) {
 
 // restore puts back what was taken.
 func (s *snapshot) restore(ex *Exchange) {
-	ex.done, ex.untrailed = ex.done[:s.done], ex.untrailed[:s.trails]
+	ex.done = ex.done[:s.done]
 	r, line := ex.R, &s.line
 	r.Method, r.RequestURI, r.Host = line.method, line.uri, line.host
 	r.URL, *line.url = line.url, line.urlWas
 	r.Header = s.in.restore()
-	ex.fields = append(ex.fields[:0], s.fields...)
+	ex.changed.Restore(&s.changed)
 	s.body.restore(r)
 	s.out.restore()
 	s.restoreVars(ex.ownVars())
@@ -190,8 +191,7 @@ func (s *snapshot) restoreVars(vars map[string]any) {
 func (s *snapshot) clear() {
 	clear(s.vars)
 	s.vars = s.vars[:0]
-	clear(s.fields)
-	s.fields = s.fields[:0]
+	s.changed.Clear()
 	s.in.clear()
 	s.out.clear()
 	s.line, s.body, s.level, s.done = requestLine{}, receivedBody{}, 0, 0

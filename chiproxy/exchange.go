@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
@@ -35,10 +36,8 @@ type Exchange struct {
 	upgrade *response.UpgradeWriter
 	// done are told how the request ended.
 	done []func(Outcome)
-	// fields are the changed ones that reverse_proxy would write itself.
-	fields []proxyField
-	// untrailed are the names of the trailers that are not forwarded.
-	untrailed []string
+	// changed is what was changed of the header of the request.
+	changed forward.Changes
 	// turns are those of the request, once the table is counted among them.
 	turns *turns
 	// bare says that the path that is forwarded was taken off whole, and stands for no path at all.
@@ -190,6 +189,14 @@ func (ex *Exchange) Pools() *pool.Scope { return ex.pools.Scope }
 func (ex *Exchange) Pool(name string) (Action, error) {
 	return ex.pools.forward(name)
 }
+
+// SetHeader replaces the values of a field of the request's header; without values it is removed. Host is a field as any other,
+// and has one value. The values are kept.
+func (ex *Exchange) SetHeader(name string, values []string) { ex.changed.Set(ex.R, name, values) }
+
+// AddHeader adds values to a field of the request's header, but to those of the client where it wanted to keep them from the
+// upstream.
+func (ex *Exchange) AddHeader(name string, values []string) { ex.changed.Add(ex.R, name, values) }
 
 // yield tells the hooks that Go is going to wait for something long.
 func (ex *Exchange) yield() {

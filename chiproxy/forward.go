@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
@@ -73,9 +74,9 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 	}
 	ex.lendVars()
 	r := ex.R
-	if len(ex.fields) > 0 {
-		asked, changes := ex.asClient()
-		r, h = asked, headerUp(own, changes)
+	if ex.changed.Pending() {
+		asked, changes := ex.changed.AsClient(ex.R)
+		r, h = asked, forward.Handler(own, changes)
 	} else if h == nil {
 		h = own
 	}
@@ -83,7 +84,7 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 		r.URL.Path = "" // the base path stands for it, without a slash behind
 		defer func() { r.URL.Path = "/" }()
 	}
-	err := h.ServeHTTP(ex.W, ex.trailing(r), ex.Next)
+	err := h.ServeHTTP(ex.W, ex.changed.Trailing(r), ex.Next)
 	if err != nil { // others follow, and may write
 		ex.ownVars()
 	}

@@ -23,6 +23,16 @@ type headerChange struct {
 	values     []string
 }
 
+// withoutPlaceholders returns values as header_up has to write them.
+func withoutPlaceholders(values []string) []string {
+	braces := strings.NewReplacer("{", `\{`, "}", `\}`)
+	var out []string
+	for _, v := range values {
+		out = append(out, braces.Replace(v))
+	}
+	return out
+}
+
 // wayToChange is one way to change the header of a request that is forwarded.
 type wayToChange func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange)
 
@@ -131,7 +141,7 @@ func TestHeadersAreChangedAsHeaderUpChangesThem(t *testing.T) {
 				values = http.Header{}
 				request[c.kind] = values
 			}
-			values[name] = literal(c.values)
+			values[name] = withoutPlaceholders(c.values)
 		}
 		client := http.Header{"User-Agent": {"test"}}
 		for _, name := range names {
@@ -249,7 +259,7 @@ func TestAChangeOfAForwardedHeaderIsSeenByWhatComesLaterAndUndone(t *testing.T) 
 		t.Errorf("the request says %s", got)
 	}
 	ex.restore(0)
-	if got := fmt.Sprintln(ex.R.Header["X-Forwarded-For"], ex.R.Host, len(ex.fields)); got != "[192.0.2.1] client.example 0\n" {
+	if got := fmt.Sprintln(ex.R.Header["X-Forwarded-For"], ex.R.Host, ex.changed.Pending()); got != "[192.0.2.1] client.example false\n" {
 		t.Errorf("after a decline the request says %s", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
@@ -30,7 +31,7 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 		return Done, err
 	}
 	ex.yield()
-	settleConnection(ex.R.Header)
+	forward.SettleConnection(ex.R.Header)
 	if ex.err != nil {
 		return Done, m.answerError(ex, ex.answerOf(ex.err))
 	}
@@ -61,7 +62,7 @@ func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, err
 		return Done, err
 	}
 	verdict := Done
-	settleConnection(ex.R.Header)
+	forward.SettleConnection(ex.R.Header)
 	err := m.Handler.ServeHTTP(ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
 		outerW, outerR := ex.W, ex.R
 		defer func() { ex.W, ex.R = outerW, outerR }()

@@ -3,6 +3,7 @@ package chiproxy
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
@@ -113,7 +115,7 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 	}
 	b := &boundProxy{Proxy: p, pool: to}
 	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
-	b.headerUp, b.header = splitOps(p.Headers)
+	b.headerUp, b.header = forward.Split(p.Headers)
 	if p.Upstream != "" {
 		if err := to.Choosable(p.Upstream); err != nil {
 			return nil, err
@@ -125,10 +127,10 @@ func (p Proxy) bind(pools *poolScope) (Action, error) {
 		}
 	}
 	if b.headerUp != nil {
-		changes := fieldChanges(b.headerUp)
-		b.handler = headerUp(to.Handler(), changes)
+		changes := forward.HeaderUp(b.headerUp)
+		b.handler = forward.Handler(to.Handler(), changes)
 		if b.instead != nil {
-			b.insteadHandler = headerUp(b.instead.Handler(), changes)
+			b.insteadHandler = forward.Handler(b.instead.Handler(), changes)
 		}
 	}
 	return pools.stripped(b), nil
@@ -149,7 +151,7 @@ type boundProxy struct {
 
 // asks says whether the changes of headerUp are made on the request, too: where others were made there already, and where
 // somebody looks at it.
-func (b *boundProxy) asks(ex *Exchange) bool { return len(ex.fields) > 0 || ex.trace != nil }
+func (b *boundProxy) asks(ex *Exchange) bool { return ex.changed.Pending() || ex.trace != nil }
 
 // Do changes the request and forwards it.
 func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
@@ -216,6 +218,72 @@ func (b *boundProxy) forward(ex *Exchange) error {
 		return caddyhttp.Error(http.StatusInternalServerError, wrong)
 	}
 	return err
+}
+
+// rewritten is the body that a Proxy has taken off the request. A decline gives everything else back by itself.
+type rewritten struct {
+	body   io.ReadCloser
+	length int64
+}
+
+func (u rewritten) restore(r *http.Request) { r.Body, r.ContentLength = u.body, u.length }
+
+// rewrite changes the request.
+func (b *boundProxy) rewrite(ex *Exchange) rewritten {
+	r := ex.R
+	undo := rewritten{r.Body, r.ContentLength}
+	if b.Path != "" || b.StripPrefix != "" || b.Query != nil {
+		b.rewriteURI(ex)
+	}
+	if b.Method != "" && b.Method != r.Method {
+		r.Method = b.Method
+		if b.Method == http.MethodGet || b.Method == http.MethodHead {
+			r.Body, r.ContentLength = http.NoBody, 0
+		}
+	}
+	if b.header != nil {
+		ex.changed.Make(r, b.header)
+	}
+	switch {
+	case b.headerUp == nil:
+	case b.asks(ex):
+		ex.changed.Make(r, b.headerUp)
+	default:
+		ex.changed.MakeLater(r, b.headerUp)
+	}
+	return undo
+}
+
+func (b *boundProxy) rewriteURI(ex *Exchange) {
+	u := ex.R.URL
+	if b.Path != "" {
+		u.Path, u.RawPath, ex.bare = b.Path, "", false
+	}
+	if b.StripPrefix != "" {
+		ex.strip(b.StripPrefix)
+	}
+	if b.Query != nil {
+		u.RawQuery, u.ForceQuery = *b.Query, false
+	}
+	ex.R.RequestURI = u.RequestURI()
+}
+
+// strip takes a prefix off the path that is forwarded.
+func (ex *Exchange) strip(prefix string) {
+	if bare, ok := urlpath.Strip(ex.R.URL, prefix); ok {
+		ex.bare = bare
+	}
+}
+
+// readBody knows whether anything was read.
+type readBody struct {
+	io.ReadCloser
+	read bool
+}
+
+func (b *readBody) Read(p []byte) (int, error) {
+	b.read = true
+	return b.ReadCloser.Read(p)
 }
 
 var (

@@ -1,4 +1,4 @@
-package chiproxy
+package forward
 
 import (
 	"io"
@@ -10,19 +10,19 @@ import (
 // A client may send behind a body in chunks what it must not send before it. So trailers that have the name of a field which the
 // gateway has changed are not forwarded.
 
-// untrail drops a trailer from what is forwarded. Most requests announce none.
-func (ex *Exchange) untrail(name string) {
-	if ex.R.Trailer != nil {
-		ex.untrailed = append(ex.untrailed, name)
+// drop drops a trailer from what is forwarded. Most requests announce none.
+func (c *Changes) drop(r *http.Request, name string) {
+	if r.Trailer != nil {
+		c.dropped = append(c.dropped, name)
 	}
 }
 
-// trailing returns the request with those trailers that may be forwarded.
-func (ex *Exchange) trailing(r *http.Request) *http.Request {
-	if r.Trailer == nil || len(ex.untrailed) == 0 {
+// Trailing returns a request with those trailers that may be forwarded.
+func (c *Changes) Trailing(r *http.Request) *http.Request {
+	if r.Trailer == nil || len(c.dropped) == 0 {
 		return r
 	}
-	b := &trailedBody{r.Body, r.Trailer, http.Header{}, ex.untrailed}
+	b := &trailedBody{r.Body, r.Trailer, http.Header{}, c.dropped}
 	b.fill()
 	r = r.WithContext(r.Context()) // a copy
 	r.Trailer = b.to

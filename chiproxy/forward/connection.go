@@ -1,12 +1,10 @@
-package chiproxy
+package forward
 
 import (
 	"net/http"
 	"net/textproto"
 	"slices"
 	"strings"
-
-	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // connectionHeader names what is for the next hop only. Caddy's reverse_proxy does not forward the fields that the client
@@ -16,55 +14,6 @@ const connectionHeader = "Connection"
 
 // hostHeader is the one field that net/http keeps elsewhere.
 const hostHeader = "Host"
-
-// SetHeader replaces the values of a field of the request's header; without values it is removed. Host is a field as any other,
-// and has one value. The values are kept.
-func (ex *Exchange) SetHeader(name string, values []string) {
-	r, name := ex.R, textproto.CanonicalMIMEHeaderKey(name)
-	ex.untrail(name)
-	if isProxyField(name) {
-		ex.changing(name).replace = true
-	} else if len(values) > 0 {
-		unname(r.Header, name)
-	}
-	switch {
-	case name == hostHeader && len(values) > 0:
-		r.Host = values[len(values)-1]
-	case name == hostHeader:
-	case len(values) == 0:
-		delete(r.Header, name)
-	default:
-		r.Header[name] = values
-	}
-}
-
-// AddHeader adds values to a field of the request's header, but to those of the client where it wanted to keep them from the
-// upstream.
-func (ex *Exchange) AddHeader(name string, values []string) {
-	r, name := ex.R, textproto.CanonicalMIMEHeaderKey(name)
-	ex.untrail(name)
-	if isProxyField(name) {
-		if c := ex.changing(name); !c.replace {
-			c.values = slices.Concat(c.values, values)
-		}
-	} else if unname(r.Header, name) {
-		delete(r.Header, name)
-	}
-	r.Header[name] = slices.Concat(r.Header[name], values)
-}
-
-// changeHeader changes the header of the request.
-func (ex *Exchange) changeHeader(o *field.Ops) {
-	for _, name := range o.Remove {
-		ex.SetHeader(name, nil)
-	}
-	for name, values := range o.Set {
-		ex.SetHeader(name, slices.Clone(values)) // what comes later may change them where they stand
-	}
-	for name, values := range o.Add {
-		ex.AddHeader(name, values)
-	}
-}
 
 // unname takes a name out of the Connection field, and reports whether it was there. Clients may name very many, so nothing is made
 // before one is found.
@@ -84,9 +33,9 @@ func unname(h http.Header, name string) bool {
 	return false
 }
 
-// settleConnection does what Connection says: it takes the fields that it names off the header, but those that Caddy deals with
+// SettleConnection does what Connection says: it takes the fields that it names off the header, but those that Caddy deals with
 // itself. What a handler of Caddy's sets afterwards is not named any more.
-func settleConnection(h http.Header) {
+func SettleConnection(h http.Header) {
 	if len(h[connectionHeader]) == 0 {
 		return
 	}
