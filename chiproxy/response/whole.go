@@ -35,8 +35,8 @@ func (h *Hooks) OnWhole(hook WholeBody) {
 	plainBody(h.stack.request().Header)
 }
 
-// holds keeps a response back that hooks want whole, and reports whether it does. The header for a HEAD does not know the length
-// of the body that a GET would get.
+// holds keeps a response back that hooks want whole, and reports whether it does. The header for a HEAD says nothing of a body that
+// hooks would change for a GET: nobody knows its length and validators. That of a body which they would leave stays whole.
 func (h *Hooks) holds(status int) bool {
 	if len(h.onWhole) == 0 || status >= 300 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusPartialContent {
 		return false
@@ -52,14 +52,17 @@ func (h *Hooks) holds(status int) bool {
 	if len(held.hooks) == 0 {
 		return false
 	}
-	if !hasBody(h.stack.request().Method, status) {
-		for _, name := range bodyFields {
-			delete(header, name)
+	bodyComes := hasBody(h.stack.request().Method, status)
+	if length, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil && length > held.limit {
+		if bodyComes {
+			held.passed()
 		}
 		return false
 	}
-	if length, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil && length > held.limit {
-		held.passed()
+	if !bodyComes {
+		for _, name := range bodyFields {
+			delete(header, name)
+		}
 		return false
 	}
 	h.held = held

@@ -95,7 +95,7 @@ func (h *handler) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 		return chiproxy.Done, err
 	}
 	if failure := ex.Failure(); failure != nil {
-		s.again()
+		s.again(&s.revived.answer)
 		return h.finish(s, h.answered, failureTable(s.state.L, failure))
 	}
 	return h.finish(s, h.answered)

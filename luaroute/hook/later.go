@@ -18,7 +18,7 @@ func (s *session) Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lu
 	s.later = append(s.later, written)
 	origin := originOf(written)
 	return func(args ...lua.LValue) (lua.LValue, error) {
-		s.again()
+		s.again(&s.revived.hooks)
 		if err := s.state.Call(fn, 1, args...); err != nil {
 			return nil, s.failed(err, origin)
 		}
@@ -28,13 +28,13 @@ func (s *session) Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lu
 	}
 }
 
-// again gives a virtual machine whose budget has ended one more, once, for what functions do with the answer of the error. Nothing
-// does where a function of it still runs: that ends first.
-func (s *session) again() {
-	if s.revived || s.ex == nil || !s.state.Ended() || !s.state.Idle() {
+// again gives a virtual machine whose budget has ended one more, once for what answers the error, and once for what functions do with
+// that answer. Nothing does where a function of it still runs: that ends first.
+func (s *session) again(given *bool) {
+	if *given || s.ex == nil || !s.state.Ended() || !s.state.Idle() {
 		return
 	}
-	s.revived = true
+	*given = true
 	s.state.Revive()
 	s.state.Arm(s.vms.limits.Limits, s.ex.R.Context())
 }

@@ -66,8 +66,11 @@ type session struct {
 	later   []*lua.LFunction          // what is still to be called, and which only Go holds
 	insides []*inside                 // what the wrappers that run wrap; those further in come later
 	depth   int                       // how many wrappers run
-	revived bool                      // whether it got a second budget
+	revived revivals
 }
+
+// revivals are the budgets that a session got after its own had ended: for the answer of an error, and for the response hooks.
+type revivals struct{ answer, hooks bool }
 
 // enter returns the session of a request, and begins it with the first function that is called, or the first after Go code
 // has panicked: that may be the one that is to answer for the failure.
@@ -95,7 +98,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		state.Slot = s
 	}
 	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, v.limits.Body), 0, 0
-	s.revived = false
+	s.revived = revivals{}
 	if kept != nil {
 		s.request.Restore(kept)
 	}
