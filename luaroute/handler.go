@@ -66,7 +66,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if instance.Inside(ctx) {
-		return errors.New("a script can not load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
+		return errors.New("a script cannot load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
 	}
 	app, err := ctx.App("luaroute")
 	if err != nil {

@@ -41,7 +41,7 @@ func Check(name string, values ...string) error {
 	}
 	switch textproto.CanonicalMIMEHeaderKey(name) {
 	case "Transfer-Encoding":
-		return errors.New("header Transfer-Encoding: it follows from the body and can not be set")
+		return errors.New("header Transfer-Encoding: it follows from the body and cannot be set")
 	case contentLength:
 		if _, err := strconv.ParseUint(values[0], 10, 63); err != nil || len(values) > 1 {
 			return fmt.Errorf("header Content-Length: found %s; expected one whole number", Quote(strings.Join(values, ", ")))
@@ -57,9 +57,9 @@ func CheckResponse(name string, values ...string) error {
 	if len(values) > 0 {
 		switch key := textproto.CanonicalMIMEHeaderKey(name); key {
 		case contentLength:
-			return errors.New("header Content-Length: it follows from the body and can not be set")
+			return errors.New("header Content-Length: it follows from the body and cannot be set")
 		case "Keep-Alive", "Proxy-Connection", "Upgrade":
-			return fmt.Errorf("header %s: it belongs to the connection and can not be set", key)
+			return fmt.Errorf("header %s: it belongs to the connection and cannot be set", key)
 		case "Connection":
 			if len(values) > 1 || !strings.EqualFold(values[0], "close") {
 				return fmt.Errorf("header Connection: found %s; only close can be set", Quote(strings.Join(values, ", ")))

@@ -10,7 +10,7 @@ import (
 // TestNoScriptLoadsAnotherLuarouteNorWritesCaddysVariables tries it at each place where a script makes Caddy load modules.
 func TestNoScriptLoadsAnotherLuarouteNorWritesCaddysVariables(t *testing.T) {
 	const inner = `{ handler = "luaroute", name = "inner", scripts = { "$dir/inner.lua" } }`
-	const second = "a script can not load another luaroute"
+	const second = "a script cannot load another luaroute"
 	for name, row := range map[string]struct{ script, want string }{
 		"a handler":                {`route:get("/", route.handler("luaroute", { scripts = { "$dir/inner.lua" } }))`, second},
 		"middleware":               {`route:use(route.handler("subroute", { routes = { { handle = { $inner } } } }))`, "routes[0].handle[0]: " + second},

@@ -34,10 +34,10 @@ func TestScriptsThatCanNotBeLoadedLeaveTheOldTableServing(t *testing.T) {
 		"a giant":                 {"local s = 'x'\nfor i = 1, 60 do s = s .. s end", "main.lua:2: "},
 		"a pcall around a loop":   {"while true do pcall(function() while true do end end) end", "the budget of the script is used up"},
 		"an app that is not here": {"local route = require('luaroute')\nroute:get('/', route.handler('acme_server', {}))", "module http.handlers.acme_server needs the app pki, which the configuration does not have"},
-		"luaroute in itself":      {"local route = require('luaroute')\nroute:get('/', route.handler('luaroute', { scripts = { '$dir/main.lua' } }))", "a script can not load another luaroute"},
+		"luaroute in itself":      {"local route = require('luaroute')\nroute:get('/', route.handler('luaroute', { scripts = { '$dir/main.lua' } }))", "a script cannot load another luaroute"},
 		"luaroute in a subroute": {
 			"local route = require('luaroute')\nroute:get('/', route.handler('subroute', { routes = { { handle = { { handler = 'luaroute', name = 'x', scripts = { '$dir/main.lua' } } } } } }))",
-			"a script can not load another luaroute",
+			"a script cannot load another luaroute",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

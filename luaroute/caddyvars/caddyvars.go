@@ -20,7 +20,7 @@ var prefixes = []string{"http.", "luaroute", "matchers.", "reverse_proxy."}
 // Check reports a variable that is not for scripts.
 func Check(name string) error {
 	if slices.Contains(names, name) || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
-		return fmt.Errorf("var %q belongs to Caddy and can not be set; choose another name than %s, and none that begins with %s",
+		return fmt.Errorf("var %q belongs to Caddy and cannot be set; choose another name than %s, and none that begins with %s",
 			name, strings.Join(names, ", "), strings.Join(prefixes, ", "))
 	}
 	return nil

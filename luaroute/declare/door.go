@@ -31,7 +31,7 @@ func admit(id string, config json.RawMessage) error {
 // noLuaroute refuses a second luaroute, which would have limits and permissions of its own.
 func noLuaroute(u nested.Use) error {
 	if u.ID == "http.handlers.luaroute" {
-		return errors.New("a script can not load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
+		return errors.New("a script cannot load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
 	}
 	return nil
 }

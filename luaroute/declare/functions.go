@@ -38,7 +38,7 @@ func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
 // keep notes a function that requests will call.
 func (l *load) keep(L *lua.LState, fn *lua.LFunction) (ref vm.Ref, at origin.Origin) {
 	if fn.IsG {
-		L.RaiseError("a function of a library can not be used here; write function(req, res) … end around it")
+		L.RaiseError("a function of a library cannot be used here; write function(req, res) … end around it")
 	}
 	return l.builder.Keep(fn), origin.Origin{
 		Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function",

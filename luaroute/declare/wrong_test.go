@@ -41,7 +41,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"an assignment to a router", `route.prefix = "/x"`, "main.lua:3: a router has no field to assign; routes are declared with its methods"},
 			{"a declaration inside of pcall", `assert(pcall(route.get, route, "/x", 5))`, "main.lua:3: a number is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
 			{"a declaration in a coroutine", "coroutine.wrap(function()\n  route:get(\"/x\", 5)\nend)()", "main.lua:4: a number is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
-			{"a captured coroutine", "local co = coroutine.create(function() end)\nroute:get(\"/x\", function() return coroutine.status(co) end)", `main.lua:4: this function captures a coroutine, which can not be copied into the states that serve requests; make it inside the function (it is the variable "co")`},
+			{"a captured coroutine", "local co = coroutine.create(function() end)\nroute:get(\"/x\", function() return coroutine.status(co) end)", `main.lua:4: this function captures a coroutine, which cannot be copied into the states that serve requests; make it inside the function (it is the variable "co")`},
 		},
 		"routes": {
 			{"a pattern without a slash", `route:get("x", "p")`, `main.lua:3: pattern "x" must begin with a slash`},
@@ -65,7 +65,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a handler that is a number", `route:get("/x", 200)`, "main.lua:3: a number is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
 			{"a handler that is true", `route:get("/x", true)`, "main.lua:3: a boolean is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
 			{"a handler that is a matcher", `route:get("/x", route.matcher("path", { "/x" }))`, "main.lua:3: a userdata is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
-			{"a handler of Go", `route:get("/x", print)`, "main.lua:3: a function of a library can not be used here; write function(req, res) … end around it"},
+			{"a handler of Go", `route:get("/x", print)`, "main.lua:3: a function of a library cannot be used here; write function(req, res) … end around it"},
 			{"a handler before the options", `route:get("/x", "p", { name = "a" })`, "main.lua:3: bad argument #2 to 'get' (table expected, got string)"},
 			{"too many arguments", `route:get("/x", {}, "p", "q")`, "main.lua:3: the route /x has more arguments than a pattern, options and a handler"},
 			{"an unknown pool", `route:get("/x", "users")`, `main.lua:3: no pool "users"; there are "central", "p"`},
@@ -125,7 +125,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"that is a pool", `route:use("auth")`, "main.lua:3: a string is no middleware; expected a function or route.handler(…)"},
 			{"that is a list", "route:use({ function() end })", "main.lua:3: a table is no middleware; expected a function or route.handler(…)"},
 			{"that is an action", "route:use(route.respond(403))", "main.lua:3: this action is no middleware; expected a function or route.handler(…)"},
-			{"that is a library function", "route:use(print)", "main.lua:3: a function of a library can not be used here; write function(req, res) … end around it"},
+			{"that is a library function", "route:use(print)", "main.lua:3: a function of a library cannot be used here; write function(req, res) … end around it"},
 			{"of with", `route:with("auth")`, "main.lua:3: a string is no middleware; expected a function or route.handler(…)"},
 		},
 		"scopes": {
@@ -222,7 +222,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 		},
 		"certificates": {
 			{"no function", "route.certificate(true)", "main.lua:3: bad argument #1 to 'certificate' (function expected, got boolean)"},
-			{"a function of a library", "route.certificate(print)", "main.lua:3: a function of a library can not be used here; write function(req, res) … end around it"},
+			{"a function of a library", "route.certificate(print)", "main.lua:3: a function of a library cannot be used here; write function(req, res) … end around it"},
 			{"two functions", "route.certificate(function() end)\nroute.certificate(function() end)", "main.lua:4: route.certificate is called twice, first at main.lua:3; one function decides"},
 			{"in a scope", "route:group(function(r) r.certificate(function() end) end)", "main.lua:3: route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants"},
 			{"in a tenant", `route:tenant("t", { hosts = { "a.example" } }, function(r) r.certificate(function() end) end)`, "main.lua:3: route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants"},

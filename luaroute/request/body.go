@@ -92,7 +92,7 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// IsToCome says whether a request has a body that was not read yet, so that reading it may take as long as the client likes.
+// IsToCome reports whether a request has a body that was not read yet, so that reading it may take as long as the client likes.
 func IsToCome(hr *http.Request) bool {
 	if hr.Body == nil || hr.Body == http.NoBody || hr.Method == http.MethodConnect {
 		return false

@@ -34,7 +34,7 @@ func toGo(L *lua.LState, v lua.LValue) (any, error) {
 		err = json.Unmarshal(text, &out)
 		return out, err
 	}
-	return nil, fmt.Errorf("a %s can not leave the script", v.Type())
+	return nil, fmt.Errorf("a %s cannot leave the script", v.Type())
 }
 
 // fromGo returns a value of Caddy's for scripts. What has no Lua form becomes text.

@@ -9,8 +9,8 @@ import (
 
 func TestAHeaderCannotContradictTheBody(t *testing.T) {
 	t.Parallel()
-	const te = "header Transfer-Encoding: it follows from the body and can not be set"
-	const none = "header Content-Length: it follows from the body and can not be set"
+	const te = "header Transfer-Encoding: it follows from the body and cannot be set"
+	const none = "header Content-Length: it follows from the body and cannot be set"
 	length := func(found string) string {
 		return "header Content-Length: found " + found + "; expected one whole number"
 	}
@@ -38,9 +38,9 @@ func TestAHeaderCannotContradictTheBody(t *testing.T) {
 		{"res:add_header('content-length', 5)", none},
 		{"res.headers.Connection = 'X-A'", `header Connection: found "X-A"; only close can be set`},
 		{"res.headers.Connection = { 'close', 'X-A' }", `header Connection: found "close, X-A"; only close can be set`},
-		{"res:add_header('Keep-Alive', 'timeout=5')", "header Keep-Alive: it belongs to the connection and can not be set"},
-		{"res.headers.Upgrade = 'h2c'", "header Upgrade: it belongs to the connection and can not be set"},
-		{"route.respond(200, 'b', { ['Proxy-Connection'] = 'x' })", "respond: header Proxy-Connection: it belongs to the connection and can not be set"},
+		{"res:add_header('Keep-Alive', 'timeout=5')", "header Keep-Alive: it belongs to the connection and cannot be set"},
+		{"res.headers.Upgrade = 'h2c'", "header Upgrade: it belongs to the connection and cannot be set"},
+		{"route.respond(200, 'b', { ['Proxy-Connection'] = 'x' })", "respond: header Proxy-Connection: it belongs to the connection and cannot be set"},
 		{"route.respond(200, 'b', { ['Content-Length'] = 2 })", `respond: header Content-Length: found "2", the body has 1 bytes; leave it out`},
 		{"req:set_header('Content-Length', 'x')", length(`"x"`)},
 		{"req:add_header('Content-Length', 5)", "the header Content-Length has one value; set it"},

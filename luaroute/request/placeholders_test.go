@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
-// What a script expands may come from the client, so it must not name what scripts can not see by themselves.
+// What a script expands may come from the client, so it must not name what scripts cannot see by themselves.
 func TestAPlaceholderReadsNoFileAndNoEnvironment(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret.txt")
 	if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {

@@ -79,7 +79,7 @@ func (r *Request) Req() lua.LValue { return &r.req }
 // Res returns the value that scripts know as res.
 func (r *Request) Res() lua.LValue { return &r.res }
 
-// Sent says whether the script has written a response, or a part of one.
+// Sent reports whether the script has written a response, or a part of one.
 func (r *Request) Sent() bool { return r.sent }
 
 // Runner runs functions of the script after the one that runs now.

@@ -55,7 +55,7 @@ func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
 		return false
 	}
 	r.unsent(L, "res.status")
-	r.status = int16(CheckStatus(L, v))
+	r.status = int16(checkStatus(L, v))
 	if !r.live {
 		r.statusOf = r.ex.Route()
 	}
@@ -70,8 +70,8 @@ func (r *Request) answerStatus() int {
 	return int(r.status)
 }
 
-// CheckStatus returns a Lua value as the status of a response, or raises an error.
-func CheckStatus(L *lua.LState, v lua.LValue) int {
+// checkStatus returns a Lua value as the status of a response, or raises an error.
+func checkStatus(L *lua.LState, v lua.LValue) int {
 	n, ok := v.(lua.LNumber)
 	status := int(n)
 	if !ok || lua.LNumber(status) != n || status < 200 || status > 999 {
@@ -230,7 +230,7 @@ func shown(v lua.LValue) string {
 	return v.String()
 }
 
-// isWhole says whether a number of seconds can be written without a fraction, and exactly.
+// isWhole reports whether a number of seconds can be written without a fraction, and exactly.
 func isWhole(n lua.LNumber) bool {
 	return n == lua.LNumber(math.Trunc(float64(n))) && math.Abs(float64(n)) < 1<<53
 }

@@ -31,7 +31,7 @@ func resOnHeaders(L *lua.LState) int {
 }
 
 // resOnBody is res:on_body(function(chunk, last) return chunk end): it is called with each piece of the body, and
-// can not write: what it returns is the body.
+// cannot write: what it returns is the body.
 func resOnBody(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	r.unsent(L, "res:on_body")

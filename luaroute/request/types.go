@@ -76,9 +76,9 @@ func objectType(name string, fields []string, field func(*Request, *lua.LState, 
 			r.changing(L, name, ".", key)
 			if set == nil || !set(r, L, key, L.Get(3)) {
 				if _, ok := functions["set_"+key]; ok {
-					L.RaiseError("%s.%s can not be assigned; call %s:set_%s(…)", name, key, name, key)
+					L.RaiseError("%s.%s cannot be assigned; call %s:set_%s(…)", name, key, name, key)
 				}
-				L.RaiseError("%s.%s can not be assigned; values of your own belong into req.ctx", name, key)
+				L.RaiseError("%s.%s cannot be assigned; values of your own belong into req.ctx", name, key)
 			}
 			return 0
 		},

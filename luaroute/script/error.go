@@ -123,7 +123,7 @@ func split(text, trace string) (script string, line int, message string) {
 	}
 }
 
-// isScript says whether a name can be that of a script. A message may quote another error, place and all.
+// isScript reports whether a name can be that of a script. A message may quote another error, place and all.
 func isScript(name, trace string) bool {
 	if strings.Contains(name, ": ") {
 		return false

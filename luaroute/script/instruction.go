@@ -13,7 +13,7 @@ const (
 	noJump = -1
 )
 
-// isTest says whether an instruction decides if the jump behind it is taken.
+// isTest reports whether an instruction decides if the jump behind it is taken.
 func isTest(i uint32) bool {
 	switch gopher.Op(i) {
 	case lua.OP_EQ, lua.OP_LT, lua.OP_LE, lua.OP_TEST, lua.OP_TESTSET, lua.OP_TFORLOOP:

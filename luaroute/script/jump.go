@@ -71,7 +71,7 @@ func (f *function) control(at int) *uint32 {
 	return &f.code[at]
 }
 
-// needValue says whether a jump in a list leaves no value.
+// needValue reports whether a jump in a list leaves no value.
 func (f *function) needValue(list jumps) bool {
 	for at := list.first; at != noJump; at = f.nextJump(at) {
 		if gopher.Op(*f.control(at)) != lua.OP_TESTSET {

@@ -159,7 +159,7 @@ func (l *lexer) scan() token {
 
 func isDigit(c int) bool { return c >= '0' && c <= '9' }
 
-// isNameByte says whether a byte may stand in a name, which does not begin with a digit.
+// isNameByte reports whether a byte may stand in a name, which does not begin with a digit.
 func isNameByte(c int) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || isDigit(c)
 }

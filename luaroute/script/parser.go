@@ -116,7 +116,7 @@ func (p *parser) expectName() string {
 // key returns the constant of a name that is a key.
 func (p *parser) key(name string) value { return newValue(isConstant, p.f.text(name)) }
 
-// endsBlock says whether a block ends with the next token.
+// endsBlock reports whether a block ends with the next token.
 func (p *parser) endsBlock() bool {
 	switch p.token {
 	case tokenElse, tokenElseif, tokenEnd, tokenUntil, tokenEnds:

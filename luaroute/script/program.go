@@ -13,8 +13,8 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// MaxSize is the size of the largest script, in bytes.
-const MaxSize = 8 << 20
+// maxSize is the size of the largest script, in bytes.
+const maxSize = 8 << 20
 
 // Program is a compiled script. It is never changed, so any number of states run it at once.
 type Program struct {
@@ -37,8 +37,8 @@ func CompileLoaded(name string, src []byte) (*Program, error) { return compileTe
 
 // compileText compiles the part of a script that is Lua.
 func compileText(name string, src, text []byte) (*Program, error) {
-	if len(src) > MaxSize {
-		return nil, &Error{Script: name, Message: fmt.Sprintf("the script has %d bytes; allowed are %d", len(src), MaxSize)}
+	if len(src) > maxSize {
+		return nil, &Error{Script: name, Message: fmt.Sprintf("the script has %d bytes; allowed are %d", len(src), maxSize)}
 	}
 	if bytes.HasPrefix(text, []byte("\x1b")) {
 		return nil, &Error{Script: name, Message: "the script is bytecode; only text is allowed"}

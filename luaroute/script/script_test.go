@@ -18,7 +18,7 @@ func TestACompileErrorSaysWhere(t *testing.T) {
 		{"bytecode", "\x1bLua", "main.lua: the script is bytecode; only text is allowed"},
 		{"a name that is very long", "return 1\n,print(" + strings.Repeat("a", 1001) + ")", "main.lua:2: a name has 1001 bytes; allowed are 1000"},
 		{"a text that is nested too deeply", "\nreturn " + strings.Repeat("{", 2000) + strings.Repeat("}", 2000), "main.lua:2: chunk has too many syntax levels"},
-		{"a text that is too large", strings.Repeat(" ", MaxSize+1), "main.lua: the script has 8388609 bytes; allowed are 8388608"},
+		{"a text that is too large", strings.Repeat(" ", maxSize+1), "main.lua: the script has 8388609 bytes; allowed are 8388608"},
 		{"a large script full of locals", strings.Repeat("local a\n", 300), "main.lua:202: main function has more than 200 local variables"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func besideFile(ctx context.Context, script string, names []string) []string {
 	out := slices.Clone(names)
 	for i, name := range out {
 		near := filepath.Join(filepath.Dir(script), name)
-		if !filepath.IsAbs(name) && len(Glob(ctx, near)) > 0 {
+		if !filepath.IsAbs(name) && len(glob(ctx, near)) > 0 {
 			out[i] = near
 		}
 	}
@@ -46,7 +46,7 @@ func (s *Storage) beside(ctx context.Context, script string, names []string) *St
 	return &Storage{Prefix: s.Prefix, Files: out, storage: s.storage, outer: s}
 }
 
-// has says whether the storage has a key for a name or glob, and notes it.
+// has reports whether the storage has a key for a name or glob, and notes it.
 func (s *Storage) has(ctx context.Context, pattern string) bool {
 	names, err := s.expand(ctx, pattern)
 	if err == nil && !isGlob(pattern) {

@@ -156,7 +156,7 @@ func (s *File) own() []string {
 	return folders
 }
 
-// holds says whether a script is in or below one of the folders. The scripts of other sources are nowhere: their names are no
+// holds reports whether a script is in or below one of the folders. The scripts of other sources are nowhere: their names are no
 // paths, and there is nothing beside them.
 func (s *File) holds(script string) bool {
 	return slices.ContainsFunc(s.own(), func(folder string) bool {

@@ -4,5 +4,5 @@ package source
 
 import "io/fs"
 
-// fileNumber can not tell files of one name apart here; their content does.
+// fileNumber cannot tell files of one name apart here; their content does.
 func fileNumber(fs.FileInfo) uint64 { return 0 }

@@ -1,4 +1,8 @@
 // Package source finds scripts: the bytes of those that declare routes, and of the modules they require.
+//
+// A plugin adds a way to find them: a Caddy module in the namespace luaroute.sources that implements [Source], and [DataSource] if it
+// has files for route.read, too. It calls [Note] for all that it looks at, so that watch notices a change. These, with [Script],
+// [Stamp] and [Missing], stay as they are; all else is for luaroute's own packages and may change with each release.
 package source
 
 import (

@@ -220,7 +220,7 @@ func (s *Storage) folders(from string) []string {
 	return folders
 }
 
-// holds says whether a script is one of the source.
+// holds reports whether a script is one of the source.
 func (s *Storage) holds(script string) bool { return strings.HasPrefix(script, s.Prefix+"/") }
 
 // Data loads what is beside a script.

@@ -194,7 +194,7 @@ func TestAFailureOfTheStorageIsNoticedOnceAndSoIsItsEnd(t *testing.T) {
 			func() error { return os.Truncate(folder+"/main.lua", 0) },
 		},
 		{
-			"keys that can not be listed",
+			"keys that cannot be listed",
 			func() error { return errors.Join(os.Rename(folder, away), os.WriteFile(folder, nil, 0o644)) },
 			func() error { return errors.Join(os.Remove(folder), os.Rename(away, folder)) },
 		},

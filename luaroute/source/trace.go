@@ -34,7 +34,7 @@ type Stamp string
 // Missing is the stamp of what is not there.
 const Missing Stamp = "missing"
 
-// unreadable is the stamp of what is there, or may be, and can not be read.
+// unreadable is the stamp of what is there, or may be, and cannot be read.
 const unreadable Stamp = "unreadable"
 
 type traceKey struct{}
@@ -107,7 +107,7 @@ func (t *Trace) Agrees(later *Trace) bool {
 	return true
 }
 
-// less says whether there is nothing left of a thing, or not all of a list.
+// less reports whether there is nothing left of a thing, or not all of a list.
 func less(was, is Stamp) bool {
 	if !strings.HasPrefix(string(was), listed) || !strings.HasPrefix(string(is), listed) {
 		return is == Missing || is == unreadable || is == nothing
@@ -174,7 +174,7 @@ func (c *content) stamp(ctx context.Context) Stamp {
 	return c.seen
 }
 
-// failedStamp is the stamp of what can not be read. The reason is no part of it: looking at a thing again may fail in another
+// failedStamp is the stamp of what cannot be read. The reason is no part of it: looking at a thing again may fail in another
 // step than reading it did, and with other words each time, which would be a change that never ends.
 func failedStamp(err error) Stamp {
 	if isMissing(err) {
@@ -193,8 +193,8 @@ func noteGlob(ctx context.Context, pattern string, names []string) {
 	})
 }
 
-// Glob returns the files that a glob finds, and notes them.
-func Glob(ctx context.Context, pattern string) []string {
+// glob returns the files that a glob finds, and notes them.
+func glob(ctx context.Context, pattern string) []string {
 	names, _ := filepath.Glob(pattern) // one that is malformed finds nothing
 	Note(ctx, "found "+pattern, listStamp(names), func(context.Context) Stamp {
 		names, _ := filepath.Glob(pattern)

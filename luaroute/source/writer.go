@@ -13,7 +13,7 @@ const MaxScript = maxFile
 // Writer is a source whose scripts and modules can be replaced while Caddy runs.
 type Writer interface {
 	Source
-	// Writable says whether the configuration allows it. If it does not, the methods below are errors.
+	// Writable reports whether the configuration allows it. If it does not, the methods below are errors.
 	Writable() bool
 	// Read returns a script or module by its name in the source. The error is fs.ErrNotExist if there is none.
 	Read(ctx context.Context, name string) ([]byte, error)
@@ -48,7 +48,7 @@ func (s *Storage) draft(ctx context.Context) *draft {
 	return nil
 }
 
-// Writable says whether the configuration allows changes.
+// Writable reports whether the configuration allows changes.
 func (s *Storage) Writable() bool { return s.CanWrite }
 
 // Read returns a script or module.

@@ -49,7 +49,7 @@ func (m *matcher) count() {
 	}
 }
 
-// anchor takes the ^ off a pattern, and says whether there was one.
+// anchor takes the ^ off a pattern, and reports whether there was one.
 func (m *matcher) anchor() (anchored bool) {
 	m.pat, anchored = strings.CutPrefix(m.pat, "^")
 	return anchored
@@ -322,7 +322,7 @@ func (m *matcher) classEnd(p int) int {
 	return p
 }
 
-// single says whether one character matches the item from p to end.
+// single reports whether one character matches the item from p to end.
 func (m *matcher) single(s, p, end int) bool {
 	c := m.src[s]
 	switch m.pat[p] {
@@ -336,7 +336,7 @@ func (m *matcher) single(s, p, end int) bool {
 	return m.pat[p] == c
 }
 
-// inSet says whether a character is in the set from the [ at p to the ] at end.
+// inSet reports whether a character is in the set from the [ at p to the ] at end.
 func (m *matcher) inSet(c byte, p, end int) bool {
 	m.steps += (end - p) / 8
 	p++
@@ -364,7 +364,7 @@ func (m *matcher) inSet(c byte, p, end int) bool {
 	return !wanted
 }
 
-// inClass says whether a character is in the class of a letter, such as %a. An upper-case letter is the complement.
+// inClass reports whether a character is in the class of a letter, such as %a. An upper-case letter is the complement.
 func inClass(c, class byte) bool {
 	lower := class | 0x20
 	var in bool

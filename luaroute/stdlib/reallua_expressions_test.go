@@ -2,7 +2,7 @@ package stdlib
 
 import "fmt"
 
-// full says whether the program is so large that expressions must be short.
+// full reports whether the program is so large that expressions must be short.
 func (w *writer) full() bool {
 	w.room--
 	return w.room < 0

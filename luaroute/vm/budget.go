@@ -36,10 +36,10 @@ const (
 	stepsPerResume = 4
 )
 
-// Budget counts what a state uses. It is the context of all its Lua threads: gopher-lua asks Done before every
+// budget counts what a state uses. It is the context of all its Lua threads: gopher-lua asks Done before every
 // instruction, and that is where the budget counts. It is for the goroutine that runs the state only;
 // Go code that waits uses the context that State.Wait hands it.
-type Budget struct {
+type budget struct {
 	state  *State
 	parent context.Context
 	limits Limits
@@ -94,16 +94,16 @@ func forgetTailCalls(L *lua.LState) {
 var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
 // arm starts a new budget.
-func (b *Budget) arm(parent context.Context, limits Limits) {
+func (b *budget) arm(parent context.Context, limits Limits) {
 	b.stepAside()
-	*b = Budget{
+	*b = budget{
 		state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, slow: 1, ended: b.ended,
 		live: b.live, made: b.made, guessed: b.guessed, cuts: b.cuts[:0],
 	}
 }
 
 // Done counts one step. It returns a closed channel when the budget has ended, and else nil, which never is ready.
-func (b *Budget) Done() <-chan struct{} {
+func (b *budget) Done() <-chan struct{} {
 	if b.left--; b.left >= 0 {
 		return nil
 	}
@@ -111,13 +111,13 @@ func (b *Budget) Done() <-chan struct{} {
 }
 
 // pass is look between two instructions, where all that the script holds can be seen.
-func (b *Budget) pass() <-chan struct{} {
+func (b *budget) pass() <-chan struct{} {
 	b.measure()
 	return b.look()
 }
 
 // look takes the time, and asks whether anybody still waits for the result, and whether it is the turn of others.
-func (b *Budget) look() <-chan struct{} {
+func (b *budget) look() <-chan struct{} {
 	if L := b.state.L.G.CurrentThread; L != nil {
 		forgetTailCalls(L)
 	}
@@ -142,7 +142,7 @@ func (b *Budget) look() <-chan struct{} {
 }
 
 // count adds the time since the last look.
-func (b *Budget) count() {
+func (b *budget) count() {
 	now := time.Now()
 	took := unseen
 	if !b.looked.IsZero() {
@@ -162,7 +162,7 @@ func (b *Budget) count() {
 }
 
 // settle adds the time since the last look without being one: the next comes no later for it.
-func (b *Budget) settle() {
+func (b *budget) settle() {
 	if b.looked.IsZero() {
 		return
 	}
@@ -172,13 +172,13 @@ func (b *Budget) settle() {
 }
 
 // pause forgets the time of the last look, because the call ends here.
-func (b *Budget) pause() {
+func (b *budget) pause() {
 	b.settle()
 	b.looked = time.Time{}
 }
 
 // end says that nothing may run any more, for good: the state is broken. The first reason counts.
-func (b *Budget) end(why error) {
+func (b *budget) end(why error) {
 	if b.ended == nil {
 		b.ended = why
 	}
@@ -186,18 +186,18 @@ func (b *Budget) end(why error) {
 }
 
 // Err returns why the budget has ended, or nil.
-func (b *Budget) Err() error { return b.ended }
+func (b *budget) Err() error { return b.ended }
 
 // Value returns the value of the context that the state was armed with.
-func (b *Budget) Value(key any) any { return b.parent.Value(key) }
+func (b *budget) Value(key any) any { return b.parent.Value(key) }
 
 // Deadline returns no deadline: time counts only while Lua runs.
-func (b *Budget) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (b *budget) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Spend counts the work of a Go function as steps: some 50 ns each, or 64 bytes copied. It does not return if the budget
 // ends with that.
 func Spend(L *lua.LState, steps int) {
-	b, ok := L.Context().(*Budget)
+	b, ok := L.Context().(*budget)
 	if !ok {
 		return
 	}

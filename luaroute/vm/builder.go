@@ -87,6 +87,6 @@ func (b *Builder) Keep(fn *lua.LFunction) Ref {
 	return ref
 }
 
-// Share says that a value never changes and that all states may use it as it is, such as the metatable of a type of
+// share says that a value never changes and that all states may use it as it is, such as the metatable of a type of
 // userdata. It must reach nothing but Go functions and values that are shared too.
-func (b *Builder) Share(v lua.LValue) { b.shared[v] = true }
+func (b *Builder) share(v lua.LValue) { b.shared[v] = true }

@@ -26,7 +26,7 @@ type copier struct {
 }
 
 // errThread says that something holds a coroutine.
-var errThread = errors.New("a coroutine can not be copied into the states that serve requests")
+var errThread = errors.New("a coroutine cannot be copied into the states that serve requests")
 
 // copy returns the copy of a value, with everything it reaches.
 func (c *copier) copy(v lua.LValue) (lua.LValue, error) {

@@ -99,7 +99,7 @@ func TestASharedMetatableIsNotCopied(t *testing.T) {
 	meta := gopher.NewTable(0, 0)
 	original := &lua.LUserData{Metatable: meta}
 	b, refs := newBuilder(Options{Globals: map[string]lua.LValue{"thing": original}})
-	b.Share(meta)
+	b.share(meta)
 	if err := b.Run(compile(t, `local t = thing keep(function() return t end)`)); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestAGlobalCoroutineIsAnErrorOnlyWhereItIsUsed(t *testing.T) {
 	}
 	for range 2 { // the first error leaves nothing half copied behind
 		_, err := call(s, refs[1])
-		wantError(t, err, "main.lua", 3, `"co": a coroutine can not be copied`)
+		wantError(t, err, "main.lua", 3, `"co": a coroutine cannot be copied`)
 	}
 }
 

@@ -48,7 +48,7 @@ func threadOfWrap(v lua.LValue) *lua.LState {
 
 // newThread makes a coroutine and gives it the budget of this thread.
 func newThread(L *lua.LState, create lua.LGFunction, thread func(lua.LValue) *lua.LState) int {
-	b := L.Context().(*Budget)
+	b := L.Context().(*budget)
 	if b.threads++; b.threads > maxThreads {
 		L.RaiseError("too many coroutines; allowed are %d for one request or load", maxThreads)
 	}
@@ -108,7 +108,7 @@ func resumeWrapped(L *lua.LState) int {
 
 // raiseAgain goes on with a panic. Where xpcall has a handler for the thread, it is raised as an error of Lua in this thread.
 func raiseAgain(L *lua.LState, r any) {
-	b := L.Context().(*Budget)
+	b := L.Context().(*budget)
 	if failed, ok := r.(*lua.ApiError); ok && b.guard.handler != nil && b.guard.thread == L && b.ended == nil {
 		b.verbatim = true
 		L.Error(failed.Object, 0)
@@ -118,7 +118,7 @@ func raiseAgain(L *lua.LState, r any) {
 
 // enter counts how deep coroutines resume one another.
 func enter(L *lua.LState) (leave func()) {
-	b := L.Context().(*Budget)
+	b := L.Context().(*budget)
 	if b.resumes >= maxResumes {
 		L.RaiseError("coroutines resume one another too deeply; allowed are %d levels", maxResumes)
 	}
@@ -134,13 +134,13 @@ func coroutineYield(L *lua.LState) int {
 	if yieldsOutOfGo(L) {
 		L.RaiseError("attempt to yield across a call of a Go function, such as pcall")
 	}
-	if b, ok := L.Context().(*Budget); ok && b.nested > 0 && L.Parent != nil {
+	if b, ok := L.Context().(*budget); ok && b.nested > 0 && L.Parent != nil {
 		L.RaiseError("attempt to yield across a metamethod or an iterator")
 	}
 	return -1
 }
 
-// yieldsOutOfGo says whether a Go function has called what yields.
+// yieldsOutOfGo reports whether a Go function has called what yields.
 func yieldsOutOfGo(L *lua.LState) bool {
 	for level := 1; ; level++ {
 		at, ok := L.GetStack(level)

@@ -152,7 +152,7 @@ func callsFrom(L *lua.LState, level, most int) []*gopher.Frame {
 
 // callerOf returns the frame of the caller of a frame, also if a protected call hides it.
 func callerOf(L *lua.LState, f *gopher.Frame) *gopher.Frame {
-	if b, ok := L.Context().(*Budget); ok && f.Parent == nil {
+	if b, ok := L.Context().(*budget); ok && f.Parent == nil {
 		for _, cut := range b.cuts {
 			if cut.frame == f {
 				return cut.caller

@@ -15,7 +15,7 @@ import (
 // raise is where all errors of Lua pass while the frames that they come from are still there. It has them say what Lua 5.1 says.
 func raise(L *lua.LState) {
 	object := L.Get(-1)
-	b, ours := L.Context().(*Budget)
+	b, ours := L.Context().(*budget)
 	if text, ok := object.(lua.LString); ok && !(ours && b.verbatim) {
 		object = lua.LString(explained(L, string(text)))
 	}

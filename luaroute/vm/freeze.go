@@ -10,7 +10,7 @@ import (
 )
 
 // Freeze ends the load: nothing may run in the builder's state any more. It fails if a function that requests will call
-// captures something that can not be copied.
+// captures something that cannot be copied.
 func (b *Builder) Freeze() (*Image, error) {
 	w := &walker{builder: b, seen: map[any]bool{}}
 	for _, fn := range b.kept {
@@ -37,7 +37,7 @@ func (b *Builder) forget() {
 	s := b.state
 	b.refs = nil
 	gopher.DropRegisters(s.L) // captured variables go on pointing at them, although nothing runs any more
-	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, Budget{}
+	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, budget{}
 }
 
 // walker visits everything that the kept functions reach.
@@ -124,7 +124,7 @@ func (w *walker) fail(owner *lua.LFunction) {
 		return
 	}
 	err := &script.Error{Message: "this function captures a coroutine, which " +
-		"can not be copied into the states that serve requests; make it inside the function"}
+		"cannot be copied into the states that serve requests; make it inside the function"}
 	if owner != nil && owner.Proto != nil {
 		err.Script, err.Line = owner.Proto.SourceName, owner.Proto.LineDefined
 		for i, cell := range owner.Upvalues {

@@ -95,7 +95,7 @@ func (s *State) completeGlobals() {
 	from := s.copier.image.builder.state.env
 	for k, _ := from.Next(lua.LNil); k != lua.LNil; k, _ = from.Next(k) {
 		if s.env.RawGet(k) == lua.LNil {
-			_, _ = s.fetch(from, s.env, k) // one that can not be copied is not listed
+			_, _ = s.fetch(from, s.env, k) // one that cannot be copied is not listed
 		}
 	}
 }

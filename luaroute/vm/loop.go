@@ -15,13 +15,13 @@ import (
 const overflow = "stack overflow"
 
 // attach makes a thread run on the budget.
-func (b *Budget) attach(L *lua.LState) {
+func (b *budget) attach(L *lua.LState) {
 	L.SetContext(b)
 	gopher.SetLoop(L, loop)
 }
 
 func loop(L *lua.LState, base *gopher.Frame) {
-	b, ok := L.Context().(*Budget)
+	b, ok := L.Context().(*budget)
 	switch {
 	case !ok:
 		gopher.ContextLoop(L, base)
@@ -35,12 +35,12 @@ func loop(L *lua.LState, base *gopher.Frame) {
 
 // guarded is run with what panics in it caught, before gopher-lua makes a string of it. Not all loops are: a panic that
 // is caught and goes on at each of many levels takes the square of their time.
-func guarded(L *lua.LState, b *Budget, base *gopher.Frame) {
+func guarded(L *lua.LState, b *budget, base *gopher.Frame) {
 	defer catch(L)
 	run(L, b, base)
 }
 
-func run(L *lua.LState, b *Budget, base *gopher.Frame) {
+func run(L *lua.LState, b *budget, base *gopher.Frame) {
 	frame := gopher.RunningIn(L)
 	L.Panic = raise // a protected call takes it back
 	nested := 0

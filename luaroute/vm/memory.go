@@ -12,7 +12,7 @@ import (
 // Memory is limited by what a state holds, not by what it makes: garbage is no fault. Nothing in Go tells how much
 // one state holds, so it is measured, by a walk over all that the state reaches, and only when enough was made since the
 // last walk that the limit may be passed. What strings and the results of libraries need is counted as they are
-// made. What instructions make can not be seen; while they run they are taken to make as much as Go can, madeEach. So a
+// made. What instructions make cannot be seen; while they run they are taken to make as much as Go can, madeEach. So a
 // script that holds little pays for a short walk every 30 ms of its run, and one that makes a lot is measured in time.
 //
 // A walk sees what the stack of Lua reaches. While a Go function runs, it may hold more, so the walk waits for the next
@@ -28,7 +28,7 @@ const (
 	leastRoom = 16
 )
 
-// Keeper is what holds values of Lua for a state where that can not see them: its Slot, or the value of a userdata.
+// Keeper is what holds values of Lua for a state where that cannot see them: its Slot, or the value of a userdata.
 type Keeper interface {
 	// Keeps calls visit with the values.
 	Keeps(visit func(lua.LValue))
@@ -37,13 +37,13 @@ type Keeper interface {
 // Charge counts memory that a Go function makes, in bytes, beyond what Spend says of its work. Functions whose results are
 // large call it before they make them. It does not return if the budget ends with that.
 func Charge(L *lua.LState, size int) {
-	if b, ok := L.Context().(*Budget); ok && b.make(int64(size)) {
+	if b, ok := L.Context().(*budget); ok && b.make(int64(size)) {
 		L.RaiseError("%s", b.ended.Error())
 	}
 }
 
-// make counts memory, and says whether the budget has ended.
-func (b *Budget) make(size int64) bool {
+// make counts memory, and reports whether the budget has ended.
+func (b *budget) make(size int64) bool {
 	if b.made += size; b.made+b.guessed <= b.room() {
 		return false
 	}
@@ -55,11 +55,11 @@ func (b *Budget) make(size int64) bool {
 }
 
 // room is how much may be made between two walks.
-func (b *Budget) room() int64 {
+func (b *budget) room() int64 {
 	return max(b.limits.Memory-b.live, b.limits.Memory/leastRoom)
 }
 
-func (b *Budget) tooLarge() {
+func (b *budget) tooLarge() {
 	b.end(fmt.Errorf("%w: it used more than %s of memory", ErrBudget, sizeText(b.limits.Memory)))
 }
 
@@ -72,7 +72,7 @@ func sizeText(n int64) string {
 }
 
 // measure walks if the memory may have passed its limit.
-func (b *Budget) measure() {
+func (b *budget) measure() {
 	if b.ended != nil || b.made+b.guessed <= b.room() {
 		return
 	}
@@ -86,7 +86,7 @@ func (b *Budget) measure() {
 }
 
 // weigh measures, and returns how many values were visited.
-func (b *Budget) weigh() (visits int) {
+func (b *budget) weigh() (visits int) {
 	b.live, visits = b.state.measure(b.limits.Memory)
 	b.made, b.guessed = 0, 0
 	return visits
@@ -105,7 +105,7 @@ func (s *State) grown() bool {
 // Hold counts what a Go function holds while it calls back into Lua, in bytes. The function calls it again with the negative size when
 // it is back; an error of Lua takes back what was held, too.
 func Hold(L *lua.LState, size int) {
-	if b, ok := L.Context().(*Budget); ok {
+	if b, ok := L.Context().(*budget); ok {
 		b.held += int64(size)
 	}
 }

@@ -22,7 +22,7 @@ type named struct{ kind, name string }
 func (f frame) nameOf(register int) named {
 	proto, pc := f.Fn.Proto, f.Pc-1
 	for {
-		if b, ok := f.L.Context().(*Budget); ok {
+		if b, ok := f.L.Context().(*budget); ok {
 			b.left -= pc / 8 // the next instruction may be the last
 		}
 		if name := localName(proto, register, pc); name != "" {

@@ -31,7 +31,7 @@ type Options struct {
 type Library interface {
 	// Open returns what require returns: as a rule a new table of Go functions. They are shared by all states and
 	// must keep nothing between calls; Of gives them the state that calls. A table becomes read-only: scripts read it, but
-	// can not write it.
+	// cannot write it.
 	Open(L *lua.LState) lua.LValue
 }
 

@@ -129,7 +129,7 @@ func TestAPanicOfWhatIsOutsideOfTheScriptComesOutOfTheCall(t *testing.T) {
 }
 
 // TestABudgetMayEndAtAnyStep ends budgets after each number of steps: what comes out is always the end of the budget, never a
-// panic of gopher-lua, which can not say where an error is in a function that has not begun.
+// panic of gopher-lua, which cannot say where an error is in a function that has not begun.
 func TestABudgetMayEndAtAnyStep(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{

@@ -79,7 +79,7 @@ func protectedCall(L *lua.LState, nargs int, handler lua.LValue) int {
 	err := protected(L, nargs, lua.MultRet, g)
 	rethrow(L, err)
 	if err != nil {
-		if b, ok := L.Context().(*Budget); ok && b.handled {
+		if b, ok := L.Context().(*budget); ok && b.handled {
 			handler = nil
 		}
 		return failed(L, errorObject(err), handler)
@@ -99,7 +99,7 @@ const (
 
 // handle has the handler of xpcall make another error of one that is raised, while the functions that it comes from are still there: it
 // may look at them. If so many calls run that the handler could not make any, it has to wait until they are unwound, see failed.
-func (b *Budget) handle(L *lua.LState, object lua.LValue) (lua.LValue, bool) {
+func (b *budget) handle(L *lua.LState, object lua.LValue) (lua.LValue, bool) {
 	f := gopher.Running(L)
 	if b.guard.handler == nil || b.guard.thread != L || b.ended != nil || f == nil || f.Idx >= maxCalls-handlerCalls {
 		return object, false
@@ -171,7 +171,7 @@ func baseError(L *lua.LState) int {
 	if text, ok := value.String(object); ok && level > 0 {
 		object = lua.LString(whereAt(L, level) + text)
 	}
-	if b, ok := L.Context().(*Budget); ok {
+	if b, ok := L.Context().(*budget); ok {
 		b.verbatim = true
 	}
 	L.Error(object, 0)
@@ -180,7 +180,7 @@ func baseError(L *lua.LState) int {
 
 // traced counts an error: its trace lists all calls that run.
 func traced(L *lua.LState) {
-	if b, ok := L.Context().(*Budget); ok {
+	if b, ok := L.Context().(*budget); ok {
 		b.left -= gopher.Depth(L) * errorSteps
 	}
 }

@@ -48,7 +48,7 @@ func TestProtectedCallsAreThoseOfLua51(t *testing.T) {
 		{"an error of level 2 blames the caller", "local function f() error('x', 2) end\nlocal ok, e = pcall(function()\nf() end) return e", "main.lua:3: x"},
 		{"an error has its place", `local ok, e = pcall(function() error("x") end) return e`, "main.lua:1: x"},
 		{"an error of level 0 has none", `local ok, e = pcall(function() error("x", 0) end) return e`, "x"},
-		{"a value that can not be called", `local ok, e = pcall(42) return e`, "attempt to call a number value"},
+		{"a value that cannot be called", `local ok, e = pcall(42) return e`, "attempt to call a number value"},
 		{"a table that can be called", `local ok, v = pcall(setmetatable({}, { __call = function(_, x) return x end }), 3) return v`, "3"},
 		{"xpcall runs its handler", `local ok, e = xpcall(function() error("x", 0) end, function(e) return e .. "!" end) return e`, "x!"},
 		{"xpcall passes results", `local ok, a, b = xpcall(function() return 1, 2 end, print) return a + b`, "3"},

@@ -65,7 +65,7 @@ func readonlyLibrary(L *lua.LState, name string, table *lua.LTable) *lua.LTable 
 				meta.RawSetString("__metatable", lua.LFalse)
 			}
 			if s := Of(L); s.Loading() {
-				s.builder.Share(v)
+				s.builder.share(v)
 			}
 		}
 	})
@@ -103,7 +103,7 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 	s := Of(L)
 	switch {
 	case ro == nil || s == nil:
-		L.RaiseError("this table can not be written")
+		L.RaiseError("this table cannot be written")
 	case ro.name == loadedName:
 		L.RaiseError("package.loaded is read-only; a module returns its value to require")
 	case s.Loading():

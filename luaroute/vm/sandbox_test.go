@@ -57,7 +57,7 @@ func TestAssigningWhatAllRequestsShareIsAnError(t *testing.T) {
 		{`string.rep = nil`, `the field "rep" of string is assigned`},
 		{`function table.x() end`, `the field "x" of table is assigned`},
 		{`rawset(string, "x", 1)`, `the field "x" of string is assigned`},
-		{`table.insert(string, 1)`, `string can not be changed this way`},
+		{`table.insert(string, 1)`, `string cannot be changed this way`},
 		{`setmetatable(string, {})`, `protected metatable`},
 		{`setmetatable("", {})`, `table expected`},
 		{`tool.inner.two = 1`, `the field "two" of tool.inner is assigned`},

@@ -42,7 +42,7 @@ type State struct {
 	// world outside calls it with a few words and fails, and a store keeps its writes to itself. It is nil otherwise.
 	Refuse func(what string)
 
-	budget  Budget
+	budget  budget
 	line    *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
 	queue   time.Duration // 0 stands for a load, which waits for as long as it takes
 	options *Options
@@ -73,13 +73,13 @@ func newState(options *Options) *State {
 
 // Of returns the state that a Lua thread belongs to, or nil if it is none of ours.
 func Of(L *lua.LState) *State {
-	if b, ok := L.Context().(*Budget); ok {
+	if b, ok := L.Context().(*budget); ok {
 		return b.state
 	}
 	return nil
 }
 
-// Loading says whether scripts are being loaded, so that they may declare things.
+// Loading reports whether scripts are being loaded, so that they may declare things.
 func (s *State) Loading() bool { return s.builder != nil }
 
 // Logger returns the logger of the scripts.
@@ -101,7 +101,7 @@ func (s *State) Ended() bool { return s.budget.ended != nil }
 // Idle reports whether no function of the state runs.
 func (s *State) Idle() bool { return s.depth == 0 }
 
-// Broken says that the state can not be used again, because a budget ended or Go code panicked in the middle of Lua.
+// Broken says that the state cannot be used again, because a budget ended or Go code panicked in the middle of Lua.
 func (s *State) Broken() bool { return s.budget.ended != nil || s.revived }
 
 // Panicked reports whether the state is broken because Go code panicked.
@@ -111,7 +111,7 @@ func (s *State) Panicked() bool {
 }
 
 // Revive lets functions run again in a state that is broken, for what has to run at the end of its request; the caller arms
-// it. The state stays one that can not serve another request.
+// it. The state stays one that cannot serve another request.
 func (s *State) Revive() {
 	if s.budget.ended != nil {
 		s.revived, s.budget.ended, s.passing = true, nil, nil
@@ -251,7 +251,7 @@ const (
 	logSteps = 100
 )
 
-// MayLog says whether a script may log a line of so many bytes, and counts them. The first line that is too much is replaced
+// MayLog reports whether a script may log a line of so many bytes, and counts them. The first line that is too much is replaced
 // by one that says so.
 func (s *State) MayLog(L *lua.LState, bytes int) bool {
 	Spend(L, logSteps+bytes/64)

@@ -23,7 +23,7 @@ func (s *State) Streamed(bytes int) {
 // refill gives back that part of all limits which so many bytes are of a full piece. Memory is what the state holds, so there
 // is nothing to give back, and the lines of a log are there for good. A request that is only explained, or that of a test, has no
 // client whose patience would end a stream, so it has one budget.
-func (b *Budget) refill(bytes int) {
+func (b *budget) refill(bytes int) {
 	if b.ended != nil || b.state.Refuse != nil {
 		return
 	}

@@ -32,7 +32,7 @@ func Writable(L *lua.LState, t *lua.LTable) *lua.LTable {
 		return t
 	}
 	if ro, _ := readonlyOf(t); ro != nil {
-		L.RaiseError("%s can not be changed this way", ro.name)
+		L.RaiseError("%s cannot be changed this way", ro.name)
 	}
 	return t
 }

@@ -22,7 +22,7 @@ type turn struct {
 
 // keepTurn sees that a script whose tenant has used up its allowance has a turn, and that it makes room for others after a slice. It
 // may wait, or end the budget.
-func (b *Budget) keepTurn() {
+func (b *budget) keepTurn() {
 	line, queue := b.state.line, b.state.queue
 	if b.turn.taken {
 		if b.looked.Sub(b.turn.since) < fair.Slice || !line.Crowded() {
@@ -50,7 +50,7 @@ func (b *Budget) keepTurn() {
 }
 
 // giveWay lets everything else run that can, where no processor may be left for it. Go would do so after 10 ms.
-func (b *Budget) giveWay() {
+func (b *budget) giveWay() {
 	if runtime.GOMAXPROCS(0) == 1 {
 		runtime.Gosched()
 		b.looked = time.Now() // what the others took is not time that Lua ran
@@ -58,7 +58,7 @@ func (b *Budget) giveWay() {
 }
 
 // stepAside ends the turn.
-func (b *Budget) stepAside() {
+func (b *budget) stepAside() {
 	if b.turn.taken {
 		if b.ended == nil {
 			b.settle() // as time of the turn

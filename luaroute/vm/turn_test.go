@@ -139,7 +139,7 @@ func TestALongRunMakesRoomForOthersThatWait(t *testing.T) {
 	t.Parallel()
 	img, refs := freeze(t, `local turn = turn keep(function(name) for i = 1, 20 do for j = 1, 20000 do end turn(name) end end)`, Options{
 		Globals: map[string]lua.LValue{"turn": GoFunc(func(L *lua.LState) int {
-			L.Context().(*Budget).turn.since = time.Time{} // its slice is over
+			L.Context().(*budget).turn.since = time.Time{} // its slice is over
 			Of(L).Slot.(func(string))(L.CheckString(1))
 			return 0
 		})},

@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
-// maxNumber is the length of the longest string that is a number: reading one can not be interrupted.
+// maxNumber is the length of the longest string that is a number: reading one cannot be interrupted.
 const maxNumber = 1000
 
 // space is what Lua takes for white space around a number.
