@@ -20,7 +20,7 @@ func (Next) Do(ex *Exchange) (Verdict, error) {
 	if ex.bypassesBy() {
 		return Done, caddyhttp.Error(http.StatusNotFound, errBypass)
 	}
-	ex.yield()
+	ex.Yield()
 	return Done, ex.onward()
 }
 

@@ -32,9 +32,6 @@ func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, restores bool) 
 	w, r := ex.W, ex.R
 	ex.chain = chain{middleware: mw, action: a}
 	v, err := ex.step()
-	if ex.trace != nil {
-		ex.trace.rest(mw)
-	}
 	switch {
 	case err != nil:
 		return ex.failed(v, err, p)
@@ -74,7 +71,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	}
 	if i == len(c.middleware) {
 		ex.beforeAction(c.action)
-		v, err := ex.do(c.action)
+		v, err := ex.performer.Action(ex, c.action).Do(ex)
 		if hook := hookError(err); hook != nil {
 			v, err = ex.stepFailed(hook)
 		}
@@ -86,29 +83,13 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	if c.middleware[i].Traits().Changes {
 		ex.Snapshot()
 	}
-	v, err := ex.handle(c.middleware[i])
+	v, err := ex.performer.Middleware(ex, c.middleware[i]).Handle(ex, ex.next)
 	c.at = i
 	if hook := hookError(err); hook != nil {
 		v, err = ex.middlewareFailed(hook)
 	}
 	c.inner = result{v, err}
 	return v, err
-}
-
-// do performs an action.
-func (ex *Exchange) do(a Action) (Verdict, error) {
-	if ex.trace != nil {
-		return ex.trace.do(ex, a)
-	}
-	return a.Do(ex)
-}
-
-// handle runs middleware around the next step.
-func (ex *Exchange) handle(mw Middleware) (Verdict, error) {
-	if ex.trace != nil {
-		return ex.trace.handle(ex, mw)
-	}
-	return mw.Handle(ex, ex.next)
 }
 
 // middlewareFailed applies the policy to the failure of the middleware at the current position.
@@ -148,10 +129,7 @@ func (ex *Exchange) settle(v Verdict, err error) (Verdict, error) {
 // allows asks guards, and applies the policy to their failures. When they do not allow, the other results say what comes of it.
 func (ex *Exchange) allows(guards []Guard, p *scope) (bool, Verdict, error) {
 	for _, g := range guards {
-		ok, err := g.Allow(ex)
-		if ex.trace != nil {
-			ex.trace.checked(ex, g, ok, err)
-		}
+		ok, err := ex.performer.Guard(ex, g).Allow(ex)
 		if hook := hookError(err); hook != nil {
 			if ex.policy().Mode == FailOpen {
 				continue
@@ -229,7 +207,7 @@ func (ex *Exchange) failed(v Verdict, err error, p *scope) (Verdict, error) {
 	err = ex.answerOf(err)
 	ex.err = err
 	mark := ex.response.Mark()
-	answered, failure := ex.do(p.failed)
+	answered, failure := ex.performer.Action(ex, p.failed).Do(ex)
 	ex.err = nil
 	switch {
 	case failure != nil:

@@ -88,8 +88,8 @@ func ExampleBuild() {
 	// main.lua:2: route GET /users/{name} can never be reached: /users/{id} at main.lua:1 takes it without a guard; give that one a guard, or this one a guard and a higher priority
 }
 
-// Explain says what becomes of a request, and why. Nothing is sent.
-func ExampleTable_Explain() {
+// A table says what becomes of a request, and why. Nothing is sent.
+func ExampleTable_Walk_explain() {
 	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
 	guarded := say(1, "/users/{id}", "beta")
@@ -103,7 +103,7 @@ func ExampleTable_Explain() {
 		return
 	}
 	defer table.Retire()
-	decision := table.Explain(httptest.NewRequest(http.MethodGet, "/users/7", nil), false)
+	decision := explain.Decide(table, httptest.NewRequest(http.MethodGet, "/users/7", nil), false)
 	if err := decision.WriteText(os.Stdout); err != nil {
 		fmt.Println(err)
 	}
@@ -120,8 +120,8 @@ func ExampleTable_Explain() {
 	//   taken    main.lua:2  GET  /users/{id}      respond 200
 }
 
-// Simulate runs a request to its end, with answers of the caller in place of upstreams.
-func ExampleTable_Simulate() {
+// A simulation runs a request to its end, with answers of the caller in place of upstreams.
+func ExampleTable_Walk_simulate() {
 	ctx, err := caddy.ProvisionContext(&caddy.Config{AppsRaw: caddy.ModuleMap{"events": json.RawMessage(`{}`)}}) // a module has its own
 	if err != nil {
 		fmt.Println(err)
@@ -137,7 +137,7 @@ func ExampleTable_Simulate() {
 		return
 	}
 	defer table.Retire()
-	decision := table.Simulate(httptest.NewRequest(http.MethodGet, "/api/users", nil), func(pool string) chiproxy.Stub {
+	decision := explain.Simulate(table, httptest.NewRequest(http.MethodGet, "/api/users", nil), func(pool string) explain.Stub {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			fmt.Println("the upstream of", pool, "is asked for", r.URL.Path)
 			w.WriteHeader(http.StatusTeapot)

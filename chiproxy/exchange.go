@@ -45,8 +45,8 @@ type Exchange struct {
 	// lent says that a pool has had the variables of the request; owned are those that none has had since, nil for none.
 	lent  bool
 	owned map[string]any
-	// trace is what is written down while the request is only explained; nil when it is served.
-	trace *trace
+	// performer does what the request comes to, or stands in for it.
+	performer Performer
 
 	host, method string
 	// fullPath is the path as the request came in, in the form patterns are matched against, spelled the same of
@@ -198,8 +198,11 @@ func (ex *Exchange) SetHeader(name string, values []string) { ex.changed.Set(ex.
 // upstream.
 func (ex *Exchange) AddHeader(name string, values []string) { ex.changed.Add(ex.R, name, values) }
 
-// yield tells the hooks that Go is going to wait for something long.
-func (ex *Exchange) yield() {
+// Middleware returns what stands around the action that is being performed, the outermost first. It must not be changed.
+func (ex *Exchange) Middleware() []Middleware { return ex.chain.middleware }
+
+// Yield tells the hooks that Go is going to wait for something long.
+func (ex *Exchange) Yield() {
 	if ex.Hold != nil {
 		ex.Hold.Yield()
 	}

@@ -1,4 +1,4 @@
-package chiproxy
+package chiproxy_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 )
 
@@ -22,24 +23,30 @@ type explained struct {
 	module  string   // the handler of Caddy's that answered
 }
 
-// served sends a request to the table.
-func (c *modelCase) served(t testing.TB, r *http.Request, seed uint64) explained {
-	c.world = &world{seed: seed}
+// served sends a request to the table, and returns whose turn it was.
+func served(t testing.TB, c *chiproxy.ModelCase, r *http.Request, seed uint64) (explained, []chiproxy.Turn) {
+	t.Helper()
+	table, log := c.In(seed)
 	w := httptest.NewRecorder()
 	out := explained{outcome: "done"}
 	ctx := context.WithValue(t.Context(), caddyhttp.VarsCtxKey, map[string]any{})
-	err := c.table.Serve(w, r.Clone(ctx), caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+	begun := &chiproxy.Begun{}
+	walk, err := table.Walk(w, r.Clone(ctx), caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		out.outcome = "next"
 		return nil
-	}))
-	if he, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
+	}), begun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer walk.End()
+	if he, ok := errors.AsType[caddyhttp.HandlerError](walk.Run()); ok {
 		out.outcome = refusal(he.StatusCode, w.Header().Get("Allow"))
 	}
-	out.log = c.world.log
+	out.log = log()
 	if n := len(out.log); n > 0 && strings.HasPrefix(out.log[n-1], "module ") {
 		out.module, out.log = strings.TrimPrefix(out.log[n-1], "module "), out.log[:n-1]
 	}
-	return out
+	return out, begun.Turns
 }
 
 func refusal(status int, allow string) string {
@@ -50,8 +57,8 @@ func refusal(status int, allow string) string {
 }
 
 // said is a decision in the same words.
-func (c *modelCase) said(d explain.Decision) explained {
-	out := explained{outcome: "done", log: c.world.log, module: d.Handler}
+func said(d explain.Decision, log []string) explained {
+	out := explained{outcome: "done", log: log, module: d.Handler}
 	switch {
 	case d.Err != nil:
 		out.outcome = refusal(d.Status, strings.Join(d.Allow, ", "))
@@ -74,20 +81,23 @@ func TestExplainAgreesWithReality(t *testing.T) {
 	}
 	certain, requests := 0, 0
 	for seed := range specs {
-		c := newModelCase(uint64(seed))
+		c := chiproxy.NewModelCase(uint64(seed))
 		if c == nil {
 			continue
 		}
 		for range 15 {
-			r, rolls := c.request()
-			real := c.served(t, r, rolls)
-			whole := c.explain(t, r, rolls, true)
-			if got := c.said(whole); !got.equal(real) {
-				t.Fatalf("specification %d: %s %s%s %v\n served    %+v\n explained %+v%s", seed, r.Method, r.Host, r.URL, r.Header, real, got, dumpSpec(&c.spec))
+			r, rolls := c.Request()
+			real, turns := served(t, c, r, rolls)
+			whole, log := decided(t, c, r, rolls, true)
+			if got := said(whole, log); !got.equal(real) {
+				t.Fatalf("specification %d: %s %s%s %v\n served    %+v\n explained %+v%s", seed, r.Method, r.Host, r.URL, r.Header, real, got, c.Dump())
 			}
-			guarded := c.explain(t, r, rolls, false)
-			if got := c.said(guarded); guarded.Stops == "" && !got.equal(real) {
-				t.Fatalf("specification %d, without run: %s %s%s %v\n served    %+v\n explained %+v%s", seed, r.Method, r.Host, r.URL, r.Header, real, got, dumpSpec(&c.spec))
+			if turn := unlisted(turns, whole.Candidates); turn != nil {
+				t.Fatalf("specification %d: %s %s%s: %s was asked, and is not in its turn in %+v%s", seed, r.Method, r.Host, r.URL, turn.Origin(), whole.Candidates, c.Dump())
+			}
+			guarded, log := decided(t, c, r, rolls, false)
+			if got := said(guarded, log); guarded.Stops == "" && !got.equal(real) {
+				t.Fatalf("specification %d, without run: %s %s%s %v\n served    %+v\n explained %+v%s", seed, r.Method, r.Host, r.URL, r.Header, real, got, c.Dump())
 			}
 			if guarded.Stops == "" {
 				certain++
@@ -101,20 +111,40 @@ func TestExplainAgreesWithReality(t *testing.T) {
 	t.Logf("%d requests, %d certain without run", requests, certain)
 }
 
-// explain explains a request, and checks that the list of candidates tells the same as what was asked.
-func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool) explain.Decision {
+// unlisted returns a turn that is not listed in order as one that was asked, nil if all are.
+func unlisted(turns []chiproxy.Turn, list []explain.Candidate) *chiproxy.Turn {
+	kinds := map[chiproxy.TurnKind]string{chiproxy.TurnRoute: explain.KindRoute, chiproxy.TurnScope: explain.KindScope, chiproxy.TurnMissed: explain.KindMissed}
+	for _, turn := range turns {
+		if turn.Kind == chiproxy.TurnGuards {
+			continue
+		}
+		i := slices.IndexFunc(list, func(c explain.Candidate) bool {
+			switch c.Fate {
+			case explain.FateMethod, explain.FateLayer, explain.FateUnasked:
+				return false
+			}
+			if turn.Kind == chiproxy.TurnFallback {
+				return c.Kind == explain.KindFallback || c.Kind == explain.KindUsePool
+			}
+			return c.Kind == kinds[turn.Kind] && (turn.Route() == nil || turn.Route().Name == c.Route && turn.Pattern() == c.Pattern)
+		})
+		if i < 0 {
+			return &turn
+		}
+		list = list[i+1:]
+	}
+	return nil
+}
+
+// decided explains a request, and checks that the list of candidates tells the same as what was asked.
+func decided(t testing.TB, c *chiproxy.ModelCase, r *http.Request, seed uint64, run bool) (explain.Decision, []string) {
 	t.Helper()
-	c.world = &world{seed: seed}
-	tr := &trace{run: run}
-	d := c.table.explain(r.Clone(t.Context()), tr)
-	for _, line := range c.world.log {
+	table, read := c.In(seed)
+	d := explain.Decide(table, r.Clone(t.Context()), run)
+	log := read()
+	for _, line := range log {
 		if !run && !strings.HasPrefix(line, "guard ") || strings.HasPrefix(line, "module ") {
 			t.Fatalf("explaining has run %s", line)
-		}
-	}
-	for subject, a := range tr.attempts {
-		if _, gate := subject.(*gate); !gate && !a.listed {
-			t.Fatalf("%T was asked and is not listed", subject)
 		}
 	}
 	over := false
@@ -122,7 +152,7 @@ func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool
 	for _, cand := range d.Candidates {
 		end := cand.Fate == explain.FateTaken || cand.Fate == explain.FateFailed || cand.Fate == explain.FateDecides
 		if over != (cand.Fate == explain.FateUnasked) || cand.Fate == "" {
-			t.Fatalf("%s %s%s: a candidate is %q, and over is %v: %+v%s", r.Method, r.Host, r.URL, cand.Fate, over, d.Candidates, dumpSpec(&c.spec))
+			t.Fatalf("%s %s%s: a candidate is %q, and over is %v: %+v%s", r.Method, r.Host, r.URL, cand.Fate, over, d.Candidates, c.Dump())
 		}
 		over = over || end
 		for _, g := range cand.Guards {
@@ -131,7 +161,7 @@ func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool
 			}
 		}
 	}
-	if logged := strings.Count(strings.Join(c.world.log, "\n")+"\n", "guard "); guards > logged {
+	if logged := strings.Count(strings.Join(log, "\n")+"\n", "guard "); guards > logged {
 		t.Fatalf("%d guards are said to be asked; %d were", guards, logged)
 	}
 	if answered := d.Answers(); answered != nil && d.Route != answered.Route {
@@ -139,5 +169,5 @@ func (c *modelCase) explain(t testing.TB, r *http.Request, seed uint64, run bool
 	} else if answered == nil && d.Handler != "" {
 		t.Fatal("a handler answers, and no candidate does")
 	}
-	return d
+	return d, log
 }

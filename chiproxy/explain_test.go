@@ -1,4 +1,4 @@
-package chiproxy
+package chiproxy_test
 
 import (
 	"encoding/json"
@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	caddyheaders "github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
@@ -21,26 +22,26 @@ import (
 // placed is a hook of a script, with its place.
 type placed struct {
 	at origin.Origin
-	guardFunc
-	middlewareFunc
-	actionFunc
+	chiproxy.GuardFunc
+	chiproxy.MiddlewareFunc
+	chiproxy.ActionFunc
 }
 
 func (p placed) Describe() origin.Origin { return p.at }
 
-func (placed) Traits() Traits { return Traits{Declines: true, Changes: true} }
+func (placed) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: true, Changes: true} }
 
 func fnAt(n int) origin.Origin { return origin.Origin{Script: "main.lua", Line: n, Kind: "function"} }
 
 // explainedPools is a specification with two pools that count what reaches them.
-func explainedPools(t *testing.T, hits *atomic.Int64, items ...Item) *Table {
+func explainedPools(t *testing.T, hits *atomic.Int64, items ...chiproxy.Item) *chiproxy.Table {
 	t.Helper()
-	s := only(items...)
+	s := chiproxy.Only(items...)
 	for _, name := range []string{"users", "spare"} {
-		address := upstreamAt(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
-		s.Pools = append(s.Pools, pool.Spec{Name: name, Config: json.RawMessage(dials("", address))})
+		address := chiproxy.UpstreamAt(t, func(http.ResponseWriter, *http.Request) { hits.Add(1) })
+		s.Pools = append(s.Pools, pool.Spec{Name: name, Config: json.RawMessage(chiproxy.Dials("", address))})
 	}
-	table, err := Build(s, newTestPools(t))
+	table, err := chiproxy.Build(s, chiproxy.NewTestPools(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,12 +53,12 @@ func TestADecisionShowsTheRequestAsThePoolGetsItAndSendsNothing(t *testing.T) {
 	t.Parallel()
 	var hits atomic.Int64
 	query := "a=1"
-	table := explainedPools(t, &hits, at("/acme/{id}", Proxy{
+	table := explainedPools(t, &hits, chiproxy.At("/acme/{id}", chiproxy.Proxy{
 		Pool: "users", StripPrefix: "/acme", Method: "PUT", Query: &query,
 		Headers: &field.Ops{Set: http.Header{"X-User": {"ann"}, "Host": {"inside.example"}}, Remove: []string{"Cookie"}},
 	}))
-	r := ask("http://a.example/acme/7?b=2", "Cookie: x", "X-Keep: y")
-	d := table.Explain(r, false)
+	r := chiproxy.Ask("http://a.example/acme/7?b=2", "Cookie: x", "X-Keep: y")
+	d := explain.Decide(table, r, false)
 	want := &explain.Handed{
 		Method: "PUT", URI: "/7?a=1", Host: "inside.example",
 		Header:  http.Header{"X-User": {"ann"}, "X-Keep": {"y"}},
@@ -75,36 +76,36 @@ func TestADecisionShowsTheRequestAsThePoolGetsItAndSendsNothing(t *testing.T) {
 }
 
 // asked is a table with something of every kind of candidate. The functions of its hooks must not run without run.
-func asked(t *testing.T, ran *[]string) *Table {
+func asked(t *testing.T, ran *[]string) *chiproxy.Table {
 	note := func(name string) { *ran = append(*ran, name) }
-	yes := func(n int, ok bool) Guard {
-		return placed{at: fnAt(n), guardFunc: func(*Exchange) (bool, error) { note("guard"); return ok, nil }}
+	yes := func(n int, ok bool) chiproxy.Guard {
+		return placed{at: fnAt(n), GuardFunc: func(*chiproxy.Exchange) (bool, error) { note("guard"); return ok, nil }}
 	}
-	mw := placed{at: fnAt(3), middlewareFunc: func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	mw := placed{at: fnAt(3), MiddlewareFunc: func(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
 		note("middleware")
 		ex.R.Header.Set("X-Seen", "1")
 		return next()
 	}}
-	handler := placed{at: fnAt(12), actionFunc: func(ex *Exchange) (Verdict, error) {
+	handler := placed{at: fnAt(12), ActionFunc: func(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 		note("handler")
-		return ex.Perform(Respond{Status: 201, Body: "made"})
+		return ex.Perform(chiproxy.Respond{Status: 201, Body: "made"})
 	}}
-	route := func(n int, rule string, a Action, guards ...Guard) Item {
-		item := at(rule, a, guards...)
+	route := func(n int, rule string, a chiproxy.Action, guards ...chiproxy.Guard) chiproxy.Item {
+		item := chiproxy.At(rule, a, guards...)
 		item.Route.Origin = origin.Origin{Script: "main.lua", Line: n, Kind: "route"}
 		return item
 	}
-	layer := Scope{Kind: Layer, Guards: []Guard{yes(5, false)}, Origin: origin.Origin{Script: "main.lua", Line: 5, Kind: "layer"}}
-	s := only(
-		in(layer, route(6, "/*", Respond{Status: 418})),
-		in(Scope{Middleware: []Middleware{mw}},
-			route(8, "GET /a/{id}", Decline{}, yes(8, false)),
-			route(9, "POST /a/{id}", Respond{Status: 204}),
-			route(10, "GET /a/{id}", Decline{}, yes(10, true)),
+	layer := chiproxy.Scope{Kind: chiproxy.Layer, Guards: []chiproxy.Guard{yes(5, false)}, Origin: origin.Origin{Script: "main.lua", Line: 5, Kind: "layer"}}
+	s := chiproxy.Only(
+		chiproxy.In(layer, route(6, "/*", chiproxy.Respond{Status: 418})),
+		chiproxy.In(chiproxy.Scope{Middleware: []chiproxy.Middleware{mw}},
+			route(8, "GET /a/{id}", chiproxy.Decline{}, yes(8, false)),
+			route(9, "POST /a/{id}", chiproxy.Respond{Status: 204}),
+			route(10, "GET /a/{id}", chiproxy.Decline{}, yes(10, true)),
 			route(12, "GET /a/*", handler)),
-		route(14, "/*", Respond{Status: 404}),
+		route(14, "/*", chiproxy.Respond{Status: 404}),
 	)
-	return mustBuild(t, s)
+	return chiproxy.MustBuild(t, s)
 }
 
 func TestADecisionTellsWhatBecameOfEachCandidate(t *testing.T) {
@@ -153,7 +154,7 @@ candidates
 `,
 	} {
 		ran = nil
-		d := table.Explain(ask("/a/7"), run)
+		d := explain.Decide(table, chiproxy.Ask("/a/7"), run)
 		var text strings.Builder
 		if err := d.WriteText(&text); err != nil {
 			t.Fatal(err)
@@ -178,11 +179,11 @@ func spaced(text string) string {
 
 func TestADecisionSaysHowARequestEnds(t *testing.T) {
 	t.Parallel()
-	table := mustBuild(t, only(
-		at("POST /users", say("made")),
-		at("GET /next", Next{}),
-		at("GET /error", Error{Status: 410, Message: "gone"}),
-		owner("/owned", at("GET /x", say("x"))),
+	table := chiproxy.MustBuild(t, chiproxy.Only(
+		chiproxy.At("POST /users", chiproxy.Say("made")),
+		chiproxy.At("GET /next", chiproxy.Next{}),
+		chiproxy.At("GET /error", chiproxy.Error{Status: 410, Message: "gone"}),
+		chiproxy.Owned("/owned", chiproxy.At("GET /x", chiproxy.Say("x"))),
 	))
 	for request, want := range map[string]string{
 		"GET /users":   "error 405: HTTP 405",
@@ -192,16 +193,16 @@ func TestADecisionSaysHowARequestEnds(t *testing.T) {
 		"GET /nowhere": "Caddy's next handler",
 		"GET /owned/y": "Caddy's next handler",
 	} {
-		d := table.Explain(ask(request), false)
+		d := explain.Decide(table, chiproxy.Ask(request), false)
 		if got := d.Summary(); !strings.HasPrefix(got, want[:strings.IndexAny(want+":", ":")]) {
 			t.Errorf("%s: %s, expected %s", request, got, want)
 		}
 	}
-	if d := table.Explain(ask("GET /users"), false); !reflect.DeepEqual(d.Allow, []string{"POST"}) || d.Status != 405 {
+	if d := explain.Decide(table, chiproxy.Ask("GET /users"), false); !reflect.DeepEqual(d.Allow, []string{"POST"}) || d.Status != 405 {
 		t.Errorf("the decision is %+v", d)
 	}
 	table.Retire()
-	if d := table.Explain(ask("/"), false); !errors.Is(d.Err, ErrRetired) {
+	if d := explain.Decide(table, chiproxy.Ask("/"), false); !errors.Is(d.Err, chiproxy.ErrRetired) {
 		t.Errorf("a retired table decides %+v", d)
 	}
 }
@@ -209,19 +210,19 @@ func TestADecisionSaysHowARequestEnds(t *testing.T) {
 func TestStubsAnswerForPools(t *testing.T) {
 	t.Parallel()
 	var hits atomic.Int64
-	wrap := middlewareFunc(func(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	wrap := chiproxy.MiddlewareFunc(func(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
 		h := ex.ResponseHooks()
 		h.OnHeader(func(status int) (int, error) { return status + 1, nil })
 		h.OnBody(func(p []byte, _ bool) ([]byte, error) { return []byte(strings.ToUpper(string(p))), nil })
 		return ex.Around(h, next)
 	})
 	table := explainedPools(t, &hits,
-		in(Scope{Middleware: []Middleware{wrap}}, at("/wrapped", Proxy{Pool: "users"})),
-		at("/fallback", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: FailToPool, Pool: "spare"}}),
-		at("/declines", Proxy{Pool: "users", OnError: &ErrorPolicy{Mode: FailDecline}}),
-		at("/fails", Proxy{Pool: "users"}),
+		chiproxy.In(chiproxy.Scope{Middleware: []chiproxy.Middleware{wrap}}, chiproxy.At("/wrapped", chiproxy.Proxy{Pool: "users"})),
+		chiproxy.At("/fallback", chiproxy.Proxy{Pool: "users", OnError: &chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: "spare"}}),
+		chiproxy.At("/declines", chiproxy.Proxy{Pool: "users", OnError: &chiproxy.ErrorPolicy{Mode: chiproxy.FailDecline}}),
+		chiproxy.At("/fails", chiproxy.Proxy{Pool: "users"}),
 	)
-	answers := func(pool string) Stub {
+	answers := func(pool string) explain.Stub {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			if pool == "users" && r.URL.Path != "/wrapped" {
 				return caddyhttp.Error(http.StatusBadGateway, errors.New("no upstreams available"))
@@ -237,7 +238,7 @@ func TestStubsAnswerForPools(t *testing.T) {
 		"/declines": {Next: true},
 		"/fails":    {Pool: "users", Status: 502},
 	} {
-		d := table.Simulate(ask(path), answers)
+		d := explain.Simulate(table, chiproxy.Ask(path), answers)
 		if d.Pool != want.Pool || d.Status != want.Status || d.Body != want.Body || d.Next != want.Next {
 			t.Errorf("%s: %+v, expected %+v", path, d, want)
 		}
@@ -250,16 +251,16 @@ func TestStubsAnswerForPools(t *testing.T) {
 func TestOnlyHandlersThatSendNothingRunAsMiddleware(t *testing.T) {
 	t.Parallel()
 	called := false
-	third := moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	third := chiproxy.ModuleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 		called = true
 		return next.ServeHTTP(w, r)
 	})
 	known := &caddyheaders.Handler{Request: &caddyheaders.HeaderOps{Set: http.Header{"X-Set": {"1"}}}}
-	table := mustBuild(t, only(
-		in(Scope{Middleware: []Middleware{Module{Name: "headers", Handler: known}, Module{Name: "third", Handler: third, Origin: origin.Origin{Script: "main.lua", Line: 4}}}},
-			at("/", Next{})),
+	table := chiproxy.MustBuild(t, chiproxy.Only(
+		chiproxy.In(chiproxy.Scope{Middleware: []chiproxy.Middleware{chiproxy.Module{Name: "headers", Handler: known}, chiproxy.Module{Name: "third", Handler: third, Origin: origin.Origin{Script: "main.lua", Line: 4}}}},
+			chiproxy.At("/", chiproxy.Next{})),
 	))
-	d := table.Explain(ask("/"), true)
+	d := explain.Decide(table, chiproxy.Ask("/"), true)
 	if called || !d.Next || !strings.Contains(d.Stops, "third at main.lua:4 was not run") || d.Request.Changed.Get("X-Set") != "1" {
 		t.Errorf("called %v, decided %+v with %+v", called, d, d.Request)
 	}
@@ -271,10 +272,10 @@ func TestOnlyHandlersThatSendNothingRunAsMiddleware(t *testing.T) {
 
 func TestALongShapeListsWhatWasAskedAndCountsTheRest(t *testing.T) {
 	t.Parallel()
-	table := mustBuild(t, guardsSpec(1000))
-	d := table.Explain(ask("/users/1", "X-Tenant: 500"), false)
+	table := chiproxy.MustBuild(t, chiproxy.GuardsSpec(1000))
+	d := explain.Decide(table, chiproxy.Ask("/users/1", "X-Tenant: 500"), false)
 	answered := d.Answers()
-	if answered == nil || len(d.Candidates) > 2*maxUnasked || len(d.Candidates)+d.Omitted < 1000 {
+	if answered == nil || len(d.Candidates) > 2*20 || len(d.Candidates)+d.Omitted < 1000 {
 		t.Errorf("%d candidates and %d more; %+v answers", len(d.Candidates), d.Omitted, answered)
 	}
 }

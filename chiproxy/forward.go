@@ -59,12 +59,12 @@ func (p *toPool) Describe() origin.Origin { return origin.Origin{Kind: "proxy", 
 // forward forwards the request to the pool, unless that is only explained. The handler is one of headerUp, or nil for the pool's
 // own.
 func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
-	ex.yield()
+	ex.Yield()
 	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
 		ex.R.Body = body.Again()
 	}
-	if ex.trace != nil {
-		return ex.trace.forward(ex, p.Name)
+	if stoodIn, err := ex.performer.Forward(ex, p.Name); stoodIn {
+		return err
 	}
 	own := p.Handler()
 	if len(own.HandleResponse) > 0 {

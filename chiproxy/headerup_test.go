@@ -91,7 +91,7 @@ func change(ex *Exchange, changes []headerChange) {
 
 func mustForward(t *testing.T, pools *poolScope, r *http.Request, do func(*Exchange) (Verdict, error)) {
 	t.Helper()
-	if _, err := do(&Exchange{W: httptest.NewRecorder(), R: r, Next: noNext, pools: pools}); err != nil {
+	if _, err := do(&Exchange{performer: actual{}, W: httptest.NewRecorder(), R: r, Next: noNext, pools: pools}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -249,7 +249,7 @@ func TestAHostThatIsSetReachesAnUpstreamBehindTLS(t *testing.T) {
 
 func TestAChangeOfAForwardedHeaderIsSeenByWhatComesLaterAndUndone(t *testing.T) {
 	t.Parallel()
-	ex := &Exchange{W: httptest.NewRecorder(), R: prepared(nil, get("http://client.example/")), kept: &kept{}, restores: true}
+	ex := &Exchange{performer: actual{}, W: httptest.NewRecorder(), R: prepared(nil, get("http://client.example/")), kept: &kept{}, restores: true}
 	ex.R.Header.Set("X-Forwarded-For", "192.0.2.1")
 	ex.Snapshot()
 	ex.SetHeader("x-forwarded-for", []string{"192.0.2.2"})

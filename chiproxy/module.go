@@ -23,14 +23,13 @@ type Module struct {
 
 // Do runs the handler as the answer.
 func (m Module) Do(ex *Exchange) (Verdict, error) {
-	if ex.trace != nil {
-		ex.trace.module(ex, m.Name)
+	if ex.performer.Handler(ex, m.Name) {
 		return Done, nil
 	}
 	if err := ex.turn(); err != nil {
 		return Done, err
 	}
-	ex.yield()
+	ex.Yield()
 	forward.SettleConnection(ex.R.Header)
 	if ex.err != nil {
 		return Done, m.answerError(ex, ex.answerOf(ex.err))

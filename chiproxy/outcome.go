@@ -23,8 +23,8 @@ type Outcome struct {
 	Err error
 }
 
-// errAborted is the error of a request that ended in a panic, as those do whose response can not be finished.
-var errAborted = errors.New("the response was aborted")
+// ErrAborted is the error of a request that ended in a panic, as those do whose response cannot be finished.
+var ErrAborted = errors.New("the response was aborted")
 
 // OnDone adds a function that is called when the request has ended. It is forgotten if the candidate declines. It runs
 // before the server ends the response, so what takes time goes on elsewhere.
@@ -49,7 +49,7 @@ func (ex *Exchange) finish(err error) {
 func (ex *Exchange) outcome(err error) Outcome {
 	o := Outcome{Err: err}
 	o.Status, o.Bytes = ex.response.Sent()
-	if o.Status == 0 && err != errAborted {
+	if o.Status == 0 && err != ErrAborted {
 		o.Status = http.StatusOK
 		if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
 			o.Status = failed.StatusCode

@@ -79,7 +79,7 @@ type outcome struct {
 func perform(t testing.TB, a Action, pools *poolScope, r *http.Request) outcome {
 	t.Helper()
 	w := httptest.NewRecorder()
-	ex := &Exchange{W: w, R: prepared(w, r), Next: noNext, pools: pools}
+	ex := &Exchange{performer: actual{}, W: w, R: prepared(w, r), Next: noNext, pools: pools}
 	verdict, err := ex.Perform(a)
 	return outcome{w, verdict, err, ex}
 }
@@ -94,7 +94,7 @@ func serve(t testing.TB, a Action, pools *poolScope) string {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ex := &Exchange{W: w, R: prepared(w, r), Next: noNext, pools: pools}
+		ex := &Exchange{performer: actual{}, W: w, R: prepared(w, r), Next: noNext, pools: pools}
 		if _, err := bound.Do(ex); err != nil {
 			w.WriteHeader(http.StatusBadGateway)
 		}

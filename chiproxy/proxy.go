@@ -149,10 +149,6 @@ type boundProxy struct {
 	handler, insteadHandler *reverseproxy.Handler
 }
 
-// asks says whether the changes of headerUp are made on the request, too: where others were made there already, and where
-// somebody looks at it.
-func (b *boundProxy) asks(ex *Exchange) bool { return ex.changed.Pending() || ex.trace != nil }
-
 // Do changes the request and forwards it.
 func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	was := ex.targetNow()
@@ -244,11 +240,7 @@ func (b *boundProxy) rewrite(ex *Exchange) rewritten {
 	if b.header != nil {
 		ex.changed.Make(r, b.header)
 	}
-	switch {
-	case b.headerUp == nil:
-	case b.asks(ex):
-		ex.changed.Make(r, b.headerUp)
-	default:
+	if b.headerUp != nil {
 		ex.changed.MakeLater(r, b.headerUp)
 	}
 	return undo

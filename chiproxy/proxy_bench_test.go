@@ -30,7 +30,7 @@ func BenchmarkProxy(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				*w = *httptest.NewRecorder()
-				ex := &Exchange{W: w, R: prepared(w, get("/x/y")), Next: noNext, pools: pools}
+				ex := &Exchange{performer: actual{}, W: w, R: prepared(w, get("/x/y")), Next: noNext, pools: pools}
 				b.StartTimer()
 				if err := row.do(ex); err != nil {
 					b.Fatal(err)
@@ -68,7 +68,7 @@ func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	allocs := func(do func(*Exchange) error) float64 {
 		return testing.AllocsPerRun(200, func() {
 			w := httptest.NewRecorder()
-			*ex = Exchange{W: w, R: prepared(w, get("/")), Next: noNext, pools: pools}
+			*ex = Exchange{performer: actual{}, W: w, R: prepared(w, get("/")), Next: noNext, pools: pools}
 			if err := do(ex); err != nil || w.Code != 204 {
 				t.Fatal(w.Code, err)
 			}

@@ -228,7 +228,7 @@ func TestOnErrorOfAProxy(t *testing.T) {
 			}
 			r := httptest.NewRequest("POST", "/x/y", body)
 			w := httptest.NewRecorder()
-			ex := &Exchange{W: w, R: prepared(w, r), Next: noNext, pools: pools}
+			ex := &Exchange{performer: actual{}, W: w, R: prepared(w, r), Next: noNext, pools: pools}
 			bodyWas := ex.R.Body
 			proxy := Proxy{Pool: row.pool, StripPrefix: "/x", OnError: &row.policy}
 			if row.verdict == Declined {
@@ -324,7 +324,7 @@ func TestHooksAreToldBeforeAnythingLong(t *testing.T) {
 	} {
 		y := new(yielder)
 		w := httptest.NewRecorder()
-		ex := &Exchange{W: w, R: prepared(w, get("/")), Next: noNext, pools: pools, Hold: y, table: &Table{}, spelled: "/", fullPath: "/"}
+		ex := &Exchange{performer: actual{}, W: w, R: prepared(w, get("/")), Next: noNext, pools: pools, Hold: y, table: &Table{}, spelled: "/", fullPath: "/"}
 		if _, err := ex.Perform(row.action); err != nil || y.yields != row.want {
 			t.Errorf("%s: told %d times, want %d (%v)", name, y.yields, row.want, err)
 		}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
@@ -58,9 +57,7 @@ func (ex *Exchange) serve() error {
 		}
 	}
 	ex.tenant, ex.W, ex.R = nil, w, r
-	if ex.trace != nil {
-		ex.trace.through()
-	}
+	ex.performer.Through(ex)
 	if !ex.search.allow.Empty() && t.mismatch == AnswerMismatch {
 		return ex.answer405()
 	}
@@ -125,9 +122,7 @@ func (ex *Exchange) fallBack() (Verdict, error) {
 			if ex.walksAround(t.base.scope) {
 				return Done, errAround
 			}
-			if ex.trace != nil {
-				ex.trace.begin(ex, scopeAnswer{t.base.scope, fallbackKind(fallback), i})
-			}
+			ex.performer.Begin(ex, t.turn(&t.fallbacks[i]))
 			if v, err := ex.perform(t.base.scope.middleware, fallback, t.base.scope, true); err != nil || v == Done {
 				return v, err
 			}
@@ -166,20 +161,13 @@ func (ex *Exchange) missed(p *scope, known bool) (Verdict, error) {
 	return ex.say(p, p.refused)
 }
 
-// says writes down that a scope answers where no route does, while the request is explained.
-func (ex *Exchange) says(p *scope, a *answer) {
-	if ex.trace != nil {
-		ex.trace.begin(ex, scopeAnswer{p, explain.KindMissed, 0})
-		ex.trace.gives(a)
-	}
-}
-
 // say performs the answer of a scope, which may be nil.
 func (ex *Exchange) say(p *scope, a *answer) (Verdict, error) {
 	if a == nil {
 		return Declined, nil
 	}
-	ex.says(p, a)
+	ex.performer.Begin(ex, Turn{Kind: TurnMissed, scope: p})
+	ex.performer.Says(ex, a.saying())
 	if ex.walksAround(p) {
 		return Done, errAround
 	}
@@ -190,9 +178,7 @@ func (ex *Exchange) say(p *scope, a *answer) (Verdict, error) {
 func (ex *Exchange) leave(owner *scope) (Verdict, error) {
 	known := ex.search.here != nil && ex.search.here.inside(owner)
 	ex.chosen = nil
-	if ex.trace != nil {
-		ex.trace.begin(ex, scopeAnswer{owner, explain.KindScope, 0})
-	}
+	ex.performer.Begin(ex, Turn{Kind: TurnScope, scope: owner})
 	a := owner.notFound
 	if known && ex.table.mismatch == AnswerMismatch {
 		a = owner.notAllowed
@@ -207,9 +193,7 @@ func (ex *Exchange) leave(owner *scope) (Verdict, error) {
 	}
 	switch {
 	case a != nil:
-		if ex.trace != nil {
-			ex.trace.gives(a)
-		}
+		ex.performer.Says(ex, a.saying())
 		if ex.walksAround(owner) {
 			return Done, errAround
 		}
@@ -255,9 +239,7 @@ func (ex *Exchange) openGate(g *gate) (open bool, v Verdict, err error) {
 		}
 	}
 	ex.chosen = nil
-	if ex.trace != nil {
-		ex.trace.begin(ex, g)
-	}
+	ex.performer.Begin(ex, g.turn())
 	open, v, err = ex.allows(g.guards, g.scope)
 	ex.gates = append(ex.gates, gateVerdict{g, open})
 	return open, v, err
@@ -283,9 +265,7 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 		return Declined, nil
 	}
 	ex.chosen = c
-	if ex.trace != nil {
-		ex.trace.begin(ex, c)
-	}
+	ex.performer.Begin(ex, e.turn(c))
 	if len(c.route.Guards) > 0 {
 		if open, v, err := ex.allows(c.route.Guards, c.scope); !open {
 			return v, err
@@ -295,7 +275,7 @@ func (ex *Exchange) try(c *candidate, e *entry) (Verdict, error) {
 		return Done, errAround
 	}
 	if !c.restores && c.scope.failed == nil {
-		v, err := ex.do(c.action)
+		v, err := ex.performer.Action(ex, c.action).Do(ex)
 		if err == nil {
 			return v, nil
 		}

@@ -113,16 +113,25 @@ var exchanges = sync.Pool{New: func() any {
 // Caddy's handlers return them, so that handle_errors sees them; ErrHeaderSent is among their causes when
 // the header of the response has left. It returns ErrRetired, and does nothing, when the table was retired.
 func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if !t.Acquire() {
-		return ErrRetired
+	ex, err := t.begin(w, r, next, actual{})
+	if err != nil {
+		return err
 	}
-	ex := exchanges.Get().(*Exchange)
-	ex.table, ex.W, ex.R, ex.Next = t, w, r, next
 	if ex.upgrade = t.upgrading(w, r); ex.upgrade != nil {
 		ex.W = ex.upgrade
 	}
 	defer ex.end()
 	return ex.serve()
+}
+
+// begin returns an exchange for a request, or ErrRetired. The caller ends it.
+func (t *Table) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, p Performer) (*Exchange, error) {
+	if !t.Acquire() {
+		return nil, ErrRetired
+	}
+	ex := exchanges.Get().(*Exchange)
+	ex.table, ex.W, ex.R, ex.Next, ex.performer = t, w, r, next, p
+	return ex, nil
 }
 
 // upgrading returns the writer for a request that may become a stream, else nil.
@@ -141,7 +150,7 @@ func (ex *Exchange) end() {
 	} else {
 		defer ex.table.Release()
 	}
-	ex.finish(errAborted) // only a panic has left something to tell
+	ex.finish(ErrAborted) // only a panic has left something to tell
 	ex.release()
 	ex.unturn()
 	ex.reset()

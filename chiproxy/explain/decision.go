@@ -1,5 +1,12 @@
-// Package explain is what Table.Explain says: what comes of a request and why, as data, in JSON and as text for people; and the
-// simulated request that it is asked with. It knows no table: chiproxy makes decisions.
+// Package explain says what a table does with a request, and why, and sends nothing:
+//
+//	r, err := explain.Request{Path: "/users/7"}.HTTP()
+//	...
+//	decision := explain.Decide(table, r, false)
+//	err = decision.WriteText(os.Stdout)
+//
+// It lets the request go through the table as it would be served, with a performer that writes down what comes, and stands in for all
+// that reaches the world outside. A Decision is data, JSON, and text for people.
 package explain
 
 import (

@@ -27,6 +27,8 @@ type Changes struct {
 	fields []proxyField
 	// dropped are the names of the trailers that are not forwarded.
 	dropped []string
+	// shown says that all changes are made on the request.
+	shown bool
 }
 
 // proxyField is a change that was made while the request ran, on the request too, so that those who come later see it.
@@ -85,8 +87,16 @@ func (c *Changes) Make(r *http.Request, o *field.Ops) {
 	}
 }
 
-// MakeLater is Make for changes that header_up makes later, so that the request itself does not show them.
+// Show makes all changes on the request at once, those of MakeLater too, for somebody who looks at it.
+func (c *Changes) Show() { c.shown = true }
+
+// MakeLater is Make for changes that header_up makes later, so that the request itself does not show them. Where others are pending,
+// these join them.
 func (c *Changes) MakeLater(r *http.Request, o *field.Ops) {
+	if c.shown || c.Pending() {
+		c.Make(r, o)
+		return
+	}
 	if r.Trailer == nil {
 		return
 	}

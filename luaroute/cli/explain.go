@@ -72,7 +72,7 @@ func (e *explanation) explain(target string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	d := in.Table.Explain(r, e.run)
+	d := explain.Decide(in.Table, r, e.run)
 	if e.format == formatJSON {
 		return writeJSON(out, d)
 	}

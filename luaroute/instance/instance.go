@@ -140,7 +140,7 @@ func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 func (i *Instance) Explain(r *http.Request, run bool) explain.Decision {
 	for {
 		table := i.table.Load()
-		d := table.Explain(r, run)
+		d := explain.Decide(table, r, run)
 		if !errors.Is(d.Err, chiproxy.ErrRetired) || i.table.Load() == table {
 			return d
 		}

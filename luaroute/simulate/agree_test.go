@@ -138,7 +138,7 @@ func TestExplainAgreesWithWhatScriptsDo(t *testing.T) {
 			}
 			real := served(table, r.Clone(t.Context()))
 			before := hits.Load()
-			d := table.Explain(r.Clone(t.Context()), true)
+			d := explain.Decide(table, r.Clone(t.Context()), true)
 			if hits.Load() != before {
 				t.Fatal("explaining has reached an origin")
 			}

@@ -37,7 +37,7 @@ func (s *Suite) simulate(L *lua.LState) int {
 	stubs := &stubs{answers: s.stubs(L, t.RawGetString("pools"))}
 	var d explain.Decision
 	_ = st.Wait(func(ctx context.Context) error { // the functions of the table have budgets of their own
-		d = s.table.Simulate(r.WithContext(ctx), stubs.of)
+		d = explain.Simulate(s.table, r.WithContext(ctx), stubs.of)
 		return nil
 	})
 	L.Push(outcomeTable(L, &d, stubs.body))
@@ -57,7 +57,7 @@ type stubs struct {
 }
 
 // of returns the stub of a pool. Without one of its own a pool answers 200 with an empty body.
-func (s *stubs) of(pool string) chiproxy.Stub {
+func (s *stubs) of(pool string) explain.Stub {
 	answer := s.answers[pool]
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if answer.failure != 0 {

@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -34,7 +35,7 @@ func TestLibrariesLearnThatARequestIsOnlyExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the virtual machine is the same again
-		d := table.Explain(httptest.NewRequest("GET", "/", nil), true)
+		d := explain.Decide(table, httptest.NewRequest("GET", "/", nil), true)
 		if d.Body != "refused" || !slices.Equal(d.Refused, []string{"sending mail"}) {
 			t.Errorf("explained: %q, and %q is refused", d.Body, d.Refused)
 		}

@@ -20,7 +20,7 @@ func Check(table *chiproxy.Table, expectations []declare.Expectation) error {
 		if err != nil {
 			return e.Origin.Errorf("expect: %w", err)
 		}
-		d := table.Explain(r, true)
+		d := explain.Decide(table, r, true)
 		if wrong := differences(e.Outcome, d); len(wrong) > 0 {
 			return e.Origin.Errorf("expect: %s %s: %s%s", r.Method, e.Request.Path, strings.Join(wrong, ", "), because(d))
 		}

@@ -1,4 +1,4 @@
-package chiproxy
+package explain
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
 
 // Stub answers in place of the upstreams of a pool. It gets the request as the pool would, and may end in an error, as a
@@ -21,50 +21,46 @@ type Stub func(w http.ResponseWriter, r *http.Request) error
 // at all.
 type Stubs func(pool string) Stub
 
-// Explain says what the table does with a request. Guards are asked as for a real request. With run so are middleware and
+// Decide says what a table does with a request. Guards are asked as for a real request. With run so are middleware and
 // functions that answer; without, middleware is taken to let the request pass, a function that answers ends the
 // search, and Decision.Stops says so. Nothing is forwarded: pools, Caddy's next handler, and Caddy's handlers that are
 // actions do not run, and of those that are middleware only those that are known to send nothing.
-func (t *Table) Explain(r *http.Request, run bool) explain.Decision {
-	return t.explain(r, &trace{run: run})
+func Decide(table *chiproxy.Table, r *http.Request, run bool) Decision {
+	return (&trace{run: run}).decide(table, r)
 }
 
-// Simulate is Explain with run, where stubs answer for the pools, so that what happens with a response can be seen.
-func (t *Table) Simulate(r *http.Request, pools Stubs) explain.Decision {
-	return t.explain(r, &trace{run: true, stubs: pools})
+// Simulate is Decide with run, where stubs answer for the pools, so that what happens with a response can be seen.
+func Simulate(table *chiproxy.Table, r *http.Request, pools Stubs) Decision {
+	return (&trace{run: true, stubs: pools}).decide(table, r)
 }
 
-func (t *Table) explain(r *http.Request, tr *trace) explain.Decision {
-	if !t.Acquire() {
-		return explain.Decision{Err: ErrRetired}
-	}
-	ex := exchanges.Get().(*Exchange)
-	w := &explainWriter{trace: tr, header: http.Header{}}
-	tr.writer, tr.client = w, r
-	ex.table, ex.W, ex.trace = t, w, tr
-	ex.Next = caddyhttp.HandlerFunc(tr.handNext)
-	ex.R = caddyhttp.PrepareRequest(r.Clone(r.Context()), caddy.NewReplacer(), w, nil)
+func (t *trace) decide(table *chiproxy.Table, client *http.Request) Decision {
+	t.client, t.writer = client, &explainWriter{header: http.Header{}}
+	r := caddyhttp.PrepareRequest(client.Clone(client.Context()), caddy.NewReplacer(), t.writer, nil)
 	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil { // there is no server that trusts proxies
-		caddyhttp.SetVar(ex.R.Context(), caddyhttp.ClientIPVarKey, ip)
+		caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, ip)
 	}
-	defer ex.end()
-	err := tr.serve(ex)
-	tr.finish(err)
-	tr.list(ex)
-	return tr.decision
+	walk, err := table.Walk(t.writer, r, caddyhttp.HandlerFunc(t.next), t)
+	if err != nil {
+		return Decision{Err: err}
+	}
+	defer walk.End()
+	t.finish(serve(walk))
+	t.list(walk)
+	return t.decision
 }
 
-// serve answers the request. Handlers abort a response that can not be finished.
-func (t *trace) serve(ex *Exchange) (err error) {
+// serve answers the request. Handlers abort a response that cannot be finished.
+func serve(walk *chiproxy.Walk) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if r != http.ErrAbortHandler {
 				panic(r)
 			}
-			err = errAborted
+			err = chiproxy.ErrAborted
 		}
 	}()
-	return ex.serve()
+	return walk.Run()
 }
 
 // finish writes down how the request ended.
@@ -91,7 +87,7 @@ func (t *trace) finish(err error) {
 
 // failureText is the text of an error without what Caddy adds to it for its log.
 func failureText(err error) string {
-	if hook, ok := errors.AsType[*HookError](err); ok {
+	if hook, ok := errors.AsType[*chiproxy.HookError](err); ok {
 		return hook.Error()
 	}
 	if answer, ok := errors.AsType[caddyhttp.HandlerError](err); ok && answer.Err != nil {
@@ -108,7 +104,6 @@ const maxExplained = 1 << 20
 
 // explainWriter takes a response that nobody gets.
 type explainWriter struct {
-	trace  *trace
 	header http.Header
 	status int
 	body   strings.Builder
@@ -133,15 +128,6 @@ func (w *explainWriter) WriteHeader(status int) {
 
 // Flush does nothing: there is nobody to flush to.
 func (w *explainWriter) Flush() {}
-
-// Refuse returns what is to be called, with a few words, by those who would reach the world outside and do not because the
-// request is only explained. It is nil when the request is served. It may be called at any time, by any goroutine.
-func (ex *Exchange) Refuse() func(what string) {
-	if ex.trace == nil {
-		return nil
-	}
-	return ex.trace.refusals.add
-}
 
 // refusals are what was not done. What comes late, as of a function that runs when all is out, is not kept.
 type refusals struct {
