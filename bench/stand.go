@@ -57,7 +57,7 @@ func (s stand) null() pair {
 	return s.pairs[i]
 }
 
-// needs says whether a variant is in a pair.
+// needs reports whether a variant is in a pair.
 func (s stand) needs(v variant) bool {
 	return slices.ContainsFunc(s.pairs, func(p pair) bool { return p.of == v.name || p.to == v.name })
 }
@@ -197,7 +197,7 @@ func (b *bench) allocations(v *served) error {
 type server struct {
 	addresses map[string]string // by variant
 	pids      []int             // of the processes whose CPU time counts
-	caddy     *process          // nil if it can not be asked about its memory
+	caddy     *process          // nil if it cannot be asked about its memory
 }
 
 // cpu is the CPU time that the server has used so far.
@@ -273,7 +273,7 @@ func (b *bench) launch(addresses map[string]string, program string, args ...stri
 	return &server{addresses: addresses, pids: []int{cmd.Process.Pid}}, nil
 }
 
-// tunesGo says whether a variable changes the settings of Go's runtime, which are to be the program's own.
+// tunesGo reports whether a variable changes the settings of Go's runtime, which are to be the program's own.
 func tunesGo(variable string) bool {
 	return strings.HasPrefix(variable, "GOGC=") || strings.HasPrefix(variable, "GOMEMLIMIT=") || strings.HasPrefix(variable, "GODEBUG=")
 }

@@ -45,7 +45,7 @@ func readBlock(h httpcaddyfile.Helper, allowed []subdirective) error {
 		if sub.times != often {
 			id := identity(segment, sub.times)
 			if first, found := before[id]; found {
-				return segment.Errf("%s is there twice; the first is at %s:%d", id, first.File, first.Line)
+				return segment.Errf("%s appears twice; the first is at %s:%d", id, first.File, first.Line)
 			}
 			before[id] = segment.Token()
 		}

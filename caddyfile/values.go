@@ -44,7 +44,7 @@ func words(to *[]string) reader {
 			case h.Val() == "":
 				return h.Errf("%s: expected values that are not empty", name)
 			case slices.Contains(*to, h.Val()):
-				return h.Errf("%s: %q is there twice", name, h.Val())
+				return h.Errf("%s: %q appears twice", name, h.Val())
 			}
 			*to = append(*to, h.Val())
 		}

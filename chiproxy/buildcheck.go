@@ -188,7 +188,7 @@ func (s *standing) server(want *pathmux.Cover) (r *routeDraft) {
 	return r
 }
 
-// namesHead says whether a route of the shape names HEAD.
+// namesHead reports whether a route of the shape names HEAD.
 func (s *standing) namesHead() bool {
 	return slices.ContainsFunc(s.routes, func(r routeDraft) bool { return r.methods.NamesHead() })
 }

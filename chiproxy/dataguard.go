@@ -49,7 +49,7 @@ func CheckCookieName(name string) error {
 	return nil
 }
 
-// Allow says whether all conditions hold.
+// Allow reports whether all conditions hold.
 func (g *DataGuard) Allow(ex *Exchange) (bool, error) {
 	for i := range g.Conditions {
 		if !g.Conditions[i].holds(ex.R) {

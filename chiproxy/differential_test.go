@@ -103,7 +103,7 @@ func (tw *twin) scope(r chi.Router, prefix string, depth int) []Item {
 	return items
 }
 
-// has says whether some method has a route of the shape.
+// has reports whether some method has a route of the shape.
 func (tw *twin) has(shape string) bool {
 	for key := range tw.seen {
 		if strings.HasSuffix(key, " "+shape) {
@@ -113,7 +113,7 @@ func (tw *twin) has(shape string) bool {
 	return false
 }
 
-// owned says whether a scope other than those around owns a pattern: that is an error of the load here, and shadows or
+// owned reports whether a scope other than those around owns a pattern: that is an error of the load here, and shadows or
 // is shadowed in chi.
 func (tw *twin) owned(pattern, around string) bool {
 	shape := refShape(pattern)

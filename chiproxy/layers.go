@@ -39,7 +39,7 @@ func (l *layer) hasHost(name string) bool {
 	return true
 }
 
-// folds says whether a pattern is another one in the form of urlpath.CaddyForm. A layer that failed to build has no mux.
+// folds reports whether a pattern is another one in the form of urlpath.CaddyForm. A layer that failed to build has no mux.
 func (l *layer) folds() bool { return l.mux != nil && l.mux.Folds() }
 
 // compareLayers is the order in which the layers of a tenant are tried.
@@ -119,7 +119,7 @@ func (c *cursor) next() *layer {
 // names reports whether the layer has a host by its name, and not only by a wildcard.
 func (l *layer) names(name string) bool { return l.hosts[len(l.hosts)-1].Names(name) }
 
-// restricted says whether some layer is for certain hosts only.
+// restricted reports whether some layer is for certain hosts only.
 func (x *layerIndex) restricted() bool { return x.byHost.Len() > 0 }
 
 // hosts returns the keys of the hosts that layers serve.

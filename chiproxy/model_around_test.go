@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// walksAround says whether the request, with each escaped slash as a slash, would come to something that is guarded before it
+// walksAround reports whether the request, with each escaped slash as a slash, would come to something that is guarded before it
 // comes to where it is: in the scope by, or, with a form, at a route or the end of an owner.
 func (r *refRun) walksAround(by *refScope) bool {
 	other := refSlashes(r.path)
@@ -34,7 +34,7 @@ func refSlashes(escaped string) string {
 	return cleaned
 }
 
-// arrives says whether a path ends in a tenant, and if it does, whether at something that is guarded.
+// arrives reports whether a path ends in a tenant, and if it does, whether at something that is guarded.
 func (r *refRun) arrives(t *refTenant, other string, by *refScope) (end, guarded bool) {
 	path, _ := refBelow(other, t.spec.PathPrefix)
 	for _, l := range t.ordered(r.host) {
@@ -80,7 +80,7 @@ func (r *refRun) arrives(t *refTenant, other string, by *refScope) (end, guarded
 	return false, false
 }
 
-// had says whether a shape had its turn with the path of the request.
+// had reports whether a shape had its turn with the path of the request.
 func (r *refRun) had(t *refTenant, l *refLayer, shape string) bool {
 	switch {
 	case t == r.tenant:
@@ -111,7 +111,7 @@ func (r *refRun) had(t *refTenant, l *refLayer, shape string) bool {
 	return false
 }
 
-// counts says whether something with a pattern, behind some middleware, guards what by does not. In the model nothing forwards.
+// counts reports whether something with a pattern, behind some middleware, guards what by does not. In the model nothing forwards.
 func (r *refRun) counts(by *refScope, mw []Middleware, other, pattern string) bool {
 	if slices.ContainsFunc(mw, func(m Middleware) bool { return !slices.Contains(by.middleware, m) }) {
 		return true
@@ -124,7 +124,7 @@ func (r *refRun) counts(by *refScope, mw []Middleware, other, pattern string) bo
 	return !strings.HasPrefix(other+"/", ground) || refOutranks(strings.ToLower(pattern), strings.ToLower(taker))
 }
 
-// refOutranks says whether a pattern is more specific than another one. Of those that nothing matches both, each is.
+// refOutranks reports whether a pattern is more specific than another one. Of those that nothing matches both, each is.
 func refOutranks(p, q string) bool {
 	a, b := refTokens(p), refTokens(q)
 	for i, t := range a {

@@ -145,7 +145,7 @@ func (r *refRun) slipsAnywhere() bool {
 	return false
 }
 
-// slips says whether a tenant has more for the folded path than for the request's own, and whether the folded path comes
+// slips reports whether a tenant has more for the folded path than for the request's own, and whether the folded path comes
 // to where the request is, which ends the search.
 func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
 	folded, _ := refBelow(r.folded, refPrefix(t.spec, true))
@@ -187,7 +187,7 @@ func (r *refRun) slips(t *refTenant, known bool) (hit, ended bool) {
 	return false, false
 }
 
-// refBeats says whether a pattern is more specific than another one that matches the same path, where case does not
+// refBeats reports whether a pattern is more specific than another one that matches the same path, where case does not
 // count. Of different regexps, each beats the other.
 func refBeats(p, q string) bool {
 	a, b := strings.Split(refShape(p), "/"), strings.Split(refShape(q), "/")

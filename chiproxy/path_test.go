@@ -61,7 +61,7 @@ func checkSlip(t *testing.T, table *Table, r *http.Request) {
 	}
 }
 
-// slipped says whether Caddy's matcher has the path of a request, and whether the request reaches the next handler.
+// slipped reports whether Caddy's matcher has the path of a request, and whether the request reaches the next handler.
 func slipped(t *testing.T, table *Table, matcher caddyhttp.MatchPath, r *http.Request) (guarded, passed bool) {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -75,7 +75,7 @@ func (ex *Exchange) Around(h *response.Hooks, inside func() (Verdict, error)) (v
 	return v, h.Finish()
 }
 
-// ResponseErr returns the error of a response hook that has failed, until its layer ends. What is inside can not write
+// ResponseErr returns the error of a response hook that has failed, until its layer ends. What is inside cannot write
 // any more, and those who tried may have aborted.
 func (ex *Exchange) ResponseErr() error { return ex.response.Err() }
 

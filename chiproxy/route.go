@@ -44,7 +44,7 @@ type text struct {
 	names []string
 }
 
-// takes says whether the candidate serves the method.
+// takes reports whether the candidate serves the method.
 func (c *candidate) takes(method string, e *entry) bool {
 	if c.methods.Has(method) {
 		return true

@@ -40,7 +40,7 @@ func (a *answer) at(p *scope) *scope {
 	return p
 }
 
-// inside says whether p is owner or stands in it.
+// inside reports whether p is owner or stands in it.
 func (p *scope) inside(owner *scope) bool {
 	for o := p.owner; o != nil; o = o.outer.owner {
 		if o == owner {

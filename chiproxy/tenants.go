@@ -25,7 +25,7 @@ type tenant struct {
 	spec   *Tenant
 }
 
-// folds says whether one of the tenant's patterns is another one in the form of urlpath.CaddyForm.
+// folds reports whether one of the tenant's patterns is another one in the form of urlpath.CaddyForm.
 func (t *tenant) folds() bool {
 	return t.base.folds() || slices.ContainsFunc(t.layers.all, (*layer).folds)
 }

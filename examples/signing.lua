@@ -18,7 +18,7 @@ local function sign(req)
   -- One line each, so that no two requests have the same text. The URI is path and query as they are sent.
   local text = table.concat({ req.method, req.uri, now, body }, "\n")
   -- Set, so that they replace what the client has sent.
-  req:set_header("X-Timestamp", now) -- an origin refuses old ones, so that a request can not be repeated later
+  req:set_header("X-Timestamp", now) -- an origin refuses old ones, so that a request cannot be repeated later
   req:set_header("X-Content-SHA256", body)
   req:set_header("X-Signature", crypto.hmac("sha256", key, text))
 end

@@ -25,7 +25,7 @@ func init() {
 // App owns the instances of a configuration: what `luaroute` handlers of one name share. It has no configuration and need not be
 // written: the first handler brings it to life.
 //
-// Provisioning is not the point of no return, since `caddy validate` provisions too. What acts by itself begins when the app
+// Provisioning is not the point of no return, since `caddy validate` provisions too. What runs in the background begins when the app
 // starts.
 type App struct {
 	ctx    caddy.Context

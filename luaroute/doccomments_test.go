@@ -67,7 +67,7 @@ func TestTheCommentsOfModulesFitCaddysSite(t *testing.T) {
 	}
 }
 
-// configured says whether a struct is read from JSON.
+// configured reports whether a struct is read from JSON.
 func configured(s *ast.StructType) bool {
 	for _, field := range s.Fields.List {
 		if field.Tag != nil && strings.Contains(field.Tag.Value, "json:") {

@@ -43,7 +43,7 @@ func (p *Permission) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		p.Name = d.Val()
 	}
 	if d.NextArg() {
-		return d.Errf("%q is one word too many; expected the name of an instance, or nothing for all", d.Val())
+		return d.Errf("unexpected argument %q; expected the name of an instance, or nothing for all", d.Val())
 	}
 	if d.NextBlock(d.Nesting()) {
 		return d.Errf("%q: permission luaroute has no block; expected the name of an instance behind it, or nothing for all", d.Val())

@@ -98,8 +98,8 @@ it("a text like a place", function() expect("main.lua:3: boom"):is_nil() end)
 it("in one another", function() expect(function() expect(1):equals(2) end):fails("^found 1, expected 3$") end)`,
 			`nil: x_test.lua:1: found 1, expected nil
 true: x_test.lua:2: found 1, expected true
-matches: x_test.lua:3: found "abc", expected a text that matches "^b"
-matches a table: x_test.lua:4: found {}, expected a text that matches "x"
+matches: x_test.lua:3: found "abc", expected a string that matches "^b"
+matches a table: x_test.lua:4: found {}, expected a string that matches "x"
 fails: x_test.lua:5: found no error, expected an error
 fails otherwise: x_test.lua:6: found the error "x_test.lua:6: a", expected one that matches "b"
 fails a number: x_test.lua:7: found 1, expected a function that fails

@@ -31,7 +31,7 @@ type Request struct {
 	Body       string `json:"body,omitempty"`
 }
 
-// Fields are fields of a header. In JSON a field has a text, or a list of them.
+// Fields are fields of a header. In JSON a field has a string, or a list of them.
 type Fields http.Header
 
 // UnmarshalJSON reads an object whose values are texts or lists of texts.
@@ -47,7 +47,7 @@ func (f *Fields) UnmarshalJSON(b []byte) error {
 		if json.Unmarshal(raw, &one) == nil {
 			values = append(values, one)
 		} else if err := json.Unmarshal(raw, &values); err != nil {
-			return fmt.Errorf("header %s: found %s; expected a text, or a list of texts", name, raw)
+			return fmt.Errorf("header %s: found %s; expected a string, or a list of strings", name, raw)
 		}
 		(*f)[name] = values
 	}

@@ -22,7 +22,7 @@ func TestARequestIsReadFromJSON(t *testing.T) {
 		`{"path": "/%zz"}`:                 `path "/%zz": `,
 		`{"method": "a b"}`:                "is not a method",
 		`{"remote_addr": "here"}`:          `remote_addr "here": expected an IP address`,
-		`{"headers": {"X": 1}}`:            "header X: found 1; expected a text, or a list of texts",
+		`{"headers": {"X": 1}}`:            "header X: found 1; expected a string, or a list of strings",
 		`{"headers": {"X": "a\nb"}}`:       "control character",
 		`{"headers": "X"}`:                 "expected an object of names and values",
 		`{"host": "a b"}`:                  "Host",

@@ -79,7 +79,7 @@ func (g *segment) wild(before string, kind segmentKind) {
 	g.kind = kind
 }
 
-// meets says whether chi may find both segments by one text, and one of them matches it.
+// meets reports whether chi may find both segments by one text, and one of them matches it.
 func (g segment) meets(h segment) bool {
 	if g.kind == plainSegment && h.kind == plainSegment {
 		return g.text == h.text
@@ -98,7 +98,7 @@ func (g segment) meets(h segment) bool {
 			strings.HasSuffix(g.after, h.after) || strings.HasSuffix(h.after, g.after))
 }
 
-// hasText says whether a segment with a parameter may match a text.
+// hasText reports whether a segment with a parameter may match a text.
 func (g segment) hasText(s string) bool {
 	return strings.HasPrefix(s, g.before) && strings.HasSuffix(s, g.after)
 }

@@ -45,7 +45,7 @@ type Pool struct {
 type Upstream struct {
 	// Address is the dial address, as the configuration gives it.
 	Address string `json:"address"`
-	// Healthy says whether no active or passive check, nor the circuit breaker, counts it as down.
+	// Healthy reports whether no active or passive check, nor the circuit breaker, counts it as down.
 	Healthy bool `json:"healthy"`
 	// Requests is the number of requests that it works on now, from anywhere in this process.
 	Requests int `json:"requests"`

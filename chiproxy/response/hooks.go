@@ -105,7 +105,7 @@ func (h *Hooks) Finish() error {
 	return err
 }
 
-// Err returns the error of a function that has failed. What is inside can not write any more, and those who tried may have aborted.
+// Err returns the error of a function that has failed. What is inside cannot write any more, and those who tried may have aborted.
 func (h *Hooks) Err() error { return h.err }
 
 // Close takes the layer off the response, and returns the writer of what is around it. Unless what is inside has declined, the layer

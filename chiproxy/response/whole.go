@@ -13,7 +13,7 @@ type WholeBody struct {
 	Takes func(header http.Header) bool
 	// Limit is the largest body that is held in memory, in bytes. Larger ones pass as they are.
 	Limit int64
-	// Change returns the new body, or the one it got where it can not read that.
+	// Change returns the new body, or the one it got where it cannot read that.
 	Change func(status int, header http.Header, body []byte) ([]byte, error)
 	// Passed is told that a body was larger than the limit.
 	Passed func()
@@ -113,5 +113,5 @@ func (h *Hooks) change() {
 			header["Content-Length"] = []string{strconv.Itoa(len(body))}
 		}
 	}
-	_ = h.letGo(body) // who can not write to the client has nobody to tell
+	_ = h.letGo(body) // who cannot write to the client has nobody to tell
 }

@@ -98,7 +98,7 @@ func TestAReloadThatFailsIsReportedAndTheOldTableServes(t *testing.T) {
 	if i.Version != 1 || i.LastError == nil || !strings.HasSuffix(i.LastError.Error, "main.lua:2: no good") || i.LastError.Cause != "admin API" {
 		t.Errorf("the instance is %+v, its error %+v", i, i.LastError)
 	}
-	if c.Logged("reload failed, the old routing table serves on") != 1 {
+	if c.Logged("reload failed, the old routing table keeps serving") != 1 {
 		t.Error("the failure is not in the log")
 	}
 

@@ -48,7 +48,7 @@ func TestScriptsThatCanNotBeLoadedLeaveTheOldTableServing(t *testing.T) {
 			if i := instances(t, c)[0]; i.LastError == nil || !strings.Contains(i.LastError.Error, row.want) {
 				t.Errorf("the instance is %+v, %+v", i, i.LastError)
 			}
-			if n := c.Logged("reload failed, the old routing table serves on"); n != failures {
+			if n := c.Logged("reload failed, the old routing table keeps serving"); n != failures {
 				t.Errorf("%d failures are in the log, want %d", n, failures)
 			}
 		})
@@ -102,7 +102,7 @@ func (n *needy) Provision(ctx caddy.Context) error {
 	return err
 }
 
-// ServeHTTP says whether the app runs.
+// ServeHTTP reports whether the app runs.
 func (n *needy) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhttp.Handler) error {
 	_, err := fmt.Fprintf(w, "started: %v", n.app.started)
 	return err

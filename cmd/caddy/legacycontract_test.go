@@ -89,7 +89,7 @@ func TestWhatTheOldFunctionReturnsDecides(t *testing.T) {
 		t.Errorf("a loop is answered with %d, %v", loop.Status, loop.Header)
 	}
 	for _, text := range []string{
-		"old.lua:17: on_route_request returned a string; expected a table", "modified_headers: ", "selected_backend is a table; expected a text", "old.lua:19: broken",
+		"old.lua:17: on_route_request returned a string; expected a table", "modified_headers: ", "selected_backend is a table; expected a string", "old.lua:19: broken",
 		`old.lua:17: proxy: path`,
 	} {
 		if c.Logged(text) == 0 {

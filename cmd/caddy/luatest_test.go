@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// tested are files of tests in a folder: what passes, what fails, and what can not be loaded.
+// tested are files of tests in a folder: what passes, what fails, and what cannot be loaded.
 func tested(t *testing.T) string {
 	return written(t, map[string]string{
 		"Caddyfile":   "http://:8080 {\n\tluaroute {\n\t\tscript $dir/main.lua\n\t\tpool users 127.0.0.1:1\n\t}\n}\n",
@@ -29,7 +29,7 @@ func TestTheTestCommandPrintsWhatPeopleRead(t *testing.T) {
   FAIL  group #1 > fails
         $dir/a_test.lua:4: found "a", expected "b"
 $dir/b_test.lua
-  FAIL  the file can not be run
+  FAIL  the file cannot be run
         $dir/b_test.lua:1: `, "$dir", dir)
 	if code != 1 || !strings.HasPrefix(out, want) || !strings.HasSuffix(out, "\n\n3 tests, 2 failed\n") {
 		t.Errorf("exit code %d and\n%s\nexpected\n%s", code, out, want)

@@ -56,7 +56,7 @@ func TestScriptsArePushedIntoAWritableSource(t *testing.T) {
 	c.MustLoad(c.JSON(stored)) // what was pushed stays
 	c.Get("/").Want(200, "first")
 
-	// A module is no script by itself, and one that is in use can not go.
+	// A module is no script by itself, and one that is in use cannot go.
 	if answer := put("lib/text.lua", `return "module"`); answer.Status != 200 {
 		t.Errorf("the answer is %d %q", answer.Status, answer.Body)
 	}
@@ -180,7 +180,7 @@ func TestAWritableSourceLosesItsLastScriptByADeleteOnly(t *testing.T) {
 
 	c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", say("again"))
 	for _, code := range []string{"", "-- later\n"} {
-		refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", code), http.StatusUnprocessableEntity, "there is no code in it any more")
+		refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", code), http.StatusUnprocessableEntity, "it has no code any more")
 	}
 	refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", `require("luaroute")`), http.StatusUnprocessableEntity, "declare nothing any more")
 	c.Get("/").Want(200, "again")

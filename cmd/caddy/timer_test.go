@@ -104,7 +104,7 @@ func TestScriptsAskForReloads(t *testing.T) {
 	c.Get("/reload").Want(200, "asked")
 	becomes(t, c, "/", "2")
 	if i := instances(t, c)[0]; i.Version > 3 {
-		t.Errorf("100 wishes were %d reloads", i.Version-1)
+		t.Errorf("100 calls were %d reloads", i.Version-1)
 	}
 
 	c.File("main.lua", `require("luaroute").reload()`)

@@ -41,8 +41,8 @@ func TestAReloadThatWouldLoseAllOfAScriptKeepsTheOldTable(t *testing.T) {
 	c.File("module.lua", guard+"return {}")
 	c.File("user.lua", `require("module")`)
 	for _, row := range []struct{ scripts, file, good, text string }{
-		{"main.lua", "main.lua", guard, "main.lua: there is no code in it any more"},
-		{"user.lua", "module.lua", guard + "return {}", "module.lua: there is no code in it any more"},
+		{"main.lua", "main.lua", guard, "main.lua: it has no code any more"},
+		{"user.lua", "module.lua", guard + "return {}", "module.lua: it has no code any more"},
 	} {
 		c.Start(guarded(row.scripts))
 		for name, bad := range nothings {
@@ -74,7 +74,7 @@ func TestAScriptThatIsEmptyOrGoneIsReportedByTheWatch(t *testing.T) {
 		name, scripts, text string
 		lose                func(file string) error
 	}{
-		{"emptied", "*.lua", "main.lua: there is no code in it any more", func(file string) error { return os.Truncate(file, 0) }},
+		{"emptied", "*.lua", "main.lua: it has no code any more", func(file string) error { return os.Truncate(file, 0) }},
 		{"gone", "main.lua", "no such file", os.Remove},
 		{"a glob that finds nothing", "*.lua", "no file matches", os.Remove},
 	} {
@@ -89,7 +89,7 @@ func TestAScriptThatIsEmptyOrGoneIsReportedByTheWatch(t *testing.T) {
 			if i := instances(t, c)[0]; i.LastError.Cause != "watch" || i.Version != 1 {
 				t.Errorf("the instance is %+v, its error %+v", i, i.LastError)
 			}
-			if c.Logged("reload failed, the old routing table serves on") != 1 {
+			if c.Logged("reload failed, the old routing table keeps serving") != 1 {
 				t.Error("the failure is not logged, or more than once")
 			}
 			c.File("main.lua", guard+"-- back")

@@ -30,7 +30,7 @@ func (p *Path) Take(address string) (string, error) {
 	return plain, nil
 }
 
-// Empty says whether no address had a path.
+// Empty reports whether no address had a path.
 func (p *Path) Empty() bool { return p.base == "" }
 
 // AddTo adds the path to the configuration of a reverse_proxy.

@@ -28,7 +28,7 @@ func reportText(out io.Writer, files []simulate.File) error {
 	for _, f := range files {
 		fmt.Fprintf(&b, "%s\n", f.Name)
 		if f.Failure != nil {
-			fmt.Fprintf(&b, "  FAIL  the file can not be run\n%s", indented(f.Failure, "        "))
+			fmt.Fprintf(&b, "  FAIL  the file cannot be run\n%s", indented(f.Failure, "        "))
 		}
 		for _, t := range f.Tests {
 			if t.Failure == nil {

@@ -34,7 +34,7 @@ type Instance struct {
 
 	// How often the scripts, the modules they require and the data files they read are looked at, to reload them when
 	// they have changed: text such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is taken when it is
-	// the same at two looks. If a reload fails, what was loaded before serves on. Default: never.
+	// the same at two looks. If a reload fails, what was loaded before keeps serving. Default: never.
 	Watch caddy.Duration `json:"watch,omitempty"`
 }
 
@@ -167,7 +167,7 @@ func NewOnError(mode, pool string) (*OnError, error) {
 	case !slices.Contains([]string{OnErrorClosed, OnErrorOpen, OnErrorDecline}, mode):
 		return nil, fmt.Errorf("on_error %q: expected closed, open, decline, or pool and its name", mode)
 	case pool != "":
-		return nil, fmt.Errorf("on_error %s: %q is one word too many; only pool has a name", mode, pool)
+		return nil, fmt.Errorf("on_error %s: unexpected argument %q; only pool has a name", mode, pool)
 	}
 	return &OnError{Mode: mode, Pool: pool}, nil
 }
@@ -234,7 +234,7 @@ func (n *Named) unmarshalList(b []byte) error {
 			return within(fmt.Sprintf("[%d]", i), errors.New(`a "name" is missing`))
 		}
 		if _, dup := byName[name]; dup {
-			return within(fmt.Sprintf("[%d]", i), fmt.Errorf("%q is there twice", name))
+			return within(fmt.Sprintf("[%d]", i), fmt.Errorf("%q appears twice", name))
 		}
 		delete(obj, "name")
 		raw, err := json.Marshal(obj)
@@ -292,7 +292,7 @@ func (t *Tenants) unmarshalList(b []byte) error {
 		case tenant == nil || tenant.Name == "":
 			return within(place, errors.New(`a "name" is missing`))
 		case names[tenant.Name]:
-			return within(place, fmt.Errorf("%q is there twice", tenant.Name))
+			return within(place, fmt.Errorf("%q appears twice", tenant.Name))
 		}
 		names[tenant.Name] = true
 		tenants[i] = tenant

@@ -73,11 +73,11 @@ func expected(t reflect.Type) string {
 	case t == reflect.TypeFor[caddy.Duration]():
 		return `a duration such as "100ms", or a number of nanoseconds`
 	case t == reflect.TypeFor[[]string]():
-		return "a list of texts"
+		return "a list of strings"
 	case t == reflect.TypeFor[[]json.RawMessage]():
 		return "a list of objects"
 	case t.Kind() == reflect.String:
-		return "a text"
+		return "a string"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.Int:

@@ -13,11 +13,11 @@ import (
 // default with 503. Zero, or leaving a limit out, stands for its default; a tenant's defaults are the limits of its
 // instance.
 type Limits struct {
-	// How long Lua may run for one request, all its functions together: text such as `"100ms"`, or a number of
+	// How long Lua may run for one request, in all its functions: text such as `"100ms"`, or a number of
 	// nanoseconds. Waiting does not count. Default: 100ms.
 	CPU caddy.Duration `json:"cpu,omitempty"`
 
-	// How long the library calls of one request may wait, all together. What the upstream and the body of the client
+	// How long the library calls of one request may wait in total. What the upstream and the body of the client
 	// take does not count. Default: 30s.
 	Wall caddy.Duration `json:"wall,omitempty"`
 
@@ -28,12 +28,12 @@ type Limits struct {
 	// A request with a larger one is answered with 413. Default: 1MiB.
 	Body Size `json:"body,omitempty"`
 
-	// The largest number of virtual machines. They are made when requests need them, and idle ones are let go.
+	// The largest number of virtual machines. They are made on demand, and idle ones are released.
 	// Default: 1000.
 	VMs int `json:"vms,omitempty"`
 
-	// How long a request waits for a virtual machine while all are in use; and how long, all together, for a
-	// processor when the Lua of its tenant and that of others has run for long. Default: 1s.
+	// The maximum wait for a virtual machine, and again for CPU time once the tenant has used its fair share.
+	// Default: 1s.
 	Queue caddy.Duration `json:"queue,omitempty"`
 }
 
@@ -56,7 +56,7 @@ func (l *Limits) Check() error {
 // Size is a number of bytes. In JSON it is a number, or text such as `"64MiB"` or `"10MB"`.
 type Size int64
 
-// UnmarshalJSON reads a number of bytes or a text with a unit.
+// UnmarshalJSON reads a number of bytes or a string with a unit.
 func (s *Size) UnmarshalJSON(b []byte) error {
 	var n int64
 	if err := json.Unmarshal(b, &n); err == nil && n >= 0 {

@@ -97,7 +97,7 @@ func (o options) query(name string) *string {
 		s := q.Encode()
 		return &s
 	}
-	o.fail(name, "a text, or a table of names and values")
+	o.fail(name, "a string, or a table of names and values")
 	return nil
 }
 

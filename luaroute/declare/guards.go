@@ -59,7 +59,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 	return nil
 }
 
-// dataGuard reads a guard that is data: header, query and cookie, each with names and values. A value is a text, a list
+// dataGuard reads a guard that is data: header, query and cookie, each with names and values. A value is a string, a list
 // of texts, or true for any.
 func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 	g := &chiproxy.DataGuard{Origin: here(L, "data", "")}
@@ -111,7 +111,7 @@ func condition(in chiproxy.Source, k, v lua.LValue) (chiproxy.Condition, error) 
 	}
 	values, err := texts(v)
 	if err != nil || len(values) == 0 {
-		return c, fmt.Errorf("%s: expected a text, a list of texts, or true for any value", name)
+		return c, fmt.Errorf("%s: expected a string, a list of strings, or true for any value", name)
 	}
 	c.Values = values
 	return c, nil

@@ -38,7 +38,7 @@ func (o options) duration(name string) time.Duration {
 			return d
 		}
 	}
-	o.fail(name, `a number of seconds above 0, or a text such as "100ms"`)
+	o.fail(name, `a number of seconds above 0, or a string such as "100ms"`)
 	return 0
 }
 
@@ -56,7 +56,7 @@ func (o options) size(name string) int64 {
 			return int64(n)
 		}
 	}
-	o.fail(name, `a number of bytes above 0, or a text such as "1MiB"`)
+	o.fail(name, `a number of bytes above 0, or a string such as "1MiB"`)
 	return 0
 }
 

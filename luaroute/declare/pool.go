@@ -119,9 +119,9 @@ func shortBlock(t *lua.LTable) ([][]string, error) {
 		case isNumber && short.duration:
 			words = []string{strconv.FormatFloat(float64(seconds), 'f', -1, 64) + "s"}
 		case short.duration:
-			return nil, fmt.Errorf("%s is %s; expected a number of seconds, or a text such as 10s", short.name, found(v))
+			return nil, fmt.Errorf("%s is %s; expected a number of seconds, or a string such as 10s", short.name, found(v))
 		default:
-			return nil, fmt.Errorf("%s is %s; expected a text", short.name, found(v))
+			return nil, fmt.Errorf("%s is %s; expected a string", short.name, found(v))
 		}
 		block = append(block, append([]string{short.directive}, words...))
 	}

@@ -54,11 +54,11 @@ func (o options) text(name string) string {
 	case lua.LString:
 		return string(v)
 	}
-	o.fail(name, "a text")
+	o.fail(name, "a string")
 	return ""
 }
 
-// texts returns a list of texts, or of one.
+// texts returns a list of strings, or of one.
 func (o options) texts(name string) []string {
 	v := o.table.RawGetString(name)
 	if v == lua.LNil {
@@ -129,7 +129,7 @@ func data(L *lua.LState, v lua.LValue) (any, error) {
 	return out, err
 }
 
-// texts returns a list of texts, or of one.
+// texts returns a list of strings, or of one.
 func texts(v lua.LValue) ([]string, error) {
 	switch v := v.(type) {
 	case lua.LString:
@@ -140,11 +140,11 @@ func texts(v lua.LValue) ([]string, error) {
 		v.ForEach(func(k, e lua.LValue) {
 			s, ok := e.(lua.LString)
 			if _, isPlace := k.(lua.LNumber); !ok || !isPlace {
-				failed = fmt.Errorf("%s is %s; expected a list of texts", found(k), found(e))
+				failed = fmt.Errorf("%s is %s; expected a list of strings", found(k), found(e))
 			}
 			list = append(list, string(s))
 		})
 		return list, failed
 	}
-	return nil, fmt.Errorf("%s; expected a text, or a list of them", found(v))
+	return nil, fmt.Errorf("%s; expected a string, or a list of them", found(v))
 }

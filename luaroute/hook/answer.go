@@ -120,7 +120,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 			r.Headers["Content-Type"] = []string{"application/json"}
 		}
 	default:
-		return nil, fmt.Errorf("a %s is no body; allowed are a text, a number, and a table, which becomes JSON", body.Type())
+		return nil, fmt.Errorf("a %s is no body; allowed are a string, a number, and a table, which becomes JSON", body.Type())
 	}
 	return r, r.Check()
 }
@@ -158,7 +158,7 @@ func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 		values := []lua.LValue{v}
 		if list, ok := v.(*lua.LTable); ok {
 			if values, ok = request.Items(list); !ok {
-				failed = fmt.Errorf("header %q: a table is not a list; allowed are a text, and a list of them", key)
+				failed = fmt.Errorf("header %q: a table is not a list; allowed are a string, and a list of them", key)
 			}
 		}
 		for _, v := range values {
@@ -166,7 +166,7 @@ func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 			case lua.LString, lua.LNumber, lua.LBool:
 				header[key] = append(header[key], v.String())
 			default:
-				failed = fmt.Errorf("header %q: a %s is no value; allowed are a text, and a list of them", key, v.Type())
+				failed = fmt.Errorf("header %q: a %s is no value; allowed are a string, and a list of them", key, v.Type())
 			}
 		}
 	})

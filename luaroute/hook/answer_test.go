@@ -79,7 +79,7 @@ func TestAWrongAnswerIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 		{"a wrong status", "return 99", "status 99: expected a whole number from 200 to 999"},
 		{"half a status", "return 200.5", "status 200.5: expected a whole number from 200 to 999"},
 		{"no number", "return 0/0", "status NaN: expected a whole number from 200 to 999"},
-		{"a body that is true", "return 200, true", "a boolean is no body; allowed are a text, a number, and a table, which becomes JSON"},
+		{"a body that is true", "return 200, true", "a boolean is no body; allowed are a string, a number, and a table, which becomes JSON"},
 		{"a body without a JSON form", "return 200, { print }", "json: a function has no JSON form"},
 		{"a body of 204", "return 204, 'x'", "respond: status 204 has no body"},
 		{"headers that are a text", "return 200, 'b', 'text/css'", "headers are a string; expected a table of names and values"},

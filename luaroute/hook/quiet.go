@@ -51,7 +51,7 @@ func (q *quiet) failure(logger *zap.Logger, now time.Time, err *chiproxy.HookErr
 	logger.Error("script failed", fields...)
 }
 
-// allow says whether a line may be written, and how many before it were not.
+// allow reports whether a line may be written, and how many before it were not.
 func (q *quiet) allow(s saying, now time.Time) (suppressed int, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

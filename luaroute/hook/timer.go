@@ -66,7 +66,7 @@ func (t *Timer) Serve(ctx context.Context) {
 
 type firstKey struct{}
 
-// First says whether a state runs a timer for the first time, right after its scripts were loaded. Its context is that of
+// First reports whether a state runs a timer for the first time, right after its scripts were loaded. Its context is that of
 // the state.
 func First(ctx context.Context) bool { return ctx.Value(firstKey{}) != nil }
 

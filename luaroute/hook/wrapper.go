@@ -103,7 +103,7 @@ type inside struct {
 	fn      *lua.LFunction // next, as the script calls it
 	next    func() (chiproxy.Verdict, error)
 	called  bool
-	broken  bool // a response has begun in there that can not be finished
+	broken  bool // a response has begun in there that cannot be finished
 	verdict chiproxy.Verdict
 	err     error
 }
@@ -153,7 +153,7 @@ func (in *inside) call(L *lua.LState) int {
 	return 1
 }
 
-// run does what is inside. Those who can not write because a response hook has failed abort; here that is an error, since a
+// run does what is inside. Those who cannot write because a response hook has failed abort; here that is an error, since a
 // panic would be the end of the virtual machine.
 func (in *inside) run() (v chiproxy.Verdict, err error) {
 	defer func() {

@@ -10,13 +10,13 @@ import (
 // pause is the least time between two reloads that scripts have asked for.
 const pause = 100 * time.Millisecond
 
-// Start makes the instance known by its name, and begins what it does by itself.
+// Start makes the instance known by its name, and begins what runs in the background.
 func (i *Instance) Start() {
 	running.add(i)
 	i.start()
 }
 
-// Stop makes the instance unknown, and ends what it does by itself.
+// Stop makes the instance unknown, and ends what runs in the background.
 func (i *Instance) Stop() {
 	running.remove(i)
 	i.stop()
@@ -37,7 +37,7 @@ func (i *Instance) start() {
 	}
 }
 
-// stop ends what the instance does by itself.
+// stop ends what the instance runs in the background.
 func (i *Instance) stop() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -46,7 +46,7 @@ func (i *Instance) stop() {
 	}
 }
 
-// want asks for a reload. Wishes that come before the reload begins are one.
+// want asks for a reload. Calls before the reload begins are one.
 func (i *Instance) want() {
 	select {
 	case i.wanted <- struct{}{}:

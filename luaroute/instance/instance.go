@@ -32,11 +32,11 @@ type Instance struct {
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
 	now       State
 	ended     bool
-	// living is the context of what acts by itself, nil before the app starts.
+	// living is the context of what runs in the background, nil before the app starts.
 	living context.Context
 	die    context.CancelFunc
 
-	wanted chan struct{} // holds one wish for a reload at most
+	wanted chan struct{} // buffered: at most one pending reload
 
 	reloads, failed atomic.Int64 // since the configuration was loaded
 }
@@ -125,7 +125,7 @@ func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 }
 
-// certify says whether a certificate may be issued for a host.
+// certify reports whether a certificate may be issued for a host.
 func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 	for {
 		table := i.table.Load()

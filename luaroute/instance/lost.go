@@ -20,7 +20,7 @@ type content struct {
 	tenant string
 	// blank says of each script and module whether there was no code in it.
 	blank map[string]bool
-	// declares says whether they have declared anything.
+	// declares reports whether they have declared anything.
 	declares bool
 }
 
@@ -35,18 +35,18 @@ func lost(before, now []content, deleted bool) error {
 		was := before[at]
 		for _, name := range slices.Sorted(maps.Keys(is.blank)) {
 			if blank, known := was.blank[name]; known && !blank && is.blank[name] {
-				return fmt.Errorf("%s: there is no code in it any more; %s", name, wish)
+				return fmt.Errorf("%s: it has no code any more; %s", name, deliberately)
 			}
 		}
 		if was.declares && !is.declares && !deleted {
-			return errors.New(is.nothing() + "; " + wish)
+			return errors.New(is.nothing() + "; " + deliberately)
 		}
 	}
 	return nil
 }
 
-// wish is what to do for those who mean it.
-const wish = "a reload of scripts does not take that for a wish: to serve without it, take it out of the configuration, " +
+// deliberately is what to do for those who mean it.
+const deliberately = "a reload of scripts does not accept that: to serve without it, take it out of the configuration, " +
 	"or load the configuration again (caddy reload --force)"
 
 // nothing says whose scripts declare nothing.

@@ -111,7 +111,7 @@ func (i *Instance) good(next *loaded, trace *source.Trace, cause string) error {
 	return lost(now.contents, next.contents, cause == CauseDelete)
 }
 
-// live returns the context of what the instance does by itself, or nil if the configuration does not run.
+// live returns the context of what the instance runs in the background, or nil if the configuration does not run.
 func (i *Instance) live() context.Context {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -159,7 +159,7 @@ func (i *Instance) tell(done *Reloaded, cause string, err error) {
 	}
 	if err != nil {
 		i.failed.Add(1)
-		i.logger.Error("reload failed, the old routing table serves on", zap.Error(err), zap.String("cause", cause))
+		i.logger.Error("reload failed, the old routing table keeps serving", zap.Error(err), zap.String("cause", cause))
 		i.loader.host.Emit(eventFailed, map[string]any{"instance": i.name, "cause": cause, "error": err.Error()})
 		return
 	}

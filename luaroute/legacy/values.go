@@ -82,7 +82,7 @@ func arguments(L *lua.LState, asked Request, backends []Backend) []lua.LValue {
 }
 
 // headerType makes a look-up in request.headers that finds nothing try the canonical form of the name. It is shared by all states
-// and never changes: scripts can not reach it.
+// and never changes: scripts cannot reach it.
 var headerType = func() *lua.LTable {
 	t := new(lua.LState).CreateTable(0, 2)
 	t.RawSetString("__metatable", lua.LFalse)
@@ -113,7 +113,7 @@ func (d *Decision) read(v lua.LValue) error {
 		"selected_backend": &d.SelectedBackend, "modified_path": &d.ModifiedPath, "reject_reason": &d.RejectReason,
 	} {
 		if *to, ok = text(t.RawGetString(name)); !ok {
-			return fmt.Errorf("%s is a %s; expected a text", name, t.RawGetString(name).Type())
+			return fmt.Errorf("%s is a %s; expected a string", name, t.RawGetString(name).Type())
 		}
 	}
 	if d.ModifiedPath != "" && d.ModifiedPath[0] != '/' {
@@ -123,7 +123,7 @@ func (d *Decision) read(v lua.LValue) error {
 	if err := d.readHeaders(t.RawGetString("modified_headers")); err != nil {
 		return err
 	}
-	return d.proxy("any").Check() // what can not be forwarded is an error of the script, too
+	return d.proxy("any").Check() // what cannot be forwarded is an error of the script, too
 }
 
 func (d *Decision) readHeaders(v lua.LValue) error {
@@ -132,14 +132,14 @@ func (d *Decision) readHeaders(v lua.LValue) error {
 	}
 	t, ok := v.(*lua.LTable)
 	if !ok {
-		return fmt.Errorf("modified_headers is a %s; expected a table of names and texts", v.Type())
+		return fmt.Errorf("modified_headers is a %s; expected a table of names and strings", v.Type())
 	}
 	var failed error
 	t.ForEach(func(k, v lua.LValue) {
 		name, isName := k.(lua.LString)
 		value, isText := text(v)
 		if !isName || !isText || v == lua.LNil {
-			failed = fmt.Errorf("modified_headers: %s is a %s; expected names and texts", field.Quote(k.String()), v.Type())
+			failed = fmt.Errorf("modified_headers: %s is a %s; expected names and strings", field.Quote(k.String()), v.Type())
 			return
 		}
 		if err := field.Check(string(name), value); err != nil {

@@ -82,7 +82,7 @@ func (s *Scripts) Warnings() []Warning {
 	return slices.Compact(all)
 }
 
-// isNamed says whether a pool may be named somewhere: by a text, or by one that is put together.
+// isNamed reports whether a pool may be named somewhere: by a text, or by one that is put together.
 func (s *Scripts) isNamed(pool string) bool {
 	return s.legacy || s.named[pool] || slices.ContainsFunc(s.pieces, func(piece string) bool {
 		return strings.HasPrefix(pool, piece) || strings.HasSuffix(pool, piece)

@@ -14,7 +14,7 @@ import (
 // config is an old configuration.
 type config struct {
 	tenants []tenant
-	// scripts says whether the scripts were used: lua_engine.enabled.
+	// scripts reports whether the scripts were used: lua_engine.enabled.
 	scripts bool
 }
 
@@ -87,7 +87,7 @@ func (r *reader) read(in io.Reader) (*config, error) {
 		case "admin_base_path":
 			r.drop(node.Line, "admin_base_path is dropped: the endpoints are in the admin API of Caddy, under /luaroute/main/")
 		default:
-			r.drop(node.Line, "%s is dropped: luaroute has nothing like it; what it did for the old program belongs into the Caddyfile", key)
+			r.drop(node.Line, "%s is dropped: luaroute has nothing like it; what it did for the old program belongs in the Caddyfile", key)
 		}
 		return nil
 	})

@@ -29,7 +29,7 @@ func Caddyfile(in io.Reader, o Options) (caddyfile string, notes []string, err e
 		seen := map[string]bool{}
 		for _, t := range c.tenants {
 			if seen[t.name] {
-				w.fail(t.line, "tenant %q is there twice", t.name)
+				w.fail(t.line, "tenant %q appears twice", t.name)
 			}
 			seen[t.name] = true
 			w.tenant(t, c.scripts)

@@ -124,7 +124,7 @@ func TestWhatCanNotBeMigratedIsAnErrorWithItsLine(t *testing.T) {
 		"tenants:\n- 3":                  `line 2: a tenant is "3"; expected keys and values`,
 		"tenants:\n- services: []":       "line 2: a tenant has no name",
 		"tenants:\n- name: a":            `line 2: tenant "a" has no services`,
-		"tenants:\n- name: [a]":          "line 2: name is a list; expected a text",
+		"tenants:\n- name: [a]":          "line 2: name is a list; expected a string",
 		"tenants:\n- name: a\n  name: b": "line 3: a tenant has name twice",
 		"tenants:\n- name: a\n  health_interval: often":                                                                      `line 3: health_interval "often": expected a duration such as 10s`,
 		"tenants:\n- name: a\n  path_prefix: a":                                                                              `line 3: path_prefix "a": expected a path that begins with a slash`,
@@ -137,7 +137,7 @@ func TestWhatCanNotBeMigratedIsAnErrorWithItsLine(t *testing.T) {
 		"tenants:\n- name: a\n  domains: ['https://a.example']\n  services: [{name: s, url: 'http://h'}]":                    `line 3: domain "https://a.example": expected a host`,
 		"tenants:\n- {name: a, lua_script: a.lua, domains: [x, y]}\n- {name: b, lua_script: b.lua, domains: [y]}":            `line 3: tenant "b" has the host "y" and the prefix "" of tenant "a"`,
 		"lua_engine: {enabled: perhaps}":                                                                                     `line 1: lua_engine.enabled is "perhaps"; expected true or false`,
-		"tenants:\n- {name: a, services: [{name: s, url: 'http://h'}]}\n- {name: a, services: [{name: s, url: 'http://h'}]}": `line 3: tenant "a" is there twice`,
+		"tenants:\n- {name: a, services: [{name: s, url: 'http://h'}]}\n- {name: a, services: [{name: s, url: 'http://h'}]}": `line 3: tenant "a" appears twice`,
 	} {
 		_, _, err := migrate.Caddyfile(strings.NewReader(in), migrate.Options{})
 		if err == nil || !strings.HasPrefix(err.Error(), want) {

@@ -81,7 +81,7 @@ func (r *reader) items(node *yaml.Node, what string, read func(*yaml.Node) error
 
 func text(what string, node *yaml.Node) (string, error) {
 	if node.Kind != yaml.ScalarNode {
-		return "", at(node.Line, "%s is %s; expected a text", what, kind(node))
+		return "", at(node.Line, "%s is %s; expected a string", what, kind(node))
 	}
 	return node.Value, nil
 }

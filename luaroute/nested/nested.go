@@ -44,7 +44,7 @@ func (w walk) module(u Use) error {
 	}
 	module := info.New()
 	if err := json.Unmarshal(u.Config, &module); err != nil {
-		return nil // as it does what it can not read
+		return nil // as it does what it cannot read
 	}
 	return w.fields(reflect.ValueOf(module), u.Path)
 }

@@ -34,7 +34,7 @@ func TestEveryModuleOfAConfigurationIsVisited(t *testing.T) {
 			"http.reverse_proxy.selection_policies.header load_balancing.selection_policy", "http.reverse_proxy.selection_policies.first load_balancing.selection_policy.fallback",
 			"http.matchers.path load_balancing.retry_match[0].path", "http.reverse_proxy.upstreams.a dynamic_upstreams", "http.handlers.copy_response handle_response[0].routes[0].handle[0]",
 		}},
-		"what Caddy can not read":   {"http.handlers.subroute", `{"routes":5}`, []string{"http.handlers.subroute "}},
+		"what Caddy cannot read":    {"http.handlers.subroute", `{"routes":5}`, []string{"http.handlers.subroute "}},
 		"what there is not":         {"http.handlers.none", `{"routes":[]}`, []string{"http.handlers.none "}},
 		"a module that has no name": {"http.handlers.subroute", `{"routes":[{"handle":[{"routes":[]},5]}]}`, []string{"http.handlers.subroute "}},
 	} {

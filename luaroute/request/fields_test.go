@@ -122,7 +122,7 @@ func TestAWrongUseOfTheRequestSaysWhatIsThere(t *testing.T) {
 	for _, row := range []struct{ call, want string }{
 		{"local _ = req.foo", `req has no field "foo"; its fields are client_ip, cookies, ctx, headers, host, id, method, params, path, pattern, port, proto, query, raw_path, raw_query, remote_addr, route, scheme, tenant, tls, uri; its methods are `},
 		{"req.path = '/y'", "req.path cannot be assigned; call req:set_path(…)"},
-		{"req.foo = 1", "req.foo cannot be assigned; values of your own belong into req.ctx"},
+		{"req.foo = 1", "req.foo cannot be assigned; values of your own belong in req.ctx"},
 		{"req.header('X-A')", "req:method(…) is called without req; write a colon, not a dot"},
 		{"res.write('x')", "res:method(…) is called without res; write a colon, not a dot"},
 		{"req:header()", "bad argument #1 to 'header' (string expected, got no value)"},
@@ -135,7 +135,7 @@ func TestAWrongUseOfTheRequestSaysWhatIsThere(t *testing.T) {
 		{"req:var('client_ip', nil)", `var "client_ip" belongs to Caddy and cannot be set`},
 		{"req:var('http.auth.user.id', 'ann')", `var "http.auth.user.id" belongs to Caddy and cannot be set`},
 		{"req:log_field('f', print)", `log field "f": a function cannot leave the script`},
-		{"res.body = 'x'", "res.body cannot be assigned; values of your own belong into req.ctx"},
+		{"res.body = 'x'", "res.body cannot be assigned; values of your own belong in req.ctx"},
 	} {
 		t.Run(row.call, func(t *testing.T) {
 			t.Parallel()

@@ -73,7 +73,7 @@ func TestNothingThatAScriptSetsSplitsAMessage(t *testing.T) {
 		{"res:cookie{ name = 'a', value = bad }", cookie, false},
 		{"res:cookie{ name = 'a', value = 'b', path = bad }", cookie, false},
 		{"res:cookie{ name = 'a', value = 'b', domain = bad }", cookie, false},
-		{"res:cookie{ name = 'a', value = 'b', same_site = bad }", says("cookie: same_site = %s; expected texts for name, "), false},
+		{"res:cookie{ name = 'a', value = 'b', same_site = bad }", says("cookie: same_site = %s; expected strings for name, "), false},
 		{"route.respond(200, 'b', { ['X-A'] = bad })", value("X-A"), false},
 		{"route.respond(200, 'b', { ['X-A'] = { bad } })", value("X-A"), false},
 		{"route.respond(200, 'b', { [bad] = 'b' })", name, true},

@@ -180,7 +180,7 @@ func scalar(v lua.LValue) (string, error) {
 	case lua.LNumber, lua.LBool:
 		return v.String(), nil
 	}
-	return "", fmt.Errorf("a %s is not a text; allowed are strings, numbers and booleans", v.Type())
+	return "", fmt.Errorf("a %s is not a string; allowed are strings, numbers and booleans", v.Type())
 }
 
 // scalars returns what scalar does, for one value or a list of them. nil stands for none.
@@ -195,7 +195,7 @@ func scalars(L *lua.LState, v lua.LValue) ([]string, error) {
 	}
 	items, ok := Items(t)
 	if !ok {
-		return nil, errors.New("a table is not a list; allowed are a text, and a list of them")
+		return nil, errors.New("a table is not a list; allowed are a string, and a list of them")
 	}
 	values := make([]string, 0, len(items))
 	vm.Spend(L, len(items)/4+textWork(t))

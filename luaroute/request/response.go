@@ -210,7 +210,7 @@ func resCookie(L *lua.LState) int {
 	vm.Spend(L, textWork(fields)) // it is checked and quoted
 	fields.ForEach(func(k, v lua.LValue) {
 		if !setCookieField(cookie, k.String(), v) {
-			L.RaiseError("cookie: %s = %s; expected texts for name, value, path, domain and same_site (lax, strict or none), "+
+			L.RaiseError("cookie: %s = %s; expected strings for name, value, path, domain and same_site (lax, strict or none), "+
 				"whole numbers for max_age and expires, true or false for secure and http_only", k.String(), shown(v))
 		}
 	})

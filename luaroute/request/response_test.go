@@ -121,10 +121,10 @@ func TestACookieThatBreaksTheHeaderIsRefused(t *testing.T) {
 		"name = 'a', value = 'b', path = '/;x'":     `cookie: invalid byte ';' in Cookie.Path`,
 		"name = 'a', value = 'b', path = '/\\n'":    `cookie: invalid byte '\n' in Cookie.Path`,
 		"name = 'a', value = 'b', domain = 'a b'":   "cookie: invalid Cookie.Domain",
-		"name = 'a', value = 'b', same_site = 'no'": `cookie: same_site = "no"; expected texts for name, `,
-		"name = 'a', value = 5":                     "cookie: value = 5; expected texts for name, ",
-		"name = 'a', value = 'b', secure = 'yes'":   `cookie: secure = "yes"; expected texts for name, `,
-		"name = 'a', value = 'b', ttl = 5":          "cookie: ttl = 5; expected texts for name, ",
+		"name = 'a', value = 'b', same_site = 'no'": `cookie: same_site = "no"; expected strings for name, `,
+		"name = 'a', value = 5":                     "cookie: value = 5; expected strings for name, ",
+		"name = 'a', value = 'b', secure = 'yes'":   `cookie: secure = "yes"; expected strings for name, `,
+		"name = 'a', value = 'b', ttl = 5":          "cookie: ttl = 5; expected strings for name, ",
 	} {
 		t.Run(fields, func(t *testing.T) {
 			t.Parallel()

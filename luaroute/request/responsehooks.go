@@ -54,7 +54,7 @@ func resOnBody(L *lua.LState) int {
 		case *lua.LNilType:
 			return nil, nil
 		}
-		return nil, fmt.Errorf("the function of res:on_body returned a %s; expected a text, or nil to send nothing", v.Type())
+		return nil, fmt.Errorf("the function of res:on_body returned a %s; expected a string, or nil to send nothing", v.Type())
 	})
 	return 0
 }

@@ -145,7 +145,7 @@ func TestAHeaderOfTheResponseIsReadBack(t *testing.T) {
 
 func TestAListHasNothingButValues(t *testing.T) {
 	t.Parallel()
-	const want = ": a table is not a list; allowed are a text, and a list of them"
+	const want = ": a table is not a list; allowed are a string, and a list of them"
 	for call, what := range map[string]string{
 		"req:set_header('X-A', { key = 'b' })":                          `header "X-A"`,
 		"res.headers['X-A'] = { 'a', key = 'b' }":                       `header "X-A"`,
@@ -167,7 +167,7 @@ func TestTheTimesOfACookieAreWholeNumbers(t *testing.T) {
 		if a := s.Do(t, "/x", ""); a.String() != "500" || a.Header["Set-Cookie"] != nil {
 			t.Errorf("%s: got %s %v", field, a, a.Header)
 		}
-		if err := (<-s.Errors).Error(); !strings.Contains(err, ": cookie: "+want+"; expected texts for name, ") || !strings.Contains(err, ", whole numbers for max_age and expires, ") {
+		if err := (<-s.Errors).Error(); !strings.Contains(err, ": cookie: "+want+"; expected strings for name, ") || !strings.Contains(err, ", whole numbers for max_age and expires, ") {
 			t.Errorf("%s: got %s", field, err)
 		}
 	}

@@ -78,7 +78,7 @@ func objectType(name string, fields []string, field func(*Request, *lua.LState, 
 				if _, ok := functions["set_"+key]; ok {
 					L.RaiseError("%s.%s cannot be assigned; call %s:set_%s(…)", name, key, name, key)
 				}
-				L.RaiseError("%s.%s cannot be assigned; values of your own belong into req.ctx", name, key)
+				L.RaiseError("%s.%s cannot be assigned; values of your own belong in req.ctx", name, key)
 			}
 			return 0
 		},

@@ -107,12 +107,12 @@ func matches(L *lua.LState, v lua.LValue) error {
 		text, ok = lua.LString(n.String()), true
 	}
 	if !ok || !find(L, string(text), pattern) {
-		return failed(inspect(v), "a text that matches "+inspect(lua.LString(pattern)))
+		return failed(inspect(v), "a string that matches "+inspect(lua.LString(pattern)))
 	}
 	return nil
 }
 
-// find says whether a text matches a pattern of Lua's.
+// find reports whether a text matches a pattern of Lua's.
 func find(L *lua.LState, text, pattern string) bool {
 	L.Push(L.GetField(L.GetGlobal("string"), "find"))
 	L.Push(lua.LString(text))

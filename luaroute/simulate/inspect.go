@@ -73,7 +73,7 @@ func inspectedKey(k lua.LValue) string {
 	return "[" + inspected(k, maxNested) + "]"
 }
 
-// isName says whether a key can be written without brackets.
+// isName reports whether a key can be written without brackets.
 func isName(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -104,7 +104,7 @@ func keys(t *lua.LTable) []lua.LValue {
 	return all
 }
 
-// compare says whether two values are the same, and where they differ in tables: the place, and both values there.
+// compare reports whether two values are the same, and where they differ in tables: the place, and both values there.
 func compare(L *lua.LState, a, b lua.LValue) (place string, found, want lua.LValue, same bool) {
 	c := &comparison{L: L, seen: map[[2]*lua.LTable]bool{}}
 	same = c.same(a, b, "")

@@ -163,7 +163,7 @@ func outcomeTable(L *lua.LState, d *explain.Decision, body *string) *lua.LTable 
 	return t
 }
 
-// given is a text, or nil for one that is not there.
+// given is a string, or nil for one that is not there.
 func given(text string) lua.LValue {
 	if text == "" {
 		return lua.LNil

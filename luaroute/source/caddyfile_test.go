@@ -46,7 +46,7 @@ func TestTheFileSourceIsReadFromACaddyfile(t *testing.T) {
 func TestAnInlineSourceHasNoPlaceInACaddyfile(t *testing.T) {
 	t.Parallel()
 	err := (&source.Inline{}).UnmarshalCaddyfile(caddyfile.NewTestDispenser("inline"))
-	const want = "inline scripts belong into JSON, since a Caddyfile replaces words in braces; use a script file here, at Testfile:1"
+	const want = "inline scripts belong in JSON, since a Caddyfile replaces words in braces; use a script file here, at Testfile:1"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

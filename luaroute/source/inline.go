@@ -12,7 +12,7 @@ func init() {
 	caddy.RegisterModule(Inline{})
 }
 
-// Inline is a script inside the configuration. It belongs into JSON: a Caddyfile would replace `{path}`-like shorthands
+// Inline is a script inside the configuration. It belongs in JSON: a Caddyfile would replace `{path}`-like shorthands
 // in its text, so scripts are files there.
 type Inline struct {
 	// What error messages call the script. Default: `inline.lua`.
@@ -66,7 +66,7 @@ func (s *Inline) Module(_ context.Context, _, name string) (*Script, error) {
 // UnmarshalCaddyfile refuses the source.
 func (s *Inline) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
-	return d.Err("inline scripts belong into JSON, since a Caddyfile replaces words in braces; use a script file here")
+	return d.Err("inline scripts belong in JSON, since a Caddyfile replaces words in braces; use a script file here")
 }
 
 // Interface guards

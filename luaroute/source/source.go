@@ -48,7 +48,7 @@ func (s Set) Scripts(ctx context.Context) ([]Script, error) {
 		}
 		for _, script := range scripts {
 			if slices.ContainsFunc(all, func(other Script) bool { return other.Name == script.Name }) {
-				return nil, fmt.Errorf("script %q is there twice", script.Name)
+				return nil, fmt.Errorf("script %q appears twice", script.Name)
 			}
 			all = append(all, script)
 		}

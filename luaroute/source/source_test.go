@@ -83,7 +83,7 @@ func TestAScriptThatIsNotThereIsAnError(t *testing.T) {
 		{"a glob that is none", []string{"[a"}, `script "[a" is not a glob: syntax error in pattern; * stands for no slash, [ab] for one of two, and \[ for a bracket`},
 		{"a folder", []string{"sub"}, "script sub: it is a folder; for the scripts in it, write sub/*.lua"},
 		{"a folder in a glob", []string{"sub/*.lua"}, "script sub/b.lua: it is a folder; for the scripts in it, write sub/b.lua/*.lua"},
-		{"a file twice", []string{"main.lua", "*.lua"}, `script "main.lua" is there twice`},
+		{"a file twice", []string{"main.lua", "*.lua"}, `script "main.lua" appears twice`},
 		{"a device", []string{os.DevNull}, "script " + os.DevNull + ": it is not a regular file"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

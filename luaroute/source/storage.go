@@ -253,7 +253,7 @@ func (s *Storage) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		s.Prefix = d.Val()
 	}
 	if d.NextArg() {
-		return d.Errf("%q is one word too many; expected the prefix of the keys, or nothing", d.Val())
+		return d.Errf("unexpected argument %q; expected the prefix of the keys, or nothing", d.Val())
 	}
 	for d.NextBlock(0) {
 		switch name := d.Val(); name {

@@ -228,7 +228,7 @@ func TestTheStorageSourceIsReadFromACaddyfile(t *testing.T) {
 	}{
 		{"alone", "storage", source.Storage{}, ""},
 		{"whole", "storage luaroute/shop {\n script a.lua b/*.lua\n script c.lua\n writable\n}", source.Storage{Prefix: "luaroute/shop", Files: []string{"a.lua", "b/*.lua", "c.lua"}, CanWrite: true}, ""},
-		{"two prefixes", "storage a b", source.Storage{}, "\"b\" is one word too many; expected the prefix of the keys, or nothing, at Testfile:1"},
+		{"two prefixes", "storage a b", source.Storage{}, "unexpected argument \"b\"; expected the prefix of the keys, or nothing, at Testfile:1"},
 		{"an unknown subdirective", "storage {\n path lib\n}", source.Storage{}, `unknown subdirective "path" of source storage: expected script or writable, at Testfile:2`},
 		{"a writable with a value", "storage {\n writable yes\n}", source.Storage{}, "writable: expected no value, found \"yes\", at Testfile:2"},
 	} {

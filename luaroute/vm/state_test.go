@@ -11,7 +11,7 @@ func TestAnErrorThatIsATableIsWhatItsToStringSays(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, meta, want string }{
 		{"a text", `function(e) return "denied: " .. e.code end`, "denied: 7"},
-		{"a text, before a message", `function(e) return "says " .. e.message end`, "says hello"},
+		{"a string, before a message", `function(e) return "says " .. e.message end`, "says hello"},
 		{"an error in it", `function(e) error("x") end`, "hello"},
 		{"no text", `function(e) return {} end`, "hello"},
 		{"no function", `5`, "hello"},

@@ -26,7 +26,7 @@ func (c *Caddy) Get(target string, headers ...string) Answer {
 	return c.Send(http.MethodGet, target, nil, headers...)
 }
 
-// Send sends a request. A body whose length net/http can not see goes out in chunks.
+// Send sends a request. A body whose length net/http cannot see goes out in chunks.
 func (c *Caddy) Send(method, target string, body io.Reader, headers ...string) Answer {
 	c.t.Helper()
 	return c.insist(body == nil, func() (Answer, error) { return c.Try(method, target, body, headers...) })

@@ -108,7 +108,7 @@ func buildPebble(t testing.TB) string {
 	build.Stderr = &complaint
 	program, err := build.Output()
 	if err != nil {
-		t.Fatalf("Pebble can not be built, which needs its modules in the module cache, or a network: %s: %s\n%s", build, err, &complaint)
+		t.Fatalf("Pebble cannot be built, which needs its modules in the module cache, or a network: %s: %s\n%s", build, err, &complaint)
 	}
 	return strings.TrimSpace(string(program))
 }

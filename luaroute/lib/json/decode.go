@@ -255,7 +255,7 @@ func (p *parser) string() (string, error) {
 	return "", errEnd
 }
 
-// divides says whether a string may be read in two pieces, the second from here: not inside of a character or of the last escape,
+// divides reports whether a string may be read in two pieces, the second from here: not inside of a character or of the last escape,
 // and not between the escapes of two surrogates.
 func (p *parser) divides(escape int) bool {
 	if !utf8.RuneStart(p.text[p.at]) {

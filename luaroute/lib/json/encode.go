@@ -51,7 +51,7 @@ func markArray(t *lua.LTable) *lua.LTable {
 	return t
 }
 
-// isArray says whether t is marked as a list. States have copies of the metatable, so its content counts.
+// isArray reports whether t is marked as a list. States have copies of the metatable, so its content counts.
 func isArray(t *lua.LTable) bool {
 	mark, ok := t.Metatable.(*lua.LTable)
 	return ok && mark.RawGetString("__metatable") == arrayMark

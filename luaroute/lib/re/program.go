@@ -100,7 +100,7 @@ func weigh(re *syntax.Regexp) (instructions, size int) {
 	return instructions * times, size * times
 }
 
-// looksBehind says whether an expression asks what is before a place: whether it begins a text, a line or a word.
+// looksBehind reports whether an expression asks what is before a place: whether it begins a text, a line or a word.
 func looksBehind(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:

@@ -43,7 +43,7 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table. Its functions share a cache of compiled patterns; scripts that opened the library apart
-// can not push one another's patterns out.
+// cannot push one another's patterns out.
 func (Library) Open(L *lua.LState) lua.LValue {
 	patterns := new(cache)
 	functions := map[string]lua.LGFunction{

@@ -16,7 +16,7 @@ const (
 	perStep = 10
 	// bytesPerStep is the same for bytes that are copied.
 	bytesPerStep = 64
-	// atOnce is how many instructions may run in a search that can not be ended; they take half a millisecond.
+	// atOnce is how many instructions may run in a search that cannot be ended; they take half a millisecond.
 	atOnce = 1 << 16
 	// batch is how many steps of a search are counted at a time.
 	batch = 500
@@ -54,7 +54,7 @@ func (p *program) next(L *lua.LState, text string, from int) []int {
 	return found
 }
 
-// search returns the first match in a text. A search in a string can not be ended, but one in a reader can, whenever it
+// search returns the first match in a text. A search in a string cannot be ended, but one in a reader can, whenever it
 // reads: so long texts are read, which takes about as long.
 func (p *program) search(L *lua.LState, re *regexp.Regexp, text string) []int {
 	if len(text) <= atOnce/p.cost {

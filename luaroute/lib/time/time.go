@@ -3,9 +3,9 @@
 //	time.now()                       the time
 //	time.sleep(seconds)              waits; 0 or more
 //	time.format(time, layout, zone)  the text of a time, or nil and an error if there is no such zone
-//	time.parse(text, layout, zone)   the time of a text, or nil and an error
+//	time.parse(text, layout, zone)   the time of a string, or nil and an error
 //
-// A layout is "rfc3339" (2026-05-04T10:00:00Z), "http" or "rfc1123" (Mon, 04 May 2026 10:00:00 GMT), or a text with
+// A layout is "rfc3339" (2026-05-04T10:00:00Z), "http" or "rfc1123" (Mon, 04 May 2026 10:00:00 GMT), or a string with
 // directives:
 //
 //	%Y %m %d      year of four digits, month, day        %H %M %S %f  hour, minute, second, microseconds

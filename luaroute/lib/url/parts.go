@@ -71,7 +71,7 @@ func build(L *lua.LState) int {
 		case v.Type() == lua.LTString || name == "port" && v.Type() == lua.LTNumber:
 			given[name] = v.String()
 		default:
-			L.ArgError(1, fmt.Sprintf("%s is a %s; expected a text", name, v.Type()))
+			L.ArgError(1, fmt.Sprintf("%s is a %s; expected a string", name, v.Type()))
 		}
 	})
 	size := 0
@@ -151,7 +151,7 @@ func setPath(u *url.URL, given map[string]string) error {
 	return nil
 }
 
-// same says whether two URLs have the same parts.
+// same reports whether two URLs have the same parts.
 func same(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && a.Opaque == b.Opaque && a.User.String() == b.User.String() && a.Host == b.Host &&
 		a.Path == b.Path && a.EscapedPath() == b.EscapedPath() && a.RawQuery == b.RawQuery && a.Fragment == b.Fragment

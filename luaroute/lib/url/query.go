@@ -49,7 +49,7 @@ func encodeQuery(L *lua.LState, t *lua.LTable) string {
 		vm.Spend(L, 1)
 		name, ok := k.(lua.LString)
 		if !ok {
-			L.ArgError(1, fmt.Sprintf("a name of the query is a %s; expected a text", k.Type()))
+			L.ArgError(1, fmt.Sprintf("a name of the query is a %s; expected a string", k.Type()))
 		}
 		names = append(names, string(name))
 	})
@@ -74,7 +74,7 @@ func writePair(L *lua.LState, out *strings.Builder, name string, v lua.LValue) {
 	switch v.Type() {
 	case lua.LTString, lua.LTNumber, lua.LTBool:
 	default:
-		L.ArgError(1, fmt.Sprintf("the value of %q in the query is a %s; expected a text, a number, a boolean or a list of them", name, v.Type()))
+		L.ArgError(1, fmt.Sprintf("the value of %q in the query is a %s; expected a string, a number, a boolean or a list of them", name, v.Type()))
 	}
 	if out.Len() > 0 {
 		out.WriteByte('&')
