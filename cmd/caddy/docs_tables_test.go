@@ -50,7 +50,7 @@ func TestTheAdminAPIIsDocumentedWhole(t *testing.T) {
 
 	same(t, "metrics", found("`(caddy_luaroute_[a-z_]+)`", text), found(`(?m)^# HELP (caddy_luaroute_\S+)`, c.Admin(http.MethodGet, "/metrics", "").Body))
 
-	source, err := os.ReadFile("../../chiproxy/decision.go")
+	source, err := os.ReadFile("../../chiproxy/explain/decision.go")
 	if err != nil {
 		t.Fatal(err)
 	}

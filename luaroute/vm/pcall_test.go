@@ -104,7 +104,7 @@ func TestProtectedCallsAreThoseOfLua51(t *testing.T) {
 			good()
 			pcall(coroutine.wrap(function() error("x") end))
 			return good()`, "2"},
-		{"a dead coroutine", `local co = coroutine.create(function() end) coroutine.resume(co) return select(2, coroutine.resume(co))`, "cannot resume a dead thread"},
+		{"a dead coroutine", `local co = coroutine.create(function() end) coroutine.resume(co) return select(2, coroutine.resume(co))`, "can not resume a dead thread"},
 		{"a coroutine passes values", `
 			local co = coroutine.create(function(a) local b = coroutine.yield(a + 1) return b * 2 end)
 			local _, x = coroutine.resume(co, 1)
