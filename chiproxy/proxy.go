@@ -46,9 +46,9 @@ type Proxy struct {
 	// retries, the pool's own policy decides. An address that is not in the pool is an error.
 	Upstream string
 	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
-	// reached. Nil and FailClosed return the error, for Caddy's handle_errors; FailDecline and FailOpen decline; FailToPool forwards
-	// to that pool instead. Once some of the client's body was read it cannot be sent again, so the error is
-	// returned; a body that a hook holds in memory can.
+	// reached. Nil and FailClosed return the error, for Caddy's handle_errors; FailDecline and FailOpen decline;
+	// FailToPool forwards to that pool instead. Once some of the client's body was read it cannot be sent again, so
+	// the error is returned; a body that a hook holds in memory can.
 	OnError *ErrorPolicy
 }
 

@@ -58,7 +58,8 @@ func partOf(o origin.Origin) Part { return Part{o.Kind, o.Text, o.String()} }
 // Pool is one pool of a table, under one of its names.
 type Pool struct {
 	Name string `json:"name"`
-	// Tenant is the one that the pool was declared in. It is empty for those of the default tenant and of the configuration.
+	// Tenant is the one that the pool was declared in. It is empty for those of the default tenant and of the
+	// configuration.
 	Tenant string `json:"tenant,omitempty"`
 	// At is where it was declared.
 	At string `json:"at,omitempty"`

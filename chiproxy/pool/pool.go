@@ -22,8 +22,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// Pool is an upstream pool: a reverse_proxy of Caddy's. All names that stand for the same configuration share one Pool, its
-// connections and its health.
+// Pool is an upstream pool: a reverse_proxy of Caddy's. All names that stand for the same configuration share one
+// Pool, its connections and its health.
 type Pool struct {
 	owner *Set
 	key   string
