@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -165,5 +166,40 @@ func TestBuildReportsManyErrorsAndSaysHowManyMore(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != maxProblems+1 || !strings.HasPrefix(lines[19], "a.lua:20: ") || lines[20] != "and 30 more errors" {
 		t.Errorf("got %d lines:\n%s", len(lines), err)
+	}
+}
+
+func TestARouteBelowWhatAScopeOwnsIsRefusedWhateverThePrefixHas(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ prefix, route string }{
+		{"/t", "/t/x"},
+		{"/t/{a}", "/t/{b}/x"},
+		{"/t/{a}-x", "/t/{b}-x"},
+		{"/t/{a}-x", "/t/{b}-x/"},
+		{"/t/{a}-x", "/t/{b}-x/y"},
+		{"/t/{a}-x", "/t/{b}-x/*"},
+		{"/t/{a}-{b}", "/t/{c}-{d}"},
+		{"/t/{a}-{b}", "/t/{c}-{d}/y/{e}.txt"},
+		{"/t/{a:[0-9]+}", "/t/{b:[0-9]+}/y"},
+		{"/t/{a:[0-9]+}", "/t/{b:[0-9]+}"},
+		{"/t/v{a:[0-9]+}.{b}", "/t/v{c:[0-9]+}.{d}/y"},
+		{"/{a}.x/{b}-y", "/{c}.x/{d}-y/z"},
+	} {
+		_, err := Build(only(line(3, owner(row.prefix, at("/inside", say("")))), at(row.route, say(""))), newTestPools(t))
+		want := fmt.Sprintf("route %s can never be reached: the scope at a.lua:3 owns %s and all below it", row.route, row.prefix)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s and %s: %v, expected %s", row.prefix, row.route, err, want)
+		}
+	}
+	for _, row := range []struct{ prefix, route string }{
+		{"/t/{a}-x", "/t/{b}-y/z"},
+		{"/t/{a}-x", "/t/{b}"},
+		{"/t/{a}-x", "/t/{b}-xy"},
+		{"/t/{a:[0-9]+}", "/t/{b:[0-9]}/y"},
+		{"/t/{a:[0-9]+}", "/t/{b}/y"},
+	} {
+		if _, err := Build(only(owner(row.prefix, at("/inside", say(""))), at(row.route, say(""))), newTestPools(t)); err != nil {
+			t.Errorf("%s and %s: %v", row.prefix, row.route, err)
+		}
 	}
 }

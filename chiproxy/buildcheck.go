@@ -47,7 +47,7 @@ func (p *problems) err() error {
 
 // checkShape sorts the routes of a shape and reports those that are never reached.
 func (b *builder) checkShape(d *muxBuilder, of *shape) {
-	owner, s := d.ownerOf(of.Key()), &of.Draft
+	owner, s := d.ownerOf(of), &of.Draft
 	if owner != nil {
 		for _, r := range s.routes {
 			if !r.scope.inside(owner) {

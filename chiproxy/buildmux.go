@@ -36,10 +36,11 @@ type routeDraft struct {
 func newMuxBuilder() *muxBuilder { return &muxBuilder{owners: map[string]*scope{}} }
 
 // ownerOf returns the owner whose prefix a shape lies below, the innermost one, or nil.
-func (d *muxBuilder) ownerOf(key string) *scope {
+func (d *muxBuilder) ownerOf(s *shape) *scope {
 	if len(d.owners) == 0 {
 		return nil
 	}
+	key := s.Pattern().Key()
 	for end := len(key); end >= 0; end = strings.LastIndexByte(key[:end], '/') {
 		if o := d.owners[key[:end]]; o != nil {
 			return o

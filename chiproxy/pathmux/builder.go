@@ -11,12 +11,16 @@ type Builder[D any] struct {
 // specific shapes: where it passes on nothing, these need not be found after it.
 type Shape[D any] struct {
 	shape
+	written Pattern
 	// Draft is the caller's.
 	Draft D
 }
 
 // Key is the shape's name: shapes with one key are one.
 func (s *Shape[D]) Key() string { return s.key }
+
+// Pattern returns the pattern that the shape was written as first.
+func (s *Shape[D]) Pattern() Pattern { return s.written }
 
 // Lead returns the text before the first parameter.
 func (s *Shape[D]) Lead() string { return s.tokens[0].text }
@@ -30,7 +34,7 @@ func (b *Builder[D]) Shape(p Pattern) *Shape[D] {
 	key := shapeKey(p.text, tokens)
 	s := b.byKey[key]
 	if s == nil {
-		s = &Shape[D]{shape: shape{tokens: tokens, key: key, pattern: chiPattern(p.text, tokens)}}
+		s = &Shape[D]{shape: shape{tokens: tokens, key: key, pattern: chiPattern(p.text, tokens)}, written: p}
 		if b.byKey == nil {
 			b.byKey = map[string]*Shape[D]{}
 		}

@@ -234,7 +234,8 @@ func (p Pattern) Lead() string { return p.tokens[0].text }
 // IsStatic reports whether the pattern has no parameter and no catch-all.
 func (p Pattern) IsStatic() bool { return len(p.tokens) == 1 }
 
-// Key returns the pattern without the names of its parameters.
+// Key returns the pattern without the names of its parameters. That of what is below a prefix begins with the prefix's own and a slash,
+// which is not so of the keys of shapes.
 func (p Pattern) Key() string { return shapeKey(p.text, p.tokens) }
 
 // Beats reports whether a pattern is more specific than another one that matches the same path, where case and %2F are read as
@@ -245,7 +246,8 @@ func hasKind(ts []token, k tokenKind) bool {
 	return slices.ContainsFunc(ts, func(t token) bool { return t.kind == k })
 }
 
-// shapeKey is a pattern without names: two patterns with one key match the same paths. The tokens are as of forChi.
+// shapeKey is a pattern without names: two patterns with one key match the same paths. The tokens are those of the pattern, or as of
+// forChi.
 func shapeKey(p string, tokens []token) string {
 	if len(tokens) == 1 {
 		return p
