@@ -1,6 +1,9 @@
 package lifetime
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -44,6 +47,39 @@ func appsOf(c *caddy.Config) *map[string]caddy.App {
 
 func failedOf(c *caddy.Config) *map[string]error {
 	return (*map[string]error)(unsafe.Add(unsafe.Pointer(c), layout.failed))
+}
+
+// AdminAddresses returns where a configuration listens for its administrators. The admin endpoint must have been set up, as it is
+// before the apps of a configuration are provisioned.
+func AdminAddresses(ctx caddy.Context) ([]caddy.NetworkAddress, error) {
+	if !layout.ok {
+		return nil, errors.New("this version of Caddy does not show where its admin endpoint is")
+	}
+	admin := new(caddy.AdminConfig)
+	if c := *configOf(&ctx); c != nil && c.Admin != nil {
+		admin = c.Admin
+	}
+	var all []caddy.NetworkAddress
+	add := func(address, fallback string) error {
+		address, err := caddy.NewReplacer().ReplaceOrErr(cmp.Or(address, fallback), true, true)
+		if err != nil {
+			return fmt.Errorf("the admin endpoint: %w", err)
+		}
+		parsed, err := caddy.ParseNetworkAddress(address)
+		all = append(all, parsed)
+		return err
+	}
+	if !admin.Disabled {
+		if err := add(admin.Listen, caddy.DefaultAdminListen); err != nil {
+			return nil, err
+		}
+	}
+	if admin.Remote != nil {
+		if err := add(admin.Remote.Listen, caddy.DefaultRemoteAdminListen); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // guard gives ctx a copy of its configuration, with maps of its own.

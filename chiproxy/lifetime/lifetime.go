@@ -51,12 +51,21 @@ type Life struct {
 func (p *Parent) Open(keys ...any) *Life {
 	l := &Life{parent: p}
 	l.ctx, l.cancel = caddy.NewContext(p.bare())
+	l.ctx = l.ctx.WithValue(insideKey{}, true)
 	for _, key := range keys {
 		l.ctx = l.ctx.WithValue(key, true)
 	}
 	l.apps = guard(&l.ctx)
 	return l
 }
+
+type insideKey struct{}
+
+// Inside reports whether a context is that of modules in a life.
+func Inside(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
+
+// Set gives the contexts of modules that are loaded from now on a value.
+func (l *Life) Set(key, value any) { l.ctx = l.ctx.WithValue(key, value) }
 
 // Load loads a module.
 //

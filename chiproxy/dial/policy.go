@@ -1,0 +1,319 @@
+package dial
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// Words of a policy.
+const (
+	// Network is every address but those of this machine, of its link, and of the metadata of clouds; and no unix socket.
+	Network = "network"
+	// Public is what the internet can reach: Network without private and reserved addresses.
+	Public = "public"
+	// None is no address.
+	None = "none"
+	// All is every address.
+	All = "all"
+)
+
+// forms is what a policy may consist of.
+const forms = "network, public, none or all, an address, a CIDR, a name such as api.example:443 or *.example:443, or unix//path"
+
+// Policy is a set of addresses. Any number of goroutines may ask it.
+type Policy struct {
+	words    []string // as they were written
+	networks []rule
+	names    []rule
+	sockets  []string
+	word     string // Network, Public or All; empty for none of them
+}
+
+// rule is a network or a name, with a port or without.
+type rule struct {
+	prefix netip.Prefix
+	name   string // lower case, perhaps with *. before it
+	port   uint16 // 0 stands for all
+}
+
+// Parse reads the words of a policy, of which one is enough to allow an address.
+func Parse(words []string) (*Policy, error) {
+	p := &Policy{words: slices.Clone(words)}
+	for _, word := range words {
+		if err := p.add(word); err != nil {
+			return nil, err
+		}
+	}
+	switch {
+	case len(words) == 0:
+		return nil, errors.New("expected " + forms + "; found nothing")
+	case len(words) > 1 && slices.Contains(words, None):
+		return nil, errors.New("none stands alone")
+	}
+	return p, nil
+}
+
+func (p *Policy) add(word string) error {
+	switch word {
+	case None:
+		return nil
+	case Network, Public, All:
+		if p.word == "" || p.word == Public || word == All {
+			p.word = word
+		}
+		return nil
+	}
+	if path, ok := strings.CutPrefix(word, "unix/"); ok && path != "" {
+		p.sockets = append(p.sockets, cleanSocket(path))
+		return nil
+	}
+	host, port, err := splitPort(word)
+	if err != nil {
+		return fmt.Errorf("%q: %w", word, err)
+	}
+	if prefix, ok := parsePrefix(host); ok {
+		p.networks = append(p.networks, rule{prefix: prefix, port: port})
+		return nil
+	}
+	if !validName(host) {
+		return fmt.Errorf("%q: expected %s", word, forms)
+	}
+	p.names = append(p.names, rule{name: strings.ToLower(strings.TrimSuffix(host, ".")), port: port})
+	return nil
+}
+
+// splitPort takes a port off, if there is one.
+func splitPort(word string) (host string, port uint16, err error) {
+	host, text, err := net.SplitHostPort(word)
+	if err != nil {
+		return strings.Trim(word, "[]"), 0, nil // no port, or an IPv6 address without one
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return "", 0, fmt.Errorf("%q is no port; expected a number from 1 to 65535", text)
+	}
+	return host, uint16(n), nil
+}
+
+func parsePrefix(host string) (netip.Prefix, bool) {
+	if prefix, err := netip.ParsePrefix(host); err == nil {
+		if prefix.Addr().Is4In6() && prefix.Bits() >= 96 {
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		}
+		return prefix.Masked(), true
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.WithZone("").Unmap()
+		return netip.PrefixFrom(ip, ip.BitLen()), true
+	}
+	return netip.Prefix{}, false
+}
+
+// validName reports whether a name can be one of a host, perhaps with *. before it. What looks like a number is none: resolvers
+// take 0x7f.1 for 127.0.0.1.
+func validName(name string) bool {
+	labels := strings.Split(strings.TrimSuffix(strings.TrimPrefix(name, "*."), "."), ".")
+	for _, label := range labels {
+		if label == "" || strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	last := labels[len(labels)-1]
+	return last[0] < '0' || last[0] > '9'
+}
+
+// String returns the words.
+func (p *Policy) String() string { return strings.Join(p.words, " ") }
+
+// Words returns the words, as they were written.
+func (p *Policy) Words() []string { return slices.Clone(p.words) }
+
+// Name reports whether a name may be dialled whatever it resolves to.
+func (p *Policy) Name(name string, port uint16) bool {
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	return p.word == All || slices.ContainsFunc(p.names, func(r rule) bool {
+		return (r.port == 0 || r.port == port) && r.matches(name)
+	})
+}
+
+// matches reports whether the rule is for a name. The star stands for one label.
+func (r rule) matches(name string) bool {
+	suffix, wild := strings.CutPrefix(r.name, "*.")
+	if !wild {
+		return r.name == name
+	}
+	label, rest, _ := strings.Cut(name, ".")
+	return rest == suffix && label != ""
+}
+
+// Address returns nil if an IP address may be dialled, or a Refusal. Of an address that carries another one, such as one of
+// NAT64, both must be allowed.
+func (p *Policy) Address(ip netip.Addr, port uint16) error {
+	ip = ip.WithZone("").Unmap()
+	if err := p.plain(ip, port); err != nil {
+		return err
+	}
+	if inner, ok := carried(ip); ok {
+		return p.plain(inner, port)
+	}
+	return nil
+}
+
+// plain is Address without what an address carries.
+func (p *Policy) plain(ip netip.Addr, port uint16) error {
+	for _, r := range p.networks {
+		if (r.port == 0 || r.port == port) && r.prefix.Contains(ip) {
+			return nil
+		}
+	}
+	what := kindOf(ip)
+	switch p.word {
+	case All:
+		return nil
+	case Network:
+		if what == public || what == private || what == reserved {
+			return nil
+		}
+	case Public:
+		if what == public {
+			return nil
+		}
+	}
+	return &Refusal{Address: netip.AddrPortFrom(ip, port).String(), What: what.String(), Needs: ip.String(), Policy: p}
+}
+
+// Socket returns nil if a unix socket may be dialled, or a Refusal.
+func (p *Policy) Socket(path string) error {
+	if p.word == All || slices.Contains(p.sockets, cleanSocket(path)) {
+		return nil
+	}
+	return &Refusal{Address: "unix/" + path, What: "a unix socket", Needs: "unix/" + path, Policy: p}
+}
+
+// cleanSocket returns the one form of a path. Abstract sockets have no path.
+func cleanSocket(path string) string {
+	path, _, _ = strings.Cut(path, "|") // permissions, as Caddy writes them
+	if strings.HasPrefix(path, "@") {
+		return path
+	}
+	return filepath.Clean(path)
+}
+
+// Literal returns nil for an address that may be dialled as far as it is known before it is: names and placeholders are judged when
+// they are dialled.
+func (p *Policy) Literal(address string) error {
+	if strings.Contains(address, "{") {
+		return nil
+	}
+	a, err := caddy.ParseNetworkAddress(address)
+	if err != nil {
+		return nil // Caddy says what is wrong
+	}
+	if a.IsUnixNetwork() {
+		return p.Socket(a.Host)
+	}
+	if err := p.network(a.Network, address); err != nil {
+		return err
+	}
+	port := uint16(a.StartPort) //nolint:gosec // Caddy allows no larger one
+	if ip, err := netip.ParseAddr(a.Host); err == nil {
+		return p.Address(ip, port)
+	}
+	if p.word == "" && !p.Name(a.Host, port) && len(p.networks) == 0 {
+		return &Refusal{Address: address, What: "a name", Needs: net.JoinHostPort(a.Host, strconv.Itoa(int(port))), Policy: p}
+	}
+	return nil
+}
+
+// network refuses networks that nothing here can judge.
+func (p *Policy) network(network, address string) error {
+	switch network {
+	case "", "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
+		return nil
+	}
+	return fmt.Errorf("the network %q of %s is not for scripts of an isolated tenant; expected TCP, or unix//path", network, address)
+}
+
+// Refusal is the error of an address that is in no word of a policy.
+type Refusal struct {
+	// Address is what was to be dialled, and What says what it is, such as "a loopback address".
+	Address, What string
+	// Needs is a word that would allow it.
+	Needs  string
+	Policy *Policy
+}
+
+func (r *Refusal) Error() string {
+	return fmt.Sprintf("%s is %s, and the tenant may dial %s; it needs `upstreams %s` in its allow block",
+		r.Address, r.What, r.Policy, r.Policy.with(r.Needs))
+}
+
+// with returns the words with one more.
+func (p *Policy) with(word string) string {
+	if p.String() == None {
+		return word
+	}
+	return p.String() + " " + word
+}
+
+// Covers returns nil if a word stands for nothing that is not in the policy.
+func (p *Policy) Covers(word string) error {
+	more := fmt.Errorf("%s is more than the configuration allows, which is %s", word, p)
+	inner, err := Parse([]string{word})
+	switch {
+	case err != nil:
+		return err
+	case p.word == All, word == None:
+		return nil
+	case inner.word != "":
+		if inner.word == p.word || inner.word == Public && p.word == Network {
+			return nil
+		}
+		return more
+	case len(inner.sockets) > 0:
+		if p.Socket(inner.sockets[0]) != nil {
+			return more
+		}
+		return nil
+	case len(inner.names) > 0:
+		r := inner.names[0]
+		for _, own := range p.names {
+			if (own.port == 0 || own.port == r.port) && (own.name == r.name || own.matches(r.name) && !strings.HasPrefix(r.name, "*")) {
+				return nil
+			}
+		}
+		return more
+	}
+	r := inner.networks[0]
+	for _, own := range p.networks {
+		if (own.port == 0 || own.port == r.port) && own.prefix.Bits() <= r.prefix.Bits() && own.prefix.Contains(r.prefix.Addr()) {
+			return nil
+		}
+	}
+	if p.word != "" && p.wholly(r.prefix) {
+		return nil
+	}
+	return more
+}
+
+// wholly reports whether the word of the policy has a whole network.
+func (p *Policy) wholly(prefix netip.Prefix) bool {
+	sets := [][]netip.Prefix{loopbacks, links, metadatas, nat64, {sixToFour}}
+	if p.word == Public {
+		sets = append(sets, privates, reserveds)
+	}
+	for _, set := range sets {
+		if slices.ContainsFunc(set, prefix.Overlaps) {
+			return false
+		}
+	}
+	return true
+}

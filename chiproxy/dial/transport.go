@@ -1,0 +1,236 @@
+package dial
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+func init() {
+	caddy.RegisterModule(new(Transport))
+}
+
+// Protocol is the name of Transport among the transports of reverse_proxy.
+const Protocol = "luaroute"
+
+// Transport is a transport of `reverse_proxy` that dials only some addresses. Pools of a tenant with a `script` of
+// its own have it, with what the tenant's `allow` says.
+//
+// An address is judged when it is dialled, a name by what it resolves to then. Health checks are judged the same way.
+// Caddy's admin endpoint is never dialled. The proxies of the environment (`HTTP_PROXY`) are not used, since only they
+// would know what is dialled in the end.
+type Transport struct {
+	// The addresses: `network`, `public`, `none`, `all`, addresses, CIDRs, names such as `*.example:443`, sockets such
+	// as `unix//run/app.sock`.
+	Upstreams []string `json:"upstreams,omitempty"`
+
+	// The transport that is used. Default: `http`.
+	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
+
+	policy   *Policy
+	inner    http.RoundTripper
+	resolver Resolver
+	end      func() error // of an inner transport that Caddy has not loaded
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Transport) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.reverse_proxy.transport." + Protocol,
+		New: func() caddy.Module { return new(Transport) },
+	}
+}
+
+// Provision sets the transport up that dials.
+func (t *Transport) Provision(ctx caddy.Context) (err error) {
+	if t.policy, err = Parse(t.Upstreams); err != nil {
+		return fmt.Errorf("upstreams: %w", err)
+	}
+	if t.TransportRaw == nil {
+		plain := new(reverseproxy.HTTPTransport)
+		if err := plain.Provision(ctx); err != nil {
+			return err
+		}
+		t.inner, t.end = plain, plain.Cleanup
+	} else {
+		mod, err := ctx.LoadModule(t, "TransportRaw")
+		if err != nil {
+			return err
+		}
+		t.inner = mod.(http.RoundTripper)
+	}
+	if plain, ok := t.inner.(*reverseproxy.HTTPTransport); ok {
+		return t.guard(plain)
+	}
+	return nil
+}
+
+// guard puts the check before all that an HTTP transport dials.
+func (t *Transport) guard(plain *reverseproxy.HTTPTransport) error {
+	switch {
+	case len(plain.Versions) == 1 && plain.Versions[0] == "3":
+		return errors.New(`versions: "3" dials in a way that nobody can check; expected 1.1, 2 or h2c`)
+	case plain.NetworkProxyRaw != nil || plain.ForwardProxyURL != "":
+		return errors.New("network_proxy: a proxy dials addresses that nobody can check; expected none")
+	}
+	if plain.Resolver != nil && len(plain.Resolver.Addresses) > 0 {
+		resolver, err := t.resolverAt(plain.Resolver.Addresses)
+		if err != nil {
+			return err
+		}
+		t.resolver = resolver
+	}
+	plain.Transport.Proxy = nil
+	plain.Transport.DialContext = t.checked(plain.Transport.DialContext)
+	if tls := plain.Transport.DialTLSContext; tls != nil {
+		plain.Transport.DialTLSContext = t.checked(tls)
+	}
+	return nil
+}
+
+// resolverAt returns a resolver that asks some servers, which must be allowed themselves.
+func (t *Transport) resolverAt(servers []string) (Resolver, error) {
+	addresses := make([]string, len(servers))
+	for i, server := range servers {
+		a, err := caddy.ParseNetworkAddressWithDefaults(server, "udp", 53)
+		if err != nil {
+			return nil, fmt.Errorf("resolver %q: %w", server, err)
+		}
+		if _, err := netip.ParseAddr(a.Host); err != nil {
+			return nil, fmt.Errorf("resolver %q: expected an IP address", server)
+		}
+		if _, err := t.policy.Resolve(context.Background(), nil, a.Network, a.JoinHostPort(0)); err != nil {
+			return nil, fmt.Errorf("resolver %q: %w", server, err)
+		}
+		addresses[i] = a.JoinHostPort(0)
+	}
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, addresses[rand.IntN(len(addresses))]) //nolint:gosec // to spread the load
+	}}, nil
+}
+
+// dialer is what a transport dials with.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// checked returns a dialer that resolves an address, and hands on what is allowed of it.
+func (t *Transport) checked(next dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		info, known := reverseproxy.GetDialInfo(ctx)
+		if known {
+			network, address = info.Network, info.Address
+		}
+		allowed, err := t.policy.Resolve(ctx, t.resolver, network, address)
+		if err != nil {
+			return nil, reverseproxy.NewDialError(err)
+		}
+		var failed error
+		for _, address := range allowed {
+			conn, err := next(pinned(ctx, info, known, address), network, address)
+			if err == nil {
+				return conn, nil
+			}
+			failed = err
+			if ctx.Err() != nil {
+				break
+			}
+		}
+		return nil, failed
+	}
+}
+
+// dialInfoKey is where reverseproxy.GetDialInfo looks.
+const dialInfoKey caddy.CtxKey = "reverse_proxy.dial_info"
+
+// pinned returns a context in which Caddy's transports dial one address, and look nothing up.
+func pinned(ctx context.Context, info reverseproxy.DialInfo, known bool, address string) context.Context {
+	if !known {
+		return ctx
+	}
+	info.Address = address
+	if host, port, err := net.SplitHostPort(address); err == nil && info.Port != "" {
+		info.Host, info.Port = host, port
+	}
+	return context.WithValue(ctx, dialInfoKey, info)
+}
+
+// RoundTrip sends a request. What another transport than that of HTTP will dial is resolved here, once for each request.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if _, ok := t.inner.(*reverseproxy.HTTPTransport); ok {
+		return t.inner.RoundTrip(r)
+	}
+	info, known := reverseproxy.GetDialInfo(r.Context())
+	if !known {
+		return nil, errors.New("nobody says what is to be dialled")
+	}
+	allowed, err := t.policy.Resolve(r.Context(), t.resolver, info.Network, info.Address)
+	if err != nil {
+		return nil, reverseproxy.NewDialError(err)
+	}
+	return t.inner.RoundTrip(r.WithContext(pinned(r.Context(), info, known, allowed[0])))
+}
+
+// Cleanup closes idle connections.
+func (t *Transport) Cleanup() error {
+	if t.end != nil {
+		return t.end()
+	}
+	return nil
+}
+
+// What reverse_proxy asks its transport is for the inner one to say.
+
+// OverrideHealthCheckScheme sets the scheme of health checks.
+func (t *Transport) OverrideHealthCheckScheme(base *url.URL, port string) {
+	if inner, ok := t.inner.(reverseproxy.HealthCheckSchemeOverriderTransport); ok {
+		inner.OverrideHealthCheckScheme(base, port)
+	}
+}
+
+// ProxyProtocolEnabled reports whether connections begin with the PROXY protocol.
+func (t *Transport) ProxyProtocolEnabled() bool {
+	inner, ok := t.inner.(reverseproxy.ProxyProtocolTransport)
+	return ok && inner.ProxyProtocolEnabled()
+}
+
+// RequestHeaderOps returns what is done to the header of requests.
+func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
+	if inner, ok := t.inner.(reverseproxy.RequestHeaderOpsTransport); ok {
+		return inner.RequestHeaderOps()
+	}
+	return nil
+}
+
+// DefaultBufferSizes returns how much of requests and responses is buffered.
+func (t *Transport) DefaultBufferSizes() (request, response int64) {
+	if inner, ok := t.inner.(reverseproxy.BufferedTransport); ok {
+		return inner.DefaultBufferSizes()
+	}
+	return 0, 0
+}
+
+// RequiresContentLength reports whether the length of a body must be known.
+func (t *Transport) RequiresContentLength() bool {
+	inner, ok := t.inner.(reverseproxy.ContentLengthRequiredTransport)
+	return ok && inner.RequiresContentLength()
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                                = (*Transport)(nil)
+	_ caddy.CleanerUpper                               = (*Transport)(nil)
+	_ reverseproxy.HealthCheckSchemeOverriderTransport = (*Transport)(nil)
+	_ reverseproxy.ProxyProtocolTransport              = (*Transport)(nil)
+	_ reverseproxy.RequestHeaderOpsTransport           = (*Transport)(nil)
+	_ reverseproxy.BufferedTransport                   = (*Transport)(nil)
+	_ reverseproxy.ContentLengthRequiredTransport      = (*Transport)(nil)
+)
