@@ -33,6 +33,8 @@ type File struct {
 	// More folders to find modules in.
 	Path []string `json:"path,omitempty"`
 
+	isolated bool // see Set.Isolate
+
 	beside string // the folder of the script that names these, where they were looked for, too
 }
 
@@ -65,7 +67,7 @@ func (s *File) Scripts(ctx context.Context) ([]Script, error) {
 			return nil, fmt.Errorf("script %q: no file matches in %s", pattern, s.searched(pattern))
 		}
 		for _, name := range names {
-			code, err := readNoted(ctx, name)
+			code, err := s.read(ctx, name)
 			if err != nil {
 				return nil, fmt.Errorf("script %s: %w", name, s.missing(name, err))
 			}
@@ -94,7 +96,7 @@ func (s *File) Module(ctx context.Context, from, name string) (*Script, error) {
 	for _, folder := range s.folders(from) {
 		for _, file := range []string{relative + ".lua", filepath.Join(relative, "init.lua")} {
 			file = filepath.Join(folder, file)
-			code, err := readNoted(ctx, file)
+			code, err := s.read(ctx, file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
 			}
@@ -113,7 +115,7 @@ func (s *File) Data(ctx context.Context, from, name string) ([]byte, error) {
 		return nil, nil
 	}
 	name = filepath.Join(filepath.Dir(from), filepath.FromSlash(name))
-	data, err := readNoted(ctx, name)
+	data, err := s.read(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -135,23 +137,28 @@ func (s *File) folders(from string) []string {
 
 // own returns the folders of the scripts, and those of Path.
 func (s *File) own() []string {
-	var folders []string
-	add := func(folder string) {
-		if !slices.Contains(folders, folder) {
+	folders := s.scriptFolders()
+	for _, folder := range s.Path {
+		if folder = filepath.Clean(folder); !slices.Contains(folders, folder) {
 			folders = append(folders, folder)
 		}
 	}
+	return folders
+}
+
+// scriptFolders returns the folders of the scripts.
+func (s *File) scriptFolders() []string {
+	var folders []string
 	for _, pattern := range s.Files {
 		names, err := expand(pattern)
 		if err != nil {
 			continue // Scripts reports it
 		}
 		for _, name := range names {
-			add(filepath.Dir(name))
+			if folder := filepath.Dir(name); !slices.Contains(folders, folder) {
+				folders = append(folders, folder)
+			}
 		}
-	}
-	for _, folder := range s.Path {
-		add(filepath.Clean(folder))
 	}
 	return folders
 }
@@ -165,19 +172,50 @@ func (s *File) holds(script string) bool {
 	})
 }
 
+// read reads a file, and notes what was in it.
+func (s *File) read(ctx context.Context, name string) ([]byte, error) {
+	at := place{name: name}
+	if s.isolated {
+		if at.root = s.rootOf(name); at.root == "" {
+			return nil, errors.New("it is not in the folder of the tenant's scripts")
+		}
+	}
+	return readNoted(ctx, at)
+}
+
+// place is where a file is looked for.
+type place struct {
+	root string // the folder that must not be left; empty for none
+	name string
+}
+
+func (p place) stat() (fs.FileInfo, error) {
+	if p.root == "" {
+		return os.Stat(p.name)
+	}
+	return openIn(p.root, p.name, (*os.Root).Stat)
+}
+
+func (p place) open() (*os.File, error) {
+	if p.root == "" {
+		return os.Open(p.name)
+	}
+	return openIn(p.root, p.name, (*os.Root).Open)
+}
+
 // read reads a file of scripts, which must be a regular one of moderate size.
-func read(name string) ([]byte, error) {
-	info, err := os.Stat(name)
+func (p place) read() ([]byte, error) {
+	info, err := p.stat()
 	if err != nil {
 		return nil, reason(err)
 	}
 	if info.IsDir() {
-		return nil, errors.New("it is a folder; for the scripts in it, write " + filepath.Join(name, "*.lua"))
+		return nil, errors.New("it is a folder; for the scripts in it, write " + filepath.Join(p.name, "*.lua"))
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
 		return nil, errors.New("it is not a regular file")
 	}
-	f, err := os.Open(name)
+	f, err := p.open()
 	if err != nil {
 		return nil, reason(err)
 	}

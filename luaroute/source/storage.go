@@ -214,14 +214,18 @@ func (s *Storage) Module(ctx context.Context, from, name string) (*Script, error
 // folders returns where the modules of a script may be, the nearest first.
 func (s *Storage) folders(from string) []string {
 	folders := []string{s.Prefix}
-	if near := path.Dir(from); s.holds(from) && near != s.Prefix {
+	if s.outer != nil {
+		folders = s.scriptFolders()
+	}
+	if near := path.Dir(from); s.holds(from) {
+		folders = slices.DeleteFunc(folders, func(folder string) bool { return folder == near })
 		folders = slices.Insert(folders, 0, near)
 	}
 	return folders
 }
 
 // holds reports whether a script is one of the source.
-func (s *Storage) holds(script string) bool { return strings.HasPrefix(script, s.Prefix+"/") }
+func (s *Storage) holds(script string) bool { return s.within(script) }
 
 // Data loads what is beside a script.
 func (s *Storage) Data(ctx context.Context, from, name string) ([]byte, error) {

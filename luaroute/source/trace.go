@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -204,23 +203,23 @@ func glob(ctx context.Context, pattern string) []string {
 }
 
 // readNoted reads a file, and notes what was in it, or why it could not be read.
-func readNoted(ctx context.Context, name string) ([]byte, error) {
-	bytes, err := read(name)
+func readNoted(ctx context.Context, at place) ([]byte, error) {
+	bytes, err := at.read()
 	seen := sum(bytes)
 	if err != nil {
 		seen = failedStamp(err)
 	}
 	again := &content{
-		stat: func(context.Context) (mark, error) { return statFile(name) },
-		read: func(context.Context) ([]byte, error) { return read(name) },
+		stat: func(context.Context) (mark, error) { return at.mark() },
+		read: func(context.Context) ([]byte, error) { return at.read() },
 	}
-	Note(ctx, "file "+name, seen, again.stamp)
+	Note(ctx, "file "+at.name, seen, again.stamp)
 	return bytes, err
 }
 
-// statFile returns the mark of a file. An editor that writes a new file and renames it leaves another file under the name.
-func statFile(name string) (mark, error) {
-	info, err := os.Stat(name)
+// mark returns the mark of a file. An editor that writes a new file and renames it leaves another file under the name.
+func (p place) mark() (mark, error) {
+	info, err := p.stat()
 	if err != nil {
 		return mark{}, reason(err)
 	}
