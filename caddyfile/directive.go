@@ -19,7 +19,7 @@
 //			strip_prefix
 //			fallthrough
 //			priority <n>
-//			script, source, pool, handler, limits, on_error
+//			script, source, pool, handler, limits, allow, on_error
 //			use_pool <name>
 //		}
 //		limits {
@@ -32,6 +32,11 @@
 //		}
 //		on_error closed|open|decline|pool <name>
 //		method_mismatch 405|decline
+//		allow {
+//			handlers, matchers, upstreams, placeholders, libs, pools, hosts <word>...
+//			certificates  [off]
+//			health_checks <n>
+//		}
 //		env <NAME>...
 //		watch [<interval>]
 //	}

@@ -16,15 +16,15 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected env, handler, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected allow, env, handler, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
 		},
 		"libs is not known yet": {
 			"libs json",
-			`unknown subdirective "libs": expected env,`,
+			`unknown subdirective "libs": expected allow, env,`,
 		},
 		"kv is not known yet": {
 			"kv redis redis://127.0.0.1 {\n\tprefix a\n}",
-			`unknown subdirective "kv": expected env,`,
+			`unknown subdirective "kv": expected allow, env,`,
 		},
 		"a watch without a unit": {
 			"script main.lua\nwatch 5",
@@ -125,6 +125,14 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 			"handler a {\n\tluaroute {\n\t\tname b\n\t}\n}",
 			`luaroute: nothing to route: expected script, source or tenant in its block, at Caddyfile:4`,
 		},
+		"allow without a block":           {"allow", `allow: expected a block with certificates, handlers, health_checks, hosts, libs, matchers, placeholders, pools or upstreams, found nothing, at Caddyfile:3`},
+		"allow with an argument":          {"allow all", `allow: expected a block, found "all", at Caddyfile:3`},
+		"an unknown capability":           {"allow {\n\tfiles /\n}", `unknown subdirective "files": expected certificates, handlers,`},
+		"a capability without a word":     {"allow {\n\tlibs\n}", `libs: expected one value or more, found none, at Caddyfile:4`},
+		"none beside something":           {"allow {\n\tlibs none json\n}", `allow: libs: none stands alone, at Caddyfile:3`},
+		"certificates with a word":        {"allow {\n\tcertificates some\n}", `certificates: expected nothing or off, found "some", at Caddyfile:4`},
+		"health checks in words":          {"allow {\n\thealth_checks many\n}", `health_checks: expected a whole number of at most 32 bits, found "many", at Caddyfile:4`},
+		"a second allow":                  {"allow {\n\tlibs json\n}\nallow {\n\tlibs json\n}", `allow is there twice; the first is at Caddyfile:3, at Caddyfile:6`},
 		"limits without a block":          {"limits", `limits: expected a block with body, cpu, memory, queue, vms or wall, found nothing, at Caddyfile:3`},
 		"limits with an argument":         {"limits 1MiB", `limits: expected a block, found "1MiB", at Caddyfile:3`},
 		"an unknown limit":                {"limits {\n\tgas 1\n}", `unknown subdirective "gas": expected body, cpu, memory, queue, vms or wall, at Caddyfile:4`},
@@ -163,9 +171,9 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		},
 		"a tenant in a tenant": {
 			"tenant a {\n\ttenant b {\n\t\tscript b.lua\n\t}\n}",
-			`unknown subdirective "tenant": expected fallthrough, handler, host, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
+			`unknown subdirective "tenant": expected allow, fallthrough, handler, host, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
 		},
-		"a tenant with a name line":    {"tenant a {\n\tname b\n}", `unknown subdirective "name": expected fallthrough,`},
+		"a tenant with a name line":    {"tenant a {\n\tname b\n}", `unknown subdirective "name": expected allow, fallthrough,`},
 		"host without a value":         {"tenant a {\n\thost\n}", `host: expected one value or more, found none, at Caddyfile:4`},
 		"a host twice":                 {"tenant a {\n\thost a.example\n\thost a.example\n}", `host: "a.example" appears twice, at Caddyfile:5`},
 		"a prefix without a slash":     {"tenant a {\n\tpath_prefix acme\n}", `path_prefix: expected a path that begins with a slash, found "acme", at Caddyfile:4`},

@@ -1,6 +1,7 @@
 package caddyfile
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +18,7 @@ func scriptingBlock(s *config.Scripting) []subdirective {
 		{"pool", oncePerName, pool(&s.Pools)},
 		{"handler", oncePerName, handler(&s.HandlersRaw)},
 		{"limits", once, limits(&s.Limits)},
+		{"allow", once, allow(&s.Allow)},
 		{"on_error", once, onError(&s.OnError)},
 	}
 }
@@ -42,6 +44,56 @@ func limits(to **config.Limits) reader {
 			return atHead(h).Errf("limits: expected a block with %s, found nothing", names(allowed))
 		}
 		*to = l
+		return nil
+	}
+}
+
+// allow reads what isolated tenants may use.
+func allow(to **config.Allow) reader {
+	return func(h httpcaddyfile.Helper) error {
+		if h.NextArg() {
+			return h.Errf("allow: expected a block, found %q", h.Val())
+		}
+		a := new(config.Allow)
+		allowed := []subdirective{
+			{"handlers", often, words(&a.Handlers)},
+			{"matchers", often, words(&a.Matchers)},
+			{"upstreams", often, words(&a.Upstreams)},
+			{"placeholders", often, words(&a.Placeholders)},
+			{"libs", often, words(&a.Libs)},
+			{"pools", often, words(&a.Pools)},
+			{"hosts", often, words(&a.Hosts)},
+			{"certificates", once, onOrOff(&a.Certificates)},
+			{"health_checks", once, count(&a.HealthChecks)},
+		}
+		if err := readBlock(h, allowed); err != nil {
+			return err
+		}
+		if reflect.ValueOf(a).Elem().IsZero() {
+			return atHead(h).Errf("allow: expected a block with %s, found nothing", names(allowed))
+		}
+		if err := a.Check(); err != nil {
+			return atHead(h).WrapErr(err)
+		}
+		*to = a
+		return nil
+	}
+}
+
+// onOrOff reads a subdirective that stands for yes, unless off is behind it.
+func onOrOff(to **bool) reader {
+	return func(h httpcaddyfile.Helper) error {
+		on := true
+		if h.NextArg() {
+			if h.Val() != "off" {
+				return h.Errf("certificates: expected nothing or off, found %q", h.Val())
+			}
+			on = false
+		}
+		if h.NextArg() {
+			return h.Errf("certificates: unexpected argument %q", h.Val())
+		}
+		*to = &on
 		return nil
 	}
 }

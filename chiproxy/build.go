@@ -67,6 +67,7 @@ func (b *builder) table() *Table {
 			outer = inner
 		}
 		pools := pool.NewScope(outer)
+		pools.MayUse(spec.MayUse)
 		b.addPools(pools, spec.Name, spec.Pools)
 		tn := b.tenant(spec, pools)
 		t.tenants = append(t.tenants, tn)

@@ -52,6 +52,8 @@ type Tenant struct {
 	Pools []pool.Spec
 	// Inside says that the tenant was declared inside the default tenant and sees that one's pools.
 	Inside bool
+	// MayUse returns nil for the name of a pool that is not the tenant's own and that it may name. Nil allows all.
+	MayUse func(pool string) error
 	// Fallback answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
 	// nil.
 	Fallback Action

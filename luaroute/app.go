@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/admin" // the endpoints of the instances
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
@@ -56,6 +57,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.pools = pool.NewSet(ctx)
 	a.instances = map[string]owned{}
+	if err := dial.Protect(a, ctx); err != nil {
+		return err
+	}
 	if events, err := ctx.AppIfConfigured("events"); err == nil {
 		a.events = events.(*caddyevents.App)
 	}
@@ -99,6 +103,7 @@ func (a *App) Cleanup() error {
 	if a.pools != nil {
 		a.pools.Close()
 	}
+	dial.Unprotect(a)
 	return nil
 }
 

@@ -30,6 +30,8 @@ type Scope struct {
 	order []*Named
 	// failed says why pools could not be made, by name.
 	failed map[string]error
+	// mayUse returns nil for a pool from outside that can be named; nil allows all.
+	mayUse func(name string) error
 	// joint means that the pools of outer belong to the tenant, too.
 	joint bool
 }
@@ -47,6 +49,19 @@ func NewJointScope(outer *Scope) *Scope {
 	s := NewScope(outer)
 	s.joint = true
 	return s
+}
+
+// MayUse restricts the pools from outside that can be named to those for which f returns nil.
+func (s *Scope) MayUse(f func(name string) error) { s.mayUse = f }
+
+// sees reports whether a pool of a scope can be named in s.
+func (s *Scope) sees(in *Scope, name string) bool { return s.refusal(in, name) == nil }
+
+func (s *Scope) refusal(in *Scope, name string) error {
+	if in == s || s.mayUse == nil {
+		return nil
+	}
+	return s.mayUse(name)
 }
 
 // Add makes a pool known. Names are lexical: an inner pool hides an outer one, so that a tenant need not know the names around it.
@@ -84,7 +99,13 @@ func (s *Scope) hidden(name string) *Named {
 // Find returns the pool of that name, or an error that lists the names there are.
 func (s *Scope) Find(name string) (*Named, error) {
 	for in := s; in != nil; in = in.outer {
-		if p := in.own[name]; p != nil {
+		p := in.own[name]
+		if p != nil || in.failed[name] != nil {
+			if err := s.refusal(in, name); err != nil {
+				return nil, err
+			}
+		}
+		if p != nil {
 			return p, nil
 		}
 		if err := in.failed[name]; err != nil {
@@ -103,7 +124,9 @@ func (s *Scope) Find(name string) (*Named, error) {
 func (s *Scope) Pools() []*Named {
 	var all []*Named
 	if s.outer != nil && (s.joint || len(s.order) == 0) {
-		all = slices.DeleteFunc(s.outer.Pools(), func(p *Named) bool { return s.own[p.Name] != nil || s.failed[p.Name] != nil })
+		all = slices.DeleteFunc(s.outer.Pools(), func(p *Named) bool {
+			return s.own[p.Name] != nil || s.failed[p.Name] != nil || !s.sees(s.outer, p.Name)
+		})
 	}
 	return append(all, s.order...)
 }
@@ -113,7 +136,9 @@ func (s *Scope) names() []string {
 	var names []string
 	for in := s; in != nil; in = in.outer {
 		for name := range in.own {
-			names = append(names, name)
+			if s.sees(in, name) {
+				names = append(names, name)
+			}
 		}
 	}
 	slices.Sort(names)

@@ -17,6 +17,9 @@ func written(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(strings.ReplaceAll(text, "$dir", dir)), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +50,7 @@ route:tenant("acme", { hosts = "acme.example", script = "acme.lua" })
 return { count = function(req) hits = hits + 1 end }
 `,
 	"acme.lua": `local route = require("luaroute")
-route:pool("own", "127.0.0.1:1")
+route:pool("own", "10.0.0.1:1")
 route:get("/", { body = "acme" })
 `,
 }
@@ -136,7 +139,7 @@ end)
 route:tenant("own", { hosts = "own.example", script = "own.lua" })
 `,
 		"own.lua": `local route = require("luaroute")
-route:pool("app", "127.0.0.1:5")
+route:pool("app", "10.0.0.1:5")
 route:get("/", "app")
 `,
 	})
@@ -199,5 +202,35 @@ func TestCheckAsksARunningCaddyForItsConfiguration(t *testing.T) {
 	}
 	if out, code := caddyCommand(t, "luaroute", "check", "--address", "127.0.0.1:"+ports.Free(t)); code != 1 {
 		t.Errorf("nobody listens: exit code %d and %s", code, out)
+	}
+}
+
+func TestCheckSaysWhatATenantWouldHaveToBeAllowed(t *testing.T) {
+	t.Parallel()
+	dir := written(t, map[string]string{
+		"Caddyfile": ":8080 {\n\tluaroute {\n\t\ttenant acme {\n\t\t\tscript $dir/acme/main.lua\n\t\t}\n\t\ttenant modest {\n\t\t\thost modest.example\n\t\t\tscript $dir/modest/main.lua\n\t\t}\n\t}\n}\n",
+		"acme/main.lua": `local route = require("luaroute")
+route:pool("app", { "127.0.0.1:1", "10.0.0.1:1" })
+route:pool("socket", { "unix//run/app.sock" })
+route:host("a.example", function(r)
+  r:get("/*", route.handler("file_server", { root = "{env.ROOT}" }))
+end)
+route:get("/", { when = route.matcher("expression", "file({'root': '/'}) && {system.hostname} == 'a'") }, "app")
+route:get("/s", "socket")
+`,
+		"modest/main.lua": `require("luaroute"):get("/", { body = "x" })` + "\n",
+	})
+	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"))
+	want := `note: the scripts of tenant "acme" use more than they may; they need
+allow {
+	handlers safe file_server
+	hosts a.example
+	matchers safe expression file
+	placeholders http time env system
+	upstreams network 127.0.0.1 unix//run/app.sock
+}
+`
+	if code != 1 || !strings.Contains(out, want) || strings.Contains(out, "modest") {
+		t.Errorf("exit code %d and\n%s\nwant 1 and\n%s", code, out, want)
 	}
 }

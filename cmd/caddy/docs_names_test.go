@@ -252,7 +252,7 @@ func keys(of reflect.Type, kind string, into map[string][]string) {
 			continue
 		}
 		into[kind] = append(into[kind], name)
-		if name == "limits" || name == "tenants" {
+		if name == "limits" || name == "tenants" || name == "allow" {
 			keys(field.Type, strings.Replace(name, "tenants", "tenant", 1), into)
 		}
 	}
@@ -292,6 +292,7 @@ func compareGrammar(t *testing.T, grammar string) {
 	}
 	for kind, text := range map[string]string{
 		"luaroute": "none_such", "tenant": "tenant t {\nnone_such\n}", "limits": "limits {\nnone_such\n}",
+		"allow": "allow {\nnone_such\n}",
 	} {
 		_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte("http:// {\nluaroute {\n"+text+"\n}\n}\n"), nil)
 		if err == nil {

@@ -61,7 +61,7 @@ func TestTenantsWithScriptsOfTheirOwnNeverSeeEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.MustLoad(c.JSON(`{"apps": {"http": {"servers": {"srv0": {"listen": ["127.0.0.1:$port"], "routes": [{"handle": [
-		{"handler": "luaroute", "scripts": ["$dir/main.lua"], "tenants": ` + string(fleet) + `}]}]}}}}}`))
+		{"handler": "luaroute", "allow": {"upstreams": ["127.0.0.1"]}, "scripts": ["$dir/main.lua"], "tenants": ` + string(fleet) + `}]}]}}}}}`))
 
 	ask := func(path, host, want string) {
 		answer, err := c.Try(http.MethodGet, path, nil, "Host: "+host)

@@ -248,7 +248,7 @@ func TestBackendsAreThePoolsOfTheTenant(t *testing.T) {
 	`+function)
 	c.File("old.lua", function)
 	c.File("own.lua", `require("luaroute"):pool("last", "$a")`+function)
-	c.Start(e2e.Site("pool y $a\npool b $a\ntenant own {\nhost own.example\nscript $dir/own.lua\npool second $a\npool first $a\n}\n" +
+	c.Start(e2e.Site("allow {\nupstreams 127.0.0.1\n}\npool y $a\npool b $a\ntenant own {\nhost own.example\nscript $dir/own.lua\npool second $a\npool first $a\n}\n" +
 		"tenant bare {\nhost bare.example\nscript $dir/old.lua\n}"))
 	for host, want := range map[string]string{
 		"default.example": "y b z c", "inner.example": "y b z c", "own.example": "second first last", "bare.example": "y b",
@@ -271,6 +271,9 @@ func TestWhatTheOldProgramsGotWrongStaysFixed(t *testing.T) {
 		end`)
 	c.Start(`http:// {
 		luaroute {
+			allow {
+				upstreams 127.0.0.1
+			}
 			tenant one {
 				host one.example
 				path_prefix /api

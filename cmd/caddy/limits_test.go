@@ -116,6 +116,9 @@ func TestATenantThatHoldsAllItsVMsLeavesItsNeighboursTheirs(t *testing.T) {
 	`)
 	c.Start(`http:// {
 		luaroute {
+			allow {
+				upstreams 127.0.0.1
+			}
 			limits {
 				vms 1
 				queue 5ms

@@ -35,6 +35,9 @@ func TestATenantsPoolHidesOneOfItsNameFromOutside(t *testing.T) {
 		route:get("/options", route.proxy("app", { headers = { set = { ["X-By"] = "lua" } } }))
 	`)
 	c.Start(e2e.Site(`
+		allow {
+			upstreams 127.0.0.1
+		}
 		pool app $config
 		tenant tenant {
 			host tenant.example

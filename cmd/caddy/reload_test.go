@@ -197,13 +197,13 @@ func TestReloadsLeaveNothingBehind(t *testing.T) {
 	c.File("main.lua", `
 		local route = require("luaroute")
 		local ballast = string.rep("x", 256 * 1024)
-		route:pool("checked", { "$app", health_uri = "/", health_interval = "10ms" })
+		route:pool("checked", { "$app", health_uri = "/", health_interval = "1s" })
 		route:pool("plain", { "$app" })
 		route:get("/lua", function(req) return 200, tostring(#ballast) end)
 		route:with(function(req, res, next) next() end):get("/checked", "checked")
 		route:get("/plain", "plain")
 	`)
-	config := c.Caddyfile(e2e.Site("tenant isolated {\npath_prefix /isolated\nscript $dir/main.lua\n}"))
+	config := c.Caddyfile(e2e.Site("tenant isolated {\nallow {\nupstreams 127.0.0.1\n}\npath_prefix /isolated\nscript $dir/main.lua\n}"))
 	reload := func(times int) {
 		for range times {
 			c.MustLoad(config)

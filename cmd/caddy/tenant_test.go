@@ -71,7 +71,7 @@ func TestTenantsOfAScriptAreAskedByHostAndPrefix(t *testing.T) {
 		route:get("/own/*", "own")
 		route:get("/outer/*", "app")
 	`)
-	c.Route(`
+	c.File("main.lua", `
 		global = "the default tenant"
 		local route = require("luaroute")
 		route:pool("app", { "$app" })
@@ -88,6 +88,7 @@ func TestTenantsOfAScriptAreAskedByHostAndPrefix(t *testing.T) {
 		end)
 		route:get("/default", function(req) return 200, "default, tenant is '" .. req.tenant .. "'" end)
 	`)
+	c.Start(e2e.Site("allow {\nupstreams 127.0.0.1\n}"))
 
 	c.Get("/anything", "Host: all.example").From("app")
 	c.Get("/v1/who", "Host: inline.example").Want(200, "inline sees the default tenant")

@@ -26,7 +26,8 @@ func checkCommand() *cobra.Command {
 		Short: "Loads the scripts of a configuration and reports errors and likely mistakes",
 		Long: `Loads the configuration as caddy validate does, without starting it, so that every error of a script is found. Then looks at
 the text of the scripts for what loads and still is a mistake, most likely: globals, tables that requests write to although each
-virtual machine has its own, and pools that nothing names. Notes say which pools hide another one of their name.`,
+virtual machine has its own, and pools that nothing names. Notes say which pools hide another one of their name, and what a tenant with a
+script of its own would have to be allowed, as a block to copy.`,
 		Args: noArgs,
 	}
 	f.add(cmd)
@@ -71,6 +72,10 @@ func check(f *flags, out io.Writer) (int, error) {
 	found := []finding{}
 	if err != nil {
 		found = append(found, failure(err))
+		for _, need := range instance.Survey(func() { _, _ = provision(config) }) {
+			message := fmt.Sprintf("the scripts of tenant %q use more than they may; they need\n%s", need.Tenant, need.Allow)
+			found = append(found, finding{Severity: note, Instance: need.Instance, Message: message})
+		}
 	}
 	if err == nil {
 		if instances, err = f.only(instances); err != nil {

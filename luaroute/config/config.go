@@ -80,6 +80,9 @@ type Scripting struct {
 	// What the scripts may use. A tenant inherits from its instance what it does not set.
 	Limits *Limits `json:"limits,omitempty"`
 
+	// What the scripts of isolated tenants may use that is not theirs; an instance's is the default for its tenants.
+	Allow *Allow `json:"allow,omitempty"`
+
 	// What to do when a script fails on a request: `"closed"` answers 500, or 503 with `Retry-After` when a budget
 	// ended; `"open"` goes on as if the function were absent; `"decline"` goes on with the next candidate;
 	// `{"pool": "name"}` forwards to that pool. Default: `"closed"`; a tenant's is that of the instance.

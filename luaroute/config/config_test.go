@@ -80,12 +80,12 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 
 func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	t.Parallel()
-	const tenantKeys = `allowed are fallthrough, handlers, hosts, limits, name, on_error, path_prefix, pools, priority, scripts, sources, strip_prefix, use_pool`
+	const tenantKeys = `allowed are allow, fallthrough, handlers, hosts, limits, name, on_error, path_prefix, pools, priority, scripts, sources, strip_prefix, use_pool`
 	const byName = `expected an object by name, or a list of objects with a "name", found `
 	tests := map[string]struct{ json, want string }{
 		"an unknown key": {
 			`{"script": "main.lua"}`,
-			`unknown key "script"; allowed are env, handlers, limits, method_mismatch, name, on_error, pools, scripts, sources, tenants, watch`,
+			`unknown key "script"; allowed are allow, env, handlers, limits, method_mismatch, name, on_error, pools, scripts, sources, tenants, watch`,
 		},
 		"a list":                               {`[]`, `expected an object, found []`},
 		"a name that is a number":              {`{"name": 5}`, `name: expected a string, found 5`},
@@ -99,6 +99,9 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"an on_error of a tenant":              {`{"tenants": {"a": {"on_error": "never"}}}`, `tenants.a: on_error "never": expected closed, open`},
 		"a long value":                         {`{"name": [` + strings.Repeat("1,", 100) + `1]}`, `name: expected a string, found [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…`},
 		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, vms, wall`},
+		"an unknown capability":                {`{"allow": {"files": []}}`, `allow: unknown key "files"; allowed are certificates, handlers, health_checks, hosts, libs, matchers, placeholders, pools, upstreams`},
+		"a capability that is a text":          {`{"tenants": {"a": {"allow": {"libs": "json"}}}}`, `tenants.a.allow.libs: expected a list of texts, found "json"`},
+		"certificates that are a text":         {`{"allow": {"certificates": "yes"}}`, `allow.certificates: expected true or false, found "yes"`},
 		"limits that are a number":             {`{"limits": 1}`, `limits: expected an object, found 1`},
 		"a tenant without a name":              {`{"tenants": [{"name": "a"}, {}]}`, `tenants[1]: a "name" is missing`},
 		"a tenant that is null":                {`{"tenants": [null]}`, `tenants[0]: a "name" is missing`},

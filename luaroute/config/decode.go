@@ -78,7 +78,7 @@ func expected(t reflect.Type) string {
 		return "a list of objects"
 	case t.Kind() == reflect.String:
 		return "a string"
-	case t.Kind() == reflect.Bool:
+	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "true or false"
 	case t.Kind() == reflect.Int:
 		return "a whole number"

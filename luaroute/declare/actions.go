@@ -231,12 +231,12 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		raw = text
 	}
 	vm.Spend(L, moduleSteps)
-	if err := admit(namespace+name, raw); err != nil {
+	raw, err := l.admit(namespace+name, raw)
+	if err != nil {
 		L.RaiseError("%s: %s", name, err)
 	}
 	vm.Of(L).StepAside()
-	mod, err := l.options.Modules.Load(namespace+name, raw)
-	if err != nil {
+	if mod, err = l.options.Modules.Load(namespace+name, raw); err != nil {
 		L.RaiseError("%s: %s%s", name, err, l.others(namespace, name))
 	}
 	return mod, chiproxy.FingerprintOf(string(raw))

@@ -2,74 +2,78 @@ package declare
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/capability"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
 
-// All Caddy modules that a script causes to be loaded, by whatever way and at any depth, pass admit.
+// admit returns the configuration of a module that is to be loaded, as the capabilities of the scripts let it pass. All Caddy modules
+// that a script causes to be loaded come here or to admitPool.
+func (l *load) admit(id string, config json.RawMessage) (json.RawMessage, error) {
+	out, checks, err := l.options.Capabilities.Admit(id, config)
+	return out, l.counted(checks, err)
+}
 
-// rules say what scripts may not load.
-var rules = []func(nested.Use) error{noLuaroute, noOwnVars}
-
-// admit reports a module that a script must not load, in the configuration of one that it names.
-func admit(id string, config json.RawMessage) error {
-	return nested.Walk(id, config, func(u nested.Use) error {
-		for _, rule := range rules {
-			if err := rule(u); err != nil {
-				return err
-			}
+// admitPool is admit for a pool. Most of the operator's have nothing but addresses and load no modules.
+func (l *load) admitPool(config map[string]any, raw json.RawMessage) (json.RawMessage, error) {
+	if l.options.Capabilities == nil {
+		plain := true
+		for key := range config {
+			plain = plain && slices.Contains([]string{"upstreams", "rewrite", "headers"}, key)
 		}
-		return nil
+		if plain {
+			return raw, nil
+		}
+	}
+	out, checks, err := l.options.Capabilities.AdmitPool(raw)
+	if err == nil && l.options.Capabilities != nil {
+		err = l.tryExpressions(out)
+	}
+	return out, l.counted(checks, err)
+}
+
+// tryExpressions loads the expressions of a pool, which lives among others and does not know whose it is, for what they may use.
+func (l *load) tryExpressions(pool json.RawMessage) error {
+	return nested.Walk(capability.PoolID, pool, func(u nested.Use) error {
+		if u.ID != "http.matchers.expression" {
+			return nil
+		}
+		_, err := l.options.Modules.Load(u.ID, u.Config)
+		return err
 	})
 }
 
-// noLuaroute refuses a second luaroute, which would have limits and permissions of its own.
-func noLuaroute(u nested.Use) error {
-	if u.ID == "http.handlers.luaroute" {
-		return errors.New("a script cannot load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
+// counted adds active health checks to those of the tenant.
+func (l *load) counted(checks int, err error) error {
+	if err != nil || checks == 0 {
+		return err
 	}
-	return nil
+	l.checks += checks
+	return l.options.Capabilities.HealthChecks(l.checks)
 }
 
-// noOwnVars refuses what req:var refuses.
-func noOwnVars(u nested.Use) error {
-	if u.ID != "http.handlers.vars" {
+// allow returns what narrows the capabilities of a tenant, nil if it is missing.
+func (o options) allow(name string) *config.Allow {
+	t := o.sub(name)
+	if t == nil {
 		return nil
 	}
-	var vars map[string]any
-	if json.Unmarshal(u.Config, &vars) != nil {
-		return nil // Caddy says what is wrong
+	l := fields(o.L, o.what+": "+name, t,
+		"handlers", "matchers", "upstreams", "placeholders", "libs", "pools", "hosts", "certificates", "health_checks")
+	a := &config.Allow{
+		Handlers: l.texts("handlers"), Matchers: l.texts("matchers"), Upstreams: l.texts("upstreams"), Placeholders: l.texts("placeholders"),
+		Libs: l.texts("libs"), Pools: l.texts("pools"), Hosts: l.texts("hosts"), HealthChecks: l.count("health_checks"),
 	}
-	for name, value := range vars {
-		if strings.ContainsAny(name, "{}") {
-			return fmt.Errorf("vars: the name %q has a placeholder; expected one that is known now", name)
-		}
-		if err := caddyvars.Check(name); err != nil {
-			return fmt.Errorf("vars: %w", err)
-		}
-		switch value.(type) {
-		case string, float64, bool:
-		default:
-			return fmt.Errorf("vars: %s is no string, number or boolean", name)
-		}
+	if t.RawGetString("certificates") != lua.LNil {
+		certificates := l.flag("certificates")
+		a.Certificates = &certificates
 	}
-	return nil
-}
-
-// poolID is the module that a pool is.
-const poolID = "http.handlers.reverse_proxy"
-
-// admitPool is admit for a pool. Most have nothing but addresses and load no modules.
-func admitPool(config map[string]any, raw json.RawMessage) error {
-	for key := range config {
-		if !slices.Contains([]string{"upstreams", "rewrite", "headers"}, key) {
-			return admit(poolID, raw)
-		}
+	if err := a.Check(); err != nil {
+		o.L.RaiseError("%s: %s", o.what, err)
 	}
-	return nil
+	return a
 }

@@ -93,7 +93,10 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 // certificate is route.certificate(fn): a say in the names that certificates are issued for.
 func certificate(r *router, L *lua.LState) int {
 	fn := L.CheckFunction(1)
-	if !r.root {
+	switch {
+	case r.load.options.Capabilities != nil:
+		check(L, r.load.options.Capabilities.Certificates())
+	case !r.root:
 		L.RaiseError("route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants")
 	}
 	if r.load.certifier != nil {

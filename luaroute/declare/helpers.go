@@ -23,6 +23,9 @@ func env(r *router, L *lua.LState) int {
 
 // envAllowed is route.env(name).
 func (l *load) envAllowed(name string) error {
+	if err := l.options.Capabilities.Placeholder("env." + name); err != nil {
+		return err
+	}
 	if slices.Contains(l.options.Env, name) {
 		return nil
 	}

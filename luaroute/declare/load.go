@@ -14,6 +14,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/luaroute/capability"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -41,6 +43,8 @@ type Options struct {
 	Load vm.Limits
 	// Modules loads what scripts name of Caddy.
 	Modules Modules
+	// Capabilities say what the scripts may use that is not theirs; nil for those of a trusted tenant.
+	Capabilities *capability.Set
 	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
 	Reload func()
 	// Programs compiles the scripts. Default: each is compiled anew.
@@ -97,6 +101,8 @@ type Tenant struct {
 	Scripts []string
 	// Limits are those that the tenant does not take from outside.
 	Limits hook.Limits
+	// Allow narrows what its scripts may use; nil for no narrower than from outside.
+	Allow *config.Allow
 }
 
 // load is one run of scripts.
@@ -118,6 +124,7 @@ type load struct {
 	expectations []Expectation
 	certifier    chiproxy.Certifier
 	certifierAt  origin.Origin
+	checks       int             // active health checks of pools
 	ctx          context.Context // of the load
 	blank        map[string]bool // see Result.Blank
 }
@@ -129,6 +136,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, blank: map[string]bool{}, vms: hook.NewVMs(o.Limits, o.Logger)}
+	l.vms.Placeholder = o.Capabilities.Placeholder
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
@@ -166,11 +174,22 @@ func (l *load) globals() map[string]lua.LValue {
 func (l *load) libraries() map[string]vm.Library {
 	all := map[string]vm.Library{}
 	for name, lib := range l.options.Libraries {
+		if err := l.options.Capabilities.Lib(name); err != nil {
+			lib = refusedLibrary(err)
+		}
 		all[name] = lib
 	}
 	root := l.root.value
 	all[moduleName] = vm.LibraryFunc(func(*lua.LState) lua.LValue { return root })
 	return all
+}
+
+// refusedLibrary is in the place of a library that the scripts may not have.
+func refusedLibrary(err error) vm.Library {
+	return vm.LibraryFunc(func(L *lua.LState) lua.LValue {
+		L.RaiseError("%s", err)
+		return nil
+	})
 }
 
 // finish resolves what had to wait for the end of the scripts.
@@ -201,7 +220,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope
-		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits})
+		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits, t.allow})
 	}
 	for _, s := range scripts {
 		r.Scripts = append(r.Scripts, s.Name)

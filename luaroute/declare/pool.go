@@ -39,7 +39,7 @@ func declarePool(r *router, L *lua.LState) int {
 	spec := pool.Spec{Name: name, Origin: here(L, "pool", name)}
 	vm.Spend(L, poolSteps)
 	var err error
-	if spec.Config, err = poolConfig(L, L.Get(2)); err != nil { // noted, for a script that goes on
+	if spec.Config, err = r.load.poolConfig(L, L.Get(2)); err != nil { // noted, for a script that goes on
 		err = fmt.Errorf("pool %q: %w", name, err)
 		spec.Failed = spec.Origin.Errorf("%w", err)
 	}
@@ -54,7 +54,7 @@ func declarePool(r *router, L *lua.LState) int {
 
 // poolConfig returns the JSON of the reverse_proxy that a table describes. Addresses and short forms are read by Caddy's
 // own parser, so that they mean here what they mean in a Caddyfile.
-func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
+func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 	if address, ok := v.(lua.LString); ok {
 		list := new(lua.LState).CreateTable(1, 0)
 		list.Append(address)
@@ -95,7 +95,7 @@ func poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return raw, admitPool(config, raw)
+	return l.admitPool(config, raw)
 }
 
 // shortBlock returns the short forms as lines of a Caddyfile.

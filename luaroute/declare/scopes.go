@@ -42,6 +42,9 @@ func hosted(r *router, L *lua.LState) int {
 	if err != nil || len(hosts) == 0 {
 		L.ArgError(1, "expected a host, or a list of them")
 	}
+	for _, host := range hosts {
+		check(L, r.load.options.Capabilities.Host(host))
+	}
 	fn := L.CheckFunction(2)
 	return r.scoped(L, fn, &chiproxy.Scope{Kind: chiproxy.Layer, Hosts: hosts, Origin: here(L, "host layer", hosts[0])})
 }

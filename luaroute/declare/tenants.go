@@ -4,6 +4,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
 
@@ -12,6 +13,7 @@ type tenant struct {
 	spec    chiproxy.Tenant
 	scripts []string
 	limits  hook.Limits // of its own VMs
+	allow   *config.Allow
 	router  *router
 }
 
@@ -25,7 +27,7 @@ func declareTenant(r *router, L *lua.LState) int {
 		L.RaiseError("the name of the tenant is missing; the default tenant is what stands outside of all tenants")
 	}
 	o := fields(L, "tenant "+name, L.CheckTable(2),
-		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "limits", "on_error")
+		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "limits", "allow", "on_error")
 	t := &tenant{
 		spec: chiproxy.Tenant{
 			Name:        name,
@@ -40,6 +42,7 @@ func declareTenant(r *router, L *lua.LState) int {
 		},
 		scripts: o.texts("script"),
 		limits:  o.limits("limits"),
+		allow:   o.allow("allow"),
 	}
 	if v := o.table.RawGetString("on_error"); v != lua.LNil {
 		t.spec.OnError = errorPolicy(L, v)
@@ -50,6 +53,8 @@ func declareTenant(r *router, L *lua.LState) int {
 		L.RaiseError("tenant %q has both a script and a function; a script of its own isolates it, a function shares this script's state", name)
 	case len(t.scripts) == 0 && t.limits != (hook.Limits{}):
 		L.RaiseError("tenant %q has limits but no script; limits are for a script of its own, what stands here runs under those of this script", name)
+	case len(t.scripts) == 0 && t.allow != nil:
+		L.RaiseError("tenant %q has allow but no script; it is for a script of its own, what stands here may use what this script may", name)
 	case fn == nil && len(t.scripts) == 0 && t.spec.UsePool == "":
 		L.RaiseError("tenant %q has no routes; expected a function, a script, or a pool for everything", name)
 	}

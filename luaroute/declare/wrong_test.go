@@ -230,7 +230,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 		"tenants": {
 			{"a tenant without a name", `route:tenant("", {}, function() end)`, "main.lua:3: the name of the tenant is missing; the default tenant is what stands outside of all tenants"},
 			{"a tenant without options", `route:tenant("a", function() end)`, "main.lua:3: bad argument #2 to 'tenant' (table expected, got function)"},
-			{"a tenant with an unknown option", `route:tenant("a", { host = "a.example" }, function() end)`, `main.lua:3: tenant a: unknown key "host"; allowed are hosts, path_prefix, strip_prefix, fallthrough, priority, pool, script, limits, on_error`},
+			{"a tenant with an unknown option", `route:tenant("a", { host = "a.example" }, function() end)`, `main.lua:3: tenant a: unknown key "host"; allowed are hosts, path_prefix, strip_prefix, fallthrough, priority, pool, script, limits, allow, on_error`},
 			{"a tenant without anything to do", `route:tenant("a", { hosts = { "a.example" } })`, `main.lua:3: tenant "a" has no routes; expected a function, a script, or a pool for everything`},
 			{"a tenant with an empty list of scripts", `route:tenant("a", { script = {} })`, `main.lua:3: tenant "a" has no routes; expected a function, a script, or a pool for everything`},
 			{"a tenant with a script and a function", `route:tenant("a", { script = "a.lua" }, function() end)`, `main.lua:3: tenant "a" has both a script and a function; a script of its own isolates it, a function shares this script's state`},

@@ -24,6 +24,9 @@ import (
 type VMs struct {
 	limits Limits
 	logger *zap.Logger
+	// Placeholder returns nil if the functions may read a placeholder. Nil, it allows all.
+	Placeholder func(name string) error
+
 	quiet  quiet
 	passed sync.Map  // of passage
 	image  *vm.Image // nil before Start
@@ -106,6 +109,14 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	state.Refuse = ex.Refuse()
 	ex.Hold = s
 	return s, nil
+}
+
+// Placeholder returns nil if the functions may read a placeholder.
+func (s *session) Placeholder(name string) error {
+	if s.vms.Placeholder == nil {
+		return nil
+	}
+	return s.vms.Placeholder(name)
 }
 
 // refused says why there is no virtual machine.

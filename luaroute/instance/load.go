@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
+	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -50,6 +52,9 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {
 		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
 	}
+	if _, err := capability.New("", nil, c.Allow); err != nil {
+		return nil, err
+	}
 	for _, t := range c.Tenants {
 		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
 		if err != nil {
@@ -57,6 +62,13 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		}
 		if len(s.sources) == 0 && t.UsePool == "" {
 			return nil, fmt.Errorf("tenant %q: there is nothing to route with; expected scripts, sources or use_pool", t.Name)
+		}
+		allowed, err := capability.New(t.Name, t.Hosts, t.Allow.Or(c.Allow))
+		if err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
+		}
+		if len(s.sources) > 0 {
+			s.isolate(surveyed(c.Name, allowed))
 		}
 		handlers := maps.Clone(l.root.handlers)
 		maps.Copy(handlers, s.handlers)
@@ -94,8 +106,10 @@ type assembly struct {
 	ctx          context.Context // of the load
 	out          *loaded
 	life         *lifetime.Life
+	lives        []*lifetime.Life // of isolated tenants
 	vms          []*hook.VMs
 	expectations []declare.Expectation
+	certifiers   certifiers
 }
 
 // load runs all scripts and builds a table. If it fails nothing is left behind. What it has looked at is in the trace, even then.
@@ -122,7 +136,9 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 		return nil, err
 	}
 	end = table.Retire // which ends the assembly, when the last one who asks the table has gone
-	a.life.Settle()
+	for _, life := range append(a.lives, a.life) {
+		life.Settle()
+	}
 	if err := simulate.Check(table, a.expectations); err != nil {
 		return nil, err
 	}
@@ -136,7 +152,9 @@ func (a *assembly) end() {
 	for _, v := range a.vms {
 		v.Stop()
 	}
-	a.life.End()
+	for _, life := range append(a.lives, a.life) {
+		life.End()
+	}
 }
 
 // spec returns what the table is to be.
@@ -159,6 +177,9 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 		}
 		spec.Tenants = append(spec.Tenants, tenant)
 	}
+	if len(a.certifiers) > 0 {
+		spec.Certifier = a.certifiers
+	}
 	return spec, nil
 }
 
@@ -170,7 +191,9 @@ func (a *assembly) base(spec *chiproxy.Spec) error {
 	}
 	a.out.vms = result.VMs
 	spec.Default = chiproxy.Tenant{Root: result.Root, Fallback: result.Fallback, Pools: result.Pools}
-	spec.Certifier = result.Certifier
+	if result.Certifier != nil {
+		a.certifiers = append(a.certifiers, certifier{nil, result.Certifier})
+	}
 	for _, t := range result.Tenants {
 		if len(t.Scripts) > 0 {
 			inner, err := a.inner(t)
@@ -197,6 +220,14 @@ func (a *assembly) inner(t declare.Tenant) (scripting, error) {
 	if s.sources, err = s.sources.Beside(a.ctx, t.Origin.Script, t.Scripts); err != nil {
 		return s, t.Origin.Errorf("tenant %q: %w", t.Name, err)
 	}
+	outer, err := capability.New(t.Name, t.Hosts, a.config.Allow)
+	if err == nil {
+		outer, err = outer.Narrow(t.Name, t.Hosts, t.Allow)
+	}
+	if err != nil {
+		return s, t.Origin.Errorf("tenant %q: %w", t.Name, err)
+	}
+	s.isolate(surveyed(a.config.Name, outer))
 	return s, nil
 }
 
@@ -205,6 +236,12 @@ func (a *assembly) fill(t *chiproxy.Tenant, s scripting) error {
 	result, err := a.run(t.Name, s)
 	if err != nil {
 		return err
+	}
+	if s.allowed != nil {
+		t.MayUse = s.allowed.Pool
+	}
+	if result.Certifier != nil {
+		a.certifiers = append(a.certifiers, certifier{s.allowed, result.Certifier})
 	}
 	t.Root, t.Fallback, t.Pools = result.Root, result.Fallback, slices.Concat(t.Pools, result.Pools)
 	return nil
@@ -215,7 +252,7 @@ func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	a.out.sources = append(a.out.sources, s.sources)
 	options := declare.Options{
 		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
-		Modules: modules{a.life, s.handlers}, Logger: a.logger.With(zap.String("tenant", tenant)), Reload: a.again, Programs: &a.programs,
+		Capabilities: s.allowed, Modules: modules{a.lifeOf(s.allowed), s.handlers}, Logger: a.logger.With(zap.String("tenant", tenant)), Reload: a.again, Programs: &a.programs,
 	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
@@ -227,14 +264,27 @@ func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	a.vms = append(a.vms, result.VMs)
 	a.out.timers = append(a.out.timers, result.Timers...)
 	a.out.Scripts = append(a.out.Scripts, result.Scripts...)
-	a.out.contents = append(a.out.contents, content{tenant, result.Blank, result.Declares()})
+	a.out.contents = append(a.out.contents, content{tenant, result.Blank, result.Declares(), s.sources.Folders()})
 	a.expectations = append(a.expectations, result.Expectations...)
 	return result, nil
 }
 
+// lifeOf returns what the modules live in that the scripts of a tenant load. Those of isolated tenants know what theirs may use.
+func (a *assembly) lifeOf(allowed *capability.Set) func() *lifetime.Life {
+	if allowed == nil {
+		return func() *lifetime.Life { return a.life }
+	}
+	return sync.OnceValue(func() *lifetime.Life {
+		life := a.host.Pools.Modules().Open(insideKey{})
+		life.Set(capability.Key, allowed)
+		a.lives = append(a.lives, life)
+		return life
+	})
+}
+
 // modules loads Caddy modules for scripts.
 type modules struct {
-	life     *lifetime.Life
+	life     func() *lifetime.Life
 	handlers map[string]caddyhttp.MiddlewareHandler
 }
 
@@ -245,5 +295,5 @@ func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
 
 // Load loads a module.
 func (m modules) Load(id string, raw json.RawMessage) (any, error) {
-	return m.life.Load(id, raw)
+	return m.life().Load(id, raw)
 }

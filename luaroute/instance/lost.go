@@ -22,6 +22,8 @@ type content struct {
 	blank map[string]bool
 	// declares reports whether they have declared anything.
 	declares bool
+	// folders are those of the scripts.
+	folders []string
 }
 
 // lost returns an error if scripts or modules that had code have none any more, or if those of a tenant declare nothing any more.
@@ -67,6 +69,18 @@ func (l *loaded) warn(logger *zap.Logger) {
 		for _, name := range slices.Sorted(maps.Keys(c.blank)) {
 			if c.blank[name] {
 				logger.Warn("there is no code in a script", zap.String("script", name), zap.String("tenant", c.tenant))
+			}
+		}
+	}
+	first := map[string]string{}
+	for _, c := range l.contents {
+		for _, folder := range c.folders {
+			other, shared := first[folder]
+			if !shared {
+				first[folder] = c.tenant
+			} else if other != c.tenant { // one of them at least is isolated
+				logger.Warn("tenants with scripts in one folder can read each other's; give each a folder of its own",
+					zap.String("folder", folder), zap.Strings("tenants", []string{other, c.tenant}))
 			}
 		}
 	}

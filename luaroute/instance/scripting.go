@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -22,6 +23,8 @@ type scripting struct {
 	handlers map[string]caddyhttp.MiddlewareHandler
 	limits   hook.Limits
 	pools    []pool.Spec
+	// allowed is what the scripts may use that is not theirs; nil for those of the instance itself, which may use everything.
+	allowed *capability.Set
 }
 
 // configTenant is a tenant of the configuration.
@@ -74,6 +77,12 @@ func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits ho
 		})
 	}
 	return s, nil
+}
+
+// isolate makes the scripts those of an isolated tenant, which keeps to what it may use.
+func (s *scripting) isolate(allowed *capability.Set) {
+	s.sources = s.sources.Isolate()
+	s.allowed = allowed.Within(capability.Bounds{Body: s.limits.Body, Inside: s.sources.Inside})
 }
 
 // spec returns what the configuration says of a tenant.

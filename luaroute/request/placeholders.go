@@ -58,6 +58,9 @@ func (r *Request) placeholder(L *lua.LState, own *caddy.Replacer, name string) (
 	if strings.HasPrefix(name, "file.") || strings.HasPrefix(name, "env.") {
 		return nil, false
 	}
+	if err := r.runs.Placeholder(name); err != nil {
+		L.RaiseError("expand: %s", err)
+	}
 	return own.Get(name)
 }
 

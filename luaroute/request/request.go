@@ -89,6 +89,8 @@ type Runner interface {
 	Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error)
 	// Done has a function called when the request is over.
 	Done(fn *lua.LFunction)
+	// Placeholder returns nil if the function may read one of Caddy's placeholders.
+	Placeholder(name string) error
 	// Passed logs why something is not for a function, once for each kind of reason.
 	Passed(fn *lua.LFunction, kind, why string)
 }

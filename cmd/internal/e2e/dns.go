@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer starts a name server for which every name is 127.0.0.1, and returns its address.
-func nameServer(t testing.TB) string {
+// NameServer starts a name server for which every name is 127.0.0.1, and returns its address.
+func NameServer(t testing.TB) string {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -63,6 +63,17 @@ func (c *Caddy) Serve(name string, h http.HandlerFunc) *Origin {
 	return o
 }
 
+// ServeH2C starts an origin whose address is $name, and which speaks HTTP/2 without TLS besides HTTP/1.
+func (c *Caddy) ServeH2C(name string, h http.HandlerFunc) *Origin {
+	c.t.Helper()
+	o := c.origin(name, h)
+	o.server.Config.Protocols = new(http.Protocols)
+	o.server.Config.Protocols.SetHTTP1(true)
+	o.server.Config.Protocols.SetUnencryptedHTTP2(true)
+	o.server.Start()
+	return o
+}
+
 // origin is an origin that is not started yet.
 func (c *Caddy) origin(name string, h http.HandlerFunc) *Origin {
 	o := new(Origin)

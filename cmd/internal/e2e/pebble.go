@@ -46,7 +46,7 @@ func (c *Caddy) Pebble() *Pebble {
 		"listenAddress": %q, "managementListenAddress": %q,
 		"certificate": "$dir/acme.pem", "privateKey": "$dir/acme.key", "tlsPort": $tls
 	}}`, address, management))
-	output := runPebble(c.t, program, "-config", c.Expand("$dir/pebble.json"), "-dnsserver", nameServer(c.t))
+	output := runPebble(c.t, program, "-config", c.Expand("$dir/pebble.json"), "-dnsserver", NameServer(c.t))
 
 	p := &Pebble{Roots: x509.NewCertPool()}
 	c.Set("acme", p.front(c, address)+"/dir")

@@ -1,0 +1,157 @@
+package capability
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
+	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
+	"github.com/luaroute/caddy-luaroute/luaroute/nested"
+)
+
+// PoolID is the module that a pool is.
+const PoolID = handlers + "reverse_proxy"
+
+// Admit is the door: every module of Caddy's that a script causes to be loaded, by whatever way and at any depth, passes it first. It
+// returns the configuration that is to be loaded, in which what dials asks the policy of the tenant; and how many active health
+// checks there are in it.
+func (s *Set) Admit(id string, config json.RawMessage) (json.RawMessage, int, error) {
+	return s.admit(id, config, false)
+}
+
+// AdmitPool is Admit for a pool, which a tenant may have without being allowed to load reverse_proxy by itself.
+func (s *Set) AdmitPool(config json.RawMessage) (json.RawMessage, int, error) {
+	return s.admit(PoolID, config, true)
+}
+
+func (s *Set) admit(id string, config json.RawMessage, pool bool) (json.RawMessage, int, error) {
+	checks := 0
+	var proxies [][]any
+	err := nested.Walk(id, config, func(u nested.Use) error {
+		if outermost := len(u.Keys) == 0; !pool || !outermost {
+			if err := s.Module(u.ID); err != nil {
+				return err
+			}
+		}
+		if err := noOwnVars(u); err != nil {
+			return err
+		}
+		if s == nil {
+			return nil
+		}
+		if u.ID == PoolID {
+			proxies = append(proxies, u.Keys)
+		}
+		n, err := s.bounded(u)
+		checks += n
+		return err
+	})
+	if err != nil || s == nil {
+		return config, 0, err
+	}
+	if err := noTwins(config); err != nil {
+		return nil, 0, err
+	}
+	if err := s.Strings(config); err != nil {
+		return nil, 0, err
+	}
+	for i := len(proxies) - 1; i >= 0; i-- { // the inner ones first, though no proxy stands in the transport of another
+		if config, err = nested.Change(config, proxies[i], s.dialled); err != nil {
+			return nil, 0, err
+		}
+	}
+	return config, checks, s.allDialled(id, config)
+}
+
+// dialled puts the policy of the tenant before what a reverse_proxy dials.
+func (s *Set) dialled(proxy map[string]any) error {
+	key := nested.Key(proxy, "transport")
+	transport := map[string]any{"protocol": dial.Protocol, "upstreams": s.policy.Words()}
+	if inner := proxy[key]; inner != nil {
+		transport["transport"] = inner
+	}
+	delete(proxy, key)
+	proxy["transport"] = transport
+	return nil
+}
+
+// allDialled reports a reverse_proxy that would dial what nobody checks. There is none, unless a module of another project reads its
+// configuration in its own way.
+func (s *Set) allDialled(id string, config json.RawMessage) error {
+	open := 0
+	err := nested.Walk(id, config, func(u nested.Use) error {
+		switch u.ID {
+		case PoolID:
+			open++
+		case transports + dial.Protocol:
+			open--
+		}
+		return nil
+	})
+	if err == nil && open != 0 {
+		err = errors.New("it has a reverse_proxy in a place where its addresses can not be checked")
+	}
+	return err
+}
+
+// noOwnVars refuses what req:var refuses.
+func noOwnVars(u nested.Use) error {
+	if u.ID != handlers+"vars" {
+		return nil
+	}
+	var vars map[string]any
+	if json.Unmarshal(u.Config, &vars) != nil {
+		return nil // Caddy says what is wrong
+	}
+	for name, value := range vars {
+		if strings.ContainsAny(name, "{}") {
+			return fmt.Errorf("vars: the name %q has a placeholder; expected one that is known now", name)
+		}
+		if err := caddyvars.Check(name); err != nil {
+			return fmt.Errorf("vars: %w", err)
+		}
+		switch value.(type) {
+		case string, float64, bool:
+		default:
+			return fmt.Errorf("vars: %s is no string, number or boolean", name)
+		}
+	}
+	return nil
+}
+
+// noTwins refuses objects with two keys that Caddy would take for one: which of them counts is nobody's to guess.
+func noTwins(config json.RawMessage) error {
+	var v any
+	if len(config) == 0 || json.Unmarshal(config, &v) != nil {
+		return nil
+	}
+	return twins(v)
+}
+
+func twins(v any) error {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			if err := twins(e); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		seen := map[string]string{}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			folded := strings.ToLower(strings.ToUpper(key))
+			if first, twice := seen[folded]; twice {
+				return fmt.Errorf("the keys %q and %q differ in case only", first, key)
+			}
+			seen[folded] = key
+			if err := twins(v[key]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
