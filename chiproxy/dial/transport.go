@@ -51,6 +51,19 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
+// Shared returns the addresses of a Transport that is configured by nothing else, nil for every other transport.
+func Shared(transport json.RawMessage) []string {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(transport, &fields) != nil || len(fields) != 2 || string(fields["protocol"]) != `"`+Protocol+`"` {
+		return nil
+	}
+	var upstreams []string
+	if json.Unmarshal(fields["upstreams"], &upstreams) != nil {
+		return nil
+	}
+	return upstreams
+}
+
 // Provision sets the transport up that dials.
 func (t *Transport) Provision(ctx caddy.Context) (err error) {
 	if t.policy, err = Parse(t.Upstreams); err != nil {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 
@@ -50,9 +51,9 @@ func narrow(ctx caddy.Context) (caddy.Context, func()) {
 }
 
 // provision makes a handler that loads no modules ready, and returns how to end it.
-func (s *shared) provision(h *reverseproxy.Handler) (*reverseproxy.Handler, func(), error) {
+func (s *shared) provision(h *reverseproxy.Handler, transport http.RoundTripper) (*reverseproxy.Handler, func(), error) {
 	ctx, cancel := narrow(s.named)
-	h.Transport = s.transport
+	h.Transport = transport
 	if err := h.Provision(ctx); err != nil {
 		cancel()
 		// Cleanup gives back the hosts, which must not happen before they were taken.

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
@@ -85,10 +88,13 @@ func (s *Set) open(name, key string) (*Pool, error) {
 		}
 	}
 	pool := &Pool{owner: s, key: key, name: name}
-	if needsModules(h) {
+	transport, err := s.shared.transportOf(h)
+	switch {
+	case err != nil:
+	case needsModules(h):
 		pool.handler, pool.end, err = s.loadHandler(key)
-	} else {
-		pool.handler, pool.end, err = s.shared.provision(h)
+	default:
+		pool.handler, pool.end, err = s.shared.provision(h, transport)
 	}
 	if err != nil {
 		return nil, err
@@ -149,6 +155,8 @@ type shared struct {
 	life *lifetime.Life
 	// transport is used by every pool that asks for no other.
 	transport *reverseproxy.HTTPTransport
+	// checked are used by pools that may dial only some addresses, and ask for nothing else; by their policies.
+	checked map[string]*dial.Transport
 }
 
 // newShared provisions one handler without upstreams. That makes the default transport, and it registers Caddy's
@@ -172,8 +180,33 @@ func newShared(ctx caddy.Context, modules *lifetime.Parent) (*shared, error) {
 	return s, nil
 }
 
+// transportOf returns the transport that a pool shares with others. If the pool asks for one that can be shared, it does not any more.
+func (s *shared) transportOf(h *reverseproxy.Handler) (http.RoundTripper, error) {
+	policy := dial.Shared(h.TransportRaw)
+	if policy == nil {
+		return s.transport, nil
+	}
+	h.TransportRaw = nil
+	key := strings.Join(policy, " ")
+	if t := s.checked[key]; t != nil {
+		return t, nil
+	}
+	t := &dial.Transport{Upstreams: policy}
+	if err := t.Provision(s.ctx); err != nil {
+		return nil, err
+	}
+	if s.checked == nil {
+		s.checked = map[string]*dial.Transport{}
+	}
+	s.checked[key] = t
+	return t, nil
+}
+
 func (s *shared) close() {
 	s.cancel()
 	s.life.End()
 	_ = s.transport.Cleanup() // closes idle connections; never fails
+	for _, t := range s.checked {
+		_ = t.Cleanup()
+	}
 }

@@ -123,6 +123,31 @@ func TestPoolsWithoutATransportShareOne(t *testing.T) {
 	}
 }
 
+func TestPoolsThatMayDialTheSameShareATransport(t *testing.T) {
+	t.Parallel()
+	p := newTestPools(t)
+	transport := func(more string) http.RoundTripper {
+		return mustAcquire(t, p, dials(more, "10.0.0.1:1")).handler.Transport
+	}
+	const network = `"transport":{"protocol":"luaroute","upstreams":["network"]}`
+	first := transport(network)
+	for name, row := range map[string]struct {
+		more string
+		same bool
+	}{
+		"the same":              {network + `,"stream_timeout":"1h"`, true},
+		"others":                {`"transport":{"protocol":"luaroute","upstreams":["public"]}`, false},
+		"a transport inside":    {`"transport":{"protocol":"luaroute","upstreams":["network"],"transport":{"protocol":"http"}}`, false},
+		"what is never checked": {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if same := transport(row.more) == first; same != row.same {
+				t.Errorf("shared: %v, want %v", same, row.same)
+			}
+		})
+	}
+}
+
 // tracked is a selection policy that counts its instances.
 type tracked struct{}
 
@@ -309,6 +334,7 @@ func BenchmarkPools(b *testing.B) {
 		"plain":      "",
 		"least_conn": `"load_balancing":{"selection_policy":{"policy":"least_conn"}}`,
 		"transport":  `"transport":{"protocol":"http"}`,
+		"checked":    `"transport":{"protocol":"luaroute","upstreams":["network"]}`,
 	} {
 		b.Run(name, func(b *testing.B) {
 			p := newTestPools(b)

@@ -42,7 +42,7 @@ const (
 )
 
 // bounded reports an option of a module that would cost the machine more than the tenant may, and returns how many active health checks
-// it has. What Caddy can not read it refuses itself.
+// it has. What Caddy cannot read it refuses itself.
 func (s *Set) bounded(u nested.Use) (checks int, err error) {
 	switch u.ID {
 	case PoolID:

@@ -93,7 +93,7 @@ func (s *Set) allDialled(id string, config json.RawMessage) error {
 		return nil
 	})
 	if err == nil && open != 0 {
-		err = errors.New("it has a reverse_proxy in a place where its addresses can not be checked")
+		err = errors.New("it has a reverse_proxy in a place where its addresses cannot be checked")
 	}
 	return err
 }

@@ -21,7 +21,7 @@ var harmless = []string{
 }
 
 // ErrNested is the error of a luaroute inside of what a script loads.
-var ErrNested = errors.New("a script can not load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
+var ErrNested = errors.New("a script cannot load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
 
 // Module returns nil if scripts may load a module, by whatever way. What is refused to every tenant is refused to those of a nil Set,
 // too.

@@ -70,7 +70,7 @@ func (a *Allow) Lists() map[string][]string {
 	return all
 }
 
-// Check reports a value that can not be meant. What the words stand for is not known here.
+// Check reports a value that cannot be meant. What the words stand for is not known here.
 func (a *Allow) Check() error {
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Allow]()) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
