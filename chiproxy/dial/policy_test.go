@@ -3,6 +3,7 @@ package dial_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -208,6 +209,31 @@ func TestANarrowerPolicyHasNothingThatIsNotInTheWiderOne(t *testing.T) {
 			if err := p.Covers(word); err == nil {
 				t.Errorf("%s covers %s", row.wide, word)
 			}
+		}
+	}
+}
+
+func TestADialerDialsOnlyWhatIsAllowed(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for words, allowed := range map[string]bool{"network": false, "127.0.0.0/8": true, "": true} {
+		p, err := dial.Parse(strings.Fields(words))
+		if words == "" {
+			p, err = nil, nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := p.Dialer(new(net.Dialer))(t.Context(), "tcp", l.Addr().String())
+		if (err == nil) != allowed {
+			t.Errorf("%q: %v", words, err)
+		}
+		if conn != nil {
+			conn.Close()
 		}
 	}
 }

@@ -67,6 +67,30 @@ func (p *Policy) Resolve(ctx context.Context, resolver Resolver, network, addres
 	return nil, refused
 }
 
+// Dialer returns a function that dials only what the policy allows, as http.Transport and others want it. A nil policy allows everything.
+func (p *Policy) Dialer(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+	if p == nil {
+		return d.DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		allowed, err := p.Resolve(ctx, d.Resolver, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return firstOf(ctx, allowed, func(address string) (net.Conn, error) { return d.DialContext(ctx, network, address) })
+	}
+}
+
+// firstOf dials addresses one after the other, until one answers.
+func firstOf(ctx context.Context, addresses []string, dial func(string) (net.Conn, error)) (conn net.Conn, err error) {
+	for _, address := range addresses {
+		if conn, err = dial(address); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return conn, err
+}
+
 // lookUp returns the addresses of a host, and whether the policy has its name.
 func (p *Policy) lookUp(ctx context.Context, resolver Resolver, network, host string, port uint16) (ips []netip.Addr, named bool, err error) {
 	if host == "" {
@@ -79,7 +103,7 @@ func (p *Policy) lookUp(ctx context.Context, resolver Resolver, network, host st
 	if suffix := network[len(network)-1:]; suffix == "4" || suffix == "6" {
 		family += suffix
 	}
-	if resolver == nil {
+	if r, ok := resolver.(*net.Resolver); resolver == nil || ok && r == nil {
 		resolver = net.DefaultResolver
 	}
 	ips, err = resolver.LookupNetIP(ctx, family, host)

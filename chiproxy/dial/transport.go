@@ -146,18 +146,9 @@ func (t *Transport) checked(next dialer) dialer {
 		if err != nil {
 			return nil, reverseproxy.NewDialError(err)
 		}
-		var failed error
-		for _, address := range allowed {
-			conn, err := next(pinned(ctx, info, known, address), network, address)
-			if err == nil {
-				return conn, nil
-			}
-			failed = err
-			if ctx.Err() != nil {
-				break
-			}
-		}
-		return nil, failed
+		return firstOf(ctx, allowed, func(address string) (net.Conn, error) {
+			return next(pinned(ctx, info, known, address), network, address)
+		})
 	}
 }
 

@@ -60,7 +60,7 @@ var waysOut = map[string]wayOut{
 	// Another luaroute.
 	"a second luaroute":           {script: `route:get("/", route.handler("luaroute", { scripts = { "x.lua" } }))`, says: "another luaroute", never: true},
 	"a second luaroute in a pool": {script: fmt.Sprintf(deep, `{ handler = "luaroute", scripts = { "x.lua" } }`), says: "another luaroute", never: true},
-	"its own policy for a pool":   {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "luaroute", upstreams = { "all" } } })`, says: "another luaroute", never: true},
+	"its own policy for a pool":   {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "luaroute", upstreams = { "all" } } })`, says: "what the operator checks addresses by"},
 
 	// Placeholders.
 	"the environment":                 {script: `route:get("/", route.handler("static_response", { body = "{env.HOME}" }))`, needs: "placeholders http time env", says: "static_response: body: "},

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 )
 
 const (
@@ -23,14 +25,19 @@ var harmless = []string{
 // ErrNested is the error of a luaroute inside of what a script loads.
 var ErrNested = errors.New("a script cannot load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
 
+// errOwnPolicy is the error of a tenant that says itself what it may dial.
+var errOwnPolicy = errors.New("the transport luaroute is what the operator checks addresses by; write the one that is meant, such as http")
+
 // Module returns nil if scripts may load a module, by whatever way. What is refused to every tenant is refused to those of a nil Set,
 // too.
 func (s *Set) Module(id string) error {
-	if id == handlers+"luaroute" || id == matchers+"luaroute" || id == transports+"luaroute" {
+	switch {
+	case id == handlers+"luaroute", id == matchers+"luaroute":
 		return ErrNested
-	}
-	if s == nil {
+	case s == nil:
 		return nil
+	case id == transports+dial.Protocol:
+		return errOwnPolicy
 	}
 	if name, ok := strings.CutPrefix(id, handlers); ok {
 		if !listed(s.allow.Handlers, name) {

@@ -20,7 +20,7 @@ func Test(ctx context.Context, loading caddy.Context, host Host, file string, of
 	var table *chiproxy.Table
 	if of != nil {
 		table = of.table.Load()
-		c.Env, c.Limits = of.loader.config.Env, of.loader.config.Limits
+		c.Env, c.Limits, c.Allow = of.loader.config.Env, of.loader.config.Limits, of.loader.config.Allow
 	}
 	l, err := newLoader(loading, c, host)
 	if err != nil {
