@@ -76,6 +76,9 @@ func (t *Transport) Provision(ctx caddy.Context) (err error) {
 		}
 		t.inner, t.end = plain, plain.Cleanup
 	} else {
+		if err := noProxy(t.TransportRaw); err != nil { // afterwards there is no telling
+			return err
+		}
 		mod, err := ctx.LoadModule(t, "TransportRaw")
 		if err != nil {
 			return err
@@ -88,13 +91,24 @@ func (t *Transport) Provision(ctx caddy.Context) (err error) {
 	return nil
 }
 
+// noProxy refuses a transport that would have a proxy dial.
+func noProxy(transport json.RawMessage) error {
+	var t struct {
+		ForwardProxyURL string `json:"forward_proxy_url"`
+		NetworkProxy    struct {
+			From string `json:"from"`
+		} `json:"network_proxy"`
+	}
+	if json.Unmarshal(transport, &t) == nil && (t.ForwardProxyURL != "" || t.NetworkProxy.From != "" && t.NetworkProxy.From != "none") {
+		return errors.New("network_proxy: a proxy dials addresses that nobody can check; expected none")
+	}
+	return nil
+}
+
 // guard puts the check before all that an HTTP transport dials.
 func (t *Transport) guard(plain *reverseproxy.HTTPTransport) error {
-	switch {
-	case len(plain.Versions) == 1 && plain.Versions[0] == "3":
+	if len(plain.Versions) == 1 && plain.Versions[0] == "3" {
 		return errors.New(`versions: "3" dials in a way that nobody can check; expected 1.1, 2 or h2c`)
-	case plain.NetworkProxyRaw != nil || plain.ForwardProxyURL != "":
-		return errors.New("network_proxy: a proxy dials addresses that nobody can check; expected none")
 	}
 	if plain.Resolver != nil && len(plain.Resolver.Addresses) > 0 {
 		resolver, err := t.resolverAt(plain.Resolver.Addresses)

@@ -45,8 +45,8 @@ var defaults = config.Allow{
 	Libs: []string{safe}, Pools: []string{all}, HealthChecks: 1000,
 }
 
-// safeOf returns what safe stands for in a list: of what is known to be safe, that which this Caddy has.
-func safeOf(key string) []string {
+// Safe returns what safe stands for in a list: of what is known to be safe, that which this Caddy has.
+func Safe(key string) []string {
 	group := groups[key]
 	return slices.DeleteFunc(slices.Clone(group.safe), func(name string) bool {
 		_, err := caddy.GetModule(group.namespace + "." + name)
@@ -95,7 +95,7 @@ func written(key string, words []string) ([]string, error) {
 	for _, word := range words {
 		switch word {
 		case safe:
-			out = append(out, safeOf(key)...)
+			out = append(out, Safe(key)...)
 			continue
 		case "respond": // as the Caddyfile says
 			word = "static_response"
@@ -216,7 +216,7 @@ func (r *Refusal) line() string {
 // refuse is the answer to what s has not.
 func (s *Set) refuse(what, key, word string) error {
 	has := s.allow.Lists()[key]
-	if list := safeOf(key); len(list) > 0 {
+	if list := Safe(key); len(list) > 0 {
 		if !slices.ContainsFunc(list, func(w string) bool { return !slices.Contains(has, w) }) {
 			has = slices.Concat([]string{safe}, slices.DeleteFunc(slices.Clone(has), func(w string) bool { return slices.Contains(list, w) }))
 		}

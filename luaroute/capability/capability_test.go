@@ -3,8 +3,11 @@ package capability_test
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -145,6 +148,18 @@ func TestEveryBraceOfATextMayBeginAPlaceholder(t *testing.T) {
 	}
 }
 
+func TestATextOfBracesTakesNoTime(t *testing.T) {
+	t.Parallel()
+	s := set(t, nil)
+	start := time.Now()
+	if err := s.Text(strings.Repeat("{a", 1<<20)); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 5*time.Second { // by the square it would be many minutes
+		t.Errorf("it took %s", took)
+	}
+}
+
 func TestStringsAreLookedAtWhereverTheyStand(t *testing.T) {
 	t.Parallel()
 	s := set(t, nil)
@@ -262,5 +277,26 @@ func TestARefusedAddressIsTheErrorOfItsPolicy(t *testing.T) {
 	var r *dial.Refusal
 	if err := set(t, nil).Address("unix//x"); !errors.As(err, &r) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestTheDocumentListsWhatIsSafe reads the table of tenants.md.
+func TestTheDocumentListsWhatIsSafe(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/tenants.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"handlers", "matchers"} {
+		_, rest, _ := strings.Cut(string(page), "\n| `"+key+"` |")
+		row, _, _ := strings.Cut(rest, "\n")
+		cells := strings.Split(row, "|")
+		var listed []string
+		for _, name := range strings.Split(cells[1], ",") {
+			listed = append(listed, strings.Trim(name, " `"))
+		}
+		if want := capability.Safe(key); !slices.Equal(listed, want) {
+			t.Errorf("the document lists %q, the code %q", listed, want)
+		}
 	}
 }

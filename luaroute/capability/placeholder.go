@@ -49,6 +49,9 @@ var providers = []string{"env.", "file.", "system.", "time.", "http."}
 // dotted is the name of some other placeholder, of a plugin perhaps. Braces in text, such as those of JSON, look different.
 var dotted = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[\w*/+-]+)+$`)
 
+// maxName is how much is looked at behind a brace, so that a text of braces is no work without end.
+const maxName = 512
+
 // Text returns nil if all placeholders of a text may be used. As Caddy may read it in several ways, every brace counts as the beginning
 // of one, escaped ones too.
 func (s *Set) Text(text string) error {
@@ -61,9 +64,9 @@ func (s *Set) Text(text string) error {
 			return nil
 		}
 		text = rest
-		name, _, _ := strings.Cut(rest, "}")
+		name, _, closed := strings.Cut(rest[:min(len(rest), maxName)], "}")
 		isKnown := slices.ContainsFunc(providers, func(p string) bool { return strings.HasPrefix(name, p) })
-		if isKnown || dotted.MatchString(name) {
+		if isKnown || closed && dotted.MatchString(name) {
 			if err := s.Placeholder(name); err != nil {
 				return err
 			}
