@@ -139,39 +139,40 @@ func (p Part) Gates() []Turn {
 func (g *gate) turn() Turn { return Turn{Kind: TurnGuards, gate: g, scope: g.scope} }
 
 // Walk is a request that goes through a table with a Performer of the caller's.
-type Walk Exchange
+type Walk struct{ ex *Exchange }
 
 // Walk begins a walk. The request and the writer are as those of Serve. The caller runs it once, and ends it. The error is
 // ErrRetired.
-func (t *Table) Walk(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, p Performer) (*Walk, error) {
+func (t *Table) Walk(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, p Performer) (Walk, error) {
 	ex, err := t.begin(w, r, next, p)
 	if err != nil {
-		return nil, err
+		return Walk{}, err
 	}
 	ex.changed.Show()
-	return (*Walk)(ex), nil
+	return Walk{ex}, nil
 }
 
 // Run answers the request, as Table.Serve does.
-func (w *Walk) Run() error { return (*Exchange)(w).serve() }
+func (w Walk) Run() error { return w.ex.serve() }
 
 // End gives back what the walk holds.
-func (w *Walk) End() { (*Exchange)(w).end() }
+func (w Walk) End() { w.ex.end() }
 
 // Takes reports whether a route is for the method of the request. The walk was run before.
-func (w *Walk) Takes(t Turn) bool { return t.route.takes(w.method, t.entry) }
+func (w Walk) Takes(t Turn) bool { return t.route.takes(w.ex.method, t.entry) }
 
 // Turns returns all turns of the request, also those that something before them has answered, in order, but those of the guards of
 // layers. The walk was run before. Where the request itself was refused, there are those of the default tenant.
-func (w *Walk) Turns() iter.Seq2[Part, Turn] {
-	tenants := w.tenants
+func (w Walk) Turns() iter.Seq2[Part, Turn] {
+	ex := w.ex
+	tenants := ex.tenants
 	if len(tenants) == 0 {
-		tenants = []ranked{{tenant: w.table.base}}
+		tenants = []ranked{{tenant: ex.table.base}}
 	}
 	return func(yield func(Part, Turn) bool) {
 		var at pathmux.Match
 		for _, t := range tenants {
-			for s := t.steps(w.host, t.within(w.fullPath), &at); s.next(); {
+			for s := t.steps(ex.host, t.within(ex.fullPath), &at); s.next(); {
 				for turn := range s.turns(t.tenant) {
 					if !yield(Part{t.tenant, s.layer}, turn) {
 						return

@@ -12,7 +12,7 @@ const maxUnasked = 20
 // candidateList lists the candidates of a request in the order in which serving tries them, and tells what came of each.
 type candidateList struct {
 	*trace
-	walk *chiproxy.Walk
+	walk chiproxy.Walk
 	part chiproxy.Part
 	// over says that what follows was not reached, shut that a guard of the part that is listed said no.
 	over, shut bool
@@ -23,7 +23,7 @@ type candidateList struct {
 }
 
 // list adds the candidates to the decision.
-func (t *trace) list(walk *chiproxy.Walk) {
+func (t *trace) list(walk chiproxy.Walk) {
 	l := &candidateList{trace: t, walk: walk}
 	for part, turn := range walk.Turns() {
 		if part != l.part {

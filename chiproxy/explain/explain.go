@@ -51,7 +51,7 @@ func (t *trace) decide(table *chiproxy.Table, client *http.Request) Decision {
 }
 
 // serve answers the request. Handlers abort a response that cannot be finished.
-func serve(walk *chiproxy.Walk) (err error) {
+func serve(walk chiproxy.Walk) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if r != http.ErrAbortHandler {
