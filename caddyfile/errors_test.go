@@ -132,7 +132,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"none beside something":           {"allow {\n\tlibs none json\n}", `allow: libs: none stands alone, at Caddyfile:3`},
 		"certificates with a word":        {"allow {\n\tcertificates some\n}", `certificates: expected nothing or off, found "some", at Caddyfile:4`},
 		"health checks in words":          {"allow {\n\thealth_checks many\n}", `health_checks: expected a whole number of at most 32 bits, found "many", at Caddyfile:4`},
-		"a second allow":                  {"allow {\n\tlibs json\n}\nallow {\n\tlibs json\n}", `allow is there twice; the first is at Caddyfile:3, at Caddyfile:6`},
+		"a second allow":                  {"allow {\n\tlibs json\n}\nallow {\n\tlibs json\n}", `allow appears twice; the first is at Caddyfile:3, at Caddyfile:6`},
 		"limits without a block":          {"limits", `limits: expected a block with body, cpu, memory, queue, vms or wall, found nothing, at Caddyfile:3`},
 		"limits with an argument":         {"limits 1MiB", `limits: expected a block, found "1MiB", at Caddyfile:3`},
 		"an unknown limit":                {"limits {\n\tgas 1\n}", `unknown subdirective "gas": expected body, cpu, memory, queue, vms or wall, at Caddyfile:4`},

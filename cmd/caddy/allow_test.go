@@ -62,7 +62,7 @@ func TestAScriptOnlyNarrowsWhatItsTenantsMayUse(t *testing.T) {
 		`{ health_checks = 1001 }`:               "health_checks: the configuration allows 1000",
 		`{ files = "/" }`:                        `main.lua:2: tenant acme: allow: unknown key "files"; allowed are handlers, matchers, upstreams, `,
 		`{ libs = {} }`:                          "allow: libs is empty; write none",
-		`{ libs = 5 }`:                           "libs: 5; expected a text, or a list of them",
+		`{ libs = 5 }`:                           "libs: 5; expected a string, or a list of them",
 	} {
 		t.Run(allow, func(t *testing.T) {
 			c := e2e.New(t)

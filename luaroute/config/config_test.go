@@ -100,7 +100,7 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"a long value":                         {`{"name": [` + strings.Repeat("1,", 100) + `1]}`, `name: expected a string, found [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…`},
 		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, vms, wall`},
 		"an unknown capability":                {`{"allow": {"files": []}}`, `allow: unknown key "files"; allowed are certificates, handlers, health_checks, hosts, libs, matchers, placeholders, pools, upstreams`},
-		"a capability that is a text":          {`{"tenants": {"a": {"allow": {"libs": "json"}}}}`, `tenants.a.allow.libs: expected a list of texts, found "json"`},
+		"a capability that is a text":          {`{"tenants": {"a": {"allow": {"libs": "json"}}}}`, `tenants.a.allow.libs: expected a list of strings, found "json"`},
 		"certificates that are a text":         {`{"allow": {"certificates": "yes"}}`, `allow.certificates: expected true or false, found "yes"`},
 		"limits that are a number":             {`{"limits": 1}`, `limits: expected an object, found 1`},
 		"a tenant without a name":              {`{"tenants": [{"name": "a"}, {}]}`, `tenants[1]: a "name" is missing`},
