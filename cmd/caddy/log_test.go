@@ -1,8 +1,10 @@
 package main
 
 import (
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
 )
@@ -48,5 +50,60 @@ func TestWhatAScriptLogsIsNoLineOfItsOwn(t *testing.T) {
 		if c.Logged(want) == 0 {
 			t.Errorf("the log has no %s", want)
 		}
+	}
+}
+
+func TestNoLineOfALogIsAsLongAsAScriptLikes(t *testing.T) {
+	c := e2e.New(t)
+	c.File("main.lua", `local route = require("luaroute")
+		local long = ("x"):rep(300 * 1024)
+		route:get("/field", function(req)
+			req:log_field("a", long)
+			req:log_field("b", { { long } })
+			req:log_field("c", { [long] = 1 })
+			return 200, "fine"
+		end)
+		route:get("/fields", function(req)
+			for i = 1, 3000 do req:log_field("field" .. i, i) end
+			return 200, "fine"
+		end)
+		route:get("/error", function() return route.error(500, long) end)
+		route:get("/raised", function() error(long) end)`)
+	c.Start("http:// {\nlog\nluaroute {\nscript $dir/main.lua\nlimits {\ncpu 1m\n}\n}\n}\n")
+	c.Get("/field").Want(200, "fine")
+	c.Get("/fields").Want(200, "fine")
+	c.Get("/error").Want(500, "")
+	c.Get("/raised").Want(500, "")
+	e2e.Until(t, "all requests are logged, and what was left out", func() bool {
+		return c.Logged(`"handled request"`)+c.Logged(`"status":500`) >= 4 && c.Logged("scripts log too much") > 0
+	})
+	if c.Logged(strings.Repeat("x", 5000)) > 0 {
+		t.Error("a long text is in the log")
+	}
+	if c.Logged(`"field500":500`) != 1 || c.Logged(`"field1025":1025`) != 0 {
+		t.Error("of many fields not those are in the log that fit into 256 KiB")
+	}
+}
+
+func TestAHandlerThatPanicsAtEachRequestDoesNotFloodTheLog(t *testing.T) {
+	c := e2e.New(t)
+	c.File("main.lua", `local route = require("luaroute")
+		route:get("/", { when = route.matcher("e2e_bomb", {}) }, { body = "never" })`)
+	c.Start(e2e.Site(""))
+	start := time.Now()
+	const requests = 50
+	for range requests {
+		if resp, err := c.Open(http.MethodGet, "/", nil); err == nil {
+			_ = resp.Body.Close()
+			t.Fatalf("got %s; want a connection that ends", resp.Status)
+		}
+	}
+	seconds := int(time.Since(start)/time.Second) + 2
+	if n := c.Logged("panic serving"); n == 0 || n > seconds {
+		t.Errorf("%d panics are in the log, within less than %d s", n, seconds)
+	}
+	e2e.Until(t, "the others are counted", func() bool { return c.Logged(`"msg":"handlers panicked again`) > 0 })
+	if c.Logged(`"panics":`) == 0 || c.Logged(`scriptreload_test.go:`) == 0 {
+		t.Error("the log does not say how many panics there were, or where")
 	}
 }

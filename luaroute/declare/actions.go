@@ -17,6 +17,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -133,7 +134,7 @@ func redirect(L *lua.LState) int {
 // raise is route.error(status, message).
 func raise(L *lua.LState) int {
 	L.CheckNumber(1)
-	return pushAction(L, chiproxy.Error{Status: request.OptStatus(L, 1, 0), Message: L.OptString(2, "")})
+	return pushAction(L, chiproxy.Error{Status: request.OptStatus(L, 1, 0), Message: script.Clip(L.OptString(2, ""))})
 }
 
 // handlerAction is route.handler(name), of the configuration, and route.handler(module, config). Only the first works while a

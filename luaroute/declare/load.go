@@ -50,6 +50,8 @@ type Options struct {
 	// Programs compiles the scripts. Default: each is compiled anew.
 	Programs *script.Programs
 	Logger   *zap.Logger
+	// Log bounds what the scripts log. Default: one for this run.
+	Log *vm.Log
 	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
@@ -141,6 +143,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
 		Logger:    o.Logger,
+		Log:       o.Log,
 		Load:      o.Load,
 		Context:   ctx,
 		Libraries: l.libraries(),

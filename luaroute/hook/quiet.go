@@ -3,13 +3,11 @@ package hook
 import (
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
-	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
 // A script that fails on each request must not fill the disk: within one second the log of a tenant has so many lines about
@@ -17,8 +15,6 @@ import (
 const (
 	linesOfMessage = 10
 	linesOfTenant  = 100
-	// maxMessage is how much of a message is kept, in bytes: a script may raise a text of any size.
-	maxMessage = 4 << 10
 )
 
 // quiet writes the failures of functions to a log, but not too many of them. What is left out is counted by the next line
@@ -66,21 +62,4 @@ func (q *quiet) allow(s saying, now time.Time) (suppressed int, ok bool) {
 	q.said[s]++
 	suppressed, q.suppressed = q.suppressed, 0
 	return suppressed, true
-}
-
-// shortenError bounds what an error of a script takes in logs, ours and Caddy's.
-func shortenError(e *script.Error) {
-	e.Message, e.Trace = clip(e.Message), clip(e.Trace)
-}
-
-// clip returns the beginning of a long text.
-func clip(s string) string {
-	if len(s) <= maxMessage {
-		return s
-	}
-	end := maxMessage
-	for end > maxMessage-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
 }

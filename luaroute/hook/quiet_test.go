@@ -2,12 +2,10 @@ package hook
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
-	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
 func TestAMessageIsLoggedTenTimesASecondAndTheNextLineCountsTheRest(t *testing.T) {
@@ -54,19 +52,5 @@ func TestMessagesThatAllDifferAreLimitedTogether(t *testing.T) {
 		if allowed != linesOfTenant || len(q.said) > linesOfTenant {
 			t.Errorf("second %d: %d lines were allowed, %d are remembered", second, allowed, len(q.said))
 		}
-	}
-}
-
-func TestALongMessageIsCutBetweenItsCharacters(t *testing.T) {
-	t.Parallel()
-	e := &script.Error{Message: strings.Repeat("ü", maxMessage), Trace: "short"}
-	shortenError(e)
-	if want := strings.Repeat("ü", maxMessage/2) + "…"; e.Message != want || e.Trace != "short" {
-		t.Errorf("%d bytes are left, and the trace %q", len(e.Message), e.Trace)
-	}
-	e = &script.Error{Message: "a" + strings.Repeat("ü", maxMessage)}
-	shortenError(e)
-	if want := "a" + strings.Repeat("ü", maxMessage/2-1) + "…"; e.Message != want {
-		t.Errorf("%d bytes are left", len(e.Message))
 	}
 }

@@ -86,10 +86,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 			return s, nil
 		}
 	}
-	var kept *lua.LTable
-	if hold, ok := ex.Hold.(*parked); ok {
-		kept = hold.ctx
-	}
+	before, _ := ex.Hold.(*parked)
 	ctx := ex.R.Context()
 	state, err := v.pool.Get(ctx)
 	if err != nil {
@@ -102,10 +99,10 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	}
 	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, v.limits.Body), 0, 0
 	s.revived = revivals{}
-	if kept != nil {
-		s.request.Restore(kept)
-	}
 	state.Arm(v.limits.Limits, ctx)
+	if before != nil {
+		before.restore(s)
+	}
 	state.Refuse = ex.Refuse()
 	ex.Hold = s
 	return s, nil
@@ -138,15 +135,26 @@ func (s *session) Yield() {
 		return
 	}
 	s.ex.Hold = nil
-	if ctx != nil {
-		s.ex.Hold = &parked{ctx}
+	if logged := s.state.Logged(); ctx != nil || logged > 0 {
+		s.ex.Hold = &parked{ctx, logged}
 	}
 	s.Release()
 }
 
 // parked is what a request keeps of a session without its virtual machine: the functions that are called after an upstream
-// has failed see the req.ctx of those before.
-type parked struct{ ctx *lua.LTable }
+// has failed see the req.ctx of those before, and may log what is left.
+type parked struct {
+	ctx    *lua.LTable // nil without one
+	logged int
+}
+
+// restore gives it to the session that goes on with the request.
+func (p *parked) restore(s *session) {
+	if p.ctx != nil {
+		s.request.Restore(p.ctx)
+	}
+	s.state.CountLogged(p.logged)
+}
 
 // Yield has nothing to give back.
 func (*parked) Yield() {}
@@ -216,7 +224,7 @@ func (v *VMs) report(err error, origin origin.Origin) *chiproxy.HookError {
 	var own *script.Error
 	trace := ""
 	if errors.As(err, &own) {
-		shortenError(own)
+		own.Shorten()
 		trace = own.Trace
 		hook.Origin.Script, hook.Origin.Line = own.Script, own.Line
 	}

@@ -27,6 +27,7 @@ type Instance struct {
 	logger *zap.Logger
 	loader *loader
 	table  atomic.Pointer[chiproxy.Table]
+	panics *panics
 
 	reloading sync.Mutex // held by the reload that runs
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
@@ -75,7 +76,7 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{name: c.Name, logger: l.logger, loader: l, wanted: make(chan struct{}, 1)}
+	i := &Instance{name: c.Name, logger: l.logger, loader: l, panics: newPanics(l.logger), wanted: make(chan struct{}, 1)}
 	l.again = i.want
 	trace := new(source.Trace)
 	first, err := l.load(ctx, trace)
@@ -106,6 +107,7 @@ func (i *Instance) State() State {
 
 // Serve routes a request by the table of the moment.
 func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	defer i.panics.pass()
 	for {
 		table := i.table.Load()
 		err := table.Serve(w, r, next)

@@ -23,6 +23,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // loader makes tables of the configuration of one instance.
@@ -37,6 +38,7 @@ type loader struct {
 	suite    *simulate.Suite
 	again    func() // asks for a reload
 	programs script.Programs
+	logs     vm.Logs
 }
 
 // newLoader loads the modules that the configuration names.
@@ -116,6 +118,7 @@ type assembly struct {
 func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
 	start := time.Now()
 	l.programs.Turn()
+	l.logs.Turn()
 	a := &assembly{loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{}, life: l.host.Pools.Modules().Open(insideKey{})}
 	end := a.end
 	defer func() {
@@ -250,9 +253,10 @@ func (a *assembly) fill(t *chiproxy.Tenant, s scripting) error {
 // run runs scripts, and keeps what is not for their tenant alone.
 func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	a.out.sources = append(a.out.sources, s.sources)
+	logger := a.logger.With(zap.String("tenant", tenant))
 	options := declare.Options{
 		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
-		Capabilities: s.allowed, Modules: modules{a.lifeOf(s.allowed), s.handlers}, Logger: a.logger.With(zap.String("tenant", tenant)), Reload: a.again, Programs: &a.programs,
+		Capabilities: s.allowed, Modules: modules{a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Reload: a.again, Programs: &a.programs,
 	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()

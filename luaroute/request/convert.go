@@ -37,6 +37,28 @@ func toGo(L *lua.LState, v lua.LValue) (any, error) {
 	return nil, fmt.Errorf("a %s cannot leave the script", v.Type())
 }
 
+// sizeOf returns how many bytes a value of toGo takes in a log, roughly.
+func sizeOf(v any) int {
+	const other = 8
+	switch v := v.(type) {
+	case string:
+		return len(v)
+	case []any:
+		size := len(v)
+		for _, item := range v {
+			size += sizeOf(item)
+		}
+		return size
+	case map[string]any:
+		size := 0
+		for name, item := range v {
+			size += len(name) + other + sizeOf(item)
+		}
+		return size
+	}
+	return other
+}
+
 // fromGo returns a value of Caddy's for scripts. What has no Lua form becomes text.
 func fromGo(L *lua.LState, v any) lua.LValue {
 	switch v := v.(type) {

@@ -111,7 +111,8 @@ func reqLogField(L *lua.LState) int {
 	if err != nil {
 		L.RaiseError("log field %q: %s", name, err)
 	}
-	if extra, ok := r.http().Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+	extra, ok := r.http().Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if ok && vm.Of(L).MayLogField(L, len(name)+sizeOf(v)) {
 		extra.Set(zap.Any(name, v))
 	}
 	return 0

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -148,3 +149,21 @@ type placeError struct {
 }
 
 func (e *placeError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
+
+// maxLogged is how much of a text is kept, in bytes: a script may raise one of any size.
+const maxLogged = 4 << 10
+
+// Shorten bounds what the error takes in logs, ours and Caddy's.
+func (e *Error) Shorten() { e.Message, e.Trace = Clip(e.Message), Clip(e.Trace) }
+
+// Clip returns the beginning of a text that is too long for a log.
+func Clip(s string) string {
+	if len(s) <= maxLogged {
+		return s
+	}
+	end := maxLogged
+	for end > maxLogged-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
+}

@@ -41,6 +41,9 @@ func NewBuilder(standard func(*Builder), o Options) *Builder {
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
+	if o.Log == nil {
+		o.Log = NewLog(o.Logger)
+	}
 	if o.Context == nil {
 		o.Context = context.Background()
 	}

@@ -14,6 +14,8 @@ import (
 type Options struct {
 	// Logger gets what scripts print. Default: nothing is logged.
 	Logger *zap.Logger
+	// Log bounds what scripts log, and is that of their tenant. Default: one of its own, which tells the Logger.
+	Log *Log
 	// Libraries are found by require under their names.
 	Libraries map[string]Library
 	// Modules finds the Lua modules that require loads. Default: there are none.

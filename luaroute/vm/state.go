@@ -95,6 +95,19 @@ func (s *State) Arm(limits Limits, ctx context.Context) {
 	s.budget.arm(ctx, limits.or(DefaultLimits))
 }
 
+// Rearm gives the state another budget for the same request: what was logged before still counts.
+func (s *State) Rearm(limits Limits, ctx context.Context) {
+	logged := s.budget.logged
+	s.Arm(limits, ctx)
+	s.budget.logged = logged
+}
+
+// Logged returns how many bytes were logged for the request.
+func (s *State) Logged() int { return s.budget.logged }
+
+// CountLogged counts what another state has logged for the request.
+func (s *State) CountLogged(bytes int) { s.budget.logged += bytes }
+
 // Ended reports whether the budget has ended, or Go code has panicked.
 func (s *State) Ended() bool { return s.budget.ended != nil }
 
@@ -239,30 +252,4 @@ func (s *State) described(err error) error {
 		return err
 	}
 	return &lua.ApiError{Type: api.Type, Object: text, StackTrace: api.StackTrace}
-}
-
-const (
-	// MaxLogged is how many bytes a script may log for one request, or while it loads: a log is on a disk that others
-	// need, too.
-	MaxLogged = 256 << 10
-	// leastLogged is what a line counts for at least.
-	leastLogged = 256
-	// logSteps is what a line counts for in time: some microseconds.
-	logSteps = 100
-)
-
-// MayLog reports whether a script may log a line of so many bytes, and counts them. The first line that is too much is replaced
-// by one that says so.
-func (s *State) MayLog(L *lua.LState, bytes int) bool {
-	Spend(L, logSteps+bytes/64)
-	if s.budget.logged > MaxLogged {
-		return false
-	}
-	s.budget.logged += max(bytes, leastLogged)
-	if s.budget.logged <= MaxLogged {
-		return true
-	}
-	s.Logger().Warn("the script logs too much for one request; the rest is left out",
-		zap.Int("allowed", MaxLogged), zap.String("script", Where(L)))
-	return false
 }

@@ -6,7 +6,8 @@
 //	log.error(message, fields)
 //
 // They write to Caddy's log, with the script and line that called. fields is a table of names and values, and may be
-// left out. For one request a script logs at most 256 KiB, where a line counts for at least 256 bytes.
+// left out. For one request a script logs at most 256 KiB, where a line counts for at least 256 bytes, and all scripts of
+// a tenant at most 1 MiB in a second, after 4 MiB at once.
 package log
 
 import (

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -20,13 +22,18 @@ import (
 func run(t *testing.T, level zapcore.Level, code string) ([]observer.LoggedEntry, error) {
 	t.Helper()
 	core, logs := observer.New(level)
-	b := vm.NewBuilder(stdlib.Open, vm.Options{Logger: zap.New(core), Libraries: map[string]vm.Library{"log": lualog.Library{}}})
+	err := runWith(t, vm.Options{Logger: zap.New(core)}, code)
+	return logs.All(), err
+}
+
+func runWith(t *testing.T, o vm.Options, code string) error {
+	t.Helper()
+	o.Libraries = map[string]vm.Library{"log": lualog.Library{}}
 	p, err := script.Compile("main.lua", []byte("local log = require('log')\n"+code))
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = b.Run(p)
-	return logs.All(), err
+	return vm.NewBuilder(stdlib.Open, o).Run(p)
 }
 
 func TestALineHasItsLevelMessagePlaceAndFields(t *testing.T) {
@@ -85,36 +92,89 @@ func TestALevelThatIsOffWritesNothing(t *testing.T) {
 	}
 }
 
-func TestAScriptThatLogsTooMuchIsToldSoOnce(t *testing.T) {
+const leftOut = "scripts log too much; lines were left out"
+
+func TestWhatIsTooMuchForOneRequestIsLeftOutAndCounted(t *testing.T) {
 	t.Parallel()
-	const told = "the script logs too much for one request; the rest is left out"
 	for _, row := range []struct {
 		name, code string
-		most       int
+		most, left int
 	}{
-		{"many lines", "for i = 1, 5000 do log.info('m') end", vm.MaxLogged / 256},
-		{"many lines that are printed", "for i = 1, 5000 do print('m') end", vm.MaxLogged / 256},
-		{"long lines", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do log.info(long) end", 2},
-		{"long lines that are printed", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do print(long) end", 2},
-		{"long fields", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do log.info('m', { long = long }) end", 2},
-		{"many fields", "local t = {} for i = 1, 30000 do t[i] = i end log.info('m', t) log.info('m', { t })", 0},
+		{"many lines", "for i = 1, 5000 do log.info('m') end", vm.MaxLogged / 256, 5000 - vm.MaxLogged/256},
+		{"many lines that are printed", "for i = 1, 5000 do print('m') end", vm.MaxLogged / 256, 5000 - vm.MaxLogged/256},
+		{"long lines", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do log.info(long) end", 2, 8},
+		{"long lines that are printed", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do print(long) end", 2, 8},
+		{"long fields", "local long = ('x'):rep(100 * 1024) for i = 1, 10 do log.info('m', { long = long }) end", 2, 8},
+		{"many fields", "local t = {} for i = 1, 30000 do t[i] = i end log.info('m', t) log.info('m', { t })", 0, 2},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			entries, err := run(t, zap.InfoLevel, row.code)
-			if err != nil || len(entries) != row.most+1 {
-				t.Fatalf("got %d lines, %v; want %d and a warning", len(entries), err, row.most)
-			}
-			for i, e := range entries {
-				if (e.Message == told) != (i == row.most) {
-					t.Errorf("line %d is %.100q", i, e.Message)
+			synctest.Test(t, func(t *testing.T) {
+				core, logs := observer.New(zap.InfoLevel)
+				if err := runWith(t, vm.Options{Logger: zap.New(core)}, row.code); err != nil {
+					t.Fatal(err)
 				}
-			}
-			if place := entries[row.most].ContextMap()["script"]; place != "main.lua:2" {
-				t.Errorf("the warning is about %v", place)
-			}
+				if logs.Len() != row.most {
+					t.Fatalf("got %d lines; want %d", logs.Len(), row.most)
+				}
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				told := logs.All()[row.most:]
+				if len(told) != 1 || told[0].Message != leftOut {
+					t.Fatalf("got %v; want one line that tells", told)
+				}
+				if fields := told[0].ContextMap(); fields["first"] != "main.lua:2" || fields["lines"] != int64(row.left) {
+					t.Errorf("it tells %v; want %d lines", fields, row.left)
+				}
+			})
 		})
 	}
+}
+
+func TestAllThatRunsForATenantSharesWhatMayBeLoggedInASecond(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.InfoLevel)
+		var tenants vm.Logs
+		// Each run is a load of its own, as of a script that has itself loaded again and again.
+		flood := func(tenant string, runs int) (lines int) {
+			before := logs.FilterMessage("m").Len()
+			for range runs {
+				tenants.Turn()
+				all := map[string]*vm.Log{"a": tenants.Of("a", zap.New(core)), "b": tenants.Of("b", zap.New(core))}
+				options := vm.Options{Logger: zap.New(core), Log: all[tenant]}
+				if err := runWith(t, options, "for i = 1, 1024 do log.info('m') end"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return logs.FilterMessage("m").Len() - before
+		}
+		const line = 256
+		if got, want := flood("a", 30), vm.LogBurst/line; got != want {
+			t.Errorf("%d lines were logged at once; want %d", got, want)
+		}
+		if got, want := flood("b", 1), 1024; got != want {
+			t.Errorf("another tenant may log %d lines; want %d", got, want)
+		}
+		time.Sleep(2 * time.Second)
+		if got, want := flood("a", 30), 2*vm.LogRate/line; got != want {
+			t.Errorf("two seconds later %d lines were logged; want %d", got, want)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		told := logs.FilterMessage(leftOut).All()
+		var left int64
+		for _, e := range told {
+			left += e.ContextMap()["lines"].(int64)
+		}
+		if want := int64(60*1024 - (vm.LogBurst+2*vm.LogRate)/line); len(told) != 2 || left != want {
+			t.Errorf("%d lines tell of %d that were left out; want 2 and %d", len(told), left, want)
+		}
+		if got, want := flood("a", 30), vm.LogBurst/line; got != want {
+			t.Errorf("an hour later %d lines were logged at once; want %d", got, want)
+		}
+		time.Sleep(time.Hour)
+	})
 }
 
 func TestAWrongCallRaisesAtEveryLevel(t *testing.T) {

@@ -1,0 +1,75 @@
+package instance
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
+)
+
+// passed calls a function that panics, and returns what is left of that.
+func passed(p *panics, fails func()) (left any) {
+	defer func() { left = recover() }()
+	defer p.pass()
+	fails()
+	return nil
+}
+
+func TestOnePanicOfAPlaceGoesOnInASecondAndTheOthersAreCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.ErrorLevel)
+		p := newPanics(zap.New(core))
+		var table map[string]int
+		places := map[string]func(){
+			"a value":       func() { panic("broken") },
+			"a nil map":     func() { table["a"] = 1 },
+			"an index":      func() { _ = make([]int, len(table))[len(table)] },
+			"one once more": func() { defer func() { panic(recover()) }(); panic("inner") },
+		}
+		for name, fails := range places {
+			if got := passed(p, fails); got == nil || got == http.ErrAbortHandler {
+				t.Errorf("%s: the first panic became %v", name, got)
+			}
+			for range 10 {
+				if got := passed(p, fails); got != http.ErrAbortHandler {
+					t.Errorf("%s: another one is %v; want an abort that no server logs", name, got)
+				}
+			}
+		}
+		time.Sleep(tally.Interval)
+		synctest.Wait()
+		if said := logs.All(); len(said) != 1 || said[0].ContextMap()["panics"] != int64(10*len(places)) {
+			t.Errorf("got %v; want one line for %d panics", said, 10*len(places))
+		}
+		if got := passed(p, places["a value"]); got != "broken" {
+			t.Errorf("after a second the panic is %v", got)
+		}
+	})
+}
+
+func TestAnAbortGoesOnUncounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zap.ErrorLevel)
+		p := newPanics(zap.New(core))
+		for range 10 {
+			if got := passed(p, func() { panic(http.ErrAbortHandler) }); got != http.ErrAbortHandler {
+				t.Errorf("got %v", got)
+			}
+		}
+		if got := passed(p, func() {}); got != nil {
+			t.Errorf("no panic became %v", got)
+		}
+		time.Sleep(tally.Interval)
+		synctest.Wait()
+		if logs.Len() != 0 {
+			t.Errorf("logged %v", logs.All())
+		}
+	})
+}

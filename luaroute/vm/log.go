@@ -1,0 +1,108 @@
+package vm
+
+import (
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
+)
+
+// A log is on a disk that others need, too, and to write it takes time of theirs.
+const (
+	// MaxLogged is how many bytes a script may log for one request, what it does after the response included, in one run of a
+	// timer, or while it loads.
+	MaxLogged = 256 << 10
+	// LogRate is how many bytes all scripts of a tenant may log in a second, and LogBurst how many at once.
+	LogRate  = 1 << 20
+	LogBurst = 4 << 20
+	// leastLogged is what a line counts for at least.
+	leastLogged = 256
+	// logSteps is what a line counts for in time: some microseconds.
+	logSteps = 100
+)
+
+// Log is what the scripts of one tenant may log: at LogRate, whatever runs them, and however often they are loaded again. It says once a
+// second what was left out.
+type Log struct {
+	left *tally.Tally
+
+	mu    sync.Mutex
+	spent float64   // bytes of the burst that are used up
+	seen  time.Time // when spent was that
+}
+
+// NewLog returns the log of a tenant, which says to a logger what it leaves out.
+func NewLog(logger *zap.Logger) *Log {
+	return &Log{left: tally.New(func(c tally.Count) {
+		logger.Warn("scripts log too much; lines were left out",
+			zap.Int("lines", c.Lines), zap.Int("bytes", c.Bytes), zap.String("first", c.First),
+			zap.Int("allowed_per_request", MaxLogged), zap.Int("allowed_per_second", LogRate))
+	})}
+}
+
+// Logs are those of the tenants of an instance. They outlive loads: a script that has itself loaded again may not log more for it. The zero value
+// is ready.
+type Logs struct {
+	mu           sync.Mutex
+	used, before map[string]*Log
+}
+
+// Turn begins a load. The logs of tenants that neither this load nor the one before has are forgotten.
+func (l *Logs) Turn() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.before, l.used = l.used, map[string]*Log{}
+}
+
+// Of returns the log of a tenant. The logger is for one that is new.
+func (l *Logs) Of(tenant string, logger *zap.Logger) *Log {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	log := l.used[tenant]
+	if log == nil {
+		if log = l.before[tenant]; log == nil {
+			log = NewLog(logger)
+		}
+		l.used[tenant] = log
+	}
+	return log
+}
+
+// take reports whether so many bytes may be logged now, and counts them.
+func (l *Log) take(bytes int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	l.spent = max(l.spent-now.Sub(l.seen).Seconds()*LogRate, 0)
+	l.seen = now
+	if l.spent+float64(bytes) > LogBurst {
+		return false
+	}
+	l.spent += float64(bytes)
+	return true
+}
+
+// MayLog reports whether a script may log a line of so many bytes, and counts them, or that it was left out. Once a line was too much for a
+// request, so are all that follow.
+func (s *State) MayLog(L *lua.LState, bytes int) bool {
+	return s.mayLog(L, bytes, max(bytes, leastLogged))
+}
+
+// MayLogField is MayLog for a field of a line that is written in any case: of the rate of its tenant it takes no more than its bytes.
+func (s *State) MayLogField(L *lua.LState, bytes int) bool { return s.mayLog(L, bytes, bytes) }
+
+func (s *State) mayLog(L *lua.LState, bytes, rated int) bool {
+	Spend(L, logSteps+bytes/64)
+	log := s.options.Log
+	if s.budget.logged <= MaxLogged {
+		s.budget.logged += max(bytes, leastLogged)
+	}
+	if s.budget.logged <= MaxLogged && log.take(rated) {
+		return true
+	}
+	log.left.Add(bytes, func() string { return Where(L) })
+	return false
+}

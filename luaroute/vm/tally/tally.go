@@ -1,0 +1,52 @@
+// Package tally says how often something was left out of a log: once a second, and not each time. It knows no Lua.
+package tally
+
+import (
+	"sync"
+	"time"
+)
+
+// Interval is how long a tally counts before it says what it has counted.
+const Interval = time.Second
+
+// Tally counts until it says so. While nothing is counted it costs nothing.
+type Tally struct {
+	say func(Count)
+
+	mu    sync.Mutex
+	count Count
+}
+
+// Count is what was left out in one interval.
+type Count struct {
+	// Lines is how many lines were left out.
+	Lines int
+	// Bytes is what is known of their size.
+	Bytes int
+	// First is the place of the first of them.
+	First string
+}
+
+// New returns a tally. say is called by a goroutine of its own, an interval after the first line that was left out.
+func New(say func(Count)) *Tally { return &Tally{say: say} }
+
+// Add counts a line of so many bytes. place is called for the first line of an interval only.
+func (t *Tally) Add(bytes int, place func() string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.count.Lines == 0 {
+		t.count.First = place()
+		time.AfterFunc(Interval, t.flush)
+	}
+	t.count.Lines++
+	t.count.Bytes += bytes
+}
+
+// flush says what was counted.
+func (t *Tally) flush() {
+	t.mu.Lock()
+	count := t.count
+	t.count = Count{}
+	t.mu.Unlock()
+	t.say(count)
+}
