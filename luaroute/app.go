@@ -2,15 +2,19 @@ package luaroute
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
@@ -31,7 +35,8 @@ func init() {
 type App struct {
 	ctx    caddy.Context
 	pools  *pool.Set
-	events *caddyevents.App // nil if the configuration has none
+	events *caddyevents.App
+	grace  time.Duration // see App.graceOf
 
 	mu        sync.Mutex
 	instances map[string]owned
@@ -60,8 +65,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := dial.Protect(a, ctx); err != nil {
 		return err
 	}
-	if events, err := ctx.AppIfConfigured("events"); err == nil {
-		a.events = events.(*caddyevents.App)
+	events, err := ctx.App("events")
+	if err != nil {
+		return err
+	}
+	a.events = events.(*caddyevents.App)
+	// Caddy stops apps in any order, and its servers wait for their requests as they stop, which may be forever.
+	if err := a.events.On("stopping", ending{a}); err != nil {
+		return err
 	}
 	if registry := ctx.GetMetricsRegistry(); registry != nil {
 		return registry.Register(instanceMetrics{a})
@@ -76,9 +87,41 @@ func (a *App) Start() error {
 	if err := a.checkExpected(); err != nil {
 		return err
 	}
+	a.grace = graceOf(a.ctx)
 	a.pools.Modules().Run()
 	for _, i := range a.instances {
 		i.Start()
+	}
+	return nil
+}
+
+// usualGrace is how long scripts may go on when their configuration ends and has no grace period.
+const usualGrace = 10 * time.Second
+
+// graceOf returns how long scripts may go on when a configuration ends: for as long as its servers wait for requests, if there is a limit to
+// that.
+func graceOf(ctx caddy.Context) time.Duration {
+	app, err := ctx.AppIfConfigured("http")
+	if err != nil {
+		return usualGrace
+	}
+	servers := app.(*caddyhttp.App)
+	return time.Duration(servers.ShutdownDelay) + cmp.Or(time.Duration(servers.GracePeriod), usualGrace)
+}
+
+// ending is told by Caddy that the configuration ends.
+type ending struct{ app *App }
+
+// Handle ends what scripts do, within the grace period, and the health checks of a server that stops.
+func (e ending) Handle(context.Context, caddy.Event) error {
+	a := e.app
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, i := range a.instances {
+		i.EndWithin(a.grace)
+	}
+	if caddy.Exiting() {
+		time.AfterFunc(a.grace, a.pools.Close)
 	}
 	return nil
 }
@@ -147,11 +190,9 @@ func (a *App) host(ctx caddy.Context) (instance.Host, error) {
 // supported fails where no script may run; tests force it.
 var supported = gopher.Supported
 
-// emit emits an event, if the configuration has the app for it.
+// emit emits an event.
 func (a *App) emit(name string, data map[string]any) {
-	if a.events != nil {
-		a.events.Emit(a.ctx, name, data)
-	}
+	a.events.Emit(a.ctx, name, data)
 }
 
 // expect notes that an instance of the name must be there when the app starts: which instances there are is known only when all

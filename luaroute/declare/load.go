@@ -52,6 +52,8 @@ type Options struct {
 	Logger   *zap.Logger
 	// Log bounds what the scripts log. Default: one for this run.
 	Log *vm.Log
+	// Life ends what runs. Default: nothing does.
+	Life *vm.Life
 	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
@@ -144,6 +146,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
 		Logger:    o.Logger,
 		Log:       o.Log,
+		Life:      o.Life,
 		Load:      o.Load,
 		Context:   ctx,
 		Libraries: l.libraries(),

@@ -121,7 +121,7 @@ func (v *VMs) refused(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return gone(err)
 	}
-	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy)}
+	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy) || errors.Is(err, vm.ErrBudget)}
 }
 
 // Yield gives the virtual machine back before the request waits for an upstream, unless a function goes on after that or

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -44,6 +46,21 @@ func (i *Instance) stop() {
 	if i.die != nil {
 		i.die()
 	}
+}
+
+// EndWithin ends what the instance does by itself, and the calls of scripts that still run after a while: for a configuration whose place another
+// has taken, or a server that stops. The first one counts.
+func (i *Instance) EndWithin(grace time.Duration) {
+	i.stop()
+	i.ending.Do(func() {
+		time.AfterFunc(grace, func() {
+			if caddy.Exiting() {
+				i.loader.calls.End()
+			} else {
+				i.loader.calls.EndCalls()
+			}
+		})
+	})
 }
 
 // want asks for a reload. Calls before the reload begins are one.

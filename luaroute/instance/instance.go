@@ -36,6 +36,7 @@ type Instance struct {
 	// living is the context of what runs in the background, nil before the app starts.
 	living context.Context
 	die    context.CancelFunc
+	ending sync.Once // see EndWithin
 
 	wanted chan struct{} // buffered: at most one pending reload
 

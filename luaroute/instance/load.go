@@ -39,12 +39,13 @@ type loader struct {
 	again    func() // asks for a reload
 	programs script.Programs
 	logs     vm.Logs
+	calls    *vm.Life // of what scripts run
 }
 
 // newLoader loads the modules that the configuration names.
 func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error) {
 	l := &loader{
-		ctx: ctx, config: c, host: host,
+		ctx: ctx, config: c, host: host, calls: vm.NewLife(),
 		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	var err error
@@ -256,7 +257,7 @@ func (a *assembly) run(tenant string, s scripting) (*declare.Result, error) {
 	logger := a.logger.With(zap.String("tenant", tenant))
 	options := declare.Options{
 		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
-		Capabilities: s.allowed, Modules: modules{a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Reload: a.again, Programs: &a.programs,
+		Capabilities: s.allowed, Modules: modules{a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()

@@ -101,9 +101,6 @@ func IsToCome(hr *http.Request) bool {
 	return !is
 }
 
-// read is ReadBody for the request.
-func (r *Request) read(limit int64) ([]byte, error) { return ReadBody(r.http(), limit) }
-
 func setBody(hr *http.Request, data []byte, was *received) {
 	hr.Body = newBuffered(data, was)
 	hr.ContentLength = int64(len(data))
@@ -114,10 +111,18 @@ func tooLarge(limit int64) error {
 	return caddyhttp.Error(http.StatusRequestEntityTooLarge, &chiproxy.BodyError{Err: fmt.Errorf("the body is larger than %d bytes", limit)})
 }
 
-// mustRead is read for Go functions of scripts.
-func (r *Request) mustRead(L *lua.LState, limit int64) []byte {
-	vm.Of(L).StepAside() // the client may be slow
-	data, err := r.read(limit)
+// mustRead is ReadBody for Go functions of scripts.
+func (r *Request) mustRead(L *lua.LState, limit int64) (data []byte) {
+	read := func() (err error) {
+		data, err = ReadBody(r.http(), limit)
+		return err
+	}
+	var err error
+	if IsToCome(r.http()) {
+		err = r.wait(L, read)
+	} else {
+		err = read()
+	}
 	if err != nil {
 		vm.Throw(L, err)
 	}

@@ -29,6 +29,7 @@ type Request struct {
 	store    *lua.LTable
 	out      *response.Hooks // of the function that runs, once it asks for them
 	runs     Runner
+	blocking *blocking       // nil before the first wait for the client
 	statusOf *chiproxy.Route // for which status was set
 	status   int16
 	used     uint8 // of strings
@@ -110,7 +111,12 @@ func (r *Request) Leave(outer *response.Hooks) *response.Hooks {
 }
 
 // End makes every further use of the request an error, but that of req.ctx.
-func (r *Request) End() { r.ex = nil }
+func (r *Request) End() {
+	r.ex = nil
+	if r.blocking != nil {
+		r.blocking.forget()
+	}
+}
 
 // Forget makes the use of req.ctx an error, too. A script that has kept a text of the request keeps all of this in memory, so
 // there must not be much in it.

@@ -138,13 +138,16 @@ func (r *Request) send(L *lua.LState, what, contentType, body string) {
 	if status := r.answerStatus(); body != "" && (status == http.StatusNoContent || status == http.StatusNotModified) {
 		L.RaiseError("%s: status %d has no body", what, status)
 	}
-	vm.Of(L).StepAside() // the client may be slow
+	vm.Of(L).StepAside()
 	r.begin(contentType, r.answerStatus())
 	if body == "" {
 		return
 	}
 	r.writes = true
-	_, err := io.WriteString(r.ex.W, body)
+	err := r.wait(L, func() error {
+		_, err := io.WriteString(r.ex.W, body)
+		return err
+	})
 	if r.writes = false; err != nil {
 		vm.Throw(L, err)
 	}
@@ -166,7 +169,7 @@ func resFlush(L *lua.LState) int {
 	r.answering(L, "res:flush")
 	vm.Of(L).StepAside()
 	r.begin("", r.answerStatus())
-	if err := http.NewResponseController(r.ex.W).Flush(); err != nil {
+	if err := r.wait(L, http.NewResponseController(r.ex.W).Flush); err != nil {
 		vm.Throw(L, err)
 	}
 	return 0

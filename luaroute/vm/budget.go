@@ -42,6 +42,7 @@ const (
 type budget struct {
 	state  *State
 	parent context.Context
+	life   context.Context // ends the call that runs; see Life
 	limits Limits
 
 	left    int           // steps until the next look at the clock
@@ -100,6 +101,7 @@ func (b *budget) arm(parent context.Context, limits Limits) {
 		state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, slow: 1, ended: b.ended,
 		live: b.live, made: b.made, guessed: b.guessed, cuts: b.cuts[:0],
 	}
+	b.enter()
 }
 
 // Done counts one step. It returns a closed channel when the budget has ended, and else nil, which never is ready.
@@ -129,6 +131,9 @@ func (b *budget) look() <-chan struct{} {
 	}
 	if b.ended == nil && b.parent.Err() != nil {
 		b.end(context.Cause(b.parent))
+	}
+	if b.ended == nil && b.life.Err() != nil {
+		b.end(context.Cause(b.life))
 	}
 	if b.ended == nil && (b.turn.taken || b.state.line.UsedUp()) {
 		b.keepTurn()
@@ -219,7 +224,9 @@ func Spend(L *lua.LState, steps int) {
 func (s *State) Wait(wait func(ctx context.Context) error) error {
 	b := &s.budget
 	over := fmt.Errorf("%w: it waited for more than %v", ErrBudget, b.limits.Wall)
-	ctx, cancel := context.WithTimeoutCause(b.parent, b.limits.Wall-b.waited, over)
+	ctx, stop := b.waiting()
+	defer stop()
+	ctx, cancel := context.WithTimeoutCause(ctx, b.limits.Wall-b.waited, over)
 	defer cancel()
 	b.stepAside()
 	start := time.Now()

@@ -25,6 +25,8 @@ type Options struct {
 	Globals map[string]lua.LValue
 	// Load limits the run of the scripts. Default: DefaultLoadLimits.
 	Load Limits
+	// Life ends what runs, of the load and of the states. Default: nothing does.
+	Life *Life
 	// Context ends the load early. Default: nothing does.
 	Context context.Context
 }

@@ -95,13 +95,15 @@ func (p *Pool) NewState() *State { return p.image.NewState() }
 func (p *Pool) wait(ctx context.Context, turn chan *State) (*State, error) {
 	timer := time.NewTimer(p.queue)
 	defer timer.Stop()
-	err := ErrBusy
+	err, life := ErrBusy, p.image.builder.state.options.Life.span()
 	select {
 	case s, ok := <-turn:
 		return p.take(s, ok)
 	case <-timer.C:
 	case <-ctx.Done():
 		err = context.Cause(ctx)
+	case <-life.Done():
+		err = context.Cause(life)
 	}
 	if p.leave(turn) {
 		return nil, err

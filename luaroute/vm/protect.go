@@ -88,6 +88,7 @@ func (s *State) Outside(run func()) {
 		}
 	}()
 	run()
+	s.budget.enter()
 }
 
 // panicError is a Go panic in a script.

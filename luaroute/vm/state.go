@@ -66,6 +66,7 @@ func newState(options *Options) *State {
 	s := &State{L: lua.NewState(stateOptions), options: options, line: processors.NewLine()}
 	s.L.G.Registry = gopher.NewTable(0, 0) // gopher-lua makes room for 32 fields, and few states have any
 	s.budget.state = s
+	s.budget.enter()
 	s.env = s.L.G.Global
 	s.budget.attach(s.L)
 	return s
@@ -141,7 +142,9 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 	for _, arg := range args {
 		s.L.Push(arg)
 	}
-	s.depth++
+	if s.depth++; s.depth == 1 {
+		s.budget.enter()
+	}
 	if s.line.UsedUp() && s.budget.ended == nil {
 		s.budget.keepTurn()
 	}

@@ -36,7 +36,9 @@ func (b *budget) keepTurn() {
 		most = queue - b.turn.queued
 	}
 	start := time.Now()
-	err := line.Enter(b.parent, most, b.spent < fair.Slice && !b.streams)
+	ctx, stop := b.waiting()
+	err := line.Enter(ctx, most, b.spent < fair.Slice && !b.streams)
+	stop()
 	b.looked = time.Now() // the wait is not time that Lua ran
 	b.turn.queued += b.looked.Sub(start)
 	switch {

@@ -1,0 +1,50 @@
+package request
+
+import (
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// blocking is for a client that sends nothing, or takes nothing: when its script has to stop, nothing else would end the read, or the write,
+// in which it waits.
+type blocking struct {
+	waits      atomic.Bool // for the client
+	connection *http.ResponseController
+	forget     func() bool // that a stop is to interrupt
+}
+
+// wait calls a function that waits for the client.
+func (r *Request) wait(L *lua.LState, call func() error) error {
+	s := vm.Of(L)
+	s.StepAside() // the client may be slow
+	b := r.blocking
+	if b == nil {
+		b = &blocking{connection: http.NewResponseController(r.ex.W)}
+		b.forget = s.OnStop(b.interrupt)
+		r.blocking = b
+	}
+	b.waits.Store(true)
+	defer b.waits.Store(false)
+	if s.Stopped() {
+		return vm.ErrStopped
+	}
+	err := call()
+	if err != nil && s.Stopped() {
+		return vm.ErrStopped
+	}
+	return err
+}
+
+// interrupt ends the wait that goes on.
+func (b *blocking) interrupt() {
+	if b.waits.Load() {
+		past := time.Unix(1, 0)
+		_ = b.connection.SetReadDeadline(past)
+		_ = b.connection.SetWriteDeadline(past)
+	}
+}
