@@ -38,6 +38,7 @@
 //			health_checks <n>
 //		}
 //		env <NAME>...
+//		isolate_failures
 //		watch [<interval>]
 //	}
 //
@@ -88,6 +89,7 @@ func instanceBlock(instance *luaroute.Handler) []subdirective {
 		subdirective{"tenant", oncePerName, tenant(&instance.Tenants)},
 		subdirective{"method_mismatch", once, choice(&instance.MethodMismatch, "405", "decline")},
 		subdirective{"env", often, words(&instance.Env)},
+		subdirective{"isolate_failures", once, flag(&instance.IsolateFailures)},
 		subdirective{"watch", once, watch(&instance.Watch)},
 	)
 }

@@ -16,7 +16,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected allow, env, handler, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected allow, env, handler, isolate_failures, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
 		},
 		"libs is not known yet": {
 			"libs json",

@@ -16,6 +16,8 @@ var (
 		"Version of the routing table that serves, counted since the configuration was loaded.", []string{"instance"}, nil)
 	ageMetric = prometheus.NewDesc("caddy_luaroute_table_age_seconds",
 		"Seconds since the routing table that serves was loaded.", []string{"instance"}, nil)
+	leftOutMetric = prometheus.NewDesc("caddy_luaroute_tenants_left_out",
+		"Tenants that answer 503 because their scripts have failed, with isolate_failures.", []string{"instance"}, nil)
 )
 
 // instanceMetrics collects what the instances of an app know of themselves.
@@ -26,6 +28,7 @@ func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- reloadsMetric
 	to <- versionMetric
 	to <- ageMetric
+	to <- leftOutMetric
 }
 
 // Collect sends the metrics of the moment.
@@ -42,6 +45,7 @@ func (m instanceMetrics) Collect(to chan<- prometheus.Metric) {
 		send(reloadsMetric, prometheus.CounterValue, float64(good), "success")
 		send(reloadsMetric, prometheus.CounterValue, float64(failed), "failure")
 		send(versionMetric, prometheus.GaugeValue, float64(s.Version))
+		send(leftOutMetric, prometheus.GaugeValue, float64(len(s.LeftOut)))
 		send(ageMetric, prometheus.GaugeValue, time.Since(s.LoadedAt).Seconds())
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -27,6 +29,13 @@ type instanceInfo struct {
 	Counts   inventory.Counts `json:"counts"`
 	// LastError is that of the last reload, nil if it was good.
 	LastError *errorInfo `json:"last_error,omitempty"`
+	// LeftOut are the tenants that answer 503 because their scripts have failed.
+	LeftOut []leftOutInfo `json:"left_out,omitempty"`
+}
+
+type leftOutInfo struct {
+	Tenant string `json:"tenant"`
+	Error  string `json:"error"`
 }
 
 type errorInfo struct {
@@ -44,6 +53,9 @@ func infoOf(i *instance.Instance) instanceInfo {
 	if f := s.Failure; f != nil {
 		info.LastError = &errorInfo{f.Err.Error(), f.Cause, f.At.UTC()}
 	}
+	for _, tenant := range slices.Sorted(maps.Keys(s.LeftOut)) {
+		info.LeftOut = append(info.LeftOut, leftOutInfo{tenant, s.LeftOut[tenant].Error()})
+	}
 	return info
 }
 
@@ -60,6 +72,9 @@ func serveInstances(w http.ResponseWriter, r *http.Request) error {
 			failed := ""
 			if i.LastError != nil {
 				failed = i.LastError.Error
+			}
+			for _, l := range i.LeftOut {
+				failed = strings.TrimPrefix(failed+"; tenant "+l.Tenant+" is left out: "+l.Error, "; ")
 			}
 			fmt.Fprintf(t, "%s\t%d\t%s\t%d\t%d\t%d\t%s\t%s\n", i.Name, i.Version, i.LoadedAt.Format(time.RFC3339),
 				i.Counts.Tenants, i.Counts.Routes, i.Counts.Pools, strings.Join(i.Scripts, ","), failed)

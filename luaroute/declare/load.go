@@ -54,6 +54,8 @@ type Options struct {
 	Log *vm.Log
 	// Life ends what runs. Default: nothing does.
 	Life *vm.Life
+	// Aside is called when the load begins to wait in a library, and what it returns when it goes on. It may be nil.
+	Aside func() (back func())
 	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
@@ -147,6 +149,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Logger:    o.Logger,
 		Log:       o.Log,
 		Life:      o.Life,
+		Aside:     o.Aside,
 		Load:      o.Load,
 		Context:   ctx,
 		Libraries: l.libraries(),

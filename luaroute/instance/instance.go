@@ -87,6 +87,7 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 	i.now = State{loaded: first, Version: 1, LoadedAt: time.Now(), trace: trace}
 	i.table.Store(first.Table)
 	i.logger.Info("routing table loaded", first.fields()...)
+	i.serves(first)
 	return i, nil
 }
 

@@ -99,6 +99,7 @@ func (i *Instance) replace(ctx context.Context, cause string, keep func(context.
 	if done.Version = i.publish(next, trace); done.Version == 0 {
 		return nil, ErrEnded
 	}
+	i.serves(next)
 	return done, nil
 }
 

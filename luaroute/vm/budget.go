@@ -229,6 +229,9 @@ func (s *State) Wait(wait func(ctx context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, b.limits.Wall-b.waited, over)
 	defer cancel()
 	b.stepAside()
+	if aside := s.options.Aside; aside != nil && s.Loading() {
+		defer aside()()
+	}
 	start := time.Now()
 	err := wait(ctx)
 	waited := time.Since(start)

@@ -27,6 +27,8 @@ type Options struct {
 	Load Limits
 	// Life ends what runs, of the load and of the states. Default: nothing does.
 	Life *Life
+	// Aside is called when the load begins to wait, and what it returns when it goes on. Default: nobody has to know.
+	Aside func() (back func())
 	// Context ends the load early. Default: nothing does.
 	Context context.Context
 }
@@ -66,7 +68,7 @@ type Limits struct {
 // The limits where none are given.
 var (
 	DefaultLimits     = Limits{CPU: 100 * time.Millisecond, Wall: 30 * time.Second, Memory: 64 << 20}
-	DefaultLoadLimits = Limits{CPU: 5 * time.Second, Wall: 30 * time.Second, Memory: 512 << 20}
+	DefaultLoadLimits = Limits{CPU: 5 * time.Second, Wall: 5 * time.Second, Memory: 512 << 20}
 )
 
 // or returns the limits with those that are missing taken from another.

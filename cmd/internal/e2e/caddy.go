@@ -177,6 +177,14 @@ func (c *Caddy) LoadBudget(budget time.Duration) {
 	vm.DefaultLoadLimits.CPU = budget
 }
 
+// LoadWait sets how long scripts may wait while they load, and returns what it is by itself.
+func (c *Caddy) LoadWait(wait time.Duration) (usual time.Duration) {
+	usual = vm.DefaultLoadLimits.Wall
+	c.t.Cleanup(func() { vm.DefaultLoadLimits.Wall = usual })
+	vm.DefaultLoadLimits.Wall = wait
+	return usual
+}
+
 // Logged returns how often a text is in the log.
 func (c *Caddy) Logged(text string) int { return strings.Count(logs.String(), text) }
 

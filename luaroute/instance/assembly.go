@@ -1,0 +1,273 @@
+package instance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
+	"github.com/luaroute/caddy-luaroute/luaroute/capability"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+)
+
+// assembly is one load: what scripts declare on the way to a table. The scripts of tenants are run side by side, so that one that waits
+// holds up no other. What they declare is put together in the order of the configuration, and so are their errors.
+type assembly struct {
+	*loader
+	ctx  context.Context // of the load
+	out  *loaded
+	life *lifetime.Life
+	// lives are those of the modules of isolated tenants; loading guards them.
+	lives []*lifetime.Life
+	// places are for loads that do not wait: one goroutine less than there are processors, which requests need, too.
+	places  chan struct{}
+	loading sync.Mutex // held while a module is loaded
+
+	mu   sync.Mutex // guards vms
+	vms  []*hook.VMs
+	runs []*run
+}
+
+// run is what the run of the scripts of one tenant came to.
+type run struct {
+	tenant  string
+	sources source.Set
+	allowed *capability.Set
+	result  *declare.Result
+	err     error
+}
+
+// end lets go all that the scripts use.
+func (a *assembly) end() {
+	for _, v := range a.vms {
+		v.Stop()
+	}
+	for _, life := range append(a.lives, a.life) {
+		life.End()
+	}
+}
+
+// settle says that all modules are loaded.
+func (a *assembly) settle() {
+	for _, life := range append(a.lives, a.life) {
+		life.Settle()
+	}
+}
+
+// spec returns what the table is to be.
+func (a *assembly) spec() (chiproxy.Spec, error) {
+	spec := chiproxy.Spec{Pools: a.root.pools, OnError: policy(a.config.OnError), Release: a.end}
+	if a.config.MethodMismatch == config.MismatchDecline {
+		spec.MethodMismatch = chiproxy.DeclineMismatch
+	}
+	own := make([]*run, len(a.tenants)) // of the tenants of the configuration
+	var all sync.WaitGroup
+	for i, t := range a.tenants {
+		if len(t.sources) > 0 {
+			all.Go(func() { own[i] = a.run(t.config.Name, t.scripting) })
+		}
+	}
+	var err error
+	if len(a.root.sources) > 0 {
+		err = a.base(&spec)
+	}
+	if all.Wait(); err != nil {
+		return spec, err
+	}
+	for i, t := range a.tenants {
+		tenant := t.spec()
+		if err := a.fill(&tenant, own[i]); err != nil {
+			return spec, err
+		}
+		spec.Tenants = append(spec.Tenants, tenant)
+	}
+	return spec, nil
+}
+
+// base runs the scripts of the default tenant, and those of the tenants that they declare.
+func (a *assembly) base(spec *chiproxy.Spec) error {
+	base := a.run("", a.root)
+	if base.err != nil {
+		return base.err
+	}
+	result := base.result
+	a.runs = append(a.runs, base)
+	a.out.vms = result.VMs
+	spec.Default = chiproxy.Tenant{Root: result.Root, Fallback: result.Fallback, Pools: result.Pools}
+
+	own := make([]*run, len(result.Tenants))
+	var all sync.WaitGroup
+	for i, t := range result.Tenants {
+		if len(t.Scripts) > 0 {
+			all.Go(func() { own[i] = a.inner(t) })
+		}
+	}
+	all.Wait()
+	for i, t := range result.Tenants {
+		if err := a.fill(&t.Tenant, own[i]); err != nil {
+			return err
+		}
+		spec.Tenants = append(spec.Tenants, t.Tenant)
+	}
+	return nil
+}
+
+// inner runs the scripts of a tenant that a script has declared.
+func (a *assembly) inner(t declare.Tenant) *run {
+	s := a.root
+	s.limits = t.Limits.Or(s.limits)
+	var err error
+	if s.sources, err = s.sources.Beside(a.ctx, t.Origin.Script, t.Scripts); err != nil {
+		return &run{tenant: t.Name, err: t.Origin.Errorf("tenant %q: %w", t.Name, err)}
+	}
+	allowed, err := capability.New(t.Name, t.Hosts, a.config.Allow)
+	if err == nil {
+		allowed, err = allowed.Narrow(t.Name, t.Hosts, t.Allow)
+	}
+	if err != nil {
+		return &run{tenant: t.Name, err: t.Origin.Errorf("tenant %q: %w", t.Name, err)}
+	}
+	s.isolate(surveyed(a.config.Name, allowed))
+	r := a.run(t.Name, s)
+	if own := (*script.Error)(nil); r.err != nil && !errors.As(r.err, &own) { // else it has a place, in a script of the tenant
+		r.err = t.Origin.Errorf("tenant %q: %w", t.Name, r.err)
+	}
+	return r
+}
+
+// fill gives a tenant what its scripts declare; r is nil if it has none.
+func (a *assembly) fill(t *chiproxy.Tenant, r *run) error {
+	if r == nil {
+		return nil
+	}
+	a.runs = append(a.runs, r)
+	if r.err != nil {
+		if !a.leaveOut(t, r.err) {
+			return r.err
+		}
+		return nil
+	}
+	if r.allowed != nil {
+		t.MayUse = r.allowed.Pool
+	}
+	t.Root, t.Fallback, t.Pools = r.result.Root, r.result.Fallback, slices.Concat(t.Pools, r.result.Pools)
+	return nil
+}
+
+// run runs the scripts of a tenant.
+func (a *assembly) run(tenant string, s scripting) (r *run) {
+	r = &run{tenant: tenant, sources: s.sources, allowed: s.allowed}
+	a.takePlace()
+	defer func() {
+		if p := recover(); p != nil {
+			r.err = a.panicked(p)
+		}
+		a.leavePlace()
+	}()
+	logger := a.logger.With(zap.String("tenant", tenant))
+	options := declare.Options{
+		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
+		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
+		Aside: a.stepAside,
+	}
+	if a.suite != nil && tenant == "" {
+		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
+	}
+	if r.result, r.err = declare.Run(a.ctx, options); r.err == nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.vms = append(a.vms, r.result.VMs)
+	}
+	return r
+}
+
+// takePlace waits until a load may go on, and stepAside lets others do so while one waits.
+func (a *assembly) takePlace()  { a.places <- struct{}{} }
+func (a *assembly) leavePlace() { <-a.places }
+
+func (a *assembly) stepAside() (back func()) {
+	a.leavePlace()
+	return a.takePlace
+}
+
+// expectations are those of all tenants that are not left out.
+func (a *assembly) expectations() (all []declare.Expectation) {
+	for _, r := range a.served() {
+		all = append(all, r.result.Expectations...)
+	}
+	return all
+}
+
+// served are the runs of the tenants that are not left out.
+func (a *assembly) served() []*run {
+	return slices.DeleteFunc(slices.Clone(a.runs), func(r *run) bool { return a.out.LeftOut[r.tenant] != nil })
+}
+
+// certifier has the say in certificates of all tenants that are not left out; nil if none has one.
+func (a *assembly) certifier() chiproxy.Certifier {
+	var all certifiers
+	for _, r := range a.served() {
+		if r.result.Certifier != nil {
+			all = append(all, certifier{r.allowed, r.result.Certifier})
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// keep keeps what is not for one tenant alone.
+func (a *assembly) keep() {
+	for _, r := range a.runs {
+		a.out.sources = append(a.out.sources, r.sources)
+	}
+	for _, r := range a.served() {
+		a.out.timers = append(a.out.timers, r.result.Timers...)
+		a.out.Scripts = append(a.out.Scripts, r.result.Scripts...)
+		a.out.contents = append(a.out.contents, content{r.tenant, r.result.Blank, r.result.Declares(), r.sources.Folders()})
+	}
+}
+
+// lifeOf returns what the modules live in that the scripts of a tenant load. Those of isolated tenants know what theirs may use.
+func (a *assembly) lifeOf(allowed *capability.Set) func() *lifetime.Life {
+	if allowed == nil {
+		return func() *lifetime.Life { return a.life }
+	}
+	return sync.OnceValue(func() *lifetime.Life {
+		life := a.host.Pools.Modules().Open(insideKey{})
+		life.Set(capability.Key, allowed)
+		a.lives = append(a.lives, life)
+		return life
+	})
+}
+
+// modules loads Caddy modules for scripts.
+type modules struct {
+	of       *assembly
+	life     func() *lifetime.Life
+	handlers map[string]caddyhttp.MiddlewareHandler
+}
+
+// Handler returns a handler of the configuration.
+func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
+	return m.handlers[name], slices.Sorted(maps.Keys(m.handlers))
+}
+
+// Load loads a module. One is loaded at a time, as everywhere in Caddy.
+func (m modules) Load(id string, raw json.RawMessage) (any, error) {
+	m.of.loading.Lock()
+	defer m.of.loading.Unlock()
+	return m.life().Load(id, raw)
+}
