@@ -88,7 +88,9 @@ caddy_luaroute_reloads_total{instance="b",result="success"} 0
 caddy_luaroute_reloads_total{instance="main",result="failure"} 1
 caddy_luaroute_reloads_total{instance="main",result="success"} 2
 caddy_luaroute_table_version{instance="b"} 1
-caddy_luaroute_table_version{instance="main"} 3`
+caddy_luaroute_table_version{instance="main"} 3
+caddy_luaroute_tenants_left_out{instance="b"} 0
+caddy_luaroute_tenants_left_out{instance="main"} 0`
 	if got := strings.Join(metrics(c), "\n"); got != lines {
 		t.Errorf("the metrics are\n%s; want\n%s", got, lines)
 	}

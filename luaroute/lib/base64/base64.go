@@ -47,10 +47,9 @@ func (Library) Open(L *lua.LState) lua.LValue {
 func encoder(enc *base64.Encoding) lua.LGFunction {
 	return func(L *lua.LState) int {
 		s := L.CheckString(1)
+		vm.Spend(L, 1+len(s)/bytesPerStep)
 		vm.Charge(L, enc.EncodedLen(len(s)))
-		text := enc.EncodeToString([]byte(s))
-		vm.Spend(L, 1+len(s)/bytesPerStep) // behind the work, whose time it counts
-		L.Push(lua.LString(text))
+		L.Push(lua.LString(enc.EncodeToString([]byte(s))))
 		return 1
 	}
 }
@@ -59,10 +58,9 @@ func encoder(enc *base64.Encoding) lua.LGFunction {
 func decoder(decode func(string) ([]byte, error)) lua.LGFunction {
 	return func(L *lua.LState) int {
 		s := L.CheckString(1)
-		vm.Charge(L, len(s))
-		b, err := decode(s)
 		vm.Spend(L, 1+len(s)/bytesPerStep)
-		vm.Charge(L, len(s)*2)
+		vm.Charge(L, len(s)*3)
+		b, err := decode(s)
 		if err != nil {
 			L.Push(lua.LNil)
 			L.Push(lua.LString(err.Error()))

@@ -88,30 +88,49 @@ func digest(L *lua.LState) int {
 func authenticate(L *lua.LState) int {
 	algorithm, key := named(L, 1, "algorithm", algorithms), L.CheckString(2)
 	text, encode := L.CheckString(3), encoding(L, 4)
-	h := hmac.New(algorithm, []byte(key))
-	vm.Spend(L, len(key)/bytesPerStep)
-	return finish(L, h, text, encode)
+	if h := algorithm(); len(key) > h.BlockSize() { // whose digest then is the key, as RFC 2104 says
+		write(L, h, key)
+		key = string(h.Sum(nil))
+	}
+	return finish(L, hmac.New(algorithm, []byte(key)), text, encode)
 }
 
-// finish hashes a text and pushes the digest. A long text is hashed in pieces, so that the budget can end in between.
+// finish hashes a text and pushes the digest.
 func finish(L *lua.LState, h hash.Hash, text string, encode func([]byte) string) int {
-	for len(text) > 0 {
-		n := min(len(text), chunk)
-		h.Write([]byte(text[:n]))
-		text = text[n:]
-		vm.Spend(L, n/bytesPerStep)
-	}
 	vm.Spend(L, callSteps)
+	write(L, h, text)
 	L.Push(lua.LString(encode(h.Sum(nil))))
 	return 1
+}
+
+// write hashes a text. A long one is hashed in pieces, each counted before, so that the budget can end in between, and others have turns.
+func write(L *lua.LState, h hash.Hash, text string) {
+	piece := make([]byte, min(len(text), chunk))
+	for len(text) > 0 {
+		n := copy(piece, text)
+		vm.Spend(L, n/bytesPerStep)
+		h.Write(piece[:n])
+		text = text[n:]
+	}
 }
 
 // equal is crypto.equal(a, b).
 func equal(L *lua.LState) int {
 	a, b := L.CheckString(1), L.CheckString(2)
-	same := subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1
-	vm.Spend(L, 1+(len(a)+len(b))/bytesPerStep)
-	L.Push(lua.LBool(same))
+	vm.Spend(L, 1)
+	same := 0
+	if len(a) == len(b) {
+		same = 1
+		x, y := make([]byte, min(len(a), chunk)), make([]byte, min(len(b), chunk))
+		for len(a) > 0 {
+			n := copy(x, a)
+			copy(y, b)
+			vm.Spend(L, 2*n/bytesPerStep)
+			same &= subtle.ConstantTimeCompare(x[:n], y[:n])
+			a, b = a[n:], b[n:]
+		}
+	}
+	L.Push(lua.LBool(same == 1))
 	return 1
 }
 
@@ -121,9 +140,9 @@ func random(L *lua.LState) int {
 	if n != n || n < 1 || n > maxRandom || n != lua.LNumber(int(n)) {
 		L.ArgError(1, fmt.Sprintf("found %v; allowed are whole numbers from 1 to %d", n, maxRandom))
 	}
+	vm.Spend(L, callSteps+int(n)/bytesPerStep)
 	b := make([]byte, int(n))
 	_, _ = rand.Read(b) // it never fails
-	vm.Spend(L, callSteps+len(b)/bytesPerStep)
 	L.Push(lua.LString(encode(b)))
 	return 1
 }

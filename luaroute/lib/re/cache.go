@@ -42,8 +42,8 @@ func (p pattern) program(L *lua.LState) *program {
 	if found := p.cache.get(p.text); found != nil {
 		return found
 	}
-	made, err := compile(p.text)
 	vm.Spend(L, patternSteps*len(p.text))
+	made, err := compile(p.text)
 	if err != nil {
 		L.RaiseError("%s", err)
 	}

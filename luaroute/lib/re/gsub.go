@@ -22,9 +22,9 @@ func gsub(L *lua.LState, p pattern, text string) int {
 	var out strings.Builder
 	write := func(piece string) {
 		tooLarge(L, out.Len()+len(piece))
+		vm.Spend(L, 1+len(piece)/bytesPerStep)
 		vm.Charge(L, len(piece))
 		out.WriteString(piece)
-		vm.Spend(L, 1+len(piece)/bytesPerStep)
 	}
 	count, done, w := 0, 0, start
 	for count < most {

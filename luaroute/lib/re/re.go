@@ -62,11 +62,11 @@ func (Library) Open(L *lua.LState) lua.LValue {
 // escape is re.escape(text).
 func escape(L *lua.LState) int {
 	s := L.CheckString(1)
+	vm.Spend(L, 1+len(s)/bytesPerStep)
 	vm.Charge(L, len(s))
 	if len(s) <= maxText {
 		s = regexp.QuoteMeta(s)
 	}
-	vm.Spend(L, 1+len(s)/bytesPerStep)
 	tooLarge(L, len(s))
 	L.Push(lua.LString(s))
 	return 1

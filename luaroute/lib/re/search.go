@@ -58,9 +58,8 @@ func (p *program) next(L *lua.LState, text string, from int) []int {
 // reads: so long texts are read, which takes about as long.
 func (p *program) search(L *lua.LState, re *regexp.Regexp, text string) []int {
 	if len(text) <= atOnce/p.cost {
-		found := re.FindStringSubmatchIndex(text)
 		vm.Spend(L, 1+len(text)*p.cost/perStep)
-		return found
+		return re.FindStringSubmatchIndex(text)
 	}
 	r := &reader{L: L, text: text, steps: 1 + p.cost/perStep}
 	found := re.FindReaderSubmatchIndex(r)

@@ -81,8 +81,8 @@ func build(L *lua.LState) int {
 	if size > maxURL {
 		return failure(L, fmt.Errorf("url: the parts have %d bytes; allowed are %d", size, maxURL))
 	}
-	text, err := join(given)
 	vm.Spend(L, size/bytesPerStep)
+	text, err := join(given)
 	if err != nil {
 		return failure(L, err)
 	}

@@ -69,9 +69,9 @@ func read(L *lua.LState, text string) (*url.URL, error) {
 	if len(text) > maxURL {
 		return nil, fmt.Errorf("url: it has %d bytes; allowed are %d", len(text), maxURL)
 	}
+	vm.Spend(L, callSteps+len(text)/bytesPerStep)
 	vm.Charge(L, len(text))
 	u, err := url.Parse(text)
-	vm.Spend(L, callSteps+len(text)/bytesPerStep)
 	if err != nil {
 		return nil, fmt.Errorf("url: %w", err)
 	}
@@ -148,6 +148,7 @@ func escapePath(L *lua.LState) int {
 func checked(L *lua.LState) string {
 	s := L.CheckString(1)
 	tooLarge(L, len(s))
+	vm.Spend(L, len(s)/bytesPerStep)
 	vm.Charge(L, len(s))
 	return s
 }
