@@ -26,6 +26,7 @@
 //			cpu    <duration>
 //			wall   <duration>
 //			memory <size>
+//			total_memory <size>
 //			body   <size>
 //			vms    <n>
 //			queue  <duration>

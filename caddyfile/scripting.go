@@ -33,6 +33,7 @@ func limits(to **config.Limits) reader {
 			{"cpu", once, duration(&l.CPU)},
 			{"wall", once, duration(&l.Wall)},
 			{"memory", once, size(&l.Memory)},
+			{"total_memory", once, size(&l.TotalMemory)},
 			{"body", once, size(&l.Body)},
 			{"vms", once, count(&l.VMs)},
 			{"queue", once, duration(&l.Queue)},

@@ -24,6 +24,10 @@ type Limits struct {
 	// The memory that one virtual machine may hold, in bytes or as text such as `"64MiB"`. Default: 64MiB.
 	Memory Size `json:"memory,omitempty"`
 
+	// The memory that all virtual machines of the tenant may hold together, in bytes or as text such as `"1GiB"`. Beyond
+	// it requests wait for one, as when there are as many as `vms`. Default: 1GiB.
+	TotalMemory Size `json:"total_memory,omitempty"`
+
 	// The largest body that `req:body()` and its kin read into memory, in bytes or as text such as `"1MiB"`.
 	// A request with a larger one is answered with 413. Default: 1MiB.
 	Body Size `json:"body,omitempty"`

@@ -10,16 +10,16 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// limits returns the limits that a tenant sets: { cpu =, wall =, memory =, body =, vms =, queue = }.
+// limits returns the limits that a tenant sets: { cpu =, wall =, memory =, total_memory =, body =, vms =, queue = }.
 func (o options) limits(name string) hook.Limits {
 	t := o.sub(name)
 	if t == nil {
 		return hook.Limits{}
 	}
-	l := fields(o.L, o.what+": "+name, t, "cpu", "wall", "memory", "body", "vms", "queue")
+	l := fields(o.L, o.what+": "+name, t, "cpu", "wall", "memory", "total_memory", "body", "vms", "queue")
 	return hook.Limits{
 		Limits: vm.Limits{CPU: l.duration("cpu"), Wall: l.duration("wall"), Memory: l.size("memory")},
-		Body:   l.size("body"), VMs: l.count("vms"), Queue: l.duration("queue"),
+		Body:   l.size("body"), TotalMemory: l.size("total_memory"), VMs: l.count("vms"), Queue: l.duration("queue"),
 	}
 }
 

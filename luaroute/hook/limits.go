@@ -13,6 +13,8 @@ type Limits struct {
 	vm.Limits
 	// Body is the largest body that is buffered, in bytes.
 	Body int64
+	// TotalMemory is what all virtual machines may hold together, in bytes.
+	TotalMemory int64
 	// VMs is the largest number of virtual machines.
 	VMs int
 	// Queue is how long a request waits for one of them, and as long again for a processor when its Lua runs for long.
@@ -20,7 +22,7 @@ type Limits struct {
 }
 
 // DefaultLimits are those of a tenant where nobody has set others.
-var DefaultLimits = Limits{Limits: vm.DefaultLimits, Body: 1 << 20, VMs: 1000, Queue: time.Second}
+var DefaultLimits = Limits{Limits: vm.DefaultLimits, Body: 1 << 20, TotalMemory: 1 << 30, VMs: 1000, Queue: time.Second}
 
 // Or returns the limits with those that are not set taken from another.
 func (l Limits) Or(other Limits) Limits {
@@ -30,8 +32,9 @@ func (l Limits) Or(other Limits) Limits {
 			Wall:   cmp.Or(l.Wall, other.Wall),
 			Memory: cmp.Or(l.Memory, other.Memory),
 		},
-		Body:  cmp.Or(l.Body, other.Body),
-		VMs:   cmp.Or(l.VMs, other.VMs),
-		Queue: cmp.Or(l.Queue, other.Queue),
+		Body:        cmp.Or(l.Body, other.Body),
+		VMs:         cmp.Or(l.VMs, other.VMs),
+		TotalMemory: cmp.Or(l.TotalMemory, other.TotalMemory),
+		Queue:       cmp.Or(l.Queue, other.Queue),
 	}
 }

@@ -41,6 +41,7 @@ func NewVMs(limits Limits, logger *zap.Logger) *VMs {
 // Start lets the functions of an image be called.
 func (v *VMs) Start(image *vm.Image) {
 	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, v.limits.Queue)
+	v.pool.LimitMemory(v.limits.TotalMemory)
 }
 
 // Stop lets all virtual machines go, those in use when their request is over.

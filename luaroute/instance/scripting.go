@@ -120,7 +120,7 @@ func policy(o *config.OnError) chiproxy.ErrorPolicy {
 func ofHooks(l *config.Limits) hook.Limits {
 	return hook.Limits{
 		Limits: vm.Limits{CPU: time.Duration(l.CPU), Wall: time.Duration(l.Wall), Memory: int64(l.Memory)},
-		Body:   int64(l.Body), VMs: l.VMs, Queue: time.Duration(l.Queue),
+		Body:   int64(l.Body), TotalMemory: int64(l.TotalMemory), VMs: l.VMs, Queue: time.Duration(l.Queue),
 	}
 }
 

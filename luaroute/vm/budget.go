@@ -115,6 +115,7 @@ func (b *budget) Done() <-chan struct{} {
 // pass is look between two instructions, where all that the script holds can be seen.
 func (b *budget) pass() <-chan struct{} {
 	b.measure()
+	b.state.account()
 	return b.look()
 }
 
@@ -224,6 +225,7 @@ func Spend(L *lua.LState, steps int) {
 func (s *State) Wait(wait func(ctx context.Context) error) error {
 	b := &s.budget
 	over := fmt.Errorf("%w: it waited for more than %v", ErrBudget, b.limits.Wall)
+	s.account()
 	ctx, stop := b.waiting()
 	defer stop()
 	ctx, cancel := context.WithTimeoutCause(ctx, b.limits.Wall-b.waited, over)

@@ -73,7 +73,7 @@ func sizeText(n int64) string {
 
 // measure walks if the memory may have passed its limit.
 func (b *budget) measure() {
-	if b.ended != nil || b.made+b.guessed <= b.room() {
+	if b.ended != nil || b.made+b.guessed <= b.room() && !b.weighsSooner() {
 		return
 	}
 	b.count() // what came before the walk
@@ -83,6 +83,12 @@ func (b *budget) measure() {
 	if b.looked = time.Now(); b.live > b.limits.Memory {
 		b.tooLarge()
 	}
+}
+
+// weighsSooner reports whether others wait for what the state may have let go.
+func (b *budget) weighsSooner() bool {
+	t := b.state.total
+	return t != nil && t.reached() && b.made > max(b.live, leastMade)
 }
 
 // weigh measures, and returns how many values were visited.

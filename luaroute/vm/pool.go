@@ -25,6 +25,7 @@ type Pool struct {
 	max   int
 	queue time.Duration
 	line  *fair.Line
+	total total
 
 	mu      sync.Mutex
 	idle    []idleState // oldest first
@@ -58,7 +59,8 @@ func NewPool(img *Image, max int, queue time.Duration) *Pool {
 // newState returns a state that stands in the line of the pool for a processor.
 func (p *Pool) newState() *State {
 	s := p.image.NewState()
-	s.line, s.queue = p.line, p.queue
+	s.line, s.queue, s.total = p.line, p.queue, &p.total
+	s.account()
 	return s
 }
 
@@ -77,7 +79,7 @@ func (p *Pool) Get(ctx context.Context) (*State, error) {
 		p.idle = p.idle[:last]
 		p.mu.Unlock()
 		return s, nil
-	case p.size < p.max:
+	case p.size < p.max && !p.total.reached():
 		p.size++
 		p.mu.Unlock()
 		return p.newState(), nil
@@ -145,10 +147,15 @@ func (p *Pool) Put(s *State) {
 		p.Discard(s)
 		return
 	}
+	if s.budget.made > p.total.share(p.max) { // most of it may be garbage
+		s.budget.weigh()
+	}
+	s.account()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		p.size--
+		s.gone()
 		return
 	}
 	if p.next(s) {
@@ -161,7 +168,8 @@ func (p *Pool) Put(s *State) {
 }
 
 // Discard lets a state go instead of giving it back.
-func (p *Pool) Discard(*State) {
+func (p *Pool) Discard(s *State) {
+	s.gone()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed || !p.next(nil) {
@@ -185,6 +193,7 @@ func (p *Pool) trim() {
 	defer p.mu.Unlock()
 	n := 0
 	for n < len(p.idle) && time.Since(p.idle[n].since) >= idleFor {
+		p.idle[n].state.gone()
 		n++
 	}
 	p.size -= n
@@ -204,6 +213,9 @@ func (p *Pool) Close() {
 	}
 	p.closed = true
 	p.size -= len(p.idle)
+	for _, i := range p.idle {
+		i.state.gone()
+	}
 	p.idle = nil
 	for _, turn := range p.waiting {
 		close(turn)

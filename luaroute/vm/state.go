@@ -45,6 +45,8 @@ type State struct {
 	budget  budget
 	line    *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
 	queue   time.Duration // 0 stands for a load, which waits for as long as it takes
+	total   *total        // of the pool, nil without one
+	counted int64         // what it knows of this state, in bytes
 	options *Options
 	builder *Builder // while scripts load, else nil
 	world

@@ -72,4 +72,7 @@ func (b *budget) stepAside() {
 
 // StepAside lets others run Lua. Go functions that scripts call do it before they wait, for the network or for a disk;
 // State.Wait does it by itself. Nothing has to be done afterwards.
-func (s *State) StepAside() { s.budget.stepAside() }
+func (s *State) StepAside() {
+	s.account()
+	s.budget.stepAside()
+}
