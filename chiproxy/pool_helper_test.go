@@ -107,5 +107,4 @@ var (
 	dials      = testkit.Dials
 	errText    = testkit.ErrText
 	upstreamAt = testkit.Upstream
-	eventually = testkit.Until
 )
