@@ -94,7 +94,9 @@ func TestACrowdOfWrappedRequestsTakesTurnsOnFewVirtualMachines(t *testing.T) {
 	wait := rush(t, site)
 	// Each virtual machine is kept by a wrapper whose request is at the origin, and everybody else waits.
 	full := vm.Stats{Size: vms, Waiting: crowd - vms}
-	until(t, "all virtual machines are in use", func() bool { return origin.held.Load() == vms && site.VMs.Stats() == full })
+	until(t, "all virtual machines are in use", func() bool {
+		return origin.held.Load() == vms && site.VMs.Stats() == full || t.Failed() // a client has failed
+	})
 	origin.open()
 	wait()
 	rested := vm.Stats{Size: vms, Idle: vms}
@@ -116,7 +118,7 @@ func TestACrowdWaitsForItsOriginWithoutVirtualMachines(t *testing.T) {
 			return "dam"
 		end)`, origin.address))
 	wait := rush(t, site)
-	until(t, "all requests are at the origin at once", func() bool { return origin.held.Load() == int64(crowd) })
+	until(t, "all requests are at the origin at once", func() bool { return origin.held.Load() == int64(crowd) || t.Failed() })
 	s := site.VMs.Stats()
 	if s.Size < 1 || s.Size > vms || s.Idle != s.Size || s.Waiting != 0 {
 		t.Errorf("while all wait for the origin there are %+v, want at most %d, all idle", s, vms)
