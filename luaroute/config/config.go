@@ -29,8 +29,9 @@ type Instance struct {
 	// the `Allow` header; `decline` goes on as if the path were unknown. Default: `405`.
 	MethodMismatch string `json:"method_mismatch,omitempty"`
 
-	// Whether a tenant whose scripts fail when the configuration starts is left out: it answers 503, is reported, and comes back with
-	// the first reload in which its scripts are good. Default: false, and the whole configuration is refused.
+	// Whether a tenant whose scripts fail when the configuration starts is left out: it answers 503, is reported, and
+	// comes back with the first reload in which its scripts are good. Default: false, and the whole configuration is
+	// refused.
 	IsolateFailures bool `json:"isolate_failures,omitempty"`
 
 	// Names of the environment variables that scripts may read with `route.env(name)` while they load. Default: none.

@@ -85,7 +85,7 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ json, want string }{
 		"an unknown key": {
 			`{"script": "main.lua"}`,
-			`unknown key "script"; allowed are allow, env, handlers, limits, method_mismatch, name, on_error, pools, scripts, sources, tenants, watch`,
+			`unknown key "script"; allowed are allow, env, handlers, isolate_failures, limits, method_mismatch, name, on_error, pools, scripts, sources, tenants, watch`,
 		},
 		"a list":                               {`[]`, `expected an object, found []`},
 		"a name that is a number":              {`{"name": 5}`, `name: expected a string, found 5`},
@@ -98,7 +98,7 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"a flag that is a text":                {`{"tenants": {"a": {"strip_prefix": "yes"}}}`, `tenants.a.strip_prefix: expected true or false, found "yes"`},
 		"an on_error of a tenant":              {`{"tenants": {"a": {"on_error": "never"}}}`, `tenants.a: on_error "never": expected closed, open`},
 		"a long value":                         {`{"name": [` + strings.Repeat("1,", 100) + `1]}`, `name: expected a string, found [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…`},
-		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, vms, wall`},
+		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, total_memory, vms, wall`},
 		"an unknown capability":                {`{"allow": {"files": []}}`, `allow: unknown key "files"; allowed are certificates, handlers, health_checks, hosts, libs, matchers, placeholders, pools, upstreams`},
 		"a capability that is a text":          {`{"tenants": {"a": {"allow": {"libs": "json"}}}}`, `tenants.a.allow.libs: expected a list of strings, found "json"`},
 		"certificates that are a text":         {`{"allow": {"certificates": "yes"}}`, `allow.certificates: expected true or false, found "yes"`},
