@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/expansion"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
@@ -76,6 +77,9 @@ func (ex *Exchange) answer405() error {
 // ask looks for the request's route in one tenant and performs it.
 func (ex *Exchange) ask(t *tenant) (v Verdict, err error) {
 	ex.tenant, ex.pools = t, t.pools
+	if t.spec.BoundPlaceholders {
+		expansion.Bound(ex.R)
+	}
 	ex.path = t.within(ex.fullPath)
 	ex.search.path = false
 	ex.gates = ex.gates[:0]

@@ -54,6 +54,8 @@ type Tenant struct {
 	Inside bool
 	// MayUse returns nil for the name of a pool that is not the tenant's own and that it may name. Nil allows all.
 	MayUse func(pool string) error
+	// BoundPlaceholders bounds what Caddy's placeholders make of a request that the tenant is asked about.
+	BoundPlaceholders bool
 	// Fallback answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
 	// nil.
 	Fallback Action

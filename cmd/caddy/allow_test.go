@@ -161,12 +161,35 @@ func TestWhatAClientSendsIsNoPlaceholder(t *testing.T) {
 			c := e2e.New(t)
 			c.Set("1", "$1") // for patterns
 			c.File("acme/main.lua", head+script)
-			c.Start("http:// {\nlog\nhandle_errors {\nrespond \"{err.message}\"\n}\nluaroute {\ntenant acme {\nscript $dir/acme/main.lua\n}\n}\n}")
+			c.Start("http:// {\nlog\nhandle_errors {\nrespond \"{err.message}\"\n}\nluaroute {\ntenant acme {\nscript $dir/acme/main.lua\nallow {\nhandlers safe map\n}\n}\n}\n}")
 			for _, sent := range []string{"{env.LUAROUTE_SECRET}", `\{env.LUAROUTE_SECRET}`, "{{env.LUAROUTE_SECRET}}", "{http.request.header.X}{env.LUAROUTE_SECRET}"} {
 				got := c.Get("/?a=%7Benv.LUAROUTE_SECRET%7D", "X: "+sent)
 				if got.Status == http.StatusInternalServerError || strings.Contains(got.Body, "unveiled") || strings.Contains(strings.Join(got.Header.Values("X"), ""), "unveiled") || c.Logged("unveiled") > 0 {
 					t.Errorf("%s: the answer is %d %q", sent, got.Status, got.Body)
 				}
+			}
+		})
+	}
+}
+
+// TestPlaceholdersOfAnIsolatedTenantAreBounded has texts that would be gigabytes.
+func TestPlaceholdersOfAnIsolatedTenantAreBounded(t *testing.T) {
+	for name, script := range map[string]string{
+		"one many times": `route:get("/*", route.handler("static_response", { body = ("{http.request.header.X}"):rep(9000) }))`,
+		"in a pool":      `route:pool("p", { "$origin", handle_response = { { routes = { { handle = { { handler = "static_response", body = ("{http.request.header.X}"):rep(9000) } } } } } } }) route:get("/*", "p")`,
+		"a variable that doubles": `for i = 1, 30 do route:use(route.handler("vars", { x = "{http.vars.x}{http.vars.x}{http.request.header.X}" })) end
+			route:get("/*", route.handler("static_response", { body = "{http.vars.x}" }))`,
+		"a map that names itself": `route:use(route.handler("map", { source = "{x}", destinations = { "{x}" }, defaults = { "{x}{x}" } }))
+			route:get("/*", route.handler("static_response", { body = "{x}{http.request.header.X}" }))`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := e2e.New(t)
+			c.Origin("origin")
+			c.File("acme/main.lua", head+script)
+			c.Start("http:// {\nluaroute {\ntenant acme {\nscript $dir/acme/main.lua\nallow {\nhandlers safe map\nupstreams 127.0.0.1\n}\n}\n}\n}")
+			got := c.Get("/", "X: "+strings.Repeat("x", 8000))
+			if n := len(got.Body); n > 2<<20 || got.Status != 200 {
+				t.Errorf("status %d, and %d bytes", got.Status, n)
 			}
 		})
 	}

@@ -32,8 +32,9 @@ func (s *Set) Within(b Bounds) *Set {
 }
 
 const (
-	minInterval = time.Second      // of health checks, and of lookups
-	minTry      = time.Millisecond // of tries
+	minInterval = time.Second            // of health checks, and of lookups
+	minTry      = 100 * time.Millisecond // of tries: those of many requests that wait for hours are many
+	minFlush    = time.Millisecond
 	maxRetries  = 100
 	maxFail     = time.Minute // how long a failure is remembered: each has a goroutine
 	maxWait     = time.Hour
@@ -95,7 +96,7 @@ func (s *Set) proxy(h *reverseproxy.Handler) (checks int, err error) {
 		atMost("stream_timeout", h.StreamTimeout, 24*time.Hour), atMost("stream_close_delay", h.StreamCloseDelay, maxWait),
 	)
 	if h.FlushInterval != -1 {
-		err = first(err, atLeast("flush_interval", h.FlushInterval, minTry), atMost("flush_interval", h.FlushInterval, maxWait))
+		err = first(err, atLeast("flush_interval", h.FlushInterval, minFlush), atMost("flush_interval", h.FlushInterval, maxWait))
 	}
 	if lb := h.LoadBalancing; lb != nil {
 		err = first(err, atLeast("try_interval", lb.TryInterval, minTry), atMost("try_duration", lb.TryDuration, maxWait))

@@ -31,7 +31,7 @@ var groups = map[string]struct {
 	safe      []string
 }{
 	"handlers": {"http.handlers", []string{
-		"copy_response", "copy_response_headers", "encode", "error", "headers", "log_append", "map", "request_body", "rewrite", "static_response",
+		"copy_response", "copy_response_headers", "encode", "error", "headers", "log_append", "request_body", "rewrite", "static_response",
 		"subroute", "vars",
 	}},
 	"matchers": {"http.matchers", []string{

@@ -31,7 +31,7 @@ func TestATrustedTenantMayEverything(t *testing.T) {
 	t.Parallel()
 	var s *capability.Set
 	config := json.RawMessage(`{"upstreams":[{"dial":"127.0.0.1:1"}],"response_buffers":-1,"headers":{"request":{"set":{"X":["{env.X}"]}}}}`)
-	got, checks, err := s.AdmitPool(config)
+	got, err := s.AdmitPool(config)
 	for _, err := range []error{
 		err, s.Module("http.handlers.file_server"), s.Placeholder("env.X"), s.Text("{file.x}"), s.Strings(config), s.Lib("x"), s.Pool("x"), s.Host("x"),
 		s.Certificates(), s.HealthChecks(1e6), s.Address("127.0.0.1:1"),
@@ -40,8 +40,8 @@ func TestATrustedTenantMayEverything(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if string(got) != string(config) || checks != 0 || s.Policy() != nil || s.Within(capability.Bounds{}) != nil {
-		t.Errorf("got %s, %d", got, checks)
+	if string(got.Config) != string(config) || got.Checks != 0 || s.Policy() != nil || s.Within(capability.Bounds{}) != nil {
+		t.Errorf("got %+v", got)
 	}
 	if err := s.Module("http.handlers.luaroute"); !errors.Is(err, capability.ErrNested) {
 		t.Errorf("got %v", err)
@@ -55,7 +55,7 @@ func TestEveryModuleOfCaddyIsDecidedAbout(t *testing.T) {
 	safe := map[string]bool{}
 	for _, id := range strings.Fields(`
 		http.handlers.copy_response http.handlers.copy_response_headers http.handlers.encode http.handlers.error http.handlers.headers
-		http.handlers.log_append http.handlers.map http.handlers.request_body http.handlers.rewrite http.handlers.static_response
+		http.handlers.log_append http.handlers.request_body http.handlers.rewrite http.handlers.static_response
 		http.handlers.subroute http.handlers.vars
 		http.matchers.client_ip http.matchers.header http.matchers.header_regexp http.matchers.host http.matchers.method http.matchers.not
 		http.matchers.path http.matchers.protocol http.matchers.query http.matchers.remote_ip http.matchers.vars
@@ -215,14 +215,15 @@ func TestWhatDialsAsksThePolicyOfTheTenant(t *testing.T) {
 	} {
 		admit := s.AdmitPool
 		if row.id != "" {
-			admit = func(c json.RawMessage) (json.RawMessage, int, error) { return s.Admit(row.id, c) }
+			admit = func(c json.RawMessage) (capability.Admitted, error) { return s.Admit(row.id, c) }
 		}
-		got, _, err := admit(json.RawMessage(row.config))
+		admitted, err := admit(json.RawMessage(row.config))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if n := strings.Count(string(got), asks); n != len(row.want) || n > 0 && !strings.Contains(string(got), row.want[0]) {
+		got := string(admitted.Config)
+		if n := strings.Count(got, asks); n != len(row.want) || n > 0 && !strings.Contains(got, row.want[0]) {
 			t.Errorf("%s: got %s", name, got)
 		}
 	}
@@ -231,10 +232,10 @@ func TestWhatDialsAsksThePolicyOfTheTenant(t *testing.T) {
 func TestHealthChecksAreCounted(t *testing.T) {
 	t.Parallel()
 	s := set(t, &config.Allow{HealthChecks: 3, Handlers: []string{"all"}})
-	_, checks, err := s.AdmitPool(json.RawMessage(`{"upstreams":[{"dial":"10.0.0.1:1"},{"dial":"10.0.0.2:1"}],"health_checks":{"active":{"uri":"/"}},
+	got, err := s.AdmitPool(json.RawMessage(`{"upstreams":[{"dial":"10.0.0.1:1"},{"dial":"10.0.0.2:1"}],"health_checks":{"active":{"uri":"/"}},
 		"handle_response":[{"routes":[{"handle":[{"handler":"reverse_proxy","upstreams":[{"dial":"10.0.0.3:1"}],"health_checks":{"active":{"uri":"/"}}}]}]}]}`))
-	if err != nil || checks != 3 || s.HealthChecks(checks) != nil {
-		t.Errorf("%d checks, %v", checks, err)
+	if err != nil || got.Checks != 3 || s.HealthChecks(got.Checks) != nil {
+		t.Errorf("%d checks, %v", got.Checks, err)
 	}
 	if err := s.HealthChecks(4); err == nil || !strings.Contains(err.Error(), "it needs `health_checks 4`") {
 		t.Errorf("got %v", err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
+	"github.com/luaroute/caddy-luaroute/chiproxy/expansion"
 	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
@@ -16,20 +17,32 @@ import (
 // PoolID is the module that a pool is.
 const PoolID = handlers + "reverse_proxy"
 
-// Admit is the door: every module of Caddy's that a script causes to be loaded, by whatever way and at any depth, passes it first. It
-// returns the configuration that is to be loaded, in which what dials asks the policy of the tenant; and how many active health
-// checks there are in it.
-func (s *Set) Admit(id string, config json.RawMessage) (json.RawMessage, int, error) {
+// Admitted is what may be loaded.
+type Admitted struct {
+	// Config is the configuration that is to be loaded, in which what dials asks the policy of the tenant.
+	Config json.RawMessage
+	// Checks is how many active health checks there are in it.
+	Checks int
+	// Growth is how many times as long its replacements make a text at most; see Replacements.
+	Growth float64
+	// Steps is how many instructions its regular expressions have; see Expressions.
+	Steps int
+	// Expands says that it has placeholders, which the tenant must bound.
+	Expands bool
+}
+
+// Admit is the door: every module of Caddy's that a script causes to be loaded, by whatever way and at any depth, passes it first.
+func (s *Set) Admit(id string, config json.RawMessage) (Admitted, error) {
 	return s.admit(id, config, false)
 }
 
 // AdmitPool is Admit for a pool, which a tenant may have without being allowed to load reverse_proxy by itself.
-func (s *Set) AdmitPool(config json.RawMessage) (json.RawMessage, int, error) {
+func (s *Set) AdmitPool(config json.RawMessage) (Admitted, error) {
 	return s.admit(PoolID, config, true)
 }
 
-func (s *Set) admit(id string, config json.RawMessage, pool bool) (json.RawMessage, int, error) {
-	checks := 0
+func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, error) {
+	out := Admitted{Config: config, Growth: 1}
 	var proxies [][]any
 	err := nested.Walk(id, config, func(u nested.Use) error {
 		if outermost := len(u.Keys) == 0; !pool || !outermost {
@@ -46,25 +59,36 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (json.RawMessa
 		if u.ID == PoolID {
 			proxies = append(proxies, u.Keys)
 		}
-		n, err := s.bounded(u)
-		checks += n
+		checks, err := s.bounded(u)
+		if err != nil {
+			return err
+		}
+		factor, err := growth(u)
+		out.Checks += checks
+		out.Growth *= factor
+		out.Steps += steps(u)
 		return err
 	})
 	if err != nil || s == nil {
-		return config, 0, err
+		return out, err
 	}
 	if err := noTwins(config); err != nil {
-		return nil, 0, err
+		return Admitted{}, err
 	}
 	if err := s.Strings(config); err != nil {
-		return nil, 0, err
+		return Admitted{}, err
 	}
-	for i := len(proxies) - 1; i >= 0; i-- { // the inner ones first, though no proxy stands in the transport of another
-		if config, err = nested.Change(config, proxies[i], s.dialled); err != nil {
-			return nil, 0, err
+	if out.Expands = expands(config); out.Expands {
+		if err := expansion.Supported(); err != nil {
+			return Admitted{}, err
 		}
 	}
-	return config, checks, s.allDialled(id, config)
+	for i := len(proxies) - 1; i >= 0; i-- { // the inner ones first, though no proxy stands in the transport of another
+		if out.Config, err = nested.Change(out.Config, proxies[i], s.dialled); err != nil {
+			return Admitted{}, err
+		}
+	}
+	return out, s.allDialled(id, out.Config)
 }
 
 // dialled puts the policy of the tenant before what a reverse_proxy dials.

@@ -116,6 +116,28 @@ func (s *Set) strings(v any, path string, depth int) error {
 	return nil
 }
 
+// expands reports whether a JSON text may have placeholders.
+func expands(raw json.RawMessage) bool {
+	var v any
+	return json.Unmarshal(raw, &v) == nil && braced(v)
+}
+
+func braced(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.Contains(v, "{")
+	case []any:
+		return slices.ContainsFunc(v, braced)
+	case map[string]any:
+		for key, e := range v {
+			if braced(key) || braced(e) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // at adds the place of an error.
 func at(path string, err error) error {
 	if err == nil || path == "" {

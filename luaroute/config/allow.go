@@ -13,7 +13,7 @@ import (
 // use everything. A tenant takes from its instance what it does not set. `none` in a list allows nothing.
 type Allow struct {
 	// Caddy handlers by their names, such as `file_server`. `safe` stands for the default: `copy_response`,
-	// `copy_response_headers`, `encode`, `error`, `headers`, `log_append`, `map`, `request_body`, `rewrite`,
+	// `copy_response_headers`, `encode`, `error`, `headers`, `log_append`, `request_body`, `rewrite`,
 	// `static_response`, `subroute` and `vars`. `all` stands for every one. A module of another namespace is
 	// listed with its whole name, such as `tls.ca_pool.source.http`.
 	Handlers []string `json:"handlers,omitempty"`

@@ -14,8 +14,8 @@ import (
 // admit returns the configuration of a module that is to be loaded, as the capabilities of the scripts let it pass. All Caddy modules
 // that a script causes to be loaded come here or to admitPool.
 func (l *load) admit(id string, config json.RawMessage) (json.RawMessage, error) {
-	out, checks, err := l.options.Capabilities.Admit(id, config)
-	return out, l.counted(checks, err)
+	out, err := l.options.Capabilities.Admit(id, config)
+	return out.Config, l.counted(out, err)
 }
 
 // admitPool is admit for a pool. Most of the operator's have nothing but addresses and load no modules.
@@ -29,11 +29,11 @@ func (l *load) admitPool(config map[string]any, raw json.RawMessage) (json.RawMe
 			return raw, nil
 		}
 	}
-	out, checks, err := l.options.Capabilities.AdmitPool(raw)
+	out, err := l.options.Capabilities.AdmitPool(raw)
 	if err == nil && l.options.Capabilities != nil {
-		err = l.tryExpressions(out)
+		err = l.tryExpressions(out.Config)
 	}
-	return out, l.counted(checks, err)
+	return out.Config, l.counted(out, err)
 }
 
 // tryExpressions loads the expressions of a pool, which lives among others and does not know whose it is, for what they may use.
@@ -47,13 +47,23 @@ func (l *load) tryExpressions(pool json.RawMessage) error {
 	})
 }
 
-// counted adds active health checks to those of the tenant.
-func (l *load) counted(checks int, err error) error {
-	if err != nil || checks == 0 {
+// counted adds what is admitted to what the tenant has.
+func (l *load) counted(a capability.Admitted, err error) error {
+	if err != nil || l.options.Capabilities == nil {
 		return err
 	}
-	l.checks += checks
-	return l.options.Capabilities.HealthChecks(l.checks)
+	l.expands = l.expands || a.Expands
+	l.growth = max(1, l.growth) * max(1, a.Growth)
+	if l.checks += a.Checks; a.Checks > 0 {
+		err = l.options.Capabilities.HealthChecks(l.checks)
+	}
+	if a.Growth > 1 && err == nil {
+		err = l.options.Capabilities.Replacements(l.growth)
+	}
+	if l.steps += a.Steps; a.Steps > 0 && err == nil {
+		err = l.options.Capabilities.Expressions(l.steps)
+	}
+	return err
 }
 
 // allow returns what narrows the capabilities of a tenant, nil if it is missing.

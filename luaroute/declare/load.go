@@ -87,6 +87,8 @@ type Result struct {
 	Expectations []Expectation
 	// Certifier has a say in certificates; nil without route.certificate.
 	Certifier chiproxy.Certifier
+	// Expands says that the scripts are those of an isolated tenant and that something they loaded has placeholders.
+	Expands bool
 	// Scripts are the names of the scripts that ran.
 	Scripts []string
 	// Blank says of each script that ran, and of each module that was loaded, whether there is no code in it.
@@ -131,6 +133,9 @@ type load struct {
 	certifier    chiproxy.Certifier
 	certifierAt  origin.Origin
 	checks       int             // active health checks of pools
+	growth       float64         // of all replacements of an isolated tenant; 0 is as 1
+	steps        int             // of all regular expressions that modules of an isolated tenant match
+	expands      bool            // see Result.Expands
 	ctx          context.Context // of the load
 	blank        map[string]bool // see Result.Blank
 }
@@ -225,7 +230,7 @@ func (l *load) result(scripts []source.Script) (*Result, error) {
 	}
 	r := &Result{
 		Root: *l.root.scope, Fallback: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
-		Blank: l.blank,
+		Expands: l.expands, Blank: l.blank,
 	}
 	for _, t := range l.tenants {
 		t.spec.Root = *t.router.scope

@@ -161,6 +161,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, r *run) error {
 	if r.allowed != nil {
 		t.MayUse = r.allowed.Pool
 	}
+	t.BoundPlaceholders = r.result.Expands
 	t.Root, t.Fallback, t.Pools = r.result.Root, r.result.Fallback, slices.Concat(t.Pools, r.result.Pools)
 	return nil
 }
