@@ -50,7 +50,7 @@ func TestCaddysVariablesAreNotForScripts(t *testing.T) {
 		end)`)
 
 	for _, name := range []string{
-		"client_ip", "trusted_proxy", "start_time", "uuid", "log_skip", "log_level", "access_logger_names", "unhandled", "matchers.error", "root",
+		"client_ip", "trusted_proxy", "start_time", "uuid", "log_skip", "log_level", "access_logger_names", "unhandled", "matchers.error", "root", "fs",
 		"extended_connect_websocket_body", "reverse_proxy.proxy", "reverse_proxy.proxy_protocol_info", "luaroute.upstream", "http.auth.user.id",
 	} {
 		if got := c.Get("/" + name).From("app"); !strings.Contains(got.Header.Get("X-Refused"), "belongs to Caddy") {

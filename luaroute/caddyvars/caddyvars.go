@@ -10,7 +10,7 @@ import (
 
 // names are those in Caddy's source that its own code sets or reads.
 var names = []string{
-	"access_logger_names", "client_ip", "extended_connect_websocket_body", "log_level", "log_skip", "root", "span_id", "start_time", "trace_id",
+	"access_logger_names", "client_ip", "extended_connect_websocket_body", "fs", "log_level", "log_skip", "root", "span_id", "start_time", "trace_id",
 	"trusted_proxy", "unhandled", "uuid",
 }
 
