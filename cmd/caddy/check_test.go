@@ -208,7 +208,9 @@ func TestCheckAsksARunningCaddyForItsConfiguration(t *testing.T) {
 func TestCheckSaysWhatATenantWouldHaveToBeAllowed(t *testing.T) {
 	t.Parallel()
 	dir := written(t, map[string]string{
-		"Caddyfile": ":8080 {\n\tluaroute {\n\t\ttenant acme {\n\t\t\tscript $dir/acme/main.lua\n\t\t}\n\t\ttenant modest {\n\t\t\thost modest.example\n\t\t\tscript $dir/modest/main.lua\n\t\t}\n\t}\n}\n",
+		"whole":    ":8080 {\n\tluaroute {\n\t\timport tenants\n\t}\n}\n",
+		"isolated": ":8080 {\n\tluaroute {\n\t\tisolate_failures\n\t\timport tenants\n\t}\n}\n",
+		"tenants":  "tenant acme {\n\tscript $dir/acme/main.lua\n}\ntenant modest {\n\thost modest.example\n\tscript $dir/modest/main.lua\n}\n",
 		"acme/main.lua": `local route = require("luaroute")
 route:pool("app", { "127.0.0.1:1", "10.0.0.1:1" })
 route:pool("socket", { "unix//run/app.sock" })
@@ -220,7 +222,6 @@ route:get("/s", "socket")
 `,
 		"modest/main.lua": `require("luaroute"):get("/", { body = "x" })` + "\n",
 	})
-	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"))
 	want := `note: the scripts of tenant "acme" use more than they may; they need
 allow {
 	handlers safe file_server
@@ -230,7 +231,10 @@ allow {
 	upstreams network 127.0.0.1 unix//run/app.sock
 }
 `
-	if code != 1 || !strings.Contains(out, want) || strings.Contains(out, "modest") {
-		t.Errorf("exit code %d and\n%s\nwant 1 and\n%s", code, out, want)
+	for _, file := range []string{"whole", "isolated"} { // in the second the tenant is left out, and Caddy would start
+		out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, file), "--adapter", "caddyfile")
+		if code != 1 || !strings.Contains(out, want) || strings.Contains(out, "modest") || !strings.Contains(out, "acme/main.lua:2: error: ") {
+			t.Errorf("%s: exit code %d and\n%s\nwant 1 and\n%s", file, code, out, want)
+		}
 	}
 }

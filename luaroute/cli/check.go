@@ -72,14 +72,20 @@ func check(f *flags, out io.Writer) (int, error) {
 	found := []finding{}
 	if err != nil {
 		found = append(found, failure(err))
+	} else if instances, err = f.only(instances); err != nil {
+		return exitWrongUse, err
+	}
+	for _, in := range instances {
+		for _, err := range in.LeftOut {
+			left := failure(err)
+			left.Instance = in.Name
+			found = append(found, left)
+		}
+	}
+	if len(found) > 0 {
 		for _, need := range instance.Survey(func() { _, _ = provision(config) }) {
 			message := fmt.Sprintf("the scripts of tenant %q use more than they may; they need\n%s", need.Tenant, need.Allow)
 			found = append(found, finding{Severity: note, Instance: need.Instance, Message: message})
-		}
-	}
-	if err == nil {
-		if instances, err = f.only(instances); err != nil {
-			return exitWrongUse, err
 		}
 	}
 	for _, in := range instances {

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -21,12 +22,18 @@ type Inspection struct {
 	Table *chiproxy.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
+	// LeftOut are the errors of the tenants that isolate_failures leaves out, in the order of their names.
+	LeftOut []error
 }
 
 // Inspect returns what the instance was made of.
 func (i *Instance) Inspect() Inspection {
 	l := i.loader
-	in := Inspection{Name: i.name, Sources: i.State().sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
+	state := i.State()
+	in := Inspection{Name: i.name, Sources: state.sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
+	for _, tenant := range slices.Sorted(maps.Keys(state.LeftOut)) {
+		in.LeftOut = append(in.LeftOut, state.LeftOut[tenant])
+	}
 	in.named(&l.config.Scripting)
 	for _, t := range l.tenants {
 		in.Pools = append(in.Pools, t.pools...)
