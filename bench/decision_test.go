@@ -10,6 +10,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // decision is one place where a function decides, in Lua and in Go. Both look at the method, the path, a header and a
@@ -145,7 +146,7 @@ func (d decision) inTable(tb testing.TB, forward bool) caddyhttp.MiddlewareHandl
 	}
 	pools := pool.NewSet(caddyContext(tb))
 	tb.Cleanup(pools.Close)
-	table, err := chiproxy.Build(chiproxy.Spec{
+	table, err := routing.Build(chiproxy.Spec{
 		Default: chiproxy.Tenant{Root: d.spec(action)},
 		Pools:   []pool.Spec{{Name: "origin", Config: raw}},
 	}, pools)
@@ -157,7 +158,7 @@ func (d decision) inTable(tb testing.TB, forward bool) caddyhttp.MiddlewareHandl
 }
 
 // tableHandler serves a table, as the handler of luaroute does.
-type tableHandler struct{ table *chiproxy.Table }
+type tableHandler struct{ table *routing.Table }
 
 // ServeHTTP serves.
 func (h tableHandler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

@@ -13,9 +13,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// routing is the question that a proxy asks the service, and routed its answer.
+// question is what a proxy asks the service, and routed the answer.
 type (
-	routing struct {
+	question struct {
 		Method  string            `json:"method"`
 		Path    string            `json:"path"`
 		Host    string            `json:"host"`
@@ -51,7 +51,7 @@ func service(in io.Reader, out io.Writer) error {
 		return err
 	}
 	_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var q routing
+		var q question
 		if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
@@ -69,7 +69,7 @@ func service(in io.Reader, out io.Writer) error {
 }
 
 // decide asks the script.
-func decide(L *lua.LState, q routing) (string, error) {
+func decide(L *lua.LState, q question) (string, error) {
 	request, all := L.NewTable(), L.NewTable()
 	for name, value := range q.Headers {
 		all.RawSetString(name, lua.LString(value))
@@ -132,7 +132,7 @@ func (a *asking) Provision(caddy.Context) error {
 
 // ServeHTTP asks.
 func (a *asking) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	q := routing{Method: r.Method, Path: r.URL.Path, Host: r.Host, Headers: make(map[string]string, len(r.Header))}
+	q := question{Method: r.Method, Path: r.URL.Path, Host: r.Host, Headers: make(map[string]string, len(r.Header))}
 	for name := range r.Header {
 		q.Headers[name] = r.Header.Get(name)
 	}
@@ -146,7 +146,7 @@ func (a *asking) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhtt
 	return next.ServeHTTP(w, r)
 }
 
-func (a *asking) ask(r *http.Request, q routing) (answer routed, err error) {
+func (a *asking) ask(r *http.Request, q question) (answer routed, err error) {
 	question, err := json.Marshal(q)
 	if err != nil {
 		return answer, err

@@ -17,11 +17,8 @@ type Next struct{}
 
 // Do calls the next handler.
 func (Next) Do(ex *Exchange) (Verdict, error) {
-	if ex.bypassesBy() {
-		return Done, caddyhttp.Error(http.StatusNotFound, errBypass)
-	}
 	ex.Yield()
-	return Done, ex.onward()
+	return Done, ex.place.Onward()
 }
 
 // Traits are those of an action that never declines.
@@ -87,19 +84,19 @@ func (a Error) Describe() origin.Origin {
 }
 
 // bind checks the status when the table is built.
-func (a Error) bind(*poolScope) (Action, error) { return a, a.Check() }
+func (a Error) bind(*PoolScope) (Action, error) { return a, a.Check() }
 
 // binder is an action that refers to something by name, or has something to check. Build binds every action of the specification
 // once, so that a wrong name is an error of the load and costs nothing per request; an action that a hook returns is bound
 // when it is performed.
 type binder interface {
-	bind(*poolScope) (Action, error)
+	bind(*PoolScope) (Action, error)
 }
 
-// bind resolves the names in a, if it has any.
-func bind(a Action, pools *poolScope) (Action, error) {
+// Bind resolves the names in an action, if it has any.
+func (s *PoolScope) Bind(a Action) (Action, error) {
 	if b, ok := a.(binder); ok {
-		return b.bind(pools)
+		return b.bind(s)
 	}
 	return a, nil
 }

@@ -23,31 +23,6 @@ type result struct {
 	err     error
 }
 
-// perform runs middleware around an action, with all that goes with a candidate: what it changed is undone when it
-// declines, and the scope's Failed answers its errors.
-func (ex *Exchange) perform(mw []Middleware, a Action, p *scope, restores bool) (Verdict, error) {
-	ex.record()
-	ex.restores, ex.level = restores || ex.policy().Mode == FailToPool, 0
-	ex.drop(0)
-	w, r := ex.W, ex.R
-	ex.chain = chain{middleware: mw, action: a}
-	v, err := ex.step()
-	switch {
-	case err != nil:
-		return ex.failed(v, err, p)
-	case v == Done:
-		ex.response.End()
-		return v, nil
-	case ex.response.Wrote():
-		return Done, ex.sent(errDeclinedLate)
-	}
-	if restores {
-		ex.W, ex.R = w, r
-		ex.restore(0)
-	}
-	return Declined, nil
-}
-
 var errDeclinedLate = errors.New("declined after the header of the response had left")
 
 // step runs the next middleware, or the action at the end. It is what middleware gets as next. What declines leaves nothing on the
@@ -65,7 +40,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	c := &ex.chain
 	i := c.at
 	c.reached = i
-	if ex.policy().Mode == FailToPool {
+	if ex.place.Policy().Mode == FailToPool {
 		ex.level++
 		defer ex.endLevel(ex.level)
 	}
@@ -95,7 +70,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 // middlewareFailed applies the policy to the failure of the middleware at the current position.
 func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 	c := &ex.chain
-	if ex.policy().Mode != FailOpen {
+	if ex.place.Policy().Mode != FailOpen {
 		return ex.stepFailed(hook)
 	}
 	if c.reached > c.at {
@@ -110,61 +85,12 @@ func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 // stepFailed applies the policy to the failure of a function. What it has changed is half of what it wanted, so a pool gets the
 // request as it was before it: with what the middleware around has changed, which may be an identity, or a wall.
 func (ex *Exchange) stepFailed(hook *HookError) (Verdict, error) {
-	if ex.policy().Mode == FailToPool && !ex.response.Wrote() {
+	if ex.place.Policy().Mode == FailToPool && !ex.response.Wrote() {
 		done := len(ex.done)
 		ex.restore(ex.level)
 		ex.done = ex.done[:done] // the outcome is told all the same
 	}
 	return ex.apply(hook)
-}
-
-// settle applies the policy to the failure of an action.
-func (ex *Exchange) settle(v Verdict, err error) (Verdict, error) {
-	if hook := hookError(err); hook != nil {
-		return ex.apply(hook)
-	}
-	return v, err
-}
-
-// allows asks guards, and applies the policy to their failures. When they do not allow, the other results say what comes of it.
-func (ex *Exchange) allows(guards []Guard, p *scope) (bool, Verdict, error) {
-	for _, g := range guards {
-		ok, err := ex.performer.Guard(ex, g).Allow(ex)
-		if hook := hookError(err); hook != nil {
-			if ex.policy().Mode == FailOpen {
-				continue
-			}
-			v, err := ex.apply(hook)
-			if err != nil {
-				v, err = ex.failed(v, err, p)
-			}
-			return false, v, err
-		}
-		if err != nil {
-			v, err := ex.failed(Done, err, p)
-			return false, v, err
-		}
-		if !ok {
-			return false, Declined, nil
-		}
-	}
-	return true, Declined, nil
-}
-
-// policy is what holds for hooks: the route's, the tenant's or the table's.
-func (ex *Exchange) policy() *ErrorPolicy {
-	if ex.chosen != nil && ex.chosen.route.OnError != nil {
-		return ex.chosen.route.OnError
-	}
-	return ex.tenant.policy
-}
-
-// scope is that of the route that is being tried, or of the layer.
-func (ex *Exchange) scope() *scope {
-	if ex.chosen != nil {
-		return ex.chosen.scope
-	}
-	return ex.at.scope
 }
 
 // hookError returns the failure of a hook that no policy was applied to yet.
@@ -182,48 +108,17 @@ func hookError(err error) *HookError {
 // apply does what the policy says about the failure of a guard, middleware or action. Once the header has
 // left, nothing but the error is left to say.
 func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
-	p := ex.policy()
+	p := ex.place.Policy()
 	if p.Mode == FailClosed || ex.response.Wrote() {
 		return Done, ex.closed(hook)
 	}
 	if p.Mode == FailToPool {
-		if ex.walksAround(ex.scope()) {
-			return Done, errAround
+		if err := ex.place.Around(); err != nil {
+			return Done, err
 		}
-		return ex.Perform(forwardTo(p.Pool))
+		return ex.Perform(Proxy{Pool: p.Pool})
 	}
 	return Declined, nil
-}
-
-// failed lets the scope answer an error, if nothing was written.
-func (ex *Exchange) failed(v Verdict, err error, p *scope) (Verdict, error) {
-	switch {
-	case ex.response.Wrote():
-		return v, ex.sent(err)
-	case p.failed == nil || ex.walksAround(p) || errors.Is(err, errClimbs), errors.Is(err, errTurns):
-		return v, ex.toCaddy(err)
-	}
-	ex.record()
-	err = ex.answerOf(err)
-	ex.err = err
-	mark := ex.response.Mark()
-	answered, failure := ex.performer.Action(ex, p.failed).Do(ex)
-	ex.err = nil
-	switch {
-	case failure != nil:
-		if hook := hookError(failure); hook != nil {
-			failure = ex.closed(hook)
-		}
-		if ex.response.Wrote() {
-			return Done, ex.sent(failure)
-		}
-		return Done, ex.toCaddy(failure)
-	case answered == Declined:
-		ex.response.Forget(mark)
-		return v, ex.toCaddy(err)
-	}
-	ex.response.End()
-	return Done, nil
 }
 
 // toCaddy hands an error to Caddy, with what functions have set on the response: its header is the one that Caddy's handle_errors

@@ -101,7 +101,7 @@ func (ex *Exchange) beforeAction(a Action) {
 	if !ex.restores {
 		return
 	}
-	if t := a.Traits(); t.Changes && !t.neverDeclines(ex.policy()) {
+	if t := a.Traits(); t.Changes && !t.NeverDeclines(ex.place.Policy()) {
 		ex.Snapshot()
 	}
 }

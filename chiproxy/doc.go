@@ -1,17 +1,17 @@
-// Package chiproxy turns a checked set of declarations into a routing table and serves requests from it:
-// a host index finds the tenants of a request, a chi mux finds the pattern, guards choose among the routes
-// of that pattern, middleware runs, and an action answers, usually a pool: Caddy's own reverse_proxy.
+// Package chiproxy holds the words of a proxy that scripts declare: what a load says, as a Spec of tenants, scopes and routes, and what
+// guards, middleware and actions get to see of a request and do with it, as an Exchange.
 //
-// The package does not know who declared the table. Functions of a script reach it as values of the
-// interfaces Guard, Middleware and Action.
+// The package does not know who declared what. Functions of a script reach it as values of the interfaces Guard, Middleware and
+// Action; what answers is usually a pool: Caddy's own reverse_proxy.
 //
-// A Spec goes in, Build checks the whole of it and makes a Table, and Table.Serve answers requests:
+//	type greeting struct{}
 //
-//	table, err := chiproxy.Build(spec, pools)
-//	...
-//	err = table.Serve(w, r, next)
-//	...
-//	table.Retire() // gives its pools back after the last request
+//	func (greeting) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
+//		name, _ := ex.Param("name")
+//		return ex.Perform(chiproxy.Respond{Body: "hello " + name})
+//	}
 //
-// Nothing in a Table changes after Build, so any number of goroutines may serve from it.
+//	func (greeting) Traits() chiproxy.Traits { return chiproxy.Traits{Changes: true} }
+//
+// Package routing makes a table of a Spec, finds the route of a request in it, and drives the exchange: with a Driver, and as its Place.
 package chiproxy

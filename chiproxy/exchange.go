@@ -7,13 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
-	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
-	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// Exchange is one request on its way through a table. It is valid until Table.Serve returns.
+// Exchange is one request on its way through a table, as hooks see it. It is valid until the table has served it.
 type Exchange struct {
 	// W and R are what the next step of the chain writes to and reads from. Middleware may replace them for what
 	// is inside it, and puts the old ones back. R is at first Caddy's own request, the one its
@@ -25,15 +23,11 @@ type Exchange struct {
 	// Hold is the slot of the hooks of the current tenant. It is nil until one of them fills it.
 	Hold Holder
 
-	// pools are those the current tenant sees.
-	pools  *poolScope
-	table  *Table
-	tenant *tenant
-	// chosen is the route that is being tried; nil while a layer's guards are asked and while a scope answers.
-	chosen *candidate
-	err    error
-	// upgrade is the writer of a request that may become a stream of another protocol, nil for all others.
-	upgrade *response.UpgradeWriter
+	// place is where in a table the request is.
+	place Place
+	// performer does what the request comes to, or stands in for it.
+	performer Performer
+	err       error
 	// done are told how the request ended.
 	done []func(Outcome)
 	// changed is what was changed of the header of the request.
@@ -45,22 +39,8 @@ type Exchange struct {
 	// lent says that a pool has had the variables of the request; owned are those that none has had since, nil for none.
 	lent  bool
 	owned map[string]any
-	// performer does what the request comes to, or stands in for it.
-	performer Performer
 
-	host, method string
-	// fullPath is the path as the request came in, in the form patterns are matched against, spelled the same of
-	// urlpath.Spelled, and path what of fullPath lies in the tenant.
-	spelled, fullPath, path string
-	// ambiguous says that others may read the path otherwise, and that this matters in the table.
-	ambiguous bool
-	// readings are the paths that others may read it as, once something has asked.
-	readings []urlpath.Reading
-	// at is the layer that is being searched, and entry the shape in it whose turn it is; nil when all had theirs.
-	at     *layer
-	entry  *entry
-	search search
-	chain  chain
+	chain chain
 	// restores says that what the candidate changes is restored when it declines.
 	restores bool
 	// level counts the steps around what runs whose changes are undone by themselves.
@@ -69,52 +49,30 @@ type Exchange struct {
 	*kept
 }
 
-// kept is what an exchange keeps for the next request, emptied. It is much, and copied never.
+// kept is what an exchange keeps for the next request, emptied.
 type kept struct {
-	match     pathmux.Match
-	tenants   []ranked
-	gates     []gateVerdict
-	hits      []int32
 	snapshots []snapshot
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
 }
 
 // Tenant returns the name of the tenant that is being asked, empty for the default tenant.
-func (ex *Exchange) Tenant() string {
-	if ex.tenant == nil {
-		return ""
-	}
-	return ex.tenant.name
-}
+func (ex *Exchange) Tenant() string { return ex.place.Tenant() }
 
 // Route returns the route that is being tried. It is nil while the guards of a layer are asked, and while a
 // scope answers by itself, as for a path that no route has.
-func (ex *Exchange) Route() *Route {
-	if ex.chosen == nil {
-		return nil
-	}
-	return ex.chosen.route
-}
+func (ex *Exchange) Route() *Route { return ex.place.Route() }
 
 // Pattern returns the pattern of the route with the prefixes of the scopes around it, as written and relative to the
 // tenant. It is empty when there is no route.
-func (ex *Exchange) Pattern() string {
-	if ex.chosen == nil {
-		return ""
-	}
-	return ex.chosen.pattern()
-}
+func (ex *Exchange) Pattern() string { return ex.place.Pattern() }
 
 // Param returns the decoded value of a parameter of the route's pattern, and whether the pattern has it. "*"
 // is the name of the catch-all.
 func (ex *Exchange) Param(name string) (string, bool) {
-	if ex.chosen == nil {
-		return "", false
-	}
-	for i, n := range ex.chosen.text.names {
+	for i, n := range ex.place.Names() {
 		if n == name {
-			return ex.value(i), true
+			return ex.place.Value(i), true
 		}
 	}
 	return "", false
@@ -123,29 +81,12 @@ func (ex *Exchange) Param(name string) (string, bool) {
 // Params returns the names and decoded values of the parameters, in the order of the pattern.
 func (ex *Exchange) Params() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		if ex.chosen == nil {
-			return
-		}
-		for i, n := range ex.chosen.text.names {
-			if !yield(n, ex.value(i)) {
+		for i, n := range ex.place.Names() {
+			if !yield(n, ex.place.Value(i)) {
 				return
 			}
 		}
 	}
-}
-
-// value returns the decoded value of a parameter. At the root of an owner, the catch-all has none. Double slashes in what a
-// catch-all has stay, as in /path/https://a.example.
-func (ex *Exchange) value(i int) string {
-	values := ex.match.Values()
-	if i >= len(values) {
-		return ""
-	}
-	v := values[i]
-	if len(ex.spelled) > len(ex.fullPath) && ex.chosen.text.names[i] == "*" {
-		v = urlpath.UnmergedSuffix(urlpath.Resolved(ex.spelled), v)
-	}
-	return urlpath.Decode(v)
 }
 
 // Err returns the error that a Failed action answers, nil in all others.
@@ -153,9 +94,6 @@ func (ex *Exchange) Err() error { return ex.err }
 
 // Wrote reports whether the header of the response has left, while hooks run.
 func (ex *Exchange) Wrote() bool { return ex.response.Wrote() }
-
-// Table returns the table that serves the request. What outlives the request acquires it.
-func (ex *Exchange) Table() *Table { return ex.table }
 
 // Perform does what a hook has decided: it resolves the names in a and carries it out.
 func (ex *Exchange) Perform(a Action) (Verdict, error) {
@@ -175,7 +113,7 @@ func (ex *Exchange) Act(a Action) (Verdict, error) {
 // Bind resolves the names in an action that a hook has made, as the current tenant sees them. The error is that of the
 // hook, which has not done anything yet.
 func (ex *Exchange) Bind(a Action) (Action, error) {
-	bound, err := bind(a, ex.pools)
+	bound, err := ex.place.Pools().Bind(a)
 	if err != nil {
 		return nil, err
 	}
@@ -183,11 +121,11 @@ func (ex *Exchange) Bind(a Action) (Action, error) {
 }
 
 // Pools returns the pools that the current tenant sees.
-func (ex *Exchange) Pools() *pool.Scope { return ex.pools.Scope }
+func (ex *Exchange) Pools() *pool.Scope { return ex.place.Pools().Scope }
 
 // Pool returns the action that forwards to a pool the current tenant sees.
 func (ex *Exchange) Pool(name string) (Action, error) {
-	return ex.pools.forward(name)
+	return ex.place.Pools().forward(name)
 }
 
 // SetHeader replaces the values of a field of the request's header; without values it is removed. Host is a field as any other,
@@ -205,13 +143,5 @@ func (ex *Exchange) Middleware() []Middleware { return ex.chain.middleware }
 func (ex *Exchange) Yield() {
 	if ex.Hold != nil {
 		ex.Hold.Yield()
-	}
-}
-
-// release ends the hooks of the tenant that was asked.
-func (ex *Exchange) release() {
-	if h := ex.Hold; h != nil {
-		ex.Hold = nil
-		h.Release()
 	}
 }

@@ -1,8 +1,11 @@
 package chiproxy
 
 import (
+	"errors"
+	"net/http"
 	"net/url"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
@@ -11,15 +14,15 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// poolScope is how a tenant forwards: to the pools that it sees, perhaps without its prefix.
-type poolScope struct {
+// PoolScope is how a tenant forwards: to the pools that it sees, perhaps without its prefix.
+type PoolScope struct {
 	*pool.Scope
-	// strip is the prefix of the tenant, if it is taken off what is forwarded.
-	strip string
+	// Strip is the prefix of the tenant, if it is taken off what is forwarded.
+	Strip string
 }
 
 // forward returns the action that forwards to the pool of a name, as the tenant wants it.
-func (s *poolScope) forward(name string) (Action, error) {
+func (s *PoolScope) forward(name string) (Action, error) {
 	to, err := s.find(name)
 	if err != nil {
 		return nil, err
@@ -28,7 +31,7 @@ func (s *poolScope) forward(name string) (Action, error) {
 }
 
 // find returns the pool of a name.
-func (s *poolScope) find(name string) (*toPool, error) {
+func (s *PoolScope) find(name string) (*toPool, error) {
 	p, err := s.Find(name)
 	if err != nil {
 		return nil, err
@@ -37,11 +40,11 @@ func (s *poolScope) find(name string) (*toPool, error) {
 }
 
 // stripped makes an action that forwards do so without the prefix of the tenant, if that is to be so.
-func (s *poolScope) stripped(a Action) Action {
-	if s.strip == "" {
+func (s *PoolScope) stripped(a Action) Action {
+	if s.Strip == "" {
 		return a
 	}
-	return forwarded{a, s.strip}
+	return forwarded{a, s.Strip}
 }
 
 // toPool is the action that forwards the request to a pool as it is.
@@ -112,6 +115,8 @@ func (f forwarded) Do(ex *Exchange) (Verdict, error) {
 
 // Describe says what forwards.
 func (f forwarded) Describe() origin.Origin { return Describe(f.Action) }
+
+var errClimbs = caddyhttp.Error(http.StatusNotFound, errors.New("a server may read the path as one above the prefix that is taken off it"))
 
 // target is what of a request an action rewrites before it forwards it.
 type target struct {

@@ -34,7 +34,7 @@ func withoutPlaceholders(values []string) []string {
 }
 
 // wayToChange is one way to change the header of a request that is forwarded.
-type wayToChange func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange)
+type wayToChange func(t *testing.T, pools *PoolScope, r *http.Request, changes []headerChange)
 
 // opsOf returns the changes as those of a Proxy.
 func opsOf(changes []headerChange) *field.Ops {
@@ -54,22 +54,22 @@ func opsOf(changes []headerChange) *field.Ops {
 
 // waysToChange are ours. The pool "plain" has no changes of its own.
 var waysToChange = map[string]wayToChange{
-	"data": func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange) {
+	"data": func(t *testing.T, pools *PoolScope, r *http.Request, changes []headerChange) {
 		mustForward(t, pools, r, func(ex *Exchange) (Verdict, error) { return ex.Perform(Proxy{Pool: "plain", Headers: opsOf(changes)}) })
 	},
-	"a function": func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange) {
+	"a function": func(t *testing.T, pools *PoolScope, r *http.Request, changes []headerChange) {
 		mustForward(t, pools, r, func(ex *Exchange) (Verdict, error) {
 			change(ex, changes)
 			return ex.Perform(Proxy{Pool: "plain"})
 		})
 	},
-	"a function, and data": func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange) {
+	"a function, and data": func(t *testing.T, pools *PoolScope, r *http.Request, changes []headerChange) {
 		mustForward(t, pools, r, func(ex *Exchange) (Verdict, error) {
 			change(ex, changes[:len(changes)/2])
 			return ex.Perform(Proxy{Pool: "plain", Headers: opsOf(changes[len(changes)/2:])})
 		})
 	},
-	"data, with the second pool": func(t *testing.T, pools *poolScope, r *http.Request, changes []headerChange) {
+	"data, with the second pool": func(t *testing.T, pools *PoolScope, r *http.Request, changes []headerChange) {
 		mustForward(t, pools, r, func(ex *Exchange) (Verdict, error) {
 			return ex.Perform(Proxy{Pool: "dead", Headers: opsOf(changes), OnError: &ErrorPolicy{Mode: FailToPool, Pool: "plain"}})
 		})
@@ -89,9 +89,9 @@ func change(ex *Exchange, changes []headerChange) {
 	}
 }
 
-func mustForward(t *testing.T, pools *poolScope, r *http.Request, do func(*Exchange) (Verdict, error)) {
+func mustForward(t *testing.T, pools *PoolScope, r *http.Request, do func(*Exchange) (Verdict, error)) {
 	t.Helper()
-	if _, err := do(&Exchange{performer: actual{}, W: httptest.NewRecorder(), R: r, Next: noNext, pools: pools}); err != nil {
+	if _, err := do(exchangeOf(httptest.NewRecorder(), r, pools)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -249,7 +249,8 @@ func TestAHostThatIsSetReachesAnUpstreamBehindTLS(t *testing.T) {
 
 func TestAChangeOfAForwardedHeaderIsSeenByWhatComesLaterAndUndone(t *testing.T) {
 	t.Parallel()
-	ex := &Exchange{performer: actual{}, W: httptest.NewRecorder(), R: prepared(nil, get("http://client.example/")), kept: &kept{}, restores: true}
+	ex := exchangeOf(httptest.NewRecorder(), prepared(nil, get("http://client.example/")), nil)
+	ex.restores = true
 	ex.R.Header.Set("X-Forwarded-For", "192.0.2.1")
 	ex.Snapshot()
 	ex.SetHeader("x-forwarded-for", []string{"192.0.2.2"})

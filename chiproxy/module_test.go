@@ -42,7 +42,7 @@ func TestAModuleCarriesOurVerdictThrough(t *testing.T) {
 		}, Declined, nil, Done, errOwn},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ex := &Exchange{performer: actual{}, W: httptest.NewRecorder(), R: get("/")}
+			ex := exchangeOf(httptest.NewRecorder(), get("/"), nil)
 			verdict, err := Module{Handler: row.module}.Handle(ex, func() (Verdict, error) { return row.inside, row.err })
 			if verdict != row.verdict || !errors.Is(err, row.wantErr) {
 				t.Errorf("%v, %v; want %v, %v", verdict, err, row.verdict, row.wantErr)
@@ -55,7 +55,7 @@ func TestAModuleMayReplaceWriterAndRequestForTheInside(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	w, inner := httptest.NewRecorder(), httptest.NewRecorder()
-	ex := &Exchange{performer: actual{}, W: w, R: get("/")}
+	ex := exchangeOf(w, get("/"), nil)
 	r := ex.R
 	m := Module{Handler: moduleFunc(func(_ http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 		return next.ServeHTTP(inner, r.WithContext(context.WithValue(r.Context(), key{}, "v")))

@@ -33,19 +33,6 @@ func (ex *Exchange) OnDone(fn func(Outcome)) {
 	ex.done = append(ex.done, fn)
 }
 
-// finish tells those who want to know how the request ended.
-func (ex *Exchange) finish(err error) {
-	done := ex.done
-	if len(done) == 0 {
-		return
-	}
-	ex.done = nil
-	o := ex.outcome(err)
-	for _, fn := range done {
-		fn(o)
-	}
-}
-
 func (ex *Exchange) outcome(err error) Outcome {
 	o := Outcome{Err: err}
 	o.Status, o.Bytes = ex.response.Sent()

@@ -2,12 +2,10 @@ package chiproxy
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
@@ -34,29 +32,16 @@ func mustAcquire(t testing.TB, s *pool.Set, config string) *pool.Pool {
 	return p
 }
 
-// named starts an upstream that answers its name.
-func named(t testing.TB, name string) string {
-	return upstreamAt(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
-}
-
 var noNext = caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 	w.WriteHeader(http.StatusTeapot)
 	return nil
 })
 
-// prepared gives a request what Caddy's server gives it.
-func prepared(w http.ResponseWriter, r *http.Request) *http.Request {
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, "127.0.0.1")
-	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, false)
-	return r
-}
-
 // byName are pools by the names that they get.
 type byName map[string]*pool.Pool
 
 // scopeOf returns a scope with the pools by name.
-func scopeOf(t testing.TB, pools byName) *poolScope {
+func scopeOf(t testing.TB, pools byName) *PoolScope {
 	t.Helper()
 	s := pool.NewScope(nil)
 	for name, p := range pools {
@@ -64,7 +49,34 @@ func scopeOf(t testing.TB, pools byName) *poolScope {
 			t.Fatal(err)
 		}
 	}
-	return &poolScope{Scope: s}
+	return &PoolScope{Scope: s}
+}
+
+// alone is the place of what stands in no table.
+type alone struct {
+	*Driver
+	pools *PoolScope
+}
+
+func (alone) Tenant() string       { return "" }
+func (alone) Route() *Route        { return nil }
+func (alone) Pattern() string      { return "" }
+func (alone) Names() []string      { return nil }
+func (alone) Value(int) string     { return "" }
+func (alone) Policy() *ErrorPolicy { return &ErrorPolicy{} }
+func (alone) Around() error        { return nil }
+func (a alone) Pools() *PoolScope  { return a.pools }
+func (a alone) Onward() error      { return a.Driver.Onward() }
+
+// exchangeOf returns the exchange of what stands in no table.
+func exchangeOf(w http.ResponseWriter, r *http.Request, pools *PoolScope) *Exchange {
+	return &driverOf(w, r, pools).Exchange
+}
+
+func driverOf(w http.ResponseWriter, r *http.Request, pools *PoolScope) *Driver {
+	d := new(Driver)
+	d.Begin(w, r, noNext, alone{d, pools}, Live{})
+	return d
 }
 
 // outcome is what came of an action.
@@ -76,10 +88,10 @@ type outcome struct {
 }
 
 // perform carries out an action on a request, as a table would.
-func perform(t testing.TB, a Action, pools *poolScope, r *http.Request) outcome {
+func perform(t testing.TB, a Action, pools *PoolScope, r *http.Request) outcome {
 	t.Helper()
 	w := httptest.NewRecorder()
-	ex := &Exchange{performer: actual{}, W: w, R: prepared(w, r), Next: noNext, pools: pools}
+	ex := exchangeOf(w, prepared(w, r), pools)
 	verdict, err := ex.Perform(a)
 	return outcome{w, verdict, err, ex}
 }
@@ -87,14 +99,14 @@ func perform(t testing.TB, a Action, pools *poolScope, r *http.Request) outcome 
 func get(target string) *http.Request { return httptest.NewRequest(http.MethodGet, target, nil) }
 
 // serve runs an action behind a real server and returns its URL.
-func serve(t testing.TB, a Action, pools *poolScope) string {
+func serve(t testing.TB, a Action, pools *PoolScope) string {
 	t.Helper()
-	bound, err := bind(a, pools)
+	bound, err := pools.Bind(a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ex := &Exchange{performer: actual{}, W: w, R: prepared(w, r), Next: noNext, pools: pools}
+		ex := exchangeOf(w, prepared(w, r), pools)
 		if _, err := bound.Do(ex); err != nil {
 			w.WriteHeader(http.StatusBadGateway)
 		}
@@ -107,4 +119,6 @@ var (
 	dials      = testkit.Dials
 	errText    = testkit.ErrText
 	upstreamAt = testkit.Upstream
+	named      = testkit.Named
+	prepared   = testcaddy.Prepared
 )

@@ -102,7 +102,7 @@ func (p Proxy) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Te
 // plain says whether the request is forwarded as it is.
 func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
 
-func (p Proxy) bind(pools *poolScope) (Action, error) {
+func (p Proxy) bind(pools *PoolScope) (Action, error) {
 	if p.Pool != "" && p.plain() {
 		return pools.forward(p.Pool)
 	}

@@ -30,7 +30,7 @@ func BenchmarkProxy(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				*w = *httptest.NewRecorder()
-				ex := &Exchange{performer: actual{}, W: w, R: prepared(w, get("/x/y")), Next: noNext, pools: pools}
+				ex := exchangeOf(w, prepared(w, get("/x/y")), pools)
 				b.StartTimer()
 				if err := row.do(ex); err != nil {
 					b.Fatal(err)
@@ -41,8 +41,8 @@ func BenchmarkProxy(b *testing.B) {
 }
 
 // doer binds an action.
-func doer(b *testing.B, a Action, pools *poolScope) func(*Exchange) error {
-	bound, err := bind(a, pools)
+func doer(b *testing.B, a Action, pools *PoolScope) func(*Exchange) error {
+	bound, err := pools.Bind(a)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -60,16 +60,18 @@ func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	pool := mustAcquire(t, newTestPools(t), dials("", "127.0.0.1:1"))
 	pool.Handler().Transport = canned{}
 	pools := scopeOf(t, byName{"a": pool})
-	bound, err := bind(Proxy{Pool: "a"}, pools)
+	bound, err := pools.Bind(Proxy{Pool: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ex := new(Exchange)
+	d := new(Driver)
+	var at Place = alone{d, pools}
 	allocs := func(do func(*Exchange) error) float64 {
 		return testing.AllocsPerRun(200, func() {
 			w := httptest.NewRecorder()
-			*ex = Exchange{performer: actual{}, W: w, R: prepared(w, get("/")), Next: noNext, pools: pools}
-			if err := do(ex); err != nil || w.Code != 204 {
+			d.Begin(w, prepared(w, get("/")), noNext, at, Live{})
+			defer d.End()
+			if err := do(&d.Exchange); err != nil || w.Code != 204 {
 				t.Fatal(w.Code, err)
 			}
 		})

@@ -136,7 +136,7 @@ func TestAProxyThatCannotBeForwardedIsRefusedWhenItIsBound(t *testing.T) {
 		"a response header's name":    {Proxy{Pool: "a", ResponseHeaders: &field.Ops{Remove: []string{"X Y"}}}, `proxy: "X Y" is not a header name`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := bind(row.proxy, pools); !strings.HasPrefix(errText(err), row.want) {
+			if _, err := pools.Bind(row.proxy); !strings.HasPrefix(errText(err), row.want) {
 				t.Errorf("error %v\nwant  %s", err, row.want)
 			}
 			if got := perform(t, row.proxy, pools, get("/")); !strings.HasPrefix(errText(got.err), row.want) {
@@ -228,7 +228,7 @@ func TestOnErrorOfAProxy(t *testing.T) {
 			}
 			r := httptest.NewRequest("POST", "/x/y", body)
 			w := httptest.NewRecorder()
-			ex := &Exchange{performer: actual{}, W: w, R: prepared(w, r), Next: noNext, pools: pools}
+			ex := exchangeOf(w, prepared(w, r), pools)
 			bodyWas := ex.R.Body
 			proxy := Proxy{Pool: row.pool, StripPrefix: "/x", OnError: &row.policy}
 			if row.verdict == Declined {
@@ -324,7 +324,8 @@ func TestHooksAreToldBeforeAnythingLong(t *testing.T) {
 	} {
 		y := new(yielder)
 		w := httptest.NewRecorder()
-		ex := &Exchange{performer: actual{}, W: w, R: prepared(w, get("/")), Next: noNext, pools: pools, Hold: y, table: &Table{}, spelled: "/", fullPath: "/"}
+		ex := exchangeOf(w, prepared(w, get("/")), pools)
+		ex.Hold = y
 		if _, err := ex.Perform(row.action); err != nil || y.yields != row.want {
 			t.Errorf("%s: told %d times, want %d (%v)", name, y.yields, row.want, err)
 		}

@@ -19,7 +19,7 @@ func stamped() Proxy {
 	return Proxy{Pool: "a", ResponseHeaders: &field.Ops{Set: http.Header{"x-stamp": {"ours"}}, Remove: []string{"X-Secret"}}}
 }
 
-func upstreamScope(t *testing.T, h http.HandlerFunc) *poolScope {
+func upstreamScope(t *testing.T, h http.HandlerFunc) *PoolScope {
 	return scopeOf(t, byName{"a": mustAcquire(t, newTestPools(t), dials("", upstreamAt(t, h)))})
 }
 

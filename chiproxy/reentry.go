@@ -43,18 +43,3 @@ func (ex *Exchange) turn() error {
 	ex.turns = t
 	return nil
 }
-
-// unturn ends what turn has begun.
-func (ex *Exchange) unturn() {
-	if t := ex.turns; t != nil && t.n <= maxTurns {
-		t.n--
-	}
-}
-
-// onward gives the request to the handler behind ours.
-func (ex *Exchange) onward() error {
-	if err := ex.turn(); err != nil {
-		return err
-	}
-	return ex.Next.ServeHTTP(ex.W, ex.R)
-}

@@ -95,7 +95,7 @@ func (a Respond) Describe() origin.Origin {
 }
 
 // bind checks the answer once, when the table is built.
-func (a Respond) bind(*poolScope) (Action, error) {
+func (a Respond) bind(*PoolScope) (Action, error) {
 	return checkedRespond{a}, a.Check()
 }
 
@@ -106,7 +106,7 @@ type checkedRespond struct{ Respond }
 func (a checkedRespond) Do(ex *Exchange) (Verdict, error) { return a.send(ex) }
 
 // bind has nothing left to do.
-func (a checkedRespond) bind(*poolScope) (Action, error) { return a, nil }
+func (a checkedRespond) bind(*PoolScope) (Action, error) { return a, nil }
 
 var (
 	_ Action    = Respond{}

@@ -43,14 +43,14 @@ func TestAnswersOfDataReachTheClient(t *testing.T) {
 		"a module may go on to Caddy's handler": {"GET", Module{Handler: passing{}}, 418, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bound, err := bind(row.action, nil)
+			bound, err := (*PoolScope)(nil).Bind(row.action)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for kind, a := range map[string]Action{"bound": bound, "as it is": row.action} {
 				s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("X-Outer", "outer")
-					verdict, err := a.Do(&Exchange{performer: actual{}, W: w, R: r, Next: noNext, table: &Table{}, spelled: "/", fullPath: "/"})
+					verdict, err := a.Do(exchangeOf(w, r, nil))
 					if verdict != Done || err != nil {
 						t.Errorf("%s: %v, %v", kind, verdict, err)
 					}
@@ -97,11 +97,11 @@ func TestAnAnswerThatCannotBeSentIsRefused(t *testing.T) {
 		"an error that is none":           {Error{Status: 200}, "error: status 200: expected 400 to 999"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := bind(row.action, nil); !strings.HasPrefix(errText(err), row.want) {
+			if _, err := (*PoolScope)(nil).Bind(row.action); !strings.HasPrefix(errText(err), row.want) {
 				t.Errorf("when bound: %v\nwant %s", err, row.want)
 			}
 			w := httptest.NewRecorder()
-			if _, err := row.action.Do(&Exchange{performer: actual{}, W: w, R: get("/")}); !strings.HasPrefix(errText(err), row.want) {
+			if _, err := row.action.Do(exchangeOf(w, get("/"), nil)); !strings.HasPrefix(errText(err), row.want) {
 				t.Errorf("when done: %v\nwant %s", err, row.want)
 			}
 			if len(w.Header()) > 0 || w.Body.Len() > 0 {
@@ -116,7 +116,7 @@ func TestAnAnswerWithoutABodyHasNoLength(t *testing.T) {
 	for _, status := range []int{204, 304} {
 		w := httptest.NewRecorder()
 		a := Respond{Status: status, Headers: http.Header{"Content-Length": {"9"}}}
-		if _, err := a.Do(&Exchange{performer: actual{}, W: w, R: get("/")}); err != nil || w.Header()["Content-Length"] != nil {
+		if _, err := a.Do(exchangeOf(w, get("/"), nil)); err != nil || w.Header()["Content-Length"] != nil {
 			t.Errorf("%d: %v %v", status, w.Header(), err)
 		}
 	}

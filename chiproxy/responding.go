@@ -10,7 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
-// ErrHeaderSent is a cause of every error that Table.Serve returns after the header of the response has left. The client
+// ErrHeaderSent is a cause of every error that a table returns after the header of the response has left. The client
 // sees a response that may be cut short.
 var ErrHeaderSent = errors.New("the header of the response had left")
 

@@ -61,7 +61,7 @@ func (a Redirect) Describe() origin.Origin {
 }
 
 // bind checks the redirect when the table is built.
-func (a Redirect) bind(*poolScope) (Action, error) { return a, a.Check() }
+func (a Redirect) bind(*PoolScope) (Action, error) { return a, a.Check() }
 
 // EncodeLocation encodes what no URL may hold, such as a blank or a byte beyond ASCII: clients read them differently, and some take a
 // backslash for a slash. Blanks around it are dropped.

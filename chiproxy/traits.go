@@ -20,36 +20,27 @@ type Traits struct {
 	Status int
 }
 
-// traitsOf returns the traits of an action. What is not known, as where its names could not be resolved, may do anything.
-func traitsOf(a Action) Traits {
+// TraitsOf returns the traits of an action. What is not known, as where its names could not be resolved, may do anything.
+func TraitsOf(a Action) Traits {
 	if a == nil {
 		return Traits{Declines: true, Changes: true}
 	}
 	return a.Traits()
 }
 
-// neverDeclines reports whether nothing is asked after it: it does not decline, and neither does the policy for its errors.
-func (t Traits) neverDeclines(policy *ErrorPolicy) bool {
+// NeverDeclines reports whether nothing is asked after it: it does not decline, and neither does the policy for its errors.
+func (t Traits) NeverDeclines(policy *ErrorPolicy) bool {
 	return !t.Declines && policy.Mode == FailClosed
 }
 
-// open reports whether it is for everybody: it forwards, or answers that all is well.
-func (t Traits) open() bool { return t.Forwards || t.Status != 0 && t.Status < 300 }
+// Open reports whether it is for everybody: it forwards, or answers that all is well.
+func (t Traits) Open() bool { return t.Forwards || t.Status != 0 && t.Status < 300 }
 
-// refuses reports whether it tells the client that it may not have what is there.
-func (t Traits) refuses() bool {
+// Refuses reports whether it tells the client that it may not have what is there.
+func (t Traits) Refuses() bool {
 	switch t.Status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:
 		return false
 	}
 	return t.Status >= 400
 }
-
-// forwardTo is the action of a pool by name.
-func forwardTo(pool string) Action { return Proxy{Pool: pool} }
-
-// mayDecline reports whether the route can leave a request it has the method for to the next one.
-func (c *candidate) mayDecline() bool { return len(c.route.Guards) > 0 || c.restores }
-
-// pattern is the route's, with what the owners around it own.
-func (c *candidate) pattern() string { return c.text.prefix + c.route.Pattern }

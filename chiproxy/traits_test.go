@@ -15,11 +15,11 @@ func TestAnActionDoesWhatItsTraitsSay(t *testing.T) {
 		"dead":  mustAcquire(t, p, dials("", ports.Dead(t))),
 	})
 	stripping := *pools
-	stripping.strip = "/a"
+	stripping.Strip = "/a"
 	declining := &ErrorPolicy{Mode: FailDecline}
 	for name, row := range map[string]struct {
 		action   Action
-		pools    *poolScope
+		pools    *PoolScope
 		declines bool
 		forwards bool
 		status   int
@@ -32,7 +32,6 @@ func TestAnActionDoesWhatItsTraitsSay(t *testing.T) {
 		"a redirect":                       {action: Redirect{Location: "/x"}, status: 302},
 		"an error":                         {action: Error{Status: 401}, status: 401, refuses: true},
 		"an error without a status":        {action: Error{}, status: 500, refuses: true},
-		"405":                              {action: refuse{}, status: 405},
 		"decline":                          {action: Decline{}, declines: true},
 		"a handler":                        {action: Module{Handler: answering{}}},
 		"a pool":                           {action: Proxy{Pool: "alive"}, forwards: true},
@@ -47,16 +46,16 @@ func TestAnActionDoesWhatItsTraitsSay(t *testing.T) {
 			if in == nil {
 				in = pools
 			}
-			bound, err := bind(row.action, in)
+			bound, err := in.Bind(row.action)
 			if err != nil {
 				t.Fatal(err)
 			}
 			traits := bound.Traits()
-			if traits.Declines != row.declines || traits.Forwards != row.forwards || traits.Status != row.status || traits.refuses() != row.refuses || !traits.Pure {
+			if traits.Declines != row.declines || traits.Forwards != row.forwards || traits.Status != row.status || traits.Refuses() != row.refuses || !traits.Pure {
 				t.Errorf("%+v", traits)
 			}
-			if open := row.forwards || row.status/100 == 2; traits.open() != open {
-				t.Errorf("open: %v", traits.open())
+			if open := row.forwards || row.status/100 == 2; traits.Open() != open {
+				t.Errorf("open: %v", traits.Open())
 			}
 			out := perform(t, row.action, in, get("http://a.example/a/x"))
 			if (out.verdict == Declined) != row.declines {
@@ -78,8 +77,8 @@ func TestAnActionDoesWhatItsTraitsSay(t *testing.T) {
 
 func TestWhatCouldNotBeBoundMayDoAnything(t *testing.T) {
 	t.Parallel()
-	traits := traitsOf(nil)
-	if traits.neverDeclines(&ErrorPolicy{}) || !traits.Changes || traits.Pure || traits.open() || traits.refuses() {
+	traits := TraitsOf(nil)
+	if traits.NeverDeclines(&ErrorPolicy{}) || !traits.Changes || traits.Pure || traits.Open() || traits.Refuses() {
 		t.Errorf("%+v", traits)
 	}
 }

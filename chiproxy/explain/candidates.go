@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // maxUnasked is how many candidates of one shape are listed that were not asked.
@@ -12,27 +13,27 @@ const maxUnasked = 20
 // candidateList lists the candidates of a request in the order in which serving tries them, and tells what came of each.
 type candidateList struct {
 	*trace
-	walk chiproxy.Walk
-	part chiproxy.Part
+	walk routing.Walk
+	part routing.Part
 	// over says that what follows was not reached, shut that a guard of the part that is listed said no.
 	over, shut bool
 	gates      []Check
 	// shape is the route that was listed last, and unasked how many of its shape were not asked.
-	shape   chiproxy.Turn
+	shape   routing.Turn
 	unasked int
 }
 
 // list adds the candidates to the decision.
-func (t *trace) list(walk chiproxy.Walk) {
+func (t *trace) list(walk routing.Walk) {
 	l := &candidateList{trace: t, walk: walk}
 	for part, turn := range walk.Turns() {
 		if part != l.part {
 			l.enter(part)
 		}
 		switch turn.Kind {
-		case chiproxy.TurnRoute:
+		case routing.TurnRoute:
 			l.route(turn)
-		case chiproxy.TurnFallback:
+		case routing.TurnFallback:
 			l.fallback(turn)
 		default:
 			l.answer(turn)
@@ -42,8 +43,8 @@ func (t *trace) list(walk chiproxy.Walk) {
 
 // enter goes on to the next part: it notes whether a guard of the one before has ended the search, and gathers what those of the next
 // one have said.
-func (l *candidateList) enter(part chiproxy.Part) {
-	if l.part != (chiproxy.Part{}) {
+func (l *candidateList) enter(part routing.Part) {
+	if l.part != (routing.Part{}) {
 		for _, g := range l.part.Gates() {
 			l.over = l.over || l.last != nil && l.attempts[g] == l.last
 		}
@@ -61,7 +62,7 @@ func (l *candidateList) enter(part chiproxy.Part) {
 }
 
 // route lists a route, unless there are too many of its shape that were not asked.
-func (l *candidateList) route(turn chiproxy.Turn) {
+func (l *candidateList) route(turn routing.Turn) {
 	if !turn.Joins(l.shape) {
 		l.shape, l.unasked = turn, 0
 	}
@@ -90,7 +91,7 @@ func (l *candidateList) route(turn chiproxy.Turn) {
 }
 
 // fallback lists what a tenant has for all that no route takes.
-func (l *candidateList) fallback(turn chiproxy.Turn) {
+func (l *candidateList) fallback(turn routing.Turn) {
 	a := turn.Action()
 	kind := KindFallback
 	if a.Traits().Forwards {
@@ -100,11 +101,11 @@ func (l *candidateList) fallback(turn chiproxy.Turn) {
 }
 
 // answer lists a scope that may say something where no route does. Where the search has passed it by, it had nothing to say.
-func (l *candidateList) answer(turn chiproxy.Turn) {
+func (l *candidateList) answer(turn routing.Turn) {
 	c := Candidate{Kind: KindScope, Pattern: turn.Pattern(), At: turn.Origin().String()}
 	a := l.attempts[turn]
 	may, ok := turn.Saying()
-	if turn.Kind == chiproxy.TurnMissed {
+	if turn.Kind == routing.TurnMissed {
 		c.Kind = KindMissed
 		if a == nil && !ok {
 			return

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // Stub answers in place of the upstreams of a pool. It gets the request as the pool would, and may end in an error, as a
@@ -25,16 +26,16 @@ type Stubs func(pool string) Stub
 // functions that answer; without, middleware is taken to let the request pass, a function that answers ends the
 // search, and Decision.Stops says so. Nothing is forwarded: pools, Caddy's next handler, and Caddy's handlers that are
 // actions do not run, and of those that are middleware only those that are known to send nothing.
-func Decide(table *chiproxy.Table, r *http.Request, run bool) Decision {
+func Decide(table *routing.Table, r *http.Request, run bool) Decision {
 	return (&trace{run: run}).decide(table, r)
 }
 
 // Simulate is Decide with run, where stubs answer for the pools, so that what happens with a response can be seen.
-func Simulate(table *chiproxy.Table, r *http.Request, pools Stubs) Decision {
+func Simulate(table *routing.Table, r *http.Request, pools Stubs) Decision {
 	return (&trace{run: true, stubs: pools}).decide(table, r)
 }
 
-func (t *trace) decide(table *chiproxy.Table, client *http.Request) Decision {
+func (t *trace) decide(table *routing.Table, client *http.Request) Decision {
 	t.client, t.writer = client, &explainWriter{header: http.Header{}}
 	r := caddyhttp.PrepareRequest(client.Clone(client.Context()), caddy.NewReplacer(), t.writer, nil)
 	if ip, _, err := net.SplitHostPort(r.RemoteAddr); err == nil { // there is no server that trusts proxies
@@ -51,7 +52,7 @@ func (t *trace) decide(table *chiproxy.Table, client *http.Request) Decision {
 }
 
 // serve answers the request. Handlers abort a response that cannot be finished.
-func serve(walk chiproxy.Walk) (err error) {
+func serve(walk routing.Walk) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			if r != http.ErrAbortHandler {

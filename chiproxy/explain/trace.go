@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // trace is the performer of a request that is explained, and what it writes down.
@@ -22,7 +23,7 @@ type trace struct {
 	// client is the request as the client has sent it.
 	client *http.Request
 	// attempts are what was asked. last is the last one, until the search has fallen through.
-	attempts map[chiproxy.Turn]*attempt
+	attempts map[routing.Turn]*attempt
 	last     *attempt
 	now      *attempt
 	// waits says that a function decides, which was not run.
@@ -42,19 +43,19 @@ type attempt struct {
 }
 
 // Begin writes down that something is asked now. What was before has not answered.
-func (t *trace) Begin(ex *chiproxy.Exchange, turn chiproxy.Turn) {
+func (t *trace) Begin(ex *chiproxy.Exchange, turn routing.Turn) {
 	a := &attempt{}
 	if t.attempts == nil {
-		t.attempts = map[chiproxy.Turn]*attempt{}
+		t.attempts = map[routing.Turn]*attempt{}
 	}
 	t.attempts[turn], t.last, t.now = a, a, a
 	d := &t.decision
 	*d = Decision{Stops: d.Stops, Tenant: ex.Tenant(), Pattern: ex.Pattern()}
 	switch turn.Kind {
-	case chiproxy.TurnRoute:
+	case routing.TurnRoute:
 		d.Route, d.Origin, d.Params = turn.Route().Name, turn.Origin(), maps.Collect(ex.Params())
 		d.Action = describe(turn.Action())
-	case chiproxy.TurnGuards:
+	case routing.TurnGuards:
 	default:
 		a.at, d.Origin = turn.Origin(), turn.Origin()
 	}
@@ -62,7 +63,7 @@ func (t *trace) Begin(ex *chiproxy.Exchange, turn chiproxy.Turn) {
 }
 
 // Says writes down which answer a scope gives.
-func (t *trace) Says(_ *chiproxy.Exchange, s chiproxy.Saying) {
+func (t *trace) Says(_ *chiproxy.Exchange, s routing.Saying) {
 	t.now.at, t.now.says, t.decision.Origin = s.Origin, s.Kind, s.Origin
 }
 
@@ -273,4 +274,4 @@ func labelOf(x any, role string) string {
 	return text
 }
 
-var _ chiproxy.Performer = (*trace)(nil)
+var _ routing.Walker = (*trace)(nil)

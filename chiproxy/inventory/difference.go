@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // Difference is what distinguishes one table from the one that it replaced.
@@ -42,7 +42,7 @@ func (c *Changes) None() bool { return len(c.Added)+len(c.Removed)+len(c.Changed
 
 // Compare compares two tables. A route is named by its methods, pattern, tenant and hosts, a pool by its name and tenant. Lines
 // do not count, so that a line put in at the top changes nothing; nor do tables and functions that functions capture.
-func Compare(from, to *chiproxy.Table) Difference {
+func Compare(from, to *routing.Table) Difference {
 	return Difference{
 		Routes:  compare(routesOf(from), routesOf(to)),
 		Pools:   compare(poolsOf(from), poolsOf(to)),
@@ -53,7 +53,7 @@ func Compare(from, to *chiproxy.Table) Difference {
 // thing is the name of a thing and a text of all else that counts.
 type thing struct{ name, text string }
 
-func routesOf(t *chiproxy.Table) []thing {
+func routesOf(t *routing.Table) []thing {
 	routes := list(t, true)
 	all := make([]thing, len(routes))
 	var b strings.Builder
@@ -92,7 +92,7 @@ func of(what, name string) string {
 	return what + name
 }
 
-func poolsOf(t *chiproxy.Table) []thing {
+func poolsOf(t *routing.Table) []thing {
 	pools := t.Pools()
 	all := make([]thing, len(pools))
 	for i, p := range pools {
@@ -101,7 +101,7 @@ func poolsOf(t *chiproxy.Table) []thing {
 	return all
 }
 
-func tenantsOf(t *chiproxy.Table) []thing {
+func tenantsOf(t *routing.Table) []thing {
 	tenants := t.Tenants()[1:]
 	all := make([]thing, len(tenants))
 	for i, tn := range tenants {

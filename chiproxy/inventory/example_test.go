@@ -8,13 +8,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // Compare says what a reload has changed.
 func ExampleCompare() {
 	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
-	var tables []*chiproxy.Table
+	var tables []*routing.Table
 	say := func(path, body string) chiproxy.Item {
 		return chiproxy.Item{Route: &chiproxy.Route{Methods: []string{"GET"}, Pattern: path, Action: chiproxy.Respond{Body: body}}}
 	}
@@ -22,7 +23,7 @@ func ExampleCompare() {
 		{say("/", "home"), say("/news", "old")},
 		{say("/", "home"), say("/news", "new"), say("/jobs", "jobs")},
 	} {
-		table, err := chiproxy.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: items}}}, pools)
+		table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: items}}}, pools)
 		if err != nil {
 			fmt.Println(err)
 			return

@@ -9,6 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // Route is one route of a table.
@@ -69,7 +70,7 @@ type Pool struct {
 
 // Pools lists the pools as they were declared, those of the configuration first. A pool with several names is there several
 // times.
-func Pools(t *chiproxy.Table) []Pool {
+func Pools(t *routing.Table) []Pool {
 	pools := t.Pools()
 	all := make([]Pool, len(pools))
 	for i, p := range pools {
@@ -88,7 +89,7 @@ type Counts struct {
 }
 
 // Count returns how many things there are in a table.
-func Count(t *chiproxy.Table) Counts {
+func Count(t *routing.Table) Counts {
 	tenants := t.Tenants()
 	c := Counts{Tenants: len(tenants) - 1, Pools: len(t.Pools())}
 	for _, tn := range tenants {
@@ -117,11 +118,11 @@ func routesIn(s *chiproxy.Scope) int {
 }
 
 // Routes lists the routes: tenant by tenant, the default tenant last, those of each as written. The lists in it may be shared.
-func Routes(t *chiproxy.Table) []Route {
+func Routes(t *routing.Table) []Route {
 	return list(t, false)
 }
 
-func list(t *chiproxy.Table, marks bool) []Route {
+func list(t *routing.Table, marks bool) []Route {
 	l := lister{marks: marks}
 	tenants := t.Tenants()
 	for _, tn := range append(tenants[1:], tenants[0]) {
@@ -136,7 +137,7 @@ type lister struct {
 	marks  bool // with fingerprints
 }
 
-func (l *lister) tenant(t chiproxy.TenantInfo) {
+func (l *lister) tenant(t routing.TenantInfo) {
 	around := Route{Tenant: t.Spec.Name, Hosts: t.Spec.Hosts, Pattern: t.Prefix}
 	l.scope(&t.Spec.Root, around)
 	around.Pattern += "/*"

@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
 
@@ -36,7 +37,7 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 	guarded := route("/guarded", "GET")
 	guarded.Route.Guards = []chiproxy.Guard{told("inner")}
 	guarded.Route.Name, guarded.Route.Priority = "g", 7
-	table, err := chiproxy.Build(chiproxy.Spec{
+	table, err := routing.Build(chiproxy.Spec{
 		Default: chiproxy.Tenant{Root: chiproxy.Scope{
 			Middleware: []chiproxy.Middleware{told("all")},
 			Items: []chiproxy.Item{
@@ -86,7 +87,7 @@ func TestPoolsOfOneNameAreToldApartByTheirPlace(t *testing.T) {
 	spec := func(script string, line int, port string) []pool.Spec {
 		return []pool.Spec{{Name: "app", Config: []byte(`{"upstreams": [{"dial": "127.0.0.1:` + port + `"}]}`), Origin: origin.Origin{Script: script, Line: line}}}
 	}
-	table, err := chiproxy.Build(chiproxy.Spec{
+	table, err := routing.Build(chiproxy.Spec{
 		Pools:   spec("pools.app", 0, "1"),
 		Default: chiproxy.Tenant{Pools: spec("a.lua", 2, "2")},
 		Tenants: []chiproxy.Tenant{

@@ -28,3 +28,8 @@ func Dials(more string, addresses ...string) string {
 	}
 	return config + "}"
 }
+
+// Named starts an upstream that answers its name, and returns its address.
+func Named(t testing.TB, name string) string {
+	return Upstream(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, name) })
+}

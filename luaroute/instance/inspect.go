@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -19,7 +19,7 @@ type Inspection struct {
 	// Pools are those of the configuration.
 	Pools []pool.Spec
 	// Table is the routing table.
-	Table *chiproxy.Table
+	Table *routing.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
 	// LeftOut are the errors of the tenants that isolate_failures leaves out, in the order of their names.

@@ -16,6 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -26,7 +27,7 @@ type Instance struct {
 	name   string
 	logger *zap.Logger
 	loader *loader
-	table  atomic.Pointer[chiproxy.Table]
+	table  atomic.Pointer[routing.Table]
 	panics *panics
 
 	reloading sync.Mutex // held by the reload that runs
@@ -95,7 +96,7 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 func (i *Instance) Name() string { return i.name }
 
 // Table returns the table of the moment.
-func (i *Instance) Table() *chiproxy.Table { return i.table.Load() }
+func (i *Instance) Table() *routing.Table { return i.table.Load() }
 
 // Reloads returns how many reloads there were since the configuration was loaded.
 func (i *Instance) Reloads() (good, failed int64) { return i.reloads.Load(), i.failed.Load() }
@@ -113,7 +114,7 @@ func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	for {
 		table := i.table.Load()
 		err := table.Serve(w, r, next)
-		if err == nil || !errors.Is(err, chiproxy.ErrRetired) {
+		if err == nil || !errors.Is(err, routing.ErrRetired) {
 			return i.late(r, err)
 		}
 		if i.table.Load() != table {
@@ -134,7 +135,7 @@ func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 	for {
 		table := i.table.Load()
 		ok, err := table.Certify(ctx, host)
-		if !errors.Is(err, chiproxy.ErrRetired) || i.table.Load() == table {
+		if !errors.Is(err, routing.ErrRetired) || i.table.Load() == table {
 			return ok, err
 		}
 	}
@@ -145,7 +146,7 @@ func (i *Instance) Explain(r *http.Request, run bool) explain.Decision {
 	for {
 		table := i.table.Load()
 		d := explain.Decide(table, r, run)
-		if !errors.Is(d.Err, chiproxy.ErrRetired) || i.table.Load() == table {
+		if !errors.Is(d.Err, routing.ErrRetired) || i.table.Load() == table {
 			return d
 		}
 	}

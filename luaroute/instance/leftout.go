@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 )
 
@@ -27,7 +28,7 @@ func (a *assembly) leaveOut(t *chiproxy.Tenant, err error) bool {
 
 // build builds a table, and checks what is expected of it. With isolate_failures it does so again without the tenants that are to blame, as long as there are
 // any. A table that is returned with an error is to be given up.
-func (a *assembly) build(spec chiproxy.Spec) (*chiproxy.Table, error) {
+func (a *assembly) build(spec chiproxy.Spec) (*routing.Table, error) {
 	for {
 		kept := true
 		spec.Release = func() {
@@ -36,7 +37,7 @@ func (a *assembly) build(spec chiproxy.Spec) (*chiproxy.Table, error) {
 			}
 		}
 		spec.Certifier = a.certifier()
-		table, err := chiproxy.Build(spec, a.host.Pools)
+		table, err := routing.Build(spec, a.host.Pools)
 		a.settle()
 		if err == nil {
 			err = simulate.Check(table, a.expectations())
@@ -52,7 +53,7 @@ func (a *assembly) build(spec chiproxy.Spec) (*chiproxy.Table, error) {
 }
 
 // blame leaves the tenants out that a table fails for, which is nil if there is none, and reports whether there are any.
-func (a *assembly) blame(spec chiproxy.Spec, table *chiproxy.Table) (found bool) {
+func (a *assembly) blame(spec chiproxy.Spec, table *routing.Table) (found bool) {
 	if !a.config.IsolateFailures {
 		return false
 	}
@@ -78,7 +79,7 @@ func (a *assembly) blame(spec chiproxy.Spec, table *chiproxy.Table) (found bool)
 func (a *assembly) alone(spec chiproxy.Spec, t chiproxy.Tenant) error {
 	spec.Default = chiproxy.Tenant{Pools: spec.Default.Pools}
 	spec.Tenants, spec.Certifier, spec.Release = []chiproxy.Tenant{t}, nil, nil
-	table, err := chiproxy.Build(spec, a.host.Pools)
+	table, err := routing.Build(spec, a.host.Pools)
 	if err == nil {
 		table.Retire()
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -81,7 +81,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 
 // loaded is what a load has made.
 type loaded struct {
-	Table *chiproxy.Table
+	Table *routing.Table
 	// sources are those that scripts ran from, one set for each tenant with scripts.
 	sources []source.Set
 	// Scripts are the names of those that ran.

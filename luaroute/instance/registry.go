@@ -7,7 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // running holds the instances of the configuration that runs, by name.
@@ -87,7 +87,7 @@ func Certify(ctx context.Context, name, host string) (bool, error) {
 			return false, nil
 		}
 		ok, err := i.certify(ctx, host)
-		if !errors.Is(err, chiproxy.ErrRetired) {
+		if !errors.Is(err, routing.ErrRetired) {
 			return ok, err
 		}
 		last = i

@@ -8,6 +8,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // BenchmarkCertify asks for a host that is served and for one that is not: both must cost the same however many hosts there
@@ -24,7 +25,7 @@ func BenchmarkCertify(b *testing.B) {
 				Name: fmt.Sprint(i), Hosts: []string{fmt.Sprintf("shop-%d.example", i), fmt.Sprintf("*.shop-%d.example", i)},
 			})
 		}
-		table, err := chiproxy.Build(spec, pools)
+		table, err := routing.Build(spec, pools)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -17,7 +17,7 @@ import (
 // itself.
 func Test(ctx context.Context, loading caddy.Context, host Host, file string, of *Instance) ([]simulate.Test, error) {
 	c := &config.Instance{Name: "test", Scripting: config.Scripting{Scripts: []string{file}}}
-	var table *chiproxy.Table
+	var table *routing.Table
 	if of != nil {
 		table = of.table.Load()
 		c.Env, c.Limits, c.Allow = of.loader.config.Env, of.loader.config.Limits, of.loader.config.Allow

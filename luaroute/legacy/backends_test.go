@@ -9,6 +9,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
@@ -19,7 +20,7 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 	pools := newTestPools(t)
 	spec := func(name, config string) pool.Spec { return pool.Spec{Name: name, Config: json.RawMessage(config)} }
 	plain := `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}]}`
-	table, err := chiproxy.Build(chiproxy.Spec{
+	table, err := routing.Build(chiproxy.Spec{
 		Pools:   []pool.Spec{spec("global", plain), spec("hidden", plain)},
 		Default: chiproxy.Tenant{Pools: []pool.Spec{spec("default", plain), spec("hidden", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`)}},
 		Tenants: []chiproxy.Tenant{
@@ -73,7 +74,7 @@ func TestBackendsAreThePoolsOfATenantInTheirOrder(t *testing.T) {
 func TestServicesAreTheUpstreamsOfATenant(t *testing.T) {
 	t.Parallel()
 	spec := func(name, config string) pool.Spec { return pool.Spec{Name: name, Config: json.RawMessage(config)} }
-	table, err := chiproxy.Build(chiproxy.Spec{Default: chiproxy.Tenant{Pools: []pool.Spec{
+	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Pools: []pool.Spec{
 		spec("two", `{"upstreams": [{"dial": "10.0.0.1:80"}, {"dial": "10.0.0.2:80"}], "rewrite": {"path_regexp": [{"find": "^", "replace": "/v1"}]}}`),
 		spec("dynamic", `{"dynamic_upstreams": {"source": "a", "name": "app.invalid", "port": "80"}}`),
 		spec("one", `{"upstreams": [{"dial": "10.0.0.3:80"}]}`),

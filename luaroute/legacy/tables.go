@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
 // defaultTenant is the name of the default tenant in the old contract, unless a tenant has it.
@@ -12,7 +13,7 @@ const defaultTenant = "default"
 
 // FunctionOf returns the function of a tenant of a table, nil if there is none. It does not look at the other tenants, since the old
 // gateway asked for each of its requests.
-func FunctionOf(t *chiproxy.Table, tenant string) *Function {
+func FunctionOf(t *routing.Table, tenant string) *Function {
 	found, ok := t.Tenant(tenant)
 	if !ok && tenant == defaultTenant {
 		found, ok = t.Tenant("")
@@ -35,7 +36,7 @@ type Health struct {
 }
 
 // HealthOf returns the state of the tenants of a table.
-func HealthOf(t *chiproxy.Table) Health {
+func HealthOf(t *routing.Table) Health {
 	health := Health{Status: "healthy", Tenants: map[string]string{}}
 	for _, tenant := range tenantsIn(t) {
 		healthy, services := 0, upstreamsIn(tenant.Pools)
@@ -73,7 +74,7 @@ type Service struct {
 }
 
 // TenantsOf returns the tenants of a table.
-func TenantsOf(t *chiproxy.Table) []Tenant {
+func TenantsOf(t *routing.Table) []Tenant {
 	all := []Tenant{}
 	for _, tenant := range tenantsIn(t) {
 		spec := tenant.Spec
@@ -95,12 +96,12 @@ func TenantsOf(t *chiproxy.Table) []Tenant {
 // namedTenant is a tenant under its name in the old contract.
 type namedTenant struct {
 	name string
-	chiproxy.TenantInfo
+	routing.TenantInfo
 }
 
 // tenantsIn returns the tenants of a table under their names. The default tenant is one of them if it has a function of the old
 // contract.
-func tenantsIn(t *chiproxy.Table) []namedTenant {
+func tenantsIn(t *routing.Table) []namedTenant {
 	var all []namedTenant
 	tenants := t.Tenants()
 	for _, tenant := range tenants[1:] {

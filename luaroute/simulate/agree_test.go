@@ -13,8 +13,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -157,7 +157,7 @@ func TestExplainAgreesWithWhatScriptsDo(t *testing.T) {
 }
 
 // served is what a request comes to, in words.
-func served(table *chiproxy.Table, r *http.Request) string {
+func served(table *routing.Table, r *http.Request) string {
 	w := httptest.NewRecorder()
 	next := false
 	err := table.Serve(w, luatest.Prepared(w, r), caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {

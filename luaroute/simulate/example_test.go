@@ -9,6 +9,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
@@ -33,7 +34,7 @@ route:expect({ path = "/user/7" }, { status = 200 })`}},
 	}
 	pools := pool.NewSet(caddy.Context{})
 	defer pools.Close()
-	table, err := chiproxy.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: declared.Root}, Release: declared.VMs.Stop}, pools)
+	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: declared.Root}, Release: declared.VMs.Stop}, pools)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 )
 
 // Check compares what scripts expect of a table with what it does. The error names the script and line of the first
 // expectation that is not met.
-func Check(table *chiproxy.Table, expectations []declare.Expectation) error {
+func Check(table *routing.Table, expectations []declare.Expectation) error {
 	for _, e := range expectations {
 		r, err := e.Request.HTTP()
 		if err != nil {

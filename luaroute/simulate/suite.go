@@ -10,8 +10,8 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
@@ -23,7 +23,7 @@ import (
 type Suite struct {
 	path  []string // of the describe that runs
 	cases []testCase
-	table *chiproxy.Table
+	table *routing.Table
 	state *vm.State // while a test runs
 }
 
@@ -79,7 +79,7 @@ var errNoTests = errors.New("the file has no tests; expected it(name, function()
 var limits = vm.Limits{CPU: time.Second, Wall: 30 * time.Second, Memory: vm.DefaultLoadLimits.Memory}
 
 // Run runs the tests in order. route.simulate asks the table. The functions of tests run in states of vms.
-func (s *Suite) Run(ctx context.Context, vms *hook.VMs, table *chiproxy.Table) ([]Test, error) {
+func (s *Suite) Run(ctx context.Context, vms *hook.VMs, table *routing.Table) ([]Test, error) {
 	if len(s.cases) == 0 {
 		return nil, errNoTests
 	}

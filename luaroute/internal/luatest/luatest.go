@@ -26,6 +26,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -119,13 +120,13 @@ func (s Setup) Run(t testing.TB, code string) (*declare.Result, error) {
 }
 
 // Load loads a script into a table.
-func (s Setup) Load(t testing.TB, code string) (*chiproxy.Table, error) {
+func (s Setup) Load(t testing.TB, code string) (*routing.Table, error) {
 	t.Helper()
 	table, _, err := s.load(t, code, zap.NewNop())
 	return table, err
 }
 
-func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Table, *hook.VMs, error) {
+func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*routing.Table, *hook.VMs, error) {
 	result, err := declare.Run(context.Background(), s.options(t, code, logger))
 	if err != nil {
 		return nil, nil, err
@@ -137,7 +138,7 @@ func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*chiproxy.Ta
 	for _, name := range slices.Sorted(maps.Keys(s.Pools)) {
 		spec.Pools = append(spec.Pools, pool.Spec{Name: name, Config: json.RawMessage(s.Pools[name])})
 	}
-	table, err := chiproxy.Build(spec, s.pools(t))
+	table, err := routing.Build(spec, s.pools(t))
 	if err != nil {
 		result.VMs.Stop()
 		return nil, nil, err
@@ -233,7 +234,7 @@ func next(w http.ResponseWriter, _ *http.Request) error {
 }
 
 // Ask sends a GET through a table without a server, and returns the status that was written, 0 for none.
-func Ask(table *chiproxy.Table, target string) (status int, err error) {
+func Ask(table *routing.Table, target string) (status int, err error) {
 	w := &statusWriter{header: make(http.Header)}
 	err = table.Serve(w, Prepared(w, httptest.NewRequest(http.MethodGet, target, nil)), caddyhttp.HandlerFunc(next))
 	return w.status, err

@@ -1,0 +1,162 @@
+package chiproxy
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Driver is an exchange for the search that drives it, chiproxy/routing: it begins and ends the exchange, and does with it what was
+// found. Hooks get the Exchange in it. Its zero value is ready, and may be used for one request after the other.
+type Driver struct{ Exchange }
+
+// Begin begins an exchange. The caller ends it.
+func (d *Driver) Begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, at Place, p Performer) {
+	if d.kept == nil {
+		d.kept = &kept{next: d.step}
+	}
+	d.W, d.R, d.Next, d.place, d.performer = w, r, next, at, p
+}
+
+// Show makes each change of the header of the request at once, so that those who look at the request see it.
+func (d *Driver) Show() { d.changed.Show() }
+
+// Leave ends what the exchange has of a tenant that was asked: it tells those who want to know how the request ended, and releases its
+// hooks.
+func (d *Driver) Leave(err error) {
+	d.finish(err)
+	d.release()
+}
+
+// End gives everything back, whether the request ended well, in an error or in a panic.
+func (d *Driver) End() {
+	d.Leave(ErrAborted) // only a panic has left something to tell
+	d.unturn()
+	d.drop(0)
+	d.Exchange = Exchange{kept: d.kept}
+}
+
+// Run runs middleware around the action of a candidate. What that has changed is undone when it declines, if it is one that restores.
+// The policy was applied to the failures of hooks; Fail is for the error.
+func (d *Driver) Run(mw []Middleware, a Action, restores bool) (Verdict, error) {
+	ex := &d.Exchange
+	ex.record()
+	ex.restores, ex.level = restores || ex.place.Policy().Mode == FailToPool, 0
+	ex.drop(0)
+	w, r := ex.W, ex.R
+	ex.chain = chain{middleware: mw, action: a}
+	v, err := ex.step()
+	switch {
+	case err != nil:
+		return v, err
+	case v == Done:
+		ex.response.End()
+		return v, nil
+	case ex.response.Wrote():
+		return Done, errDeclinedLate
+	}
+	if restores {
+		ex.W, ex.R = w, r
+		ex.restore(0)
+	}
+	return Declined, nil
+}
+
+// Settle applies the policy to the failure of an action.
+func (d *Driver) Settle(v Verdict, err error) (Verdict, error) {
+	if hook := hookError(err); hook != nil {
+		return d.apply(hook)
+	}
+	return v, err
+}
+
+// Allows asks guards, and applies the policy to their failures. When they do not allow, the other results say what comes of it.
+func (d *Driver) Allows(guards []Guard) (bool, Verdict, error) {
+	ex := &d.Exchange
+	for _, g := range guards {
+		ok, err := ex.performer.Guard(ex, g).Allow(ex)
+		if hook := hookError(err); hook != nil {
+			if ex.place.Policy().Mode == FailOpen {
+				continue
+			}
+			v, err := ex.apply(hook)
+			return false, v, err
+		}
+		if err != nil {
+			return false, Done, err
+		}
+		if !ok {
+			return false, Declined, nil
+		}
+	}
+	return true, Declined, nil
+}
+
+// Fail ends a candidate in an error: the Failed of its scope, which may be nil, answers it if nothing was written.
+func (d *Driver) Fail(v Verdict, err error, answer Action) (Verdict, error) {
+	ex := &d.Exchange
+	switch {
+	case ex.response.Wrote():
+		return v, ex.sent(err)
+	case answer == nil, errors.Is(err, errClimbs), errors.Is(err, errTurns):
+		return v, ex.toCaddy(err)
+	}
+	ex.record()
+	err = ex.answerOf(err)
+	ex.err = err
+	mark := ex.response.Mark()
+	answered, failure := ex.performer.Action(ex, answer).Do(ex)
+	ex.err = nil
+	switch {
+	case failure != nil:
+		if hook := hookError(failure); hook != nil {
+			failure = ex.closed(hook)
+		}
+		if ex.response.Wrote() {
+			return Done, ex.sent(failure)
+		}
+		return Done, ex.toCaddy(failure)
+	case answered == Declined:
+		ex.response.Forget(mark)
+		return v, ex.toCaddy(err)
+	}
+	ex.response.End()
+	return Done, nil
+}
+
+// Onward gives the request to the handler behind ours.
+func (d *Driver) Onward() error {
+	if err := d.turn(); err != nil {
+		return err
+	}
+	return d.Next.ServeHTTP(d.W, d.R)
+}
+
+// finish tells those who want to know how the request ended.
+func (d *Driver) finish(err error) {
+	done := d.done
+	if len(done) == 0 {
+		return
+	}
+	d.done = nil
+	o := d.outcome(err)
+	for _, fn := range done {
+		fn(o)
+	}
+}
+
+// release ends the hooks of the tenant that was asked.
+func (d *Driver) release() {
+	if h := d.Hold; h != nil {
+		d.Hold = nil
+		h.Release()
+	}
+}
+
+// unturn ends what turn has begun.
+func (d *Driver) unturn() {
+	if t := d.turns; t != nil && t.n <= maxTurns {
+		t.n--
+	}
+}

@@ -1,0 +1,64 @@
+//go:build !race
+
+// With the race detector, a sync.Pool forgets some of what it is given, so there is nothing to count.
+
+package routing
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+)
+
+// TestADataRouteAllocatesNothing measures everything from Serve to the action and back.
+func TestADataRouteAllocatesNothing(t *testing.T) {
+	s := routesSpec(1000, "/api/v%d/svc%d/{id}")
+	s.Tenants = hostsSpec(10).Tenants
+	guarded := guardsSpec(100)
+	mw := middlewareFunc(func(_ *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
+		return next()
+	})
+	wrapped := only(in(chiproxy.Scope{Middleware: []chiproxy.Middleware{mw, mw}}, at("/a", chiproxy.Decline{}), at("/*", answers)))
+	for name, c := range map[string]struct {
+		spec chiproxy.Spec
+		url  string
+	}{
+		"a route":                               {s, "/api/v5/svc555/77"},
+		"a less specific route":                 {s, "/other"},
+		"a tenant by its host":                  {s, "http://h3.example:8080/x"},
+		"a data guard":                          {guarded, "/users/1"},
+		"middleware, and a route that declines": {wrapped, "/a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := mustBuild(t, c.spec)
+			r := prepared(httptest.NewRecorder(), ask(c.url, "X-Tenant: 50"))
+			w := noWriter{http.Header{}}
+			if n := testing.AllocsPerRun(200, func() {
+				if err := table.Serve(w, r, nextNothing); err != nil {
+					t.Fatal(err)
+				}
+			}); n >= 1 {
+				t.Errorf("%v allocations for each request", n)
+			}
+		})
+	}
+}
+
+func TestALookThatCannotApplyCostsNothing(t *testing.T) {
+	guarded := mustBuild(t, only(owner("/admin", at("/*", chiproxy.Error{Status: 401})), at("/*", answers)))
+	for path, want := range map[string]float64{"/users/42": 0, "/users//42": 3} { // for the clean path
+		r := prepared(httptest.NewRecorder(), ask(path))
+		w := noWriter{http.Header{}}
+		if n := testing.AllocsPerRun(200, func() { _ = guarded.Serve(w, r, nextNothing) }); n > want {
+			t.Errorf("%s: %v allocations", path, n)
+		}
+	}
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", chiproxy.Redirect{Location: "/"}, header("X")))); !open.guards {
+		t.Error("a route with a guard is not looked for")
+	}
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", say("a")))); open.guards {
+		t.Error("in a table that guards nothing, something is looked for")
+	}
+}

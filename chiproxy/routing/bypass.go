@@ -1,0 +1,116 @@
+package routing
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
+)
+
+var errBypass = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
+
+// bypasses reports whether Caddy's path matchers, or the handlers behind, would read the path of the request, which no route has taken,
+// as one that a route guards: they compare without case, and in other readings. Were it handed on, it would pass by a guarded
+// prefix that the configuration behind takes it to be under.
+func (rq *request) bypasses() bool {
+	return rq.bypassed(bypassSearch{rq: rq})
+}
+
+// bypassesBy reports the same of a request that a route is about to hand on: whether it has one before that route.
+func (rq *request) bypassesBy() bool {
+	return rq.bypassed(bypassSearch{rq: rq, tenant: rq.tenant, layer: rq.at, entry: rq.entry})
+}
+
+// bypassed makes the search in each form that the path has.
+func (rq *request) bypassed(search bypassSearch) bool {
+	all := []urlpath.Reading{{Path: rq.fullPath}}
+	if urlpath.IsAmbiguous(rq.spelled, rq.fullPath) {
+		all = append(all, urlpath.Readings(rq.spelled, rq.fullPath)...)
+	}
+	for _, read := range all {
+		folded := urlpath.CaddyForm(read.Path)
+		if folded == rq.fullPath && !rq.table.folds {
+			continue
+		}
+		s := search
+		s.folded = folded
+		if s.run() {
+			return true
+		}
+	}
+	return false
+}
+
+// bypassSearch looks for the routes that a request has in the form of urlpath.CaddyForm only.
+type bypassSearch struct {
+	rq     *request
+	folded string
+	// tenant, layer and entry are where the request is; nil where it has left all of them. If the folded path comes
+	// there too, the search is at its end.
+	tenant *tenant
+	layer  *layer
+	entry  *entry
+	// ended says that it is, beyond that the folded path has gone by: what comes then was not asked for the request.
+	ended, beyond bool
+}
+
+// run reports whether a tenant has more for the folded path than it had for the request's own.
+func (s *bypassSearch) run() bool {
+	t := s.rq.table
+	for _, tn := range t.asks(t.caddyIndex, s.rq.host, s.folded, nil) {
+		rest, ok := urlpath.Below(s.folded, tn.folded)
+		if !ok {
+			rest = s.folded
+		}
+		if s.in(tn.tenant, rest, s.asked(tn.tenant)) {
+			return true
+		}
+		if s.ended {
+			return false
+		}
+	}
+	return false
+}
+
+// asked reports whether the request's own path was looked up in a tenant.
+func (s *bypassSearch) asked(t *tenant) bool {
+	if t == s.rq.table.base {
+		return s.tenant == nil || s.tenant == t
+	}
+	return !s.beyond && slices.ContainsFunc(s.rq.tenants, func(a ranked) bool { return a.tenant == t })
+}
+
+// in reports whether a tenant has more for the folded path than it had for the request's own. known says that it
+// was asked for that.
+func (s *bypassSearch) in(t *tenant, folded string, known bool) bool {
+	own := ""
+	if known {
+		own = t.within(s.rq.fullPath)
+	} else if t.fallbacks != nil || t.base.scope.notFound != nil {
+		return true
+	}
+	for c := t.layersOf(s.rq.host); ; {
+		l := c.next()
+		switch {
+		case l == nil:
+			return false
+		case own == "" && (l.scope.notFound != nil || l == t.base && t.fallbacks != nil), s.inLayer(t, l, folded, own):
+			return true
+		case s.ended:
+			return false
+		case s.beyond:
+			own = ""
+		}
+	}
+}
+
+// inLayer is in for one layer, up to where the request is.
+func (s *bypassSearch) inLayer(t *tenant, l *layer, folded, own string) bool {
+	if t != s.tenant || l != s.layer {
+		hit, _ := l.mux.CaddyHit(folded, own, nil)
+		return hit
+	}
+	hit, ended := l.mux.CaddyHit(folded, own, s.entry)
+	s.ended, s.beyond = ended, !ended
+	return hit
+}

@@ -1,0 +1,75 @@
+package routing
+
+import (
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+)
+
+// scope is a Scope with all that its routes take from the scopes around it.
+type scope struct {
+	outer *scope
+	// middleware of the scopes around it and its own, the outermost first. Scopes without middleware share
+	// that of the scope around them.
+	middleware []chiproxy.Middleware
+	// owner is the innermost scope around a route that owns its prefix; of an Owner, itself. It is nil outside
+	// any.
+	owner *scope
+	// prefix is what the owners around it own, as written, without a slash at the end.
+	prefix string
+	// notFound and notAllowed answer where no route does; nil when there is none. refused is the 405 of a scope
+	// that has only notFound, inside of the same middleware.
+	notFound, notAllowed, refused *answer
+	// failed answers errors; nil when there is none.
+	failed chiproxy.Action
+	origin origin.Origin
+}
+
+// answer is what a scope says where no route does, inside the middleware of that scope and of the one that declared it.
+type answer struct {
+	middleware []chiproxy.Middleware
+	action     chiproxy.Action
+	// by is the scope that declared it.
+	by *scope
+	// spec is the declaration.
+	spec *chiproxy.Answer
+	kind *answerKind
+}
+
+// at is the scope whose Failed is for the errors of an answer that p gives: the inner one of the two.
+func (a *answer) at(p *scope) *scope {
+	if a.by.within(p) {
+		return a.by
+	}
+	return p
+}
+
+// inside reports whether p is owner or stands in it.
+func (p *scope) inside(owner *scope) bool {
+	for o := p.owner; o != nil; o = o.outer.owner {
+		if o == owner {
+			return true
+		}
+		if o.outer == nil {
+			return false
+		}
+	}
+	return false
+}
+
+// within reports whether p is a scope or stands in it.
+func (p *scope) within(scope *scope) bool {
+	for ; p != nil; p = p.outer {
+		if p == scope {
+			return true
+		}
+	}
+	return false
+}
+
+// common returns the innermost scope that both stand in.
+func (p *scope) common(q *scope) *scope {
+	for !q.within(p) {
+		p = p.outer
+	}
+	return p
+}

@@ -1,0 +1,73 @@
+package routing
+
+import (
+	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
+)
+
+// The order of matching is written here and nowhere else: Table.asks gives the tenants, tenant.steps what each of them has. Serving takes
+// its steps, explaining lists them, and who looks whether another spelling of a path leads elsewhere follows them.
+
+// asks appends the tenants that are asked for a host and path, in order, by an index of the table's: up to the first one that does not
+// fall through, and then the default tenant.
+func (t *Table) asks(x *tenantIndex, name, path string, into []ranked) []ranked {
+	into = x.find(name, path, into)
+	for i, tn := range into {
+		if !tn.onward {
+			into = into[:i+1]
+			break
+		}
+	}
+	return append(into, ranked{tenant: t.base})
+}
+
+// within returns what of a path lies in the tenant.
+func (t *tenant) within(path string) string {
+	if t.prefix == "" {
+		return path
+	}
+	path, _ = urlpath.Below(path, t.prefix)
+	return path
+}
+
+// steps walks what a tenant has for a path that lies in it, in the order in which it is asked: the layers of the host and then the base,
+// and in each the entries of the patterns that match, the most specific one first, up to that of an owner. Each layer has one
+// more step at its end, for what it says where no route answers. It is a value, and costs no allocation.
+type steps struct {
+	layers cursor
+	path   string
+	match  *pathmux.Match
+	// layer is the one of this step, and first says that it is the first step of it.
+	layer *layer
+	first bool
+	// entry is the one of this step, nil at the end of the layer.
+	entry *entry
+	// over says that no more entries of the layer are wanted.
+	over bool
+}
+
+// steps returns the steps for a host and a path. The values of parameters are in match.
+func (t *tenant) steps(name, path string, match *pathmux.Match) steps {
+	return steps{layers: t.layersOf(name), path: path, match: match}
+}
+
+// next goes to the next step, or returns false where there is none.
+func (s *steps) next() bool {
+	s.first = s.layer == nil || s.entry == nil
+	switch {
+	case s.first:
+		if s.layer = s.layers.next(); s.layer == nil {
+			return false
+		}
+		s.over = false
+		s.entry = s.layer.mux.First(s.match, s.path)
+	case s.over, s.entry.miss != nil:
+		s.entry = nil
+	default:
+		s.entry = s.layer.mux.Next(s.match)
+	}
+	return true
+}
+
+// skip leaves out the entries of the layer that are left.
+func (s *steps) skip() { s.over = true }
