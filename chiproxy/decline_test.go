@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"errors"
 	"net/http/httptest"
 	"testing"
 )
@@ -68,5 +69,21 @@ func TestARequestIsCopiedBeforeTheFirstAnnouncedChange(t *testing.T) {
 				t.Errorf("copied: %v, expected %v", copied, row.copied)
 			}
 		})
+	}
+}
+
+func TestWhatWasCopiedIsForgottenWithTheRequest(t *testing.T) {
+	t.Parallel()
+	d := driverOf(httptest.NewRecorder(), get("/a"), new(PoolScope))
+	failing := announced(func(ex *Exchange) (Verdict, error) {
+		ex.Snapshot()
+		return Done, errors.New("failed")
+	})
+	if _, err := d.Run(nil, failing, true); err == nil || len(d.snapshots) != 1 {
+		t.Errorf("%d copies, %v", len(d.snapshots), err)
+	}
+	d.End()
+	if room := d.snapshots[:cap(d.snapshots)]; len(d.snapshots) > 0 || room[0].line != (requestLine{}) || room[0].body.body != nil {
+		t.Errorf("the next request finds %+v", room[0])
 	}
 }

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -96,4 +98,21 @@ func TestAnEscapedPercentSignIsNoOtherSpelling(t *testing.T) {
 		"/100%25": "hundred", "/100%2525": "next", "/100": "next", "/50%25": "next", "/50%25/x%25": "next", "/a%2525/b": "next",
 		"/A%25/b": "404", "/a%25%2Fb": "404", "/a%25/b": "ab",
 	}.check(t, only(at("/100%25", say("hundred")), at("/a%25/b", say("ab"))))
+}
+
+func TestThePoolOfAFailedGuardDoesNotGetWhatAnotherReadingGuards(t *testing.T) {
+	t.Parallel()
+	s := only(owner("/admin", at("/*", chiproxy.Error{Status: 401})), at("/*", say("route"), failGuard))
+	s.Pools = []pool.Spec{{Name: "spare", Config: json.RawMessage(dials("", named(t, "spare")))}}
+	s.OnError = chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: "spare"}
+	table, err := Build(s, newTestPools(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Retire()
+	for line, want := range map[string]string{"/x": "spare", "/x%2Fy": "spare", "/admin%2Fx": "404", "/x/..%2Fadmin": "404"} {
+		if r := send(table, ask(line)); r.String() != want {
+			t.Errorf("%s: got %s, want %s", line, r, want)
+		}
+	}
 }
