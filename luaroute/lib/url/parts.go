@@ -32,7 +32,8 @@ func parse(L *lua.LState) int {
 	set("password", password, guarded)
 	set("host", u.Hostname(), u.Host != "")
 	set("path", u.Path, true)
-	set("raw_path", u.RawPath, u.RawPath != "" && u.RawPath == u.EscapedPath()) // else it is not an encoding of the path
+	raw := encoding(u.RawPath)
+	set("raw_path", raw, raw != "" && raw != (&url.URL{Path: u.Path}).EscapedPath())
 	set("query", u.RawQuery, u.RawQuery != "" || u.ForceQuery)
 	set("fragment", u.Fragment, u.Fragment != "")
 	if n, _ := port(u.Port()); n >= 0 {
@@ -40,6 +41,20 @@ func parse(L *lua.LState) int {
 	}
 	L.Push(t)
 	return 1
+}
+
+// encoding returns an encoded path with what no URL may have encoded, too. Go takes a path with such bytes for one that it has to encode itself,
+// and an escaped slash in it for a slash.
+func encoding(raw string) string {
+	var b strings.Builder
+	for i := range len(raw) {
+		if c := raw[i]; c > ' ' && c < 0x7f && !strings.ContainsRune("\"<>\\^`{|}", rune(c)) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // port returns the number of a port, or -1 for none.

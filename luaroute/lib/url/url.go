@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
@@ -78,11 +79,16 @@ func read(L *lua.LState, text string) (*url.URL, error) {
 	if strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' { // which Go lets pass for schemes other than http
 		return nil, fmt.Errorf("url: the host is %q; an IPv6 address stands in brackets", u.Host)
 	}
+	if _, zone, _ := strings.Cut(u.Hostname(), "%"); strings.Contains(u.Hostname(), ":") && strings.ContainsFunc(zone, beyondASCII) {
+		return nil, fmt.Errorf("url: the host is %q; the zone of an IPv6 address is ASCII", u.Host) // Go reads others, but not what it writes of them
+	}
 	if _, err := port(u.Port()); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
+
+func beyondASCII(r rune) bool { return r >= utf8.RuneSelf }
 
 // resolve is url.resolve(base, ref).
 func resolve(L *lua.LState) int {

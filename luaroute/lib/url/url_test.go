@@ -62,6 +62,7 @@ func TestAURLIsTakenApart(t *testing.T) {
 		{"a control character", `url.parse("/a\nb")`, `nil url: parse "/a\nb": net/url: invalid control character in URL`},
 		{"a host with a blank", `url.parse("http://a b/")`, `nil url: parse "http://a b/": invalid character " " in host name`},
 		{"a port that is no number", `url.parse("http://h:x/")`, `nil url: parse "http://h:x/": invalid port ":x" after host`},
+		{"a zone that is not ASCII", `url.parse("//[::1%25\233]/")`, `nil url: the host is "[::1%\xe9]"; the zone of an IPv6 address is ASCII`},
 		{"a host with two colons", `url.parse("x://0::/")`, `nil url: the host is "0::"; an IPv6 address stands in brackets`},
 		{"a port that is too large", `url.parse("http://h:65536/")`, `nil url: the port is "65536"; allowed are 0 to 65535`},
 		{"a URL that is too long", `url.parse(("x"):rep(65537))`, `nil url: it has 65537 bytes; allowed are 65536`},
@@ -190,7 +191,7 @@ func TestAScriptCanNotWorkBeyondItsBudgetWithURLs(t *testing.T) {
 
 func FuzzAURLThatIsParsedIsBuiltTheSame(f *testing.F) {
 	for _, seed := range []string{
-		"https://ann:p%40ss@example.com:8443/a%20b/c?x=1#top", "//h", "/a%2Fb?", "mailto:a@b", "http://[::1%25z]:1/", "a:b", "./a:b", "?#", "////x", "http://u:@h", "http:/x",
+		"https://ann:p%40ss@example.com:8443/a%20b/c?x=1#top", "//h", "/a%2Fb?", "mailto:a@b", "http://[::1%25z]:1/", "//[::%25\x89]", "/%2F\"", "a:b", "./a:b", "?#", "////x", "http://u:@h", "http:/x",
 	} {
 		f.Add(seed)
 	}
