@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -39,6 +40,25 @@ type Limits struct {
 	// The maximum wait for a virtual machine, and again for CPU time once the tenant has used its fair share.
 	// Default: 1s.
 	Queue caddy.Duration `json:"queue,omitempty"`
+}
+
+// DefaultLimits are those of a tenant where nobody has set others.
+var DefaultLimits = Limits{
+	CPU: caddy.Duration(100 * time.Millisecond), Wall: caddy.Duration(30 * time.Second), Memory: 64 << 20, TotalMemory: 1 << 30,
+	Body: 1 << 20, VMs: 1000, Queue: caddy.Duration(time.Second),
+}
+
+// Or returns the limits with those that are not set taken from another.
+func (l Limits) Or(other Limits) Limits {
+	return Limits{
+		CPU:         cmp.Or(l.CPU, other.CPU),
+		Wall:        cmp.Or(l.Wall, other.Wall),
+		Memory:      cmp.Or(l.Memory, other.Memory),
+		TotalMemory: cmp.Or(l.TotalMemory, other.TotalMemory),
+		Body:        cmp.Or(l.Body, other.Body),
+		VMs:         cmp.Or(l.VMs, other.VMs),
+		Queue:       cmp.Or(l.Queue, other.Queue),
+	}
 }
 
 // Check reports a limit that is negative.

@@ -3,39 +3,38 @@ package declare
 import (
 	"time"
 
-	"github.com/dustin/go-humanize"
+	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
-	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 // limits returns the limits that a tenant sets: { cpu =, wall =, memory =, total_memory =, body =, vms =, queue = }.
-func (o options) limits(name string) hook.Limits {
+func (o options) limits(name string) config.Limits {
 	t := o.sub(name)
 	if t == nil {
-		return hook.Limits{}
+		return config.Limits{}
 	}
 	l := fields(o.L, o.what+": "+name, t, "cpu", "wall", "memory", "total_memory", "body", "vms", "queue")
-	return hook.Limits{
-		Limits: vm.Limits{CPU: l.duration("cpu"), Wall: l.duration("wall"), Memory: l.size("memory")},
-		Body:   l.size("body"), TotalMemory: l.size("total_memory"), VMs: l.count("vms"), Queue: l.duration("queue"),
+	return config.Limits{
+		CPU: l.duration("cpu"), Wall: l.duration("wall"), Memory: l.size("memory"), TotalMemory: l.size("total_memory"),
+		Body: l.size("body"), VMs: l.count("vms"), Queue: l.duration("queue"),
 	}
 }
 
 // duration returns a duration, 0 if it is missing.
-func (o options) duration(name string) time.Duration {
+func (o options) duration(name string) caddy.Duration {
 	const most = 1e9 // seconds, far below what overflows
 	switch v := o.table.RawGetString(name).(type) {
 	case *lua.LNilType:
 		return 0
 	case lua.LNumber:
 		if d := time.Duration(v * lua.LNumber(time.Second)); v <= most && d > 0 {
-			return d
+			return caddy.Duration(d)
 		}
 	case lua.LString:
 		if d, err := time.ParseDuration(string(v)); err == nil && d > 0 {
-			return d
+			return caddy.Duration(d)
 		}
 	}
 	o.fail(name, `a number of seconds above 0, or a string such as "100ms"`)
@@ -43,17 +42,17 @@ func (o options) duration(name string) time.Duration {
 }
 
 // size returns a number of bytes, 0 if it is missing.
-func (o options) size(name string) int64 {
+func (o options) size(name string) config.Size {
 	switch v := o.table.RawGetString(name).(type) {
 	case *lua.LNilType:
 		return 0
 	case lua.LNumber:
-		if n := int64(v); v < 1<<53 && lua.LNumber(n) == v && n > 0 {
+		if n := config.Size(v); v < 1<<53 && lua.LNumber(n) == v && n > 0 {
 			return n
 		}
 	case lua.LString:
-		if n, err := humanize.ParseBytes(string(v)); err == nil && n > 0 && n < 1<<53 {
-			return int64(n)
+		if n, err := config.ParseSize(string(v)); err == nil && n > 0 && n < 1<<53 {
+			return n
 		}
 	}
 	o.fail(name, `a number of bytes above 0, or a string such as "1MiB"`)

@@ -38,7 +38,7 @@ type Options struct {
 	// Env names the environment variables that scripts may read.
 	Env []string
 	// Limits are those of requests.
-	Limits hook.Limits
+	Limits config.Limits
 	// Load is what the run of the scripts may use. Default: vm.DefaultLoadLimits.
 	Load vm.Limits
 	// Modules loads what scripts name of Caddy.
@@ -108,7 +108,7 @@ type Tenant struct {
 	// Scripts are files or globs of the tenant's own. With them the tenant is isolated.
 	Scripts []string
 	// Limits are those that the tenant does not take from outside.
-	Limits hook.Limits
+	Limits config.Limits
 	// Allow narrows what its scripts may use; nil for no narrower than from outside.
 	Allow *config.Allow
 }

@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
-	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // describe writes what an action, guard or middleware says of itself.
@@ -280,14 +281,14 @@ route:tenant("plain", { script = "plain.lua", limits = { cpu = 0.25 } })`)
 	if !slices.Equal(result.Tenants[1].Scripts, []string{"alone.lua", "more/*.lua"}) {
 		t.Errorf("the scripts are %v", result.Tenants[1].Scripts)
 	}
-	limits := hook.Limits{
-		Limits: vm.Limits{CPU: 20 * time.Millisecond, Wall: 1500 * time.Millisecond, Memory: 16 << 20},
-		Body:   4096, VMs: 7, Queue: time.Minute,
+	limits := config.Limits{
+		CPU: caddy.Duration(20 * time.Millisecond), Wall: caddy.Duration(1500 * time.Millisecond), Memory: 16 << 20,
+		Body: 4096, VMs: 7, Queue: caddy.Duration(time.Minute),
 	}
 	if got := result.Tenants[1].Limits; got != limits {
 		t.Errorf("the limits are %+v, want %+v", got, limits)
 	}
-	if got, want := result.Tenants[2].Limits, (hook.Limits{Limits: vm.Limits{CPU: 250 * time.Millisecond}}); got != want {
+	if got, want := result.Tenants[2].Limits, (config.Limits{CPU: caddy.Duration(250 * time.Millisecond)}); got != want {
 		t.Errorf("the limits are %+v, want %+v", got, want)
 	}
 }

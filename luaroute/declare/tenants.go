@@ -5,14 +5,13 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
 
 // tenant is a tenant that a script declares.
 type tenant struct {
 	spec    chiproxy.Tenant
 	scripts []string
-	limits  hook.Limits // of its own VMs
+	limits  config.Limits // of its own VMs
 	allow   *config.Allow
 	router  *router
 }
@@ -51,7 +50,7 @@ func declareTenant(r *router, L *lua.LState) int {
 	switch {
 	case fn != nil && len(t.scripts) > 0:
 		L.RaiseError("tenant %q has both a script and a function; a script of its own isolates it, a function shares this script's state", name)
-	case len(t.scripts) == 0 && t.limits != (hook.Limits{}):
+	case len(t.scripts) == 0 && t.limits != (config.Limits{}):
 		L.RaiseError("tenant %q has limits but no script; limits are for a script of its own, what stands here runs under those of this script", name)
 	case len(t.scripts) == 0 && t.allow != nil:
 		L.RaiseError("tenant %q has allow but no script; it is for a script of its own, what stands here may use what this script may", name)

@@ -9,10 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -99,7 +100,7 @@ func TestAFailureOfAnAction(t *testing.T) {
 				{"with on_done in a wrapper", `route:with(counted, function(req, res, next) next() end):get("/x", ACTION)`, true, 1},
 			} {
 				t.Run(action.name+" "+place.name, func(t *testing.T) {
-					site := luatest.Setup{Handlers: badHandlers, Limits: hook.Limits{VMs: 1, Queue: time.Minute}}.Serve(t,
+					site := luatest.Setup{Handlers: badHandlers, Limits: config.Limits{VMs: 1, Queue: caddy.Duration(time.Minute)}}.Serve(t,
 						pools+strings.ReplaceAll(place.script, "ACTION", action.lua)+` route:get("/fine", function() return 200, "fine" end)`)
 					for range 2 {
 						a, err := site.Try("/x", "")
@@ -134,7 +135,7 @@ func TestAFailureInOnDone(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			site := luatest.Setup{
 				Libraries: map[string]vm.Library{"fail": failing{}},
-				Limits:    hook.Limits{Limits: vm.Limits{CPU: 5 * time.Millisecond, Wall: 5 * time.Millisecond}, VMs: 1, Queue: time.Minute},
+				Limits:    config.Limits{CPU: caddy.Duration(5 * time.Millisecond), Wall: caddy.Duration(5 * time.Millisecond), VMs: 1, Queue: caddy.Duration(time.Minute)},
 			}.Serve(t, `local route, fail = require("luaroute"), require("fail")
 				route:get("/x", function(req, res) res:on_done(function() `+way.code+` end) return 200, "fine" end)
 				route:get("/fine", function() return 200, "fine" end)`)
@@ -164,7 +165,7 @@ func TestOnDoneIsCalledHoweverTheRequestEnds(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			site := luatest.Setup{
 				Libraries: map[string]vm.Library{"fail": failing{}},
-				Limits:    hook.Limits{Limits: vm.Limits{CPU: 50 * time.Millisecond, Wall: 5 * time.Millisecond}, VMs: 1, Queue: time.Minute},
+				Limits:    config.Limits{CPU: caddy.Duration(50 * time.Millisecond), Wall: caddy.Duration(5 * time.Millisecond), VMs: 1, Queue: caddy.Duration(time.Minute)},
 			}.Serve(t, `local route, fail, log = require("luaroute"), require("fail"), require("log")
 				route:use(function(req, res)
 					req.ctx.a = "kept"

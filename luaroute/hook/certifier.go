@@ -39,7 +39,7 @@ func (c *certifier) Rule(ctx context.Context, name string) (chiproxy.Ruling, err
 
 // rule calls the function in a state.
 func (c *certifier) rule(ctx context.Context, state *vm.State, name string) (chiproxy.Ruling, error) {
-	state.Arm(c.vms.limits.Limits, ctx)
+	state.Arm(c.vms.budget, ctx)
 	if err := state.Call(state.Func(c.ref), 1, lua.LString(name)); err != nil {
 		return chiproxy.Vetoed, err
 	}

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -74,7 +76,7 @@ func rush(t *testing.T, site *luatest.Site) (wait func()) {
 func TestACrowdOfWrappedRequestsTakesTurnsOnFewVirtualMachines(t *testing.T) {
 	const vms = 50
 	origin := newDam(t)
-	site := luatest.Setup{Limits: hook.Limits{VMs: vms, Queue: time.Hour}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
+	site := luatest.Setup{Limits: config.Limits{VMs: vms, Queue: caddy.Duration(time.Hour)}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
 		route:pool("dam", %q)
 		local function wrap(name)
 			return function(req, res, next)
@@ -109,7 +111,7 @@ func TestACrowdOfWrappedRequestsTakesTurnsOnFewVirtualMachines(t *testing.T) {
 func TestACrowdWaitsForItsOriginWithoutVirtualMachines(t *testing.T) {
 	const vms = 8
 	origin := newDam(t)
-	site := luatest.Setup{Limits: hook.Limits{VMs: vms, Queue: time.Hour}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
+	site := luatest.Setup{Limits: config.Limits{VMs: vms, Queue: caddy.Duration(time.Hour)}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
 		route:pool("dam", %q)
 		route:use(function(req, res) req.ctx.who = req:header("X-Client") res.headers["X-Outer"] = req.ctx.who end)
 		route:get("/path/{n}", { when = function(req) return req:header("X-Client") end }, function(req, res)

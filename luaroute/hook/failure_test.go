@@ -10,11 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -134,7 +135,7 @@ func TestAFailureInEveryPosition(t *testing.T) {
 				world := failing{make(chan struct{}, 1)}
 				site := luatest.Setup{
 					Libraries: map[string]vm.Library{"fail": world},
-					Limits:    hook.Limits{Limits: vm.Limits{CPU: 5 * time.Millisecond, Wall: 5 * time.Millisecond}, VMs: 1, Queue: time.Minute},
+					Limits:    config.Limits{CPU: caddy.Duration(5 * time.Millisecond), Wall: caddy.Duration(5 * time.Millisecond), VMs: 1, Queue: caddy.Duration(time.Minute)},
 				}.Serve(t, failures(p, dead, wrapping.script, position.script))
 				for _, way := range ways {
 					if a, err := site.Try("/x", ""); err != nil || a.Status != http.StatusOK {

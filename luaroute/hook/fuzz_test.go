@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -24,10 +23,9 @@ func FuzzAHandlerMayReturnAnything(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	limits := vm.Limits{CPU: 20 * time.Millisecond, Wall: time.Second, Memory: 16 << 20}
-	setup := luatest.Setup{Limits: hook.Limits{Limits: limits}, LoadLimits: limits, Pools: map[string]string{
+	setup := luatest.Setup{Pools: map[string]string{
 		"p": `{"handler": "reverse_proxy", "upstreams": [{"dial": "` + ports.Dead(f) + `"}]}`,
-	}}
+	}}.Within(vm.Limits{CPU: 20 * time.Millisecond, Wall: time.Second, Memory: 16 << 20})
 	f.Fuzz(func(t *testing.T, values string) {
 		table, err := setup.Load(t, `local route = require("luaroute")
 			local function answer(req, res) return `+values+`

@@ -14,10 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -95,7 +96,7 @@ func TestNoRequestSeesAnotherInARandomSchedule(t *testing.T) {
 	echo := luatest.Origin(t, h.echo)
 	site := luatest.Setup{
 		Libraries: map[string]vm.Library{"hunter": h},
-		Limits:    hook.Limits{Limits: vm.Limits{CPU: time.Minute}, VMs: vms, Queue: time.Minute},
+		Limits:    config.Limits{CPU: caddy.Duration(time.Minute), VMs: vms, Queue: caddy.Duration(time.Minute)},
 	}.Serve(t, fmt.Sprintf("local addresses = { echo = %q, dead = %q }\n", echo, ports.Dead(t))+huntScript)
 
 	end := time.Now().Add(*huntFor)

@@ -11,9 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -30,7 +31,7 @@ func TestRequestsThatWaitLeaveTheirProcessorToOthers(t *testing.T) {
 			var ran atomic.Int64
 			origin := newDam(t)
 			site := luatest.Setup{
-				Limits: hook.Limits{Limits: vm.Limits{CPU: time.Minute}, Queue: 5 * time.Minute},
+				Limits: config.Limits{CPU: caddy.Duration(time.Minute), Queue: caddy.Duration(5 * time.Minute)},
 				Libraries: map[string]vm.Library{
 					"fail": failing{},
 					"ran":  vm.LibraryFunc(func(*lua.LState) lua.LValue { return vm.GoFunc(func(*lua.LState) int { ran.Add(1); return 0 }) }),

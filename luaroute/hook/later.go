@@ -36,7 +36,7 @@ func (s *session) again(given *bool) {
 	}
 	*given = true
 	s.state.Revive()
-	s.state.Rearm(s.vms.limits.Limits, s.ex.R.Context())
+	s.state.Rearm(s.vms.budget, s.ex.R.Context())
 }
 
 // Passed logs why something is not for a function, once for each kind of reason.
@@ -73,7 +73,7 @@ func (s *session) detached() {
 	defer s.request.Forget()
 	done := s.done
 	s.done = nil
-	s.state.Rearm(s.vms.limits.Limits, context.Background())
+	s.state.Rearm(s.vms.budget, context.Background())
 	for _, call := range done {
 		s.state.Revive()
 		if err := call(s.state.L); errors.Is(err, vm.ErrBudget) {

@@ -4,9 +4,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
-	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 func TestWhatARequestHoldsInGoCountsAsMemoryOfItsVM(t *testing.T) {
@@ -18,7 +19,7 @@ func TestWhatARequestHoldsInGoCountsAsMemoryOfItsVM(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			limits := hook.Limits{Limits: vm.Limits{CPU: time.Minute, Memory: 8 << 20}}
+			limits := config.Limits{CPU: caddy.Duration(time.Minute), Memory: 8 << 20}
 			site := luatest.Setup{Limits: limits}.Serve(t, `
 				local route = require("luaroute")
 				route:get("/", function(req, res) `+test.body+` end)

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -25,7 +27,7 @@ func TestAPanicOfGoCodeIsLoggedWithItsPlaceAndLeftToThePolicy(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			site := luatest.Setup{
-				Libraries: map[string]vm.Library{"fail": failing{}}, Limits: hook.Limits{VMs: 1, Queue: time.Minute},
+				Libraries: map[string]vm.Library{"fail": failing{}}, Limits: config.Limits{VMs: 1, Queue: caddy.Duration(time.Minute)},
 			}.Serve(t, "local route, fail = require('luaroute'), require('fail')\n"+row.script)
 			for range 2 {
 				if a := site.Do(t, "/x", ""); a.String() != row.want {

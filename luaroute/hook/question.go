@@ -26,7 +26,7 @@ func (q *Question) Body(ex *chiproxy.Exchange) ([]byte, error) {
 	if ex.Hold != nil && request.IsToCome(ex.R) {
 		ex.Hold.Yield()
 	}
-	return request.ReadBody(ex.R, q.vms.limits.Body)
+	return request.ReadBody(ex.R, int64(q.vms.limits.Body))
 }
 
 // Ask calls the function as a part of a request, with the values that args returns, and hands what it returned to read. An error
@@ -50,7 +50,7 @@ func (q *Question) AskAlone(ctx context.Context, args func(*lua.LState) []lua.LV
 		return q.vms.refused(ctx, err)
 	}
 	defer q.vms.pool.Put(state)
-	state.Arm(q.vms.limits.Limits, ctx)
+	state.Arm(q.vms.budget, ctx)
 	return q.vms.alone(q.origin, func() error {
 		if err := q.put(state, args(state.L), read); err != nil {
 			return q.vms.report(err, q.origin)

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -56,7 +58,7 @@ func TestPopularLibrariesDoWhatTheirDocumentationShows(t *testing.T) {
 			}
 			site := luatest.Setup{
 				Sources: source.Set{&source.File{Files: []string{main}, Path: []string{*realLibs}}}, Libraries: map[string]vm.Library{},
-				Limits: hook.Limits{Limits: vm.Limits{CPU: 10 * time.Second}},
+				Limits: config.Limits{CPU: caddy.Duration(10 * time.Second)},
 			}.Serve(t, "")
 			if a, want := site.Do(t, "/x", ""), "200 "+use.want+"\n"+use.want; a.String() != want {
 				t.Errorf("got %s, want %s", a, want)

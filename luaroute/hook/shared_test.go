@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -72,7 +74,7 @@ func TestTheVirtualMachineIsGivenBackBeforeForwarding(t *testing.T) {
 				<-leave
 				fmt.Fprint(w, "slow")
 			})
-			site := luatest.Setup{Limits: hook.Limits{VMs: 1, Queue: 50 * time.Millisecond}}.Serve(t,
+			site := luatest.Setup{Limits: config.Limits{VMs: 1, Queue: caddy.Duration(50 * time.Millisecond)}}.Serve(t,
 				fmt.Sprintf("local route = require('luaroute') route:pool('slow', %q) ", slow)+row.script+
 					" route:get('/fast', function() return 200, 'fast' end)")
 			done := make(chan string, 1)
@@ -131,7 +133,7 @@ func FuzzWhatAHandlerReturnsNeverPanics(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, values string) {
-		table, err := luatest.Setup{Limits: hook.Limits{VMs: 2, Queue: time.Second}}.Load(t,
+		table, err := luatest.Setup{Limits: config.Limits{VMs: 2, Queue: caddy.Duration(time.Second)}}.Load(t,
 			"local route = require('luaroute') route:get('/x', function(req, res) return "+values+"\nend)")
 		if err != nil {
 			return

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -28,7 +30,7 @@ func streamSite(t *testing.T) *luatest.Site {
 			}
 		}
 	})
-	return luatest.Setup{Limits: hook.Limits{Limits: vm.Limits{CPU: 5 * time.Millisecond}}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
+	return luatest.Setup{Limits: config.Limits{CPU: caddy.Duration(5 * time.Millisecond)}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
 		route:pool("long", %q)
 		local function upper(req, res) res:on_body(function(chunk) return chunk:upper() end) end
 		local function threads(req, res)

@@ -80,7 +80,7 @@ func (t *Timer) run(ctx context.Context) {
 		return
 	}
 	defer t.vms.pool.Put(state)
-	state.Arm(t.vms.limits.Limits, ctx)
+	state.Arm(t.vms.budget, ctx)
 	_ = t.vms.alone(t.origin, func() error {
 		value, err := t.call(state)
 		switch {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -22,7 +23,8 @@ import (
 // VMs are the virtual machines that run the functions of one set of scripts. Functions are made while the scripts
 // load; they can be called once Start was.
 type VMs struct {
-	limits Limits
+	limits config.Limits
+	budget vm.Limits // of one request, or of what else calls a function
 	logger *zap.Logger
 	// Placeholder returns nil if the functions may read a placeholder. Nil, it allows all.
 	Placeholder func(name string) error
@@ -34,14 +36,15 @@ type VMs struct {
 }
 
 // NewVMs returns virtual machines that are yet to be started.
-func NewVMs(limits Limits, logger *zap.Logger) *VMs {
-	return &VMs{limits: limits, logger: logger}
+func NewVMs(limits config.Limits, logger *zap.Logger) *VMs {
+	budget := vm.Limits{CPU: time.Duration(limits.CPU), Wall: time.Duration(limits.Wall), Memory: int64(limits.Memory)}
+	return &VMs{limits: limits, budget: budget, logger: logger}
 }
 
 // Start lets the functions of an image be called.
 func (v *VMs) Start(image *vm.Image) {
-	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, v.limits.Queue)
-	v.pool.LimitMemory(v.limits.TotalMemory)
+	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, time.Duration(v.limits.Queue))
+	v.pool.LimitMemory(int64(v.limits.TotalMemory))
 }
 
 // Stop lets all virtual machines go, those in use when their request is over.
@@ -98,9 +101,9 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		s = &session{vms: v, state: state}
 		state.Slot = s
 	}
-	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, v.limits.Body), 0, 0
+	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, int64(v.limits.Body)), 0, 0
 	s.revived = revivals{}
-	state.Arm(v.limits.Limits, ctx)
+	state.Arm(v.budget, ctx)
 	if before != nil {
 		before.restore(s)
 	}

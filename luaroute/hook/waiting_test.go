@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -36,7 +38,7 @@ func TestNeitherTheUpstreamNorTheClientCountsAsWaitingOfTheScript(t *testing.T) 
 	})
 	site := luatest.Setup{
 		Libraries: map[string]vm.Library{"fail": failing{}},
-		Limits:    hook.Limits{Limits: vm.Limits{CPU: wall, Wall: wall}},
+		Limits:    config.Limits{CPU: caddy.Duration(wall), Wall: caddy.Duration(wall)},
 	}.Serve(t, fmt.Sprintf(`local route, fail = require("luaroute"), require("fail")
 		route:pool("slow", %q)
 		local function wrap(req, res, next) assert(pcall(next)) for i = 1, 1000 do end end

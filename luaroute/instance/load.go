@@ -47,7 +47,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	var err error
-	if l.root, err = newScripting(ctx, &c.Scripting, "", hook.DefaultLimits); err != nil {
+	if l.root, err = newScripting(ctx, &c.Scripting, "", config.DefaultLimits); err != nil {
 		return nil, err
 	}
 	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -12,16 +11,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
-	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // scripting is the runtime side of Scripting.
 type scripting struct {
 	sources  source.Set
 	handlers map[string]caddyhttp.MiddlewareHandler
-	limits   hook.Limits
+	limits   config.Limits
 	pools    []pool.Spec
 	// allowed is what the scripts may use that is not theirs; nil for those of the instance itself, which may use everything.
 	allowed *capability.Set
@@ -34,14 +31,14 @@ type configTenant struct {
 }
 
 // newScripting loads the modules of a part of the configuration. Limits that it does not set are those given.
-func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits hook.Limits) (scripting, error) {
+func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits config.Limits) (scripting, error) {
 	s := scripting{handlers: map[string]caddyhttp.MiddlewareHandler{}}
 	s.limits = limits
 	if c.Limits != nil {
 		if err := c.Limits.Check(); err != nil {
 			return s, err
 		}
-		s.limits = ofHooks(c.Limits).Or(limits)
+		s.limits = c.Limits.Or(limits)
 	}
 	if len(c.Scripts) > 0 {
 		s.sources = source.Set{&source.File{Files: c.Scripts}}
@@ -82,7 +79,7 @@ func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits ho
 // isolate makes the scripts those of an isolated tenant, which keeps to what it may use.
 func (s *scripting) isolate(allowed *capability.Set) {
 	s.sources = s.sources.Isolate()
-	s.allowed = allowed.Within(capability.Bounds{Body: s.limits.Body, Inside: s.sources.Inside})
+	s.allowed = allowed.Within(capability.Bounds{Body: int64(s.limits.Body), Inside: s.sources.Inside})
 }
 
 // spec returns what the configuration says of a tenant.
@@ -114,14 +111,6 @@ func policy(o *config.OnError) chiproxy.ErrorPolicy {
 		return chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: o.Pool}
 	}
 	return chiproxy.ErrorPolicy{}
-}
-
-// ofHooks returns limits in the form of the hooks.
-func ofHooks(l *config.Limits) hook.Limits {
-	return hook.Limits{
-		Limits: vm.Limits{CPU: time.Duration(l.CPU), Wall: time.Duration(l.Wall), Memory: int64(l.Memory)},
-		Body:   int64(l.Body), TotalMemory: int64(l.TotalMemory), VMs: l.VMs, Queue: time.Duration(l.Queue),
-	}
 }
 
 // Writer returns the writable source of a tenant of the configuration, or nil. The instance itself is the tenant without a name.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -187,7 +187,7 @@ func TestABodyOverTheLimitIs413(t *testing.T) {
 		for how, body := range map[string]string{"announced": strings.Repeat("x", 101), "in pieces": strings.Repeat("x", 101)} {
 			t.Run(name+" "+how, func(t *testing.T) {
 				t.Parallel()
-				s := luatest.Setup{Limits: hook.Limits{Body: 100}}.Serve(t, "local route = require('luaroute') route:post('/x', function(req) "+call+" return 204 end)")
+				s := luatest.Setup{Limits: config.Limits{Body: 100}}.Serve(t, "local route = require('luaroute') route:post('/x', function(req) "+call+" return 204 end)")
 				r, err := http.NewRequest("POST", s.URL+"/x", strings.NewReader(body))
 				if err != nil {
 					t.Fatal(err)

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -36,7 +36,7 @@ func TestHeadThroughOnJSONKeepsWhatIsTrueOfGet(t *testing.T) {
 			_, _ = w.Write([]byte(body))
 		}
 	})
-	site := luatest.Setup{Limits: hook.Limits{Body: 1000}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
+	site := luatest.Setup{Limits: config.Limits{Body: 1000}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
 		route:pool("p", %q)
 		route:with(function(req, res) res:on_json(function(v) v.a = 2 v.b = 3 return v end) end):any("/*", "p")`, origin))
 	for path, keeps := range map[string]bool{"/json": false, "/large": true, "/text": true, "/missing": true} {

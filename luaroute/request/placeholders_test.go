@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -36,7 +36,7 @@ func TestAPlaceholderReadsNoFileAndNoEnvironment(t *testing.T) {
 
 func TestAPlaceholderReadsTheBodyWithinItsLimit(t *testing.T) {
 	t.Parallel()
-	s := luatest.Setup{Limits: hook.Limits{Body: 6}}.Serve(t, `require("luaroute"):post("/x", function(req)
+	s := luatest.Setup{Limits: config.Limits{Body: 6}}.Serve(t, `require("luaroute"):post("/x", function(req)
 		return 200, req:expand("{http.request.body} {http.request.body_base64} ") .. req:body()
 	end)`)
 	for body, want := range map[string]string{"": "200", "abcdef": "200 abcdef YWJjZGVm abcdef", "abcdefg": "413"} {

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -101,4 +103,4 @@ func logged(t testing.TB, s *luatest.Site) string {
 }
 
 // one is the limits of a site with one virtual machine, so that a request finds what the one before has left.
-func one() hook.Limits { return hook.Limits{VMs: 1, Queue: 30 * time.Second} }
+func one() config.Limits { return config.Limits{VMs: 1, Queue: caddy.Duration(30 * time.Second)} }

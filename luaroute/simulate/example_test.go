@@ -10,8 +10,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -25,7 +25,7 @@ route:get("/users/{id}", function(req) return 200, "user " .. req.params.id end)
 route:get("/*", { status = 404 })
 route:expect({ path = "/users/7" }, { status = 200, params = { id = "7" } })
 route:expect({ path = "/user/7" }, { status = 200 })`}},
-		Limits: hook.Limits{Body: 1 << 20, VMs: 10},
+		Limits: config.Limits{Body: 1 << 20, VMs: 10},
 		Logger: zap.NewNop(),
 	})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/uuid"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -69,11 +68,8 @@ var places = []struct{ name, route string }{
 }
 
 func setup() luatest.Setup {
-	limits := vm.Limits{CPU: cpu, Wall: time.Second, Memory: memory}
-	return luatest.Setup{
-		Limits: hook.Limits{Limits: limits}, LoadLimits: limits,
-		Libraries: map[string]vm.Library{"uuid": uuid.Library{}},
-	}
+	return luatest.Setup{Libraries: map[string]vm.Library{"uuid": uuid.Library{}}}.
+		Within(vm.Limits{CPU: cpu, Wall: time.Second, Memory: memory})
 }
 
 // site returns a script that serves an attack at all places, and an innocent route.

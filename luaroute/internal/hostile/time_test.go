@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -20,9 +19,7 @@ import (
 // each time.
 func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 	const budget, attempts = 50 * time.Millisecond, 10
-	setup := setup()
-	limits := vm.Limits{CPU: budget, Wall: time.Second, Memory: memory}
-	setup.Limits, setup.LoadLimits = hook.Limits{Limits: limits}, limits
+	setup := setup().Within(vm.Limits{CPU: budget, Wall: time.Second, Memory: memory})
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	for _, s := range scripts(t) {

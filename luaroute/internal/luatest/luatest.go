@@ -28,6 +28,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
@@ -53,7 +54,7 @@ type Setup struct {
 	// Pools are those of the configuration, by name.
 	Pools map[string]string
 	// Limits are those of requests. Default: as in the handler.
-	Limits hook.Limits
+	Limits config.Limits
 	// Libraries are found by require, besides those that most tests need.
 	Libraries map[string]vm.Library
 	// LoadLimits are those of a load. Default: as in the handler.
@@ -64,17 +65,15 @@ type Setup struct {
 	OnError chiproxy.ErrorPolicy
 }
 
+// Within returns a setup whose requests and loads have the same limits.
+func (s Setup) Within(l vm.Limits) Setup {
+	s.Limits.CPU, s.Limits.Wall, s.Limits.Memory = caddy.Duration(l.CPU), caddy.Duration(l.Wall), config.Size(l.Memory)
+	s.LoadLimits = l
+	return s
+}
+
 // options returns what declare.Run takes for a script called main.lua.
 func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Options {
-	if s.Limits.Body == 0 {
-		s.Limits.Body = 1 << 20
-	}
-	if s.Limits.VMs == 0 {
-		s.Limits.VMs = 1000
-	}
-	if s.Limits.Queue == 0 {
-		s.Limits.Queue = time.Second
-	}
 	sources := s.Sources
 	if sources == nil {
 		sources = source.Set{&source.Inline{Name: "main.lua", Code: code, Modules: s.Modules}}
@@ -82,7 +81,7 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 	libraries := map[string]vm.Library{"json": luajson.Library{}, "log": lualog.Library{}}
 	maps.Copy(libraries, s.Libraries)
 	return declare.Options{
-		Sources: sources, Env: s.Env, Limits: s.Limits, Load: s.LoadLimits, Logger: logger,
+		Sources: sources, Env: s.Env, Limits: s.Limits.Or(config.DefaultLimits), Load: s.LoadLimits, Logger: logger,
 		Libraries: libraries,
 		Modules:   modules{Context(t), s.Handlers},
 	}
