@@ -125,7 +125,7 @@ io: ok`,
 		},
 		"tests do not stand in one another": {
 			`it("x", function() it("y", function() end) end)`,
-			"x: x_test.lua:1: it is called while a test runs; tests stand beside one another",
+			"x: x_test.lua:1: it is called while a test runs; tests cannot be nested",
 		},
 		"a file that does not load":      {"local x =", "file: x_test.lua:1: "},
 		"a file without tests":           {"local x = 1", "file: the file has no tests; expected it(name, function() … end)"},
@@ -270,7 +270,7 @@ it("runs", function() expect(route.simulate({ path = "/count" }).body):equals("1
 		"handler": "luaroute", "scripts": [%q], "pools": {"users": {"upstreams": [{"dial": "127.0.0.1:1"}]}}}]}]}}}}}`, filepath.Join(dir, "main.lua")))
 	for file, want := range map[string]string{
 		"x_test.lua":   "is there: ok\nruns: ok",
-		"own_test.lua": "file: own_test.lua:1: the tests are run with a configuration, whose routes they ask about; expected no routes of their own",
+		"own_test.lua": "file: own_test.lua:1: these tests ask about the routes of a configuration; expected no routes of their own",
 	} {
 		if got := report(dir, app.Test(t.Context(), filepath.Join(dir, file), "main")); got != want {
 			t.Errorf("%s: got\n%s\nexpected\n%s", file, got, want)

@@ -78,7 +78,7 @@ func TestAScriptOnlyNarrowsWhatItsTenantsMayUse(t *testing.T) {
 		c := e2e.New(t)
 		c.File("acme/main.lua", head+`local json = require("json")`)
 		c.File("main.lua", head+`route:tenant("acme", { script = "acme/main.lua", allow = { libs = "url" } })`)
-		if err := c.Load(c.Caddyfile(e2e.Site(""))); err == nil || !strings.Contains(err.Error(), "acme/main.lua:2: library \"json\" is not for the scripts of this tenant; it needs `libs url json`") {
+		if err := c.Load(c.Caddyfile(e2e.Site(""))); err == nil || !strings.Contains(err.Error(), "acme/main.lua:2: library \"json\" is not allowed for the scripts of this tenant; it needs `libs url json`") {
 			t.Errorf("the error is %v", err)
 		}
 	})
@@ -95,7 +95,7 @@ func TestATenantNamesThePoolsThatItMay(t *testing.T) {
 	for name, row := range map[string]struct{ allow, want string }{
 		"all of them": {"", ""},
 		"one":         {"allow {\npools users\n}", ""},
-		"another one": {"allow {\npools shop\n}", "acme/main.lua:2: pool \"users\" is not for the scripts of this tenant; it needs `pools shop users`"},
+		"another one": {"allow {\npools shop\n}", "acme/main.lua:2: pool \"users\" is not allowed for the scripts of this tenant; it needs `pools shop users`"},
 		"none":        {"allow {\npools none\n}", "it needs `pools users` in its allow block"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestAPlaceholderThatMayNotBeReadIsAnErrorOfTheCall(t *testing.T) {
 	if got := c.Get("/", "Host: acme.example"); got.Status != http.StatusInternalServerError {
 		t.Errorf("the answer is %d %q", got.Status, got.Body)
 	}
-	if c.Logged("expand: placeholder {system.os} is not for the scripts of this tenant; it needs `placeholders http time system`") == 0 {
+	if c.Logged("expand: placeholder {system.os} is not allowed for the scripts of this tenant; it needs `placeholders http time system`") == 0 {
 		t.Error("the log does not say why")
 	}
 	c.Start("http:// {\nluaroute {\ntenant acme {\nhost acme.example\nscript $dir/acme/main.lua\nallow {\nplaceholders http system\n}\n}\n}\n}")

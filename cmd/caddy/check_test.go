@@ -222,7 +222,7 @@ route:get("/s", "socket")
 `,
 		"modest/main.lua": `require("luaroute"):get("/", { body = "x" })` + "\n",
 	})
-	want := `note: the scripts of tenant "acme" use more than they may; they need
+	want := `note: the scripts of tenant "acme" use more than is allowed; they need
 allow {
 	handlers safe file_server
 	hosts a.example

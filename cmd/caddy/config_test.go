@@ -21,7 +21,7 @@ func TestAWrongConfigurationIsRefusedWithItsPlaceAndWhatIsAllowed(t *testing.T) 
 		},
 		"a tenant that has nothing to route with": {
 			`"tenants": [{"name": "a", "hosts": ["a.example"]}]`,
-			`tenant "a": there is nothing to route with; expected scripts, sources or use_pool`,
+			`tenant "a": there is nothing to route; expected scripts, sources or use_pool`,
 		},
 		"an unknown source": {
 			`"sources": [{"source": "inline", "code": "print()"}, {"source": "redis"}]`,

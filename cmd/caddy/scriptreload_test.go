@@ -63,7 +63,7 @@ func TestAReloadInWhichGoCodePanicsIsOneThatFails(t *testing.T) {
 		route:get("/", { when = route.matcher("e2e_bomb", {}) }, { body = "2" })
 		route:expect({ path = "/" }, { status = 200 })`)
 	e2e.Until(t, "the panic is reported", func() bool { return instances(t, c)[0].LastError != nil })
-	refuses(t, c.Admin(http.MethodPost, "/luaroute/main/reload", ""), http.StatusUnprocessableEntity, "panic while scripts were loaded: boom")
+	refuses(t, c.Admin(http.MethodPost, "/luaroute/main/reload", ""), http.StatusUnprocessableEntity, "panic while loading scripts: boom")
 	c.Get("/").Want(200, "1")
 
 	c.File("main.lua", `require("luaroute"):get("/", { body = "3" })`)

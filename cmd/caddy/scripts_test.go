@@ -170,7 +170,7 @@ func TestAWritableSourceLosesItsLastScriptByADeleteOnly(t *testing.T) {
 	if err := os.RemoveAll(c.Expand("$dir/storage/routes")); err != nil {
 		t.Fatal(err)
 	}
-	const text = "the sources have no script any more"
+	const text = "the sources no longer have a script"
 	e2e.Until(t, "the watch has reported it", func() bool {
 		failed := instances(t, c)[0].LastError
 		return failed != nil && strings.Contains(failed.Error, text)
@@ -180,9 +180,9 @@ func TestAWritableSourceLosesItsLastScriptByADeleteOnly(t *testing.T) {
 
 	c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", say("again"))
 	for _, code := range []string{"", "-- later\n"} {
-		refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", code), http.StatusUnprocessableEntity, "it has no code any more")
+		refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", code), http.StatusUnprocessableEntity, "it no longer has any code")
 	}
-	refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", `require("luaroute")`), http.StatusUnprocessableEntity, "declare nothing any more")
+	refuses(t, c.Admin(http.MethodPut, "/luaroute/main/scripts/main.lua", `require("luaroute")`), http.StatusUnprocessableEntity, "no longer declare anything")
 	c.Get("/").Want(200, "again")
 	c.Admin(http.MethodDelete, "/luaroute/main/scripts/main.lua", "")
 	c.Get("/").Want(200, "")

@@ -346,7 +346,7 @@ func TestReloadsOfAllKindsAtOnceAreAnswered(t *testing.T) {
 	admin := func(method, path, body string) {
 		answer, err := c.Try(method, "http://$admin"+path, strings.NewReader(body), "Content-Type: application/json", "Connection: close")
 		// A configuration may end while it is asked: its instance has no more tables then, or runs no more.
-		ended := answer.Status == http.StatusServiceUnavailable && strings.Contains(answer.Body, "the configuration of the instance has ended")
+		ended := answer.Status == http.StatusServiceUnavailable && strings.Contains(answer.Body, "the configuration of this instance has ended")
 		if err == nil && answer.Status >= 500 && !ended {
 			t.Errorf("%s %s is answered with %d %q", method, path, answer.Status, answer.Body)
 		}

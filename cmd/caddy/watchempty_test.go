@@ -41,8 +41,8 @@ func TestAReloadThatWouldLoseAllOfAScriptKeepsTheOldTable(t *testing.T) {
 	c.File("module.lua", guard+"return {}")
 	c.File("user.lua", `require("module")`)
 	for _, row := range []struct{ scripts, file, good, text string }{
-		{"main.lua", "main.lua", guard, "main.lua: it has no code any more"},
-		{"user.lua", "module.lua", guard + "return {}", "module.lua: it has no code any more"},
+		{"main.lua", "main.lua", guard, "main.lua: it no longer has any code"},
+		{"user.lua", "module.lua", guard + "return {}", "module.lua: it no longer has any code"},
 	} {
 		c.Start(guarded(row.scripts))
 		for name, bad := range nothings {
@@ -63,7 +63,7 @@ func TestAReloadThatWouldLoseAllOfAScriptKeepsTheOldTable(t *testing.T) {
 	c.File("main.lua", `local route = require("luaroute")`+"\n") // cut off before its first route
 	c.Start(guarded("user.lua"))
 	c.File("user.lua", `local route = require("luaroute")`+"\n")
-	keepsGuard(t, c, "the scripts declare nothing any more: "+c.Expand("$dir/user.lua"))
+	keepsGuard(t, c, "the scripts no longer declare anything: "+c.Expand("$dir/user.lua"))
 }
 
 func TestAScriptThatIsEmptyOrGoneIsReportedByTheWatch(t *testing.T) {
@@ -74,7 +74,7 @@ func TestAScriptThatIsEmptyOrGoneIsReportedByTheWatch(t *testing.T) {
 		name, scripts, text string
 		lose                func(file string) error
 	}{
-		{"emptied", "*.lua", "main.lua: it has no code any more", func(file string) error { return os.Truncate(file, 0) }},
+		{"emptied", "*.lua", "main.lua: it no longer has any code", func(file string) error { return os.Truncate(file, 0) }},
 		{"gone", "main.lua", "no such file", os.Remove},
 		{"a glob that finds nothing", "*.lua", "no file matches", os.Remove},
 	} {
@@ -104,7 +104,7 @@ func TestALoadOfAConfigurationMayHaveScriptsWithoutCode(t *testing.T) {
 	c.File("main.lua", "")
 	c.Start(guarded("main.lua")) // a first start
 	c.Get("/admin/x").Want(200, "open")
-	if c.Logged("there is no code in a script") != 1 {
+	if c.Logged("a script has no code") != 1 {
 		t.Error("it is not logged")
 	}
 	c.File("main.lua", guard)

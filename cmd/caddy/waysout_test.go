@@ -129,7 +129,7 @@ var waysOut = map[string]wayOut{
 	"expressions without end in a pool":     {script: `local t = {} for i = 1, 1000 do t[i] = { search_regexp = "(a|b|aa|ab)*c" .. i, replace = "" } end route:pool("p", { "192.0.2.1:80", headers = { request = { replace = { X = t } } } })`, says: "instructions; expected at most 5000"},
 	"a text between all others":             {script: `route:use(route.handler("headers", { request = { replace = { X = { { search_regexp = "", replace = ("x"):rep(100) } } } } }))`, says: "101 times as long"},
 	"a placeholder between all others":      {script: `route:use(route.handler("headers", { request = { replace = { X = { { search = "a", replace = "{http.request.uri}" } } } } }))`, says: "headers: request.replace.X: a replacement with a placeholder"},
-	"two keys that are one":                 {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "http" }, Transport = { protocol = "http" } })`, says: "differ in case only"},
+	"two keys that are one":                 {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "http" }, Transport = { protocol = "http" } })`, says: "differ only in case"},
 
 	// Files.
 	"a link to a file":        {script: `local x = route.read("link.txt")`, says: "a link that leads out of"},

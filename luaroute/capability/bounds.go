@@ -33,7 +33,7 @@ func (s *Set) Within(b Bounds) *Set {
 
 const (
 	minInterval = time.Second            // of health checks, and of lookups
-	minTry      = 100 * time.Millisecond // of tries: those of many requests that wait for hours are many
+	minTry      = 100 * time.Millisecond // of tries
 	minFlush    = time.Millisecond
 	maxRetries  = 100
 	maxFail     = time.Minute // how long a failure is remembered: each has a goroutine
@@ -43,7 +43,7 @@ const (
 )
 
 // bounded reports an option of a module that would cost the machine more than the tenant may, and returns how many active health checks
-// it has. What Caddy cannot read it refuses itself.
+// it has. Caddy itself refuses what it cannot decode.
 func (s *Set) bounded(u nested.Use) (checks int, err error) {
 	switch u.ID {
 	case PoolID:
@@ -146,14 +146,13 @@ func (s *Set) transport(t *reverseproxy.HTTPTransport) error {
 			s.files("client_certificate_key_file", t.TLS.ClientCertificateKeyFile),
 		)
 		if t.TLS.ClientCertificateAutomate != "" {
-			err = first(err, errors.New("client_certificate_automate is for the operator's own scripts: it would be a certificate of Caddy's"))
+			err = first(err, errors.New("client_certificate_automate is for the operator's own scripts: it uses certificates that Caddy manages"))
 		}
 	}
 	return err
 }
 
-// lookups bounds a dynamic source of upstreams. The servers that it asks are dialled by Caddy itself, hence they must have IP addresses,
-// which are judged here.
+// lookups bounds a dynamic source of upstreams. Caddy itself dials the servers, so they must be IP addresses, which are checked here.
 func (s *Set) lookups(resolver *reverseproxy.UpstreamResolver, refresh, timeout caddy.Duration) error {
 	err := first(atLeast("refresh", refresh, minInterval), atMost("dial_timeout", timeout, maxWait))
 	if resolver == nil {
@@ -162,7 +161,7 @@ func (s *Set) lookups(resolver *reverseproxy.UpstreamResolver, refresh, timeout 
 	for _, server := range resolver.Addresses {
 		a, failed := caddy.ParseNetworkAddressWithDefaults(server, "udp", 53)
 		if failed != nil {
-			continue // Caddy says what is wrong
+			continue // Caddy reports it
 		}
 		if _, failed := netip.ParseAddr(a.Host); failed != nil {
 			err = first(err, fmt.Errorf("resolver %q: expected an IP address", server))
@@ -191,7 +190,7 @@ func (s *Set) files(option string, names ...string) error {
 	return nil
 }
 
-// buffer reports a size that is out of its bounds. -1 would be no bound at all.
+// buffer reports a size that is out of its bounds. Caddy takes -1 as unlimited.
 func (s *Set) buffer(option string, size, most int64) error {
 	if size < 0 || size > most {
 		return fmt.Errorf("%s is %d bytes; expected 0 to %d", option, size, most)
@@ -217,7 +216,7 @@ func atLeast(option string, d caddy.Duration, least time.Duration) error {
 	return nil
 }
 
-// atMost reports a duration that is too long, or for ever.
+// atMost reports a duration that is too long, or negative, which may mean forever.
 func atMost(option string, d caddy.Duration, most time.Duration) error {
 	if d < 0 || time.Duration(d) > most {
 		return fmt.Errorf("%s is %s; expected 0 to %s", option, time.Duration(d), most)

@@ -1,8 +1,8 @@
-// Package capability says what the scripts of an isolated tenant may use that is not theirs: Caddy's modules, addresses, placeholders,
-// libraries, pools of others, hosts, certificates.
+// Package capability decides what the scripts of an isolated tenant may use: Caddy's modules, addresses, placeholders, libraries, shared
+// pools, hosts, certificates.
 //
-// A Set is asked before anything of these is used. A nil *Set belongs to a trusted tenant and allows everything, so callers ask without
-// looking. What it refuses is a Refusal, which says what would have to be in the tenant's allow block.
+// Ask a Set before using any of these. A nil *Set belongs to a trusted tenant and allows everything, so callers need no check. It refuses
+// with a Refusal, which names the line that the tenant's allow block would need.
 package capability
 
 import (
@@ -45,7 +45,7 @@ var defaults = config.Allow{
 	Libs: []string{safe}, Pools: []string{all}, HealthChecks: 1000,
 }
 
-// Safe returns what safe stands for in a list: of what is known to be safe, that which this Caddy has.
+// Safe returns what safe stands for in a list: the modules known to be safe that this Caddy has.
 func Safe(key string) []string {
 	group := groups[key]
 	return slices.DeleteFunc(slices.Clone(group.safe), func(name string) bool {
@@ -194,7 +194,7 @@ func (s *Set) Policy() *dial.Policy {
 // Tenant returns the name of the tenant.
 func (s *Set) Tenant() string { return s.tenant }
 
-// Refusal is the error of what a tenant may not use.
+// Refusal is the error for what a tenant may not use.
 type Refusal struct {
 	// What is what it wanted, such as `handler file_server`.
 	What string
@@ -205,7 +205,7 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	return fmt.Sprintf("%s is not for the scripts of this tenant; it needs `%s` in its allow block", r.What, r.line())
+	return fmt.Sprintf("%s is not allowed for the scripts of this tenant; it needs `%s` in its allow block", r.What, r.line())
 }
 
 func (r *Refusal) line() string {
@@ -213,7 +213,7 @@ func (r *Refusal) line() string {
 	return strings.TrimSuffix(r.Key+" "+strings.Join(append(words, r.Word), " "), " ")
 }
 
-// refuse is the answer to what s has not.
+// refuse returns the Refusal of something that s does not have.
 func (s *Set) refuse(what, key, word string) error {
 	has := s.allow.Lists()[key]
 	if list := Safe(key); len(list) > 0 {
@@ -224,7 +224,7 @@ func (s *Set) refuse(what, key, word string) error {
 	return s.refused(&Refusal{What: what, Key: key, Word: word, Has: has})
 }
 
-// refused returns an error, unless it is only to be noted what s would have to have.
+// refused returns an error, unless a survey only notes what is missing.
 func (s *Set) refused(err error) error {
 	if s.needs != nil && s.needs.note(err) {
 		return nil
@@ -287,12 +287,12 @@ func (s *Set) Host(wanted string) error {
 func hostKey(declared string) string {
 	key, err := host.Key(declared)
 	if err != nil {
-		return declared // whoever declares it says what is wrong
+		return declared // the declaration reports it
 	}
 	return key
 }
 
-// Address returns nil if an address may be dialled, as far as that is known before it is.
+// Address returns nil if an address may be dialled, as far as that is known before dialling.
 func (s *Set) Address(address string) error {
 	if s == nil {
 		return nil

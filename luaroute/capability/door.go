@@ -19,19 +19,19 @@ const PoolID = handlers + "reverse_proxy"
 
 // Admitted is what may be loaded.
 type Admitted struct {
-	// Config is the configuration that is to be loaded, in which what dials asks the policy of the tenant.
+	// Config is the configuration to load, changed so that everything that dials asks the tenant's policy.
 	Config json.RawMessage
 	// Checks is how many active health checks there are in it.
 	Checks int
-	// Growth is how many times as long its replacements make a text at most; see Replacements.
+	// Growth is the factor by which its replacements can lengthen a string at most; see Replacements.
 	Growth float64
-	// Steps is how many instructions its regular expressions have; see Expressions.
+	// Steps is the number of instructions of its regular expressions; see Expressions.
 	Steps int
 	// Expands says that it has placeholders, which the tenant must bound.
 	Expands bool
 }
 
-// Admit is the door: every module of Caddy's that a script causes to be loaded, by whatever way and at any depth, passes it first.
+// Admit is the door: every Caddy module that a script causes to be loaded, at any depth, passes it first.
 func (s *Set) Admit(id string, config json.RawMessage) (Admitted, error) {
 	return s.admit(id, config, false)
 }
@@ -91,7 +91,7 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 	return out, s.allDialled(id, out.Config)
 }
 
-// dialled puts the policy of the tenant before what a reverse_proxy dials.
+// dialled makes a reverse_proxy ask the tenant's policy before it dials.
 func (s *Set) dialled(proxy map[string]any) error {
 	key := nested.Key(proxy, "transport")
 	transport := map[string]any{"protocol": dial.Protocol, "upstreams": s.policy.Words()}
@@ -103,7 +103,7 @@ func (s *Set) dialled(proxy map[string]any) error {
 	return nil
 }
 
-// allDialled reports a reverse_proxy that would dial what nobody checks. There is none, unless a module of another project reads its
+// allDialled reports a reverse_proxy that would dial unchecked addresses. There is none, unless a third-party module decodes its
 // configuration in its own way.
 func (s *Set) allDialled(id string, config json.RawMessage) error {
 	open := 0
@@ -117,7 +117,7 @@ func (s *Set) allDialled(id string, config json.RawMessage) error {
 		return nil
 	})
 	if err == nil && open != 0 {
-		err = errors.New("it has a reverse_proxy in a place where its addresses cannot be checked")
+		err = errors.New("it has a reverse_proxy whose addresses cannot be checked")
 	}
 	return err
 }
@@ -129,11 +129,11 @@ func noOwnVars(u nested.Use) error {
 	}
 	var vars map[string]any
 	if json.Unmarshal(u.Config, &vars) != nil {
-		return nil // Caddy says what is wrong
+		return nil // Caddy reports it
 	}
 	for name, value := range vars {
 		if strings.ContainsAny(name, "{}") {
-			return fmt.Errorf("vars: the name %q has a placeholder; expected one that is known now", name)
+			return fmt.Errorf("vars: the name %q has a placeholder; expected a fixed name", name)
 		}
 		if err := caddyvars.Check(name); err != nil {
 			return fmt.Errorf("vars: %w", err)
@@ -141,13 +141,13 @@ func noOwnVars(u nested.Use) error {
 		switch value.(type) {
 		case string, float64, bool:
 		default:
-			return fmt.Errorf("vars: %s is no string, number or boolean", name)
+			return fmt.Errorf("vars: %s is not a string, number or boolean", name)
 		}
 	}
 	return nil
 }
 
-// noTwins refuses objects with two keys that Caddy would take for one: which of them counts is nobody's to guess.
+// noTwins refuses objects with two keys that Caddy reads as one, since either may count.
 func noTwins(config json.RawMessage) error {
 	var v any
 	if len(config) == 0 || json.Unmarshal(config, &v) != nil {
@@ -169,7 +169,7 @@ func twins(v any) error {
 		for _, key := range slices.Sorted(maps.Keys(v)) {
 			folded := strings.ToLower(strings.ToUpper(key))
 			if first, twice := seen[folded]; twice {
-				return fmt.Errorf("the keys %q and %q differ in case only", first, key)
+				return fmt.Errorf("the keys %q and %q differ only in case", first, key)
 			}
 			seen[folded] = key
 			if err := twins(v[key]); err != nil {

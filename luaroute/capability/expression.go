@@ -17,7 +17,7 @@ func init() {
 	caddy.RegisterModule(new(Expressions))
 }
 
-// maxCost is what the evaluation of one expression may cost, in units of CEL. A step of a loop is some of them. It is some milliseconds.
+// maxCost is what the evaluation of one expression may cost, in units of CEL. A step of a loop costs several. It is some milliseconds.
 const maxCost = 100_000
 
 type keyType struct{}
@@ -28,9 +28,8 @@ var Key keyType
 // Expressions bounds the expressions that scripts load, in the matcher `expression`. It matches nothing itself and
 // needs no configuration.
 //
-// An expression may cost 100,000 units of CEL each time it is evaluated, which are some milliseconds; then it is an
-// error, treated as the tenant's `on_error` says. Those of isolated tenants ask for the matchers and placeholders
-// that they use, as if they stood outside.
+// An expression may cost 100,000 units of CEL each time it is evaluated, which are some milliseconds; then it is an error, treated as the
+// tenant's `on_error` says. Those of isolated tenants need permission for the matchers and placeholders that they use.
 type Expressions struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -43,7 +42,7 @@ func (*Expressions) CaddyModule() caddy.ModuleInfo {
 
 // Provision refuses to be a matcher.
 func (*Expressions) Provision(caddy.Context) error {
-	return errors.New("luaroute is no matcher; write expression, which it bounds in scripts")
+	return errors.New("luaroute is not a matcher; it only bounds expression, so write that")
 }
 
 // CELLibrary is called by Caddy for each expression. It adds no functions, but options of the program.
@@ -92,7 +91,7 @@ func (e expression) call(c ast.CallExpr) error {
 }
 
 // matcherOf returns the matcher that a function of an expression is: Caddy names them file, file_request_map and the like. Of several
-// that may be meant it is the one of the longest name.
+// candidates it is the longest.
 func matcherOf(function string) (name string) {
 	for _, m := range caddy.GetModules(strings.TrimSuffix(matchers, ".")) {
 		if n := m.ID.Name(); len(n) > len(name) && (function == n || strings.HasPrefix(function, n+"_")) {

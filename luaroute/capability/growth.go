@@ -11,21 +11,20 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
 
-// replacement is an operation of `headers` or `rewrite` that puts one text in the place of another.
+// replacement is an operation of `headers` or `rewrite` that replaces one string by another.
 type replacement struct {
 	Search       string `json:"search"`
 	SearchRegexp string `json:"search_regexp"`
 	Replace      string `json:"replace"`
 }
 
-// maxGrowth is how many times as long all replacements of a tenant may make a text, one after the other.
+// maxGrowth is the factor by which all replacements of a tenant, one after the other, may lengthen a string.
 const maxGrowth = 64
 
-// maxSteps is how many instructions all regular expressions of a tenant may have that Caddy's modules match. Two hundred of the usual
-// ones have so many.
+// maxSteps is how many instructions all regular expressions of a tenant in Caddy modules may have, about two hundred usual ones.
 const maxSteps = 5000
 
-// Expressions returns nil if the regular expressions of the tenant together may have so many instructions.
+// Expressions returns nil if the tenant's regular expressions may have so many instructions together.
 func (s *Set) Expressions(steps int) error {
 	if s == nil || steps <= maxSteps {
 		return nil
@@ -34,20 +33,20 @@ func (s *Set) Expressions(steps int) error {
 		"write some in Lua, where they are counted", steps, maxSteps)
 }
 
-// placeholder is a placeholder of a replacement, in which braces may mean something else, too.
+// placeholder is a placeholder of a replacement, where braces may also mean something else.
 var placeholder = regexp.MustCompile(`\{[\w-]+\.`)
 
-// Replacements returns nil if all replacements of the tenant together may make a text so many times as long.
+// Replacements returns nil if all replacements of the tenant together may lengthen a string by this factor.
 func (s *Set) Replacements(growth float64) error {
 	if s == nil || growth <= maxGrowth {
 		return nil
 	}
-	return fmt.Errorf("the replacements of this tenant, one after the other, may make a text %.0f times as long; expected at most %d; "+
+	return fmt.Errorf("the replacements of this tenant, one after the other, may make a string %.0f times as long; expected at most %d; "+
 		"write some in Lua, where it is counted", growth, maxGrowth)
 }
 
-// growth returns how many times as long the replacements of a module make a text at most, one after the other: a hundred that double
-// would fill any memory, and Caddy does not count. It is 1 for a module without.
+// growth returns the factor by which the replacements of a module, one after the other, lengthen a string at most: a hundred that double
+// would fill any memory, and Caddy sets no bound. It is 1 for a module without.
 func growth(u nested.Use) (float64, error) {
 	factor := 1.0
 	for place, list := range replacements(u) {
@@ -62,7 +61,7 @@ func growth(u nested.Use) (float64, error) {
 	return factor, nil
 }
 
-// steps returns how many instructions the regular expressions of a module have, each of which may be taken for each byte of a text.
+// steps returns how many instructions the regular expressions of a module have, each of which may run for each byte of a string.
 func steps(u nested.Use) (n int) {
 	for _, list := range replacements(u) {
 		for _, r := range list {
@@ -143,10 +142,10 @@ func inRewrite(all map[string][]replacement, place string, config json.RawMessag
 	all[place+"query.replace"] = rewrite.Query.Replace
 }
 
-// growth returns how many times as long the result is, at most.
+// growth returns the factor by which the result is longer, at most.
 func (r replacement) growth() (float64, error) {
 	if placeholder.MatchString(r.Search + r.SearchRegexp + r.Replace) {
-		return 0, errors.New("a replacement with a placeholder may make a text of any length; write it in Lua, where it is counted")
+		return 0, errors.New("a replacement with a placeholder may make a string of any length; write it in Lua, where it is counted")
 	}
 	replace := float64(len(r.Replace))
 	switch {
@@ -170,7 +169,7 @@ func (r replacement) growth() (float64, error) {
 	}
 }
 
-// once reports whether an expression can match a text once only, at its beginning.
+// once reports whether an expression can match only once, at the beginning.
 func once(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpBeginText:
@@ -181,7 +180,7 @@ func once(re *syntax.Regexp) bool {
 	return false
 }
 
-// shortest returns the length of the shortest text that an expression matches, or less.
+// shortest returns a lower bound of the length that an expression matches.
 func shortest(re *syntax.Regexp) (n int) {
 	switch re.Op {
 	case syntax.OpLiteral:

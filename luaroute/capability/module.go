@@ -14,8 +14,8 @@ const (
 	transports = "http.reverse_proxy.transport."
 )
 
-// harmless are modules of other namespaces that every tenant may use: they compute, and reach nothing. Those whose name ends in a dot
-// are all of a namespace.
+// harmless are modules of other namespaces that every tenant may use: they compute, and reach nothing. A name that ends in a dot stands for
+// its namespace.
 var harmless = []string{
 	"http.encoders.", "http.precompressed.", "http.reverse_proxy.selection_policies.", "http.reverse_proxy.upstreams.a", "http.reverse_proxy.upstreams.srv",
 	"http.reverse_proxy.upstreams.multi", "http.ip_sources.static", transports + "http", "tls.ca_pool.source.inline", "tls.ca_pool.source.file",
@@ -25,11 +25,10 @@ var harmless = []string{
 // ErrNested is the error of a luaroute inside of what a script loads.
 var ErrNested = errors.New("a script cannot load another luaroute; write its routes here, as a tenant, or as a handler of the configuration")
 
-// errOwnPolicy is the error of a tenant that says itself what it may dial.
-var errOwnPolicy = errors.New("the transport luaroute is what the operator checks addresses by; write the one that is meant, such as http")
+// errOwnPolicy is the error of a tenant that sets its own dial policy.
+var errOwnPolicy = errors.New("the transport luaroute checks addresses for the operator; write the real one, such as http")
 
-// Module returns nil if scripts may load a module, by whatever way. What is refused to every tenant is refused to those of a nil Set,
-// too.
+// Module returns nil if scripts may load a module, however it is loaded. Some modules are refused even by a nil Set.
 func (s *Set) Module(id string) error {
 	switch {
 	case id == handlers+"luaroute", id == matchers+"luaroute":

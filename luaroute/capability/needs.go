@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 )
 
-// Needs is what the scripts of a tenant have asked for in a survey: a load in which nothing is refused.
+// Needs is what the scripts of a tenant use without being allowed to, as a survey finds it: a load in which nothing is refused.
 type Needs struct {
 	mu    sync.Mutex
 	lines map[string][]string
@@ -25,7 +25,7 @@ func (s *Set) Survey() (*Set, *Needs) {
 	return &survey, n
 }
 
-// note notes what an error says is missing, and reports whether it says that.
+// note notes what a Refusal says is missing, and reports whether err is one.
 func (n *Needs) note(err error) bool {
 	var r *Refusal
 	var d *dial.Refusal

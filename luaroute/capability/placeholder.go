@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// unbounded are placeholders that read as much as a client sends. They must be listed by name.
+// unbounded are placeholders that read as much as a client sends. They must be allowed by name.
 var unbounded = []string{"http.request.body", "http.request.body_base64"}
 
-// Placeholder returns nil if a placeholder may be used, whose name is given without braces.
+// Placeholder returns nil if a placeholder may be used. Its name has no braces.
 func (s *Set) Placeholder(name string) error {
 	if s == nil || s.placeholder(name) {
 		return nil
@@ -40,19 +40,19 @@ func (s *Set) anyPlaceholder() error {
 	if slices.Contains(s.allow.Placeholders, all) {
 		return nil
 	}
-	return s.refuse("a placeholder whose name is known only when a request comes", "placeholders", all)
+	return s.refuse("a placeholder whose name depends on the request", "placeholders", all)
 }
 
-// providers are those of placeholders that Caddy has for everyone.
+// providers are the prefixes of placeholders that Caddy has everywhere.
 var providers = []string{"env.", "file.", "system.", "time.", "http."}
 
 // dotted is the name of some other placeholder, of a plugin perhaps. Braces in text, such as those of JSON, look different.
 var dotted = regexp.MustCompile(`^[A-Za-z_][\w-]*(\.[\w*/+-]+)+$`)
 
-// maxName is how much is looked at behind a brace, so that a text of braces is no work without end.
+// maxName is how far behind a brace a name may reach, so that a string of braces costs little.
 const maxName = 512
 
-// Text returns nil if all placeholders of a text may be used. As Caddy may read it in several ways, every brace counts as the beginning
+// Text returns nil if all placeholders in a string may be used. As Caddy may read it in several ways, every brace counts as the beginning
 // of one, escaped ones too.
 func (s *Set) Text(text string) error {
 	if s == nil {
@@ -138,7 +138,7 @@ func braced(v any) bool {
 	return false
 }
 
-// at adds the place of an error.
+// at adds a path to an error.
 func at(path string, err error) error {
 	if err == nil || path == "" {
 		return err

@@ -35,14 +35,14 @@ script of its own would have to be allowed, as a block to copy.`,
 	return cmd
 }
 
-// note is the severity of what is good to know and no finding.
+// note is the severity of information that is not a finding.
 const note = "note"
 
 // finding is one line of the report.
 type finding struct {
 	Severity string `json:"severity"` // error, warning or note
 	Instance string `json:"instance,omitempty"`
-	Script   string `json:"script,omitempty"` // or the place in the configuration
+	Script   string `json:"script,omitempty"` // or the JSON path
 	Line     int    `json:"line,omitempty"`
 	Message  string `json:"message"`
 }
@@ -84,7 +84,7 @@ func check(f *flags, out io.Writer) (int, error) {
 	}
 	if len(found) > 0 {
 		for _, need := range instance.Survey(func() { _, _ = provision(config) }) {
-			message := fmt.Sprintf("the scripts of tenant %q use more than they may; they need\n%s", need.Tenant, need.Allow)
+			message := fmt.Sprintf("the scripts of tenant %q use more than is allowed; they need\n%s", need.Tenant, need.Allow)
 			found = append(found, finding{Severity: note, Instance: need.Instance, Message: message})
 		}
 	}
@@ -123,7 +123,7 @@ func report(out io.Writer, format string, found []finding) error {
 	return nil
 }
 
-// handlerError is what Caddy writes before an error of our handler, a wrapper for each module around it.
+// handlerError is the prefix that Caddy adds to an error of our handler, once for each module around it.
 const handlerError = "provision http.handlers.luaroute: "
 
 // place is the place of an error.
@@ -182,7 +182,7 @@ func warningsOf(in instance.Inspection) ([]finding, error) {
 	return append(found, notes...), nil
 }
 
-// hiddenPools notes the pools that hide one of their name further out.
+// hiddenPools notes pools that hide an outer one of the same name.
 func hiddenPools(in instance.Inspection) []finding {
 	var found []finding
 	for _, p := range in.Table.Pools() {
@@ -194,8 +194,8 @@ func hiddenPools(in instance.Inspection) []finding {
 	return found
 }
 
-// add looks at a script, and returns its modules, and notes of those that are used instead of libraries. What the sources do not
-// have are libraries.
+// add looks at a script, and returns its modules, and notes of those that are used instead of libraries. A module that no source has is a
+// library.
 func add(scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, notes []finding, err error) {
 	names, err := scripts.Add(s.Name, s.Code)
 	if err != nil {

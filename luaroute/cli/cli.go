@@ -1,4 +1,4 @@
-// Package cli adds the command luaroute to Caddy's: `caddy luaroute check` and its like. Each subcommand has a file of its own, and
+// Package cli adds the command luaroute to Caddy's, such as `caddy luaroute check`. Each subcommand has a file of its own, and
 // a line in the list of them here.
 package cli
 
@@ -31,8 +31,8 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:      "luaroute",
 		Usage:     "<command>",
-		Short:     "Looks at the scripts that route requests",
-		Long:      "Looks at the scripts that route requests. All commands exit with 0 if all is good, 1 for findings and failures, and 2 if they are used wrongly.",
+		Short:     "Inspects the scripts that route requests",
+		Long:      "Inspects the scripts that route requests. All commands exit with 0 on success, 1 for findings and failures, and 2 for wrong usage.",
 		CobraFunc: build,
 	})
 }
@@ -52,14 +52,14 @@ func build(root *cobra.Command) {
 	}
 }
 
-// wrongUse ends a command that was called with what it does not take.
+// wrongUse reports wrong arguments of a command.
 func wrongUse(cmd *cobra.Command, err error) error {
 	cmd.SilenceUsage = true
 	err = fmt.Errorf("%w; see caddy help luaroute", err)
 	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return exitWrongUse, err })(cmd, nil)
 }
 
-// noArgs refuses arguments that are no flags.
+// noArgs refuses arguments that are not flags.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return wrongUse(cmd, fmt.Errorf("%s takes no arguments, found %q", cmd.Name(), args[0]))
@@ -67,7 +67,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// oneArg wants one argument that is no flag.
+// oneArg requires exactly one argument that is not a flag.
 func oneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {

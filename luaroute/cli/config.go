@@ -69,8 +69,8 @@ func (f *flags) running() ([]byte, error) {
 	return f.ask(http.MethodGet, "/config/", "")
 }
 
-// provision loads a configuration as `caddy validate` does: whole, but nothing in it starts. What it holds is given back when the
-// process ends, as Caddy has no other way.
+// provision loads a configuration as `caddy validate` does: whole, but nothing in it starts. It is released when the process ends, as Caddy
+// has no other way.
 func provision(config []byte) ([]instance.Inspection, error) {
 	app, err := provisionApp(config)
 	if err != nil {

@@ -20,7 +20,7 @@ func explainCommand() *cobra.Command {
 	e := new(explanation)
 	cmd := &cobra.Command{
 		Use:   "explain [-X <method>] [-H '<name>: <value>']... [-d <body>] [--remote <address>] [--run] [--config <path> [--adapter <name>] | --address <address>] [--name <instance>] [--format text|json] <URL>",
-		Short: "Says what becomes of a request, and why",
+		Short: "Shows how a request would be handled, and why",
 		Long: `Says what becomes of a request: all candidates in the order in which they are tried, what each guard said and where it stands, the
 middleware, the action, and the request as the pool would get it. Nothing is sent anywhere.
 
@@ -33,7 +33,7 @@ Guards are asked. Middleware and functions that answer run only with --run; with
 	set.StringArrayVarP(&e.headers, "header", "H", nil, "Field of the request's header. May be given several times")
 	set.StringVarP(&e.body, "data", "d", "", "Body of the request")
 	set.StringVar(&e.remote, "remote", "", "Address of the client. Default: 127.0.0.1")
-	set.BoolVar(&e.run, "run", false, "Run middleware and functions that answer, too")
+	set.BoolVar(&e.run, "run", false, "Also run middleware and functions that answer")
 	cmd.RunE = runArgs(func(cmd *cobra.Command, args []string) (int, error) {
 		err := e.explain(args[0], cmd.OutOrStdout())
 		return exitCode(err), err

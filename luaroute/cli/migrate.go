@@ -20,7 +20,7 @@ func migrateCommand() *cobra.Command {
 why, goes to standard error with the line of the YAML. The scripts stay as they are.`,
 		Args: oneArg("the name of one YAML file"),
 	}
-	cmd.Flags().StringVarP(&out, "out", "o", "", "File to write the Caddyfile to; it must not be there yet. Default: standard output")
+	cmd.Flags().StringVarP(&out, "out", "o", "", "File to write the Caddyfile to; it must not exist. Default: standard output")
 	cmd.Flags().StringVar(&site, "site", "", "Address of the site in the Caddyfile. Default: http://, which is port 80 for all hosts")
 	cmd.RunE = run(func(cmd *cobra.Command) (int, error) {
 		return migrated(cmd.Flags().Arg(0), out, site, cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -133,7 +133,7 @@ func testFiles(args []string) ([]string, error) {
 				return nil, err
 			}
 			if len(found) == 0 {
-				return nil, fmt.Errorf("%s: there is no *%s in or below it", arg, testSuffix)
+				return nil, fmt.Errorf("%s: it has no *%s, nor has a folder below it", arg, testSuffix)
 			}
 		}
 		for _, file := range found {

@@ -91,7 +91,7 @@ func (o options) query(name string) *string {
 				case lua.LString, lua.LNumber, lua.LBool:
 					q.Add(k.String(), v.String())
 				default:
-					o.L.RaiseError("%s: query %q: a %s is no value", o.what, k.String(), v.Type())
+					o.L.RaiseError("%s: query %q: a %s cannot be a value", o.what, k.String(), v.Type())
 				}
 			}
 		})
@@ -152,7 +152,7 @@ func (l *load) handlerAction(L *lua.LState) int {
 	mod, config := l.module(L, "http.handlers.", name, L.Get(2))
 	h, ok := mod.(caddyhttp.MiddlewareHandler)
 	if !ok {
-		L.RaiseError("%q is no handler of requests", name)
+		L.RaiseError("%q is not an HTTP handler", name)
 	}
 	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: config, Origin: origin})
 }
@@ -169,7 +169,7 @@ func matcher(L *lua.LState) int {
 	mod, mark := l.module(L, "http.matchers.", name, config)
 	m := requestMatcher(mod)
 	if m == nil {
-		L.RaiseError("%q is no matcher of requests", name)
+		L.RaiseError("%q is not a request matcher", name)
 	}
 	guard := &chiproxy.Matcher{Name: name, Matcher: m, Config: mark, Origin: origin}
 	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})

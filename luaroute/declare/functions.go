@@ -31,14 +31,14 @@ func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
 		check(L, err)
 		return action
 	}
-	L.RaiseError("a %s is no handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function", v.Type())
+	L.RaiseError("a %s is not a handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function", v.Type())
 	return nil
 }
 
 // keep notes a function that requests will call.
 func (l *load) keep(L *lua.LState, fn *lua.LFunction) (ref vm.Ref, at origin.Origin) {
 	if fn.IsG {
-		L.RaiseError("a function of a library cannot be used here; write function(req, res) … end around it")
+		L.RaiseError("a library function cannot be used here; wrap it in function(req, res) … end")
 	}
 	return l.builder.Keep(fn), origin.Origin{
 		Script: fn.Proto.SourceName, Line: fn.Proto.LineDefined, Kind: "function",
@@ -83,10 +83,10 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 			if mw, ok := action.Action.(chiproxy.Middleware); ok {
 				return mw
 			}
-			L.RaiseError("this action is no middleware; expected a function or route.handler(…)")
+			L.RaiseError("this action is not middleware; expected a function or route.handler(…)")
 		}
 	}
-	L.RaiseError("a %s is no middleware; expected a function or route.handler(…)", v.Type())
+	L.RaiseError("a %s is not middleware; expected a function or route.handler(…)", v.Type())
 	return nil
 }
 
@@ -97,7 +97,7 @@ func certificate(r *router, L *lua.LState) int {
 	case r.load.options.Capabilities != nil:
 		check(L, r.load.options.Capabilities.Certificates())
 	case !r.root:
-		L.RaiseError("route.certificate stands at the root of the default tenant's script: it has a say in the hosts of all tenants")
+		L.RaiseError("route.certificate belongs at the root of the default tenant's script: it decides about the hosts of all tenants")
 	}
 	if r.load.certifier != nil {
 		L.RaiseError("route.certificate is called twice, first at %s; one function decides", r.load.certifierAt)

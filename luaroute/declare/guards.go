@@ -38,7 +38,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 			return []chiproxy.Guard{dataGuard(L, v)}
 		}
 		if depth == maxGuardLists {
-			L.RaiseError("more than %d lists of guards in one another, or a list that contains itself", maxGuardLists)
+			L.RaiseError("lists of guards are nested more than %d deep, or one contains itself", maxGuardLists)
 		}
 		var all []chiproxy.Guard
 		for i := 1; i <= v.Len(); i++ {
@@ -55,7 +55,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 		}
 		return all
 	}
-	L.RaiseError("a %s is no guard; %s", v.Type(), guardForms)
+	L.RaiseError("a %s is not a guard; %s", v.Type(), guardForms)
 	return nil
 }
 

@@ -30,7 +30,7 @@ func (l *load) envAllowed(name string) error {
 		return nil
 	}
 	if len(l.options.Env) == 0 {
-		return fmt.Errorf("env %q: the configuration allows no variables; list them under env", name)
+		return fmt.Errorf("env %q: the configuration allows no variables; list them in env", name)
 	}
 	return fmt.Errorf("env %q: the configuration allows %s", name, strings.Join(l.options.Env, ", "))
 }

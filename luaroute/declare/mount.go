@@ -122,7 +122,7 @@ func (m *measure) mounted(mt *mount) (extent, error) {
 	case err != nil:
 		return e, err
 	case e.depth > maxDepth:
-		return e, at.Errorf("more than %d scopes in one another", maxDepth)
+		return e, at.Errorf("scopes are nested more than %d deep", maxDepth)
 	case e.items > maxItems:
 		return e, at.Errorf("with the mounts in it the router has %d routes and scopes; at most %d are allowed", e.items, maxItems)
 	}

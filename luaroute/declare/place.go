@@ -18,7 +18,7 @@ func loading(L *lua.LState, what string) *load {
 	if s := vm.Of(L); s != nil && s.Loading() {
 		return s.Slot.(*load)
 	}
-	L.RaiseError("%s while a request runs: routes and all else are declared while the script loads, outside of functions that serve requests", what)
+	L.RaiseError("%s while a request runs: declare routes and everything else while the script loads, outside functions that serve requests", what)
 	return nil
 }
 

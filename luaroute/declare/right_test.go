@@ -302,7 +302,7 @@ func TestOnlyListedVariablesOfTheEnvironmentAreRead(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	_, err := luatest.Setup{}.Run(t, `require("luaroute").env("HOME")`)
-	if want := `main.lua:1: env "HOME": the configuration allows no variables; list them under env`; err == nil || err.Error() != want {
+	if want := `main.lua:1: env "HOME": the configuration allows no variables; list them in env`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -317,7 +317,7 @@ func TestScriptsOfOneTenantShareOneState(t *testing.T) {
 
 func TestDeclaringWhileARequestRunsIsAnError(t *testing.T) {
 	t.Parallel()
-	const hint = " while a request runs: routes and all else are declared while the script loads, outside of functions that serve requests"
+	const hint = " while a request runs: declare routes and everything else while the script loads, outside functions that serve requests"
 	for _, row := range []struct{ name, call, want string }{
 		{"a route", "route:get('/y', 'p')", "route:get is called" + hint},
 		{"a route by a method of before", "get('/y', 'p')", "route:get is called" + hint},

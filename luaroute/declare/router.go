@@ -42,7 +42,7 @@ const maxDepth = 100
 // inner returns the router of a scope inside.
 func (r *router) inner(L *lua.LState, scope *chiproxy.Scope) *router {
 	if r.depth == maxDepth {
-		L.RaiseError("more than %d scopes in one another", maxDepth)
+		L.RaiseError("scopes are nested more than %d deep", maxDepth)
 	}
 	in := newRouter(r.load, scope, false)
 	in.tenant, in.depth = r.tenant, r.depth+1

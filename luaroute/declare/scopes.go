@@ -9,7 +9,7 @@ import (
 // use is r:use(middleware, …).
 func use(r *router, L *lua.LState) int {
 	if r.first.Script != "" {
-		L.RaiseError("middleware stands before the routes of its scope, the first of which is at %s; for some routes only, use with or group", r.first)
+		L.RaiseError("middleware must come before the routes of its scope, the first of which is at %s; for some routes only, use with or group", r.first)
 	}
 	r.scope.Middleware = append(r.scope.Middleware, r.load.middlewareArgs(L)...)
 	return 0

@@ -20,10 +20,10 @@ type tenant struct {
 func declareTenant(r *router, L *lua.LState) int {
 	name := L.CheckString(1)
 	if !r.root {
-		L.RaiseError("tenant %q is declared inside of a scope or tenant; tenants stand at the root of the default tenant's script", name)
+		L.RaiseError("tenant %q is declared inside a scope or tenant; tenants belong at the root of the default tenant's script", name)
 	}
 	if name == "" {
-		L.RaiseError("the name of the tenant is missing; the default tenant is what stands outside of all tenants")
+		L.RaiseError("the tenant's name is missing; what is declared outside all tenants is the default tenant")
 	}
 	o := fields(L, "tenant "+name, L.CheckTable(2),
 		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "limits", "allow", "on_error")
@@ -51,9 +51,9 @@ func declareTenant(r *router, L *lua.LState) int {
 	case fn != nil && len(t.scripts) > 0:
 		L.RaiseError("tenant %q has both a script and a function; a script of its own isolates it, a function shares this script's state", name)
 	case len(t.scripts) == 0 && t.limits != (config.Limits{}):
-		L.RaiseError("tenant %q has limits but no script; limits are for a script of its own, what stands here runs under those of this script", name)
+		L.RaiseError("tenant %q has limits but no script; limits are for a script of its own; a function here has the limits of this script", name)
 	case len(t.scripts) == 0 && t.allow != nil:
-		L.RaiseError("tenant %q has allow but no script; it is for a script of its own, what stands here may use what this script may", name)
+		L.RaiseError("tenant %q has allow but no script; allow is for a script of its own; a function here may use what this script may", name)
 	case fn == nil && len(t.scripts) == 0 && t.spec.UsePool == "":
 		L.RaiseError("tenant %q has no routes; expected a function, a script, or a pool for everything", name)
 	}

@@ -49,7 +49,7 @@ func (l *load) reload(L *lua.LState) int {
 	s := vm.Of(L)
 	switch {
 	case s != nil && s.Loading():
-		L.RaiseError("route.reload is called while the script loads; it is for functions that serve requests, and for timers")
+		L.RaiseError("route.reload is called while the script loads; call it in functions that serve requests, or in timers")
 	case s != nil && s.Refuse != nil:
 		s.Refuse("route.reload()")
 	case l.options.Reload != nil && !(s != nil && hook.First(s.Context())):

@@ -16,7 +16,7 @@ import (
 // Action is an action as scripts hold it: a userdata that never changes.
 type Action struct{ chiproxy.Action }
 
-// Immutable says that all states share it.
+// Immutable marks it as shared by all states.
 func (Action) Immutable() {}
 
 // results are the first values that a function returned.
@@ -25,7 +25,7 @@ type results [3]lua.LValue
 // answer returns what a function has decided, or nil if it decided nothing.
 func (f *function) answer(s *session, r results) (chiproxy.Action, error) {
 	if r[0] != lua.LNil && s.request.Sent() {
-		return nil, f.origin.Errorf("the function has written a response and returns an answer, too; return nothing after res:write and its kin")
+		return nil, f.origin.Errorf("the function wrote a response and returned an answer, too; after res:write or res:json return nothing")
 	}
 	switch v := r[0].(type) {
 	case *lua.LNilType:
@@ -63,7 +63,7 @@ func actionOf(v lua.LValue) (chiproxy.Action, error) {
 	case *lua.LTable:
 		return ResponseOf(nil, v)
 	}
-	return nil, fmt.Errorf("a %s is no answer; allowed are a pool's name, an action such as route.proxy(…), "+
+	return nil, fmt.Errorf("a %s is not an answer; allowed are a pool's name, an action such as route.proxy(…), "+
 		"a status with a body and headers, and a table { status =, body =, headers = }", v.Type())
 }
 
@@ -90,8 +90,8 @@ func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
 	return Response(L, status, t.RawGetString("body"), t.RawGetString("headers"))
 }
 
-// Response returns the response of a status, a body and headers. L is the thread that asks for it and whose budget counts, or
-// nil when the function has returned already.
+// Response returns the response of a status, a body and headers. L is the thread that pays for it from its budget; nil once the function
+// has returned.
 func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action, error) {
 	n, ok := status.(lua.LNumber)
 	r := chiproxy.Respond{Status: int(n)}
@@ -120,7 +120,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 			r.Headers["Content-Type"] = []string{"application/json"}
 		}
 	default:
-		return nil, fmt.Errorf("a %s is no body; allowed are a string, a number, and a table, which becomes JSON", body.Type())
+		return nil, fmt.Errorf("a %s cannot be a body; allowed are a string, a number, and a table, which becomes JSON", body.Type())
 	}
 	return r, r.Check()
 }
@@ -166,7 +166,7 @@ func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 			case lua.LString, lua.LNumber, lua.LBool:
 				header[key] = append(header[key], v.String())
 			default:
-				failed = fmt.Errorf("header %q: a %s is no value; allowed are a string, and a list of them", key, v.Type())
+				failed = fmt.Errorf("header %q: a %s cannot be a value; allowed are a string, and a list of them", key, v.Type())
 			}
 		}
 	})

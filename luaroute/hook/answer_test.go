@@ -67,7 +67,7 @@ func TestWhatAHandlerReturnsIsTheAnswer(t *testing.T) {
 
 func TestAWrongAnswerIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 	t.Parallel()
-	const allowed = " is no answer; allowed are a pool's name, an action such as route.proxy(…), a status with a body and headers, and a table { status =, body =, headers = }"
+	const allowed = " is not an answer; allowed are a pool's name, an action such as route.proxy(…), a status with a body and headers, and a table { status =, body =, headers = }"
 	for _, row := range []struct{ name, body, want string }{
 		{"nothing", "", "the handler returned nothing and wrote nothing; for an empty answer: return 204"},
 		{"nil", "return nil, 'x'", "the handler returned nothing and wrote nothing; for an empty answer: return 204"},
@@ -79,7 +79,7 @@ func TestAWrongAnswerIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 		{"a wrong status", "return 99", "status 99: expected a whole number from 200 to 999"},
 		{"half a status", "return 200.5", "status 200.5: expected a whole number from 200 to 999"},
 		{"no number", "return 0/0", "status NaN: expected a whole number from 200 to 999"},
-		{"a body that is true", "return 200, true", "a boolean is no body; allowed are a string, a number, and a table, which becomes JSON"},
+		{"a body that is true", "return 200, true", "a boolean cannot be a body; allowed are a string, a number, and a table, which becomes JSON"},
 		{"a body without a JSON form", "return 200, { print }", "json: a function has no JSON form"},
 		{"a body of 204", "return 204, 'x'", "respond: status 204 has no body"},
 		{"headers that are a text", "return 200, 'b', 'text/css'", "headers are a string; expected a table of names and values"},
@@ -87,8 +87,8 @@ func TestAWrongAnswerIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 		{"an empty table", "return {}", "a response table is empty; expected { status =, body =, headers = }"},
 		{"a table with another key", "return { code = 200 }", `a response has the key "code"; allowed are status, body and headers`},
 		{"a proxy to an unknown pool", "return route.proxy('q')", `no pool "q"; there are "dead", "p"`},
-		{"an answer after writing", "res:write('a') return 200", "the function has written a response and returns an answer, too; return nothing after res:write and its kin"},
-		{"a decline after writing", "res:write('a') return route.decline", "the function has written a response and returns an answer, too; return nothing after res:write and its kin"},
+		{"an answer after writing", "res:write('a') return 200", "the function wrote a response and returned an answer, too; after res:write or res:json return nothing"},
+		{"a decline after writing", "res:write('a') return route.decline", "the function wrote a response and returned an answer, too; after res:write or res:json return nothing"},
 		{"an error of Lua", "local t return t.x", "attempt to index local 't' (a nil value)"},
 		{"an error of the script", "error('boom')", "boom"},
 		{"an error that is a table", "error({ message = 'boom' })", "boom"},

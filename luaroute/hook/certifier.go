@@ -37,7 +37,7 @@ func (c *certifier) Rule(ctx context.Context, name string) (chiproxy.Ruling, err
 	return ruling, err
 }
 
-// rule calls the function in a state.
+// rule calls the function.
 func (c *certifier) rule(ctx context.Context, state *vm.State, name string) (chiproxy.Ruling, error) {
 	state.Arm(c.vms.budget, ctx)
 	if err := state.Call(state.Func(c.ref), 1, lua.LString(name)); err != nil {

@@ -8,14 +8,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// function is a function of a script.
+// function is a Lua function that requests call.
 type function struct {
 	vms    *VMs
 	ref    vm.Ref
 	origin origin.Origin
 }
 
-// Describe says where the function stands.
+// Describe returns where the function is declared.
 func (f *function) Describe() origin.Origin { return f.origin }
 
 // Fingerprint tells functions apart by their code.
@@ -56,7 +56,7 @@ func (f *function) finish(s *session, then func(s *session, r results) (chiproxy
 	return s.ex.Around(own, rest)
 }
 
-// Guard returns a guard: the request is allowed if the function returns something true.
+// Guard returns a guard that allows a request if the function returns a true value.
 func (v *VMs) Guard(ref vm.Ref, origin origin.Origin) chiproxy.Guard {
 	return &guard{function{v, ref, origin}}
 }
@@ -78,7 +78,7 @@ func (g *guard) Allow(ex *chiproxy.Exchange) (bool, error) {
 	return lua.LVAsBool(r[0]), nil
 }
 
-// Handler returns an action: the function answers, or says what is to answer.
+// Handler returns an action: the function answers, or returns what answers.
 func (v *VMs) Handler(ref vm.Ref, origin origin.Origin) chiproxy.Action {
 	return &handler{function{v, ref, origin}}
 }

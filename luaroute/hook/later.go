@@ -28,8 +28,8 @@ func (s *session) Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lu
 	}
 }
 
-// again gives a virtual machine whose budget has ended one more, once for what answers the error, and once for what functions do with
-// that answer. Nothing does where a function of it still runs: that ends first.
+// again grants a second budget after the first has ended: once to answer the error, and once for the hooks of that answer. A function that
+// still runs gets none.
 func (s *session) again(given *bool) {
 	if *given || s.ex == nil || !s.state.Ended() || !s.state.Idle() {
 		return
@@ -39,7 +39,7 @@ func (s *session) again(given *bool) {
 	s.state.Rearm(s.vms.budget, s.ex.R.Context())
 }
 
-// Passed logs why something is not for a function, once for each kind of reason.
+// Passed logs why a function was not called, once for each kind of reason.
 func (s *session) Passed(fn *lua.LFunction, kind, why string) {
 	origin := originOf(fn)
 	if _, said := s.vms.passed.LoadOrStore(passage{origin, kind}, true); !said {
@@ -47,13 +47,13 @@ func (s *session) Passed(fn *lua.LFunction, kind, why string) {
 	}
 }
 
-// passage is something that was not for a function.
+// passage is a reason why a function was not called.
 type passage struct {
 	function origin.Origin
 	kind     string
 }
 
-// Done keeps the virtual machine for a function that is called when all is out.
+// Done keeps the virtual machine for a function that is called after the response.
 func (s *session) Done(fn *lua.LFunction) {
 	call := s.Later(fn, fn)
 	s.ex.OnDone(func(o chiproxy.Outcome) {
@@ -66,8 +66,8 @@ func (s *session) Done(fn *lua.LFunction) {
 	})
 }
 
-// detached runs what was to run when the request is over, with a budget of its own, also after the request has ended by its
-// budget or in a panic. Nobody waits for it; failed has logged its errors.
+// detached runs the functions of on_done with a budget of their own, even if the request exceeded its budget or panicked. Nobody waits for
+// them; failed has logged their errors.
 func (s *session) detached() {
 	defer s.rest()
 	defer s.request.Forget()

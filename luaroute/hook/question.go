@@ -11,8 +11,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Question is a function that is called with plain values instead of req and res, and in a world that is thrown away: each call
-// finds what the scripts left when they had loaded, and what it changes is forgotten.
+// Question is a function that is called with plain values instead of req and res, on a copy of the loaded state: what a call changes is
+// discarded.
 type Question struct{ function }
 
 // Question returns a function that is called with plain values.
@@ -20,8 +20,8 @@ func (v *VMs) Question(ref vm.Ref, origin origin.Origin) *Question {
 	return &Question{function{v, ref, origin}}
 }
 
-// Body reads the body of a request for Ask, and keeps it for those who follow. The error is one for the client. A client may take
-// its time to send a body, so no virtual machine waits for it unless another function needs one.
+// Body reads the body of a request for Ask, and keeps it for later readers. The error is one for the client. As a client may send slowly,
+// the virtual machine is released meanwhile unless another function needs it.
 func (q *Question) Body(ex *chiproxy.Exchange) ([]byte, error) {
 	if ex.Hold != nil && request.IsToCome(ex.R) {
 		ex.Hold.Yield()
@@ -59,7 +59,7 @@ func (q *Question) AskAlone(ctx context.Context, args func(*lua.LState) []lua.LV
 	})
 }
 
-// put calls the function.
+// put makes the call.
 func (q *Question) put(state *vm.State, values []lua.LValue, read func(lua.LValue) error) error {
 	return state.Scratch(func() error {
 		if err := state.Call(state.Func(q.ref), 1, values...); err != nil {

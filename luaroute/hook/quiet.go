@@ -10,15 +10,13 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// A script that fails on each request must not fill the disk: within one second the log of a tenant has so many lines about
-// failures.
+// A script that fails on each request must not fill the disk: these bound a tenant's log lines about failures per second.
 const (
 	linesOfMessage = 10
 	linesOfTenant  = 100
 )
 
-// quiet writes the failures of functions to a log, but not too many of them. What is left out is counted by the next line
-// that is not.
+// quiet logs the failures of functions, but not too many. The next line that is written counts those left out.
 type quiet struct {
 	mu         sync.Mutex
 	since      time.Time // the second that is counted
@@ -27,7 +25,7 @@ type quiet struct {
 	suppressed int            // since the last line
 }
 
-// saying is what is the same line of the log.
+// saying identifies log lines that count as the same.
 type saying struct {
 	function origin.Origin
 	message  string

@@ -15,8 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Timer is a function of a script that runs again and again, once for all virtual machines. What it returns last is there
-// in all of them.
+// Timer is a function that runs at an interval, once for all virtual machines. They all see its latest result.
 type Timer struct {
 	function
 	every time.Duration
@@ -27,12 +26,12 @@ type Timer struct {
 
 // reading is what a timer returned. Plain data is kept as JSON, as no two states may share a table.
 type reading struct {
-	plain lua.LValue // a text, number or boolean
+	plain lua.LValue // a string, number or boolean
 	json  string
 	count int
 }
 
-// Timer makes a timer of a function. It does nothing before Serve.
+// Timer returns a timer that calls a function. It does nothing before Serve.
 func (v *VMs) Timer(ref vm.Ref, origin origin.Origin, every time.Duration) *Timer {
 	return &Timer{
 		function: function{v, ref, origin}, every: every,
@@ -40,7 +39,7 @@ func (v *VMs) Timer(ref vm.Ref, origin origin.Origin, every time.Duration) *Time
 	}
 }
 
-// Ran is closed when the function has run once, well or not.
+// Ran is closed after the first run, whether it failed or not.
 func (t *Timer) Ran() <-chan struct{} { return t.ran }
 
 // Serve runs the function now, and then with its interval between the end of one run and the beginning of the next, until ctx
@@ -96,7 +95,7 @@ func (t *Timer) run(ctx context.Context) {
 	})
 }
 
-// call calls the function. No reading and no error say that it returned nothing.
+// call calls the function. Without reading and error it returned nothing.
 func (t *Timer) call(state *vm.State) (*reading, error) {
 	if err := state.Call(state.Func(t.ref), 2); err != nil {
 		return nil, err
@@ -115,7 +114,7 @@ func (t *Timer) call(state *vm.State) (*reading, error) {
 	}
 	text, err := luajson.Encode(nil, value)
 	if err != nil {
-		return nil, t.origin.Errorf("route.every: the function returned what is no plain data: %w", err)
+		return nil, t.origin.Errorf("route.every: the function returned a value that is not plain data: %w", err)
 	}
 	return &reading{json: string(text)}, nil
 }

@@ -1,4 +1,4 @@
-// Package hook makes guards, middleware and actions out of functions of scripts.
+// Package hook turns Lua functions into guards, middleware and actions.
 package hook
 
 import (
@@ -20,8 +20,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// VMs are the virtual machines that run the functions of one set of scripts. Functions are made while the scripts
-// load; they can be called once Start was.
+// VMs are the virtual machines that run the functions of one set of scripts. Functions are made while the scripts load, and can be called
+// after Start.
 type VMs struct {
 	limits config.Limits
 	budget vm.Limits // of one request, or of what else calls a function
@@ -35,7 +35,7 @@ type VMs struct {
 	pool   *vm.Pool
 }
 
-// NewVMs returns virtual machines that are yet to be started.
+// NewVMs returns virtual machines that Start has not started yet.
 func NewVMs(limits config.Limits, logger *zap.Logger) *VMs {
 	budget := vm.Limits{CPU: time.Duration(limits.CPU), Wall: time.Duration(limits.Wall), Memory: int64(limits.Memory)}
 	return &VMs{limits: limits, budget: budget, logger: logger}
@@ -47,18 +47,18 @@ func (v *VMs) Start(image *vm.Image) {
 	v.pool.LimitMemory(int64(v.limits.TotalMemory))
 }
 
-// Stop lets all virtual machines go, those in use when their request is over.
+// Stop releases all virtual machines, those in use when their request ends.
 func (v *VMs) Stop() {
 	if v.pool != nil {
 		v.pool.Close()
 	}
 }
 
-// NewState returns a virtual machine of its own, for functions that run without a request. It is not given back. They must
-// have been started.
+// NewState returns a virtual machine of its own, for functions that run without a request. It does not return to the pool. Start must have
+// been called.
 func (v *VMs) NewState() *vm.State { return v.pool.NewState() }
 
-// Stats returns how many virtual machines there are. They must have been started.
+// Stats returns how many virtual machines there are. Start must have been called.
 func (v *VMs) Stats() vm.Stats { return v.pool.Stats() }
 
 // session is the virtual machine that one tenant's part of a request has, and what its functions see of the request. It
@@ -79,8 +79,8 @@ type session struct {
 // revivals are the budgets that a session got after its own had ended: for the answer of an error, and for the response hooks.
 type revivals struct{ answer, hooks bool }
 
-// enter returns the session of a request, and begins it with the first function that is called, or the first after Go code
-// has panicked: that may be the one that is to answer for the failure.
+// enter returns the session of a request. It begins one for the first function that is called, and for the first after a panic in Go, which
+// may have to answer that failure.
 func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	if s, ok := ex.Hold.(*session); ok {
 		if !s.state.Panicked() {
@@ -128,8 +128,8 @@ func (v *VMs) refused(ctx context.Context, err error) error {
 	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy) || errors.Is(err, vm.ErrBudget)}
 }
 
-// Yield gives the virtual machine back before the request waits for an upstream, unless a function goes on after that or
-// req.ctx has what cannot leave the virtual machine.
+// Yield releases the virtual machine before the request waits for an upstream, unless a function continues after that or req.ctx has values
+// that cannot leave it.
 func (s *session) Yield() {
 	if s.pins > 0 {
 		return
@@ -152,7 +152,7 @@ type parked struct {
 	logged int
 }
 
-// restore gives it to the session that goes on with the request.
+// restore hands it to the session that continues the request.
 func (p *parked) restore(s *session) {
 	if p.ctx != nil {
 		s.request.Restore(p.ctx)
@@ -160,13 +160,13 @@ func (p *parked) restore(s *session) {
 	s.state.CountLogged(p.logged)
 }
 
-// Yield has nothing to give back.
+// Yield has nothing to release.
 func (*parked) Yield() {}
 
 // Release has nothing to end.
 func (*parked) Release() {}
 
-// Release gives the virtual machine back, after what runs when the request is over.
+// Release returns the virtual machine, after the functions that run at the end of the request.
 func (s *session) Release() {
 	s.request.End()
 	s.ex = nil
@@ -177,7 +177,7 @@ func (s *session) Release() {
 	s.rest()
 }
 
-// rest gives the virtual machine back.
+// rest returns the virtual machine to the pool.
 func (s *session) rest() {
 	s.request.Forget()
 	s.request = nil
@@ -196,8 +196,7 @@ func (s *session) Keeps(visit func(lua.LValue)) {
 	}
 }
 
-// failed turns the error of a call into one that says what is to happen: a HookError is left to the policy, any other
-// is the answer.
+// failed turns the error of a call into a HookError, which the policy handles, or into the answer itself.
 func (s *session) failed(err error, origin origin.Origin) error {
 	var answer caddyhttp.HandlerError
 	if errors.As(err, &answer) {
@@ -209,7 +208,7 @@ func (s *session) failed(err error, origin origin.Origin) error {
 	return s.vms.report(err, origin)
 }
 
-// alone calls a function where there is no response that a panic could end, and nobody else to recover from it.
+// alone calls a function outside a request, where nobody else recovers from a panic.
 func (v *VMs) alone(origin origin.Origin, call func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -236,15 +235,15 @@ func (v *VMs) report(err error, origin origin.Origin) *chiproxy.HookError {
 	return hook
 }
 
-// statusClientClosed is what Caddy's reverse_proxy answers to a client that is not there any more.
+// statusClientClosed is what Caddy's reverse_proxy answers when the client has left.
 const statusClientClosed = 499
 
 func gone(err error) error { return caddyhttp.Error(statusClientClosed, goneError{err}) }
 
-// goneError is what a function failed with that nobody waits for.
+// goneError is the error of a function whose client has left.
 type goneError struct{ error }
 
-// Error says nothing of the script: handle_errors may show it.
+// Error hides the script's message: handle_errors may show it.
 func (goneError) Error() string { return "the client has left" }
 
 // Unwrap returns the error of the function.

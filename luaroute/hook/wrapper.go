@@ -38,7 +38,7 @@ func (w *wrapper) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, e
 	return ex.Around(own, func() (chiproxy.Verdict, error) { return out.settle(ex) })
 }
 
-// outcome is what came of a wrapper: an action that is yet to be done, or what it wraps has done.
+// outcome is the result of a wrapper: an action still to be done, or the verdict of what it wraps.
 type outcome struct {
 	action  chiproxy.Action
 	verdict chiproxy.Verdict
@@ -82,7 +82,7 @@ func (w *wrapper) run(s *session, in *inside, out *outcome) {
 	switch {
 	case err != nil:
 	case action != nil && in.called && (in.verdict == chiproxy.Done && in.err == nil || s.ex.Wrote()):
-		err = w.origin.Errorf("the middleware answers, but next() has answered already")
+		err = w.origin.Errorf("the middleware answered, but next() already had")
 	case action != nil:
 		out.action = action
 		return
@@ -146,15 +146,15 @@ func (in *inside) call(L *lua.LState) int {
 	in.s.state.Outside(func() { in.verdict, in.err = in.run() })
 	if in.err != nil {
 		in.broken = in.s.ex.Wrote()
-		// On a line of its own: places at the beginning of a message are taken for those of the error itself.
-		vm.Throw(L, fmt.Errorf("next has failed:\n%w", &insideError{in.err}))
+		// On a line of its own: a script:line at the beginning of a message counts as the place of the error itself.
+		vm.Throw(L, fmt.Errorf("next failed:\n%w", &insideError{in.err}))
 	}
 	L.Push(lua.LBool(in.verdict == chiproxy.Done))
 	return 1
 }
 
-// run does what is inside. Those who cannot write because a response hook has failed abort; here that is an error, since a
-// panic would be the end of the virtual machine.
+// run does what is inside. A write after a failed response hook panics to abort; here that becomes an error, since a panic would break the
+// virtual machine.
 func (in *inside) run() (v chiproxy.Verdict, err error) {
 	defer func() {
 		failed := in.s.ex.ResponseErr()

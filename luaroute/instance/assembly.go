@@ -30,7 +30,7 @@ type assembly struct {
 	life *lifetime.Life
 	// lives are those of the modules of isolated tenants; loading guards them.
 	lives []*lifetime.Life
-	// places are for loads that do not wait: one goroutine less than there are processors, which requests need, too.
+	// places bounds loads that run Lua to GOMAXPROCS-1, so that requests keep a processor.
 	places  chan struct{}
 	loading sync.Mutex // held while a module is loaded
 
@@ -39,7 +39,7 @@ type assembly struct {
 	runs []*run
 }
 
-// run is what the run of the scripts of one tenant came to.
+// run is the result of running one tenant's scripts.
 type run struct {
 	tenant  string
 	sources source.Set
@@ -48,7 +48,7 @@ type run struct {
 	err     error
 }
 
-// end lets go all that the scripts use.
+// end releases everything that the scripts use.
 func (a *assembly) end() {
 	for _, v := range a.vms {
 		v.Stop()
@@ -58,7 +58,7 @@ func (a *assembly) end() {
 	}
 }
 
-// settle says that all modules are loaded.
+// settle notes that all modules are loaded.
 func (a *assembly) settle() {
 	for _, life := range append(a.lives, a.life) {
 		life.Settle()
@@ -215,7 +215,7 @@ func (a *assembly) served() []*run {
 	return slices.DeleteFunc(slices.Clone(a.runs), func(r *run) bool { return a.out.LeftOut[r.tenant] != nil })
 }
 
-// certifier has the say in certificates of all tenants that are not left out; nil if none has one.
+// certifier decides about certificates for all tenants that are not left out; nil if none has a say.
 func (a *assembly) certifier() chiproxy.Certifier {
 	var all certifiers
 	for _, r := range a.served() {
@@ -229,7 +229,7 @@ func (a *assembly) certifier() chiproxy.Certifier {
 	return all
 }
 
-// keep keeps what is not for one tenant alone.
+// keep keeps what all tenants share.
 func (a *assembly) keep() {
 	for _, r := range a.runs {
 		a.out.sources = append(a.out.sources, r.sources)

@@ -9,7 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
-// pause is the least time between two reloads that scripts have asked for.
+// pause is the minimum time between two reloads that scripts request.
 const pause = 100 * time.Millisecond
 
 // Start makes the instance known by its name, and begins what runs in the background.
@@ -48,8 +48,8 @@ func (i *Instance) stop() {
 	}
 }
 
-// EndWithin ends what the instance does by itself, and the calls of scripts that still run after a while: for a configuration whose place another
-// has taken, or a server that stops. The first one counts.
+// EndWithin ends background work, and after the grace period the script calls that still run: for a replaced configuration, or a server
+// that stops. Only the first call counts.
 func (i *Instance) EndWithin(grace time.Duration) {
 	i.stop()
 	i.ending.Do(func() {
@@ -63,7 +63,7 @@ func (i *Instance) EndWithin(grace time.Duration) {
 	})
 }
 
-// want asks for a reload. Calls before the reload begins are one.
+// want requests a reload. Calls before it begins count as one.
 func (i *Instance) want() {
 	select {
 	case i.wanted <- struct{}{}:
@@ -71,7 +71,7 @@ func (i *Instance) want() {
 	}
 }
 
-// fulfil reloads when scripts have asked for it, for at most half of the time.
+// fulfil reloads when scripts request it, at most half of the time.
 func (i *Instance) fulfil(ctx context.Context) {
 	for {
 		select {
@@ -87,8 +87,8 @@ func (i *Instance) fulfil(ctx context.Context) {
 	}
 }
 
-// watch reloads when something that the last load has looked at is another one, and stays so for a while: an editor may write
-// several files, or one in several steps.
+// watch reloads when something that the last load read has changed and stays unchanged for a moment: an editor may write several files, or
+// one in several steps.
 func (i *Instance) watch(ctx context.Context, every time.Duration) {
 	var p pending
 	for wait(ctx, every) {
@@ -101,10 +101,10 @@ func (i *Instance) watch(ctx context.Context, every time.Duration) {
 }
 
 const (
-	// settles is how long a change must stay as it is before it is taken, from one look to another at least.
+	// settles is how long a change must stay the same before it is loaded; at least one interval.
 	settles = 100 * time.Millisecond
-	// missed is how long something must be missed, and for how many looks: an editor may delete a file and write it anew, or
-	// empty it before it writes. Until then it is not known whether it is gone.
+	// missed is how long, and for how many looks, a file must be missing before it counts as deleted: an editor may delete or empty a file
+	// before it writes it.
 	missed      = 2 * time.Second
 	missedLooks = 4
 )
@@ -117,7 +117,7 @@ type pending struct {
 	looks   int
 }
 
-// settled notes what a look has found, and says whether it has stayed so for long enough.
+// settled notes what a look found, and reports whether it has stayed the same for long enough.
 func (p *pending) settled(of *source.Trace, changes source.Changes, now time.Time) bool {
 	switch {
 	case changes.All == "":
@@ -164,7 +164,7 @@ func (l *loaded) end() {
 // warmUp is how long a reload waits for the first runs of the timers of its table.
 const warmUp = time.Second
 
-// warm waits until all timers have run once, but not for long.
+// warm waits until all timers have run once, for at most warmUp.
 func (l *loaded) warm(ctx context.Context) {
 	limit := time.NewTimer(warmUp)
 	defer limit.Stop()

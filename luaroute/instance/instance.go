@@ -1,4 +1,4 @@
-// Package instance runs the scripts of one configuration: it loads them into a table, serves by it, and reloads it.
+// Package instance runs the scripts of one configuration: it loads them into a table, serves with it, and reloads it.
 package instance
 
 import (
@@ -50,9 +50,9 @@ type State struct {
 	// Version counts the tables since the configuration was loaded, from 1.
 	Version  int
 	LoadedAt time.Time
-	// Failure is that of the last reload, nil if it was good.
+	// Failure is that of the last reload, nil if it succeeded.
 	Failure *Failure
-	// trace is what the last load has looked at, well or not.
+	// trace is what the last load read, even if it failed.
 	trace *source.Trace
 }
 
@@ -63,12 +63,12 @@ type Failure struct {
 	At    time.Time
 }
 
-// Host is what an instance needs of its surroundings.
+// Host is what an instance needs from the app.
 type Host struct {
 	Pools *pool.Set
 	// Libraries are those that scripts can require, by name.
 	Libraries map[string]vm.Library
-	// Emit tells of a reload.
+	// Emit emits an event about a reload.
 	Emit func(event string, data map[string]any)
 }
 
@@ -95,20 +95,20 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 // Name returns the name of the instance.
 func (i *Instance) Name() string { return i.name }
 
-// Table returns the table of the moment.
+// Table returns the current table.
 func (i *Instance) Table() *routing.Table { return i.table.Load() }
 
 // Reloads returns how many reloads there were since the configuration was loaded.
 func (i *Instance) Reloads() (good, failed int64) { return i.reloads.Load(), i.failed.Load() }
 
-// State returns what is known about the table of the moment.
+// State describes the current table.
 func (i *Instance) State() State {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.now
 }
 
-// Serve routes a request by the table of the moment.
+// Serve routes a request with the current table.
 func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	defer i.panics.pass()
 	for {
@@ -141,7 +141,7 @@ func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 	}
 }
 
-// Explain asks the table of the moment what becomes of a request.
+// Explain reports how the current table would handle a request.
 func (i *Instance) Explain(r *http.Request, run bool) explain.Decision {
 	for {
 		table := i.table.Load()
@@ -152,13 +152,13 @@ func (i *Instance) Explain(r *http.Request, run bool) explain.Decision {
 	}
 }
 
-// late deals with an error that came after the header of the response had left. Caddy must not answer it again, so it is
-// logged here; a client that waits for the rest of a body learns from its connection that there is none.
+// late handles an error after the response header was sent. Caddy must not answer again, so it is logged here, and the connection is
+// aborted if the body is incomplete.
 func (i *Instance) late(r *http.Request, err error) error {
 	if err == nil || !errors.Is(err, chiproxy.ErrHeaderSent) {
 		return err
 	}
-	i.logger.Error("request failed after the response had begun",
+	i.logger.Error("request failed after its response had begun",
 		zap.Error(err), zap.String("method", r.Method), zap.String("uri", r.RequestURI))
 	if errors.Is(err, chiproxy.ErrBodySent) {
 		return nil
@@ -166,14 +166,14 @@ func (i *Instance) late(r *http.Request, err error) error {
 	panic(http.ErrAbortHandler)
 }
 
-// Ended reports whether the table was given up.
+// Ended reports whether Retire was called.
 func (i *Instance) Ended() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.ended
 }
 
-// Retire gives the table up, for good.
+// Retire releases the table. The instance serves no more.
 func (i *Instance) Retire() {
 	i.stop()
 	i.mu.Lock()

@@ -52,7 +52,7 @@ func (a *assembly) build(spec chiproxy.Spec) (*routing.Table, error) {
 	}
 }
 
-// blame leaves the tenants out that a table fails for, which is nil if there is none, and reports whether there are any.
+// blame leaves out the tenants that make a table fail, and reports whether there are any. The table may be nil.
 func (a *assembly) blame(spec chiproxy.Spec, table *routing.Table) (found bool) {
 	if !a.config.IsolateFailures {
 		return false
@@ -75,7 +75,7 @@ func (a *assembly) blame(spec chiproxy.Spec, table *routing.Table) (found bool) 
 	return found
 }
 
-// alone returns what is wrong with the declarations of a tenant without those of others.
+// alone builds a table of one tenant and returns what is wrong with it.
 func (a *assembly) alone(spec chiproxy.Spec, t chiproxy.Tenant) error {
 	spec.Default = chiproxy.Tenant{Pools: spec.Default.Pools}
 	spec.Tenants, spec.Certifier, spec.Release = []chiproxy.Tenant{t}, nil, nil
@@ -90,7 +90,7 @@ func (a *assembly) alone(spec chiproxy.Spec, t chiproxy.Tenant) error {
 func (i *Instance) serves(l *loaded) {
 	i.loader.started, i.loader.leftOut = true, l.LeftOut
 	for _, name := range slices.Sorted(maps.Keys(l.LeftOut)) {
-		i.logger.Error("the scripts of a tenant have failed; it answers 503 until a reload of them is good",
+		i.logger.Error("the scripts of a tenant failed; it answers 503 until they load",
 			zap.String("tenant", name), zap.Error(l.LeftOut[name]))
 	}
 }

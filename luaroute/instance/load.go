@@ -21,7 +21,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// loader makes tables of the configuration of one instance.
+// loader makes tables from the configuration of one instance.
 type loader struct {
 	ctx     caddy.Context
 	logger  *zap.Logger
@@ -34,7 +34,7 @@ type loader struct {
 	again    func() // asks for a reload
 	programs script.Programs
 	logs     vm.Logs
-	// leftOut are the tenants that the table of the moment leaves out; all may be left out of the first one.
+	// leftOut are the tenants that the current table leaves out; the first table may leave out any.
 	leftOut map[string]error
 	started bool
 	calls   *vm.Life // of what scripts run
@@ -51,7 +51,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		return nil, err
 	}
 	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {
-		return nil, errors.New("there is nothing to route with; expected scripts, sources or tenants")
+		return nil, errors.New("there is nothing to route; expected scripts, sources or tenants")
 	}
 	if _, err := capability.New("", nil, c.Allow); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
 		if len(s.sources) == 0 && t.UsePool == "" {
-			return nil, fmt.Errorf("tenant %q: there is nothing to route with; expected scripts, sources or use_pool", t.Name)
+			return nil, fmt.Errorf("tenant %q: there is nothing to route; expected scripts, sources or use_pool", t.Name)
 		}
 		allowed, err := capability.New(t.Name, t.Hosts, t.Allow.Or(c.Allow))
 		if err != nil {
@@ -79,7 +79,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 	return l, nil
 }
 
-// loaded is what a load has made.
+// loaded is the result of a load.
 type loaded struct {
 	Table *routing.Table
 	// sources are those that scripts ran from, one set for each tenant with scripts.
@@ -103,7 +103,7 @@ type insideKey struct{}
 // Inside reports whether a module is loaded by a script.
 func Inside(ctx context.Context) bool { return ctx.Value(insideKey{}) != nil }
 
-// load runs all scripts and builds a table. If it fails nothing is left behind. What it has looked at is in the trace, even then.
+// load runs all scripts and builds a table. If it fails it leaves nothing behind but the trace of what it read.
 func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err error) {
 	start := time.Now()
 	l.programs.Turn()
@@ -127,7 +127,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	}
 	table, err := a.build(spec)
 	if table != nil {
-		end = table.Retire // which ends the assembly, when the last one who asks the table has gone
+		end = table.Retire // which ends the assembly once the table's last user has left
 	}
 	if err != nil {
 		return nil, err
@@ -138,8 +138,8 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	return a.out, nil
 }
 
-// panicked is the error of a load in which a module of Caddy has panicked that a script names: those who wait must not go down with it.
+// panicked is the error of a load in which a Caddy module panicked: the process must survive that.
 func (l *loader) panicked(r any) error {
-	l.logger.Error("panic while scripts were loaded", zap.Any("panic", r), zap.StackSkip("stack", 2))
-	return fmt.Errorf("panic while scripts were loaded: %v", r)
+	l.logger.Error("panic while loading scripts", zap.Any("panic", r), zap.StackSkip("stack", 2))
+	return fmt.Errorf("panic while loading scripts: %v", r)
 }

@@ -10,10 +10,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// A script that is being saved may be empty for a moment, and one that was cut off may end before its first route. Such a script is
-// a good one, which declares nothing: its table would let everything pass that the one before has guarded. So a reload must
-// not lose all of something. Whoever wants that says so in the configuration, or by deleting a script; the load of a
-// configuration may have scripts that declare nothing.
+// A script that is being saved may be empty for a moment, and one that was cut off may end before its first route. It loads without error
+// and declares nothing, so its table would let pass everything that the old one guarded. So a reload refuses to lose all of something. To
+// do so, change the configuration or delete the script; the load of a configuration accepts scripts that declare nothing.
 
 // content is what the scripts of one tenant were.
 type content struct {
@@ -26,7 +25,7 @@ type content struct {
 	folders []string
 }
 
-// lost returns an error if scripts or modules that had code have none any more, or if those of a tenant declare nothing any more.
+// lost returns an error if scripts or modules that had code have none any more, or if those of a tenant no longer declare anything.
 // The last is allowed where a script was deleted on purpose.
 func lost(before, now []content, deleted bool) error {
 	for _, is := range now {
@@ -37,7 +36,7 @@ func lost(before, now []content, deleted bool) error {
 		was := before[at]
 		for _, name := range slices.Sorted(maps.Keys(is.blank)) {
 			if blank, known := was.blank[name]; known && !blank && is.blank[name] {
-				return fmt.Errorf("%s: it has no code any more; %s", name, deliberately)
+				return fmt.Errorf("%s: it no longer has any code; %s", name, deliberately)
 			}
 		}
 		if was.declares && !is.declares && !deleted {
@@ -47,20 +46,20 @@ func lost(before, now []content, deleted bool) error {
 	return nil
 }
 
-// deliberately is what to do for those who mean it.
-const deliberately = "a reload of scripts does not accept that: to serve without it, take it out of the configuration, " +
+// deliberately says how to do it on purpose.
+const deliberately = "a reload refuses that: to serve without it, remove it from the configuration, " +
 	"or load the configuration again (caddy reload --force)"
 
-// nothing says whose scripts declare nothing.
+// nothing describes scripts that declare nothing.
 func (c *content) nothing() string {
 	of := ""
 	if c.tenant != "" {
 		of = fmt.Sprintf(" of tenant %q", c.tenant)
 	}
 	if len(c.blank) == 0 {
-		return "the sources" + of + " have no script any more"
+		return "the sources" + of + " no longer have a script"
 	}
-	return fmt.Sprintf("the scripts%s declare nothing any more: %s", of, strings.Join(slices.Sorted(maps.Keys(c.blank)), ", "))
+	return fmt.Sprintf("the scripts%s no longer declare anything: %s", of, strings.Join(slices.Sorted(maps.Keys(c.blank)), ", "))
 }
 
 // warn logs scripts without code.
@@ -68,7 +67,7 @@ func (l *loaded) warn(logger *zap.Logger) {
 	for _, c := range l.contents {
 		for _, name := range slices.Sorted(maps.Keys(c.blank)) {
 			if c.blank[name] {
-				logger.Warn("there is no code in a script", zap.String("script", name), zap.String("tenant", c.tenant))
+				logger.Warn("a script has no code", zap.String("script", name), zap.String("tenant", c.tenant))
 			}
 		}
 	}

@@ -13,11 +13,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
 )
 
-// maxPlaces is from how many places panics are told apart; those of all others are taken for one.
+// maxPlaces is how many places of panics are told apart; all others count as one.
 const maxPlaces = 100
 
-// panics keeps the panics of handlers from filling a disk: a script can name one of Caddy's that fails on each request, and the server logs
-// the whole stack each time.
+// panics keeps the panics of handlers from filling a disk: a script can use a Caddy handler that panics on each request, and the server
+// logs the stack each time.
 type panics struct {
 	left *tally.Tally
 
@@ -28,15 +28,15 @@ type panics struct {
 func newPanics(logger *zap.Logger) *panics {
 	return &panics{
 		left: tally.New(func(c tally.Count) {
-			logger.Error("handlers panicked again; those of the same place as one within the same second are not logged",
+			logger.Error("handlers panicked again; a panic from the same place within a second is not logged",
 				zap.Int("panics", c.Lines), zap.String("first", c.First))
 		}),
 		seen: map[string]time.Time{},
 	}
 }
 
-// pass is to be deferred around handlers. The first panic of a place in a second goes on as it is. The others end their responses all the
-// same, but are only counted.
+// pass is deferred around handlers. The first panic of a place in a second passes unchanged. Others end their responses too, but are only
+// counted.
 func (p *panics) pass() {
 	r := recover()
 	if r == nil {
@@ -67,8 +67,8 @@ func (p *panics) first(place string, now time.Time) bool {
 	return true
 }
 
-// placeOfPanic returns file:line of what has panicked first, for a deferred function that has recovered: others on the way may have recovered,
-// and panicked again.
+// placeOfPanic returns file:line of what has panicked first, for a deferred function that has recovered: deferred functions before it may
+// have recovered and panicked again.
 func placeOfPanic() (place string) {
 	var callers [64]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
@@ -78,7 +78,7 @@ func placeOfPanic() (place string) {
 		switch {
 		case f.Function == "runtime.gopanic":
 			panicking = true
-		case panicking && !strings.HasPrefix(f.Function, "runtime."): // which finds nil pointers and the like
+		case panicking && !strings.HasPrefix(f.Function, "runtime."): // the runtime raises nil dereferences and the like
 			panicking = false
 			place = f.File + ":" + strconv.Itoa(f.Line)
 		}

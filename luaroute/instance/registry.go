@@ -13,8 +13,8 @@ import (
 // running holds the instances of the configuration that runs, by name.
 var running registry
 
-// registry knows instances by name. While one configuration takes the place of another both have theirs in it; the one that was
-// added last counts, and when it is given up, because the rest of its configuration did not start, the one before.
+// registry knows instances by name. While one configuration replaces another it has those of both; the one added last counts, or the one
+// before if the new configuration fails to start.
 type registry struct {
 	mu     sync.RWMutex
 	byName map[string][]*Instance
@@ -78,7 +78,7 @@ func Names() []string { return running.names() }
 // All returns the instances that run, by name.
 func All() []*Instance { return running.all() }
 
-// Certify asks the instance that runs under a name. It may end in this moment; then its successor is asked.
+// Certify asks the instance that runs under a name. If it ends meanwhile, its successor is asked.
 func Certify(ctx context.Context, name, host string) (bool, error) {
 	var last *Instance
 	for {

@@ -26,21 +26,20 @@ const (
 	eventFailed   = "luaroute.reload_failed"
 )
 
-// errMoved says that scripts were changed again while they were loaded. The watch waits until that is over.
+// errMoved means that scripts changed while they were loaded. The watch tries again once they settle.
 var errMoved = errors.New("the scripts have changed again")
 
-// ErrEnded says that an instance has no more tables.
-var ErrEnded = errors.New("the configuration of the instance has ended")
+// ErrEnded means that an instance serves no more.
+var ErrEnded = errors.New("the configuration of this instance has ended")
 
-// Reload makes a whole new table beside the one that serves, and lets it take its place. What fails leaves the old one serving,
-// and is remembered until the next reload that does not. Running requests finish on the table they began with. One
-// reload runs at a time; the others wait.
+// Reload builds a whole new table and replaces the current one with it. If that fails the old table keeps serving, and the failure is kept
+// until a reload succeeds. Running requests finish on the table they began with. One reload runs at a time; others wait.
 func (i *Instance) Reload(ctx context.Context, cause string) (*Reloaded, error) {
 	return i.Change(ctx, cause, nil)
 }
 
-// Change is a reload. If keep is not nil, it is called when the new table is good, and before it serves; what fails then is
-// not remembered, as nothing has changed.
+// Change is Reload with a step between: keep, if not nil, is called when the new table is ready, before it serves. A failure is not
+// remembered, as nothing has changed.
 func (i *Instance) Change(ctx context.Context, cause string, keep func(context.Context) error) (*Reloaded, error) {
 	done, err := i.replace(ctx, cause, keep)
 	i.tell(done, cause, err)
@@ -54,8 +53,8 @@ type Reloaded struct {
 	inventory.Difference
 }
 
-// replace is a change that is yet to be reported. It goes on when those who have asked for it are gone: cut short, it would have
-// looked at a part of the scripts only, and the others would not be watched any more.
+// replace is Change without the report. It continues when the caller has left: cut short, it would have read only a part of the scripts,
+// and the others would no longer be watched.
 func (i *Instance) replace(ctx context.Context, cause string, keep func(context.Context) error) (*Reloaded, error) {
 	i.reloading.Lock()
 	defer i.reloading.Unlock()
@@ -103,7 +102,7 @@ func (i *Instance) replace(ctx context.Context, cause string, keep func(context.
 	return done, nil
 }
 
-// good says what speaks against a table that was loaded.
+// good returns what speaks against publishing a loaded table.
 func (i *Instance) good(next *loaded, trace *source.Trace, cause string) error {
 	now := i.State()
 	if cause == causeWatch && !now.trace.Agrees(trace) {
@@ -119,7 +118,7 @@ func (i *Instance) live() context.Context {
 	return i.living
 }
 
-// publish lets a table take the place of the one that serves, and returns its version, or 0 if the instance has ended.
+// publish replaces the current table, and returns the new version, or 0 if the instance has ended.
 func (i *Instance) publish(next *loaded, trace *source.Trace) int {
 	i.mu.Lock()
 	if i.ended {
@@ -138,7 +137,7 @@ func (i *Instance) publish(next *loaded, trace *source.Trace) int {
 	return version
 }
 
-// remember keeps why a reload has failed, and what it has looked at, so that a change of it is noticed.
+// remember keeps why a reload failed and what it read, so that a change of that is noticed.
 func (i *Instance) remember(f *Failure, trace *source.Trace) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -153,7 +152,7 @@ func (l *loaded) fields() []zap.Field {
 	}
 }
 
-// tell reports a reload to the log, the metrics and the events.
+// tell reports a reload to log, metrics and events.
 func (i *Instance) tell(done *Reloaded, cause string, err error) {
 	if errors.Is(err, ErrEnded) || errors.Is(err, errMoved) {
 		return

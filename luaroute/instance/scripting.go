@@ -147,7 +147,7 @@ func oneWriter(set source.Set) error {
 		}
 	}
 	if n > 1 {
-		return fmt.Errorf("%d sources are writable; expected one, so that it is clear where the admin API writes", n)
+		return fmt.Errorf("%d sources are writable; expected one, to which the admin API writes", n)
 	}
 	return nil
 }

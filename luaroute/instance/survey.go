@@ -27,9 +27,8 @@ type asked struct {
 	*capability.Needs
 }
 
-// Survey calls f, which loads a configuration, and returns what the scripts of isolated tenants have asked for in vain meanwhile. Nothing
-// of that is refused to them, so the configuration must not run. It is for commands: everything that is loaded at the same time is
-// part of it.
+// Survey calls f, which loads a configuration, and returns what scripts of isolated tenants use without being allowed to. Nothing is
+// refused meanwhile, so the configuration must not run. It is for commands: it covers everything that loads at the same time.
 func Survey(f func()) []Need {
 	set := func(running bool) []asked {
 		survey.Lock()

@@ -37,7 +37,7 @@ func Test(ctx context.Context, loading caddy.Context, host Host, file string, of
 		return suite.Run(ctx, own.vms, own.Table)
 	}
 	if declared := inventory.Routes(own.Table); len(declared) > 0 {
-		return nil, fmt.Errorf("%s: the tests are run with a configuration, whose routes they ask about; expected no routes of their own", declared[0].At)
+		return nil, fmt.Errorf("%s: these tests ask about the routes of a configuration; expected no routes of their own", declared[0].At)
 	}
 	return suite.Run(ctx, own.vms, table)
 }

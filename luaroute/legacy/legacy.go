@@ -1,5 +1,5 @@
-// Package legacy is the old contract: a script defines the global function on_route_request(request, backends), which is asked
-// for every request that no route of its tenant takes.
+// Package legacy is the old contract: a script defines the global function on_route_request(request, backends), which is called for every
+// request that no route of its tenant matches.
 package legacy
 
 import (
@@ -23,7 +23,7 @@ import (
 // FunctionName is the name of the global function.
 const FunctionName = "on_route_request"
 
-// Function is the function of a tenant, as the action that answers what no route of the tenant takes.
+// Function is the function of a tenant, as the action for requests that no route of the tenant matches.
 type Function struct {
 	question *hook.Question
 	// known are the backends of the tenant that was served last, which is the same one always.
@@ -39,10 +39,10 @@ type known struct {
 // New returns the action of a function.
 func New(question *hook.Question) *Function { return &Function{question: question} }
 
-// Describe says where the function stands.
+// Describe returns where the function is declared.
 func (f *Function) Describe() origin.Origin { return f.question.Describe() }
 
-// Fingerprint tells functions apart by their code, for the difference that a reload makes.
+// Fingerprint tells functions apart by their code, to tell what a reload changed.
 func (f *Function) Fingerprint() uint64 { return f.question.Fingerprint() }
 
 // Traits are those of an action that always answers, and whose forwarding changes the request.
@@ -73,15 +73,15 @@ func (f *Function) backends(scope *pool.Scope) []Backend {
 	return backendsOf(k.services)
 }
 
-// Decide asks the function about a simulated request, and about backends that need not be there. It returns what
-// the function has decided, as it is. The error of the function is a *chiproxy.HookError.
+// Decide calls the function with a simulated request and backends that need not exist. It returns the decision unchanged. The error of the
+// function is a *chiproxy.HookError.
 func (f *Function) Decide(ctx context.Context, asked Request, backends []Backend) (Decision, error) {
 	var d Decision
 	err := f.question.AskAlone(ctx, func(L *lua.LState) []lua.LValue { return arguments(L, asked, backends) }, d.read)
 	return d, err
 }
 
-// action returns what is done for a decision. A choice that is unhealthy or unknown falls to the first healthy backend.
+// action returns what is done for a decision. For an unhealthy or unknown choice the first healthy backend is used.
 func (d *Decision) action(backends []Backend) chiproxy.Action {
 	if d.Reject {
 		reason := d.RejectReason
@@ -106,7 +106,7 @@ func (d *Decision) proxy(pool string) chiproxy.Proxy {
 	proxy := chiproxy.Proxy{Pool: pool, Path: d.ModifiedPath}
 	if len(d.ModifiedHeaders) > 0 {
 		proxy.Headers = &field.Ops{Set: http.Header{}}
-		for _, name := range slices.Sorted(maps.Keys(d.ModifiedHeaders)) { // two may be one in different cases
+		for _, name := range slices.Sorted(maps.Keys(d.ModifiedHeaders)) { // names may differ only in case
 			proxy.Headers.Set.Set(name, d.ModifiedHeaders[name])
 		}
 	}

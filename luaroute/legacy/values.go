@@ -151,7 +151,7 @@ func (d *Decision) readHeaders(v lua.LValue) error {
 	return failed
 }
 
-// text returns a value that stands for a text. Nil stands for none.
+// text returns a string or number as a string, and "" for nil.
 func text(v lua.LValue) (string, bool) {
 	switch v.(type) {
 	case *lua.LNilType:

@@ -44,11 +44,11 @@ func (w walk) module(u Use) error {
 	}
 	info, err := caddy.GetModule(u.ID)
 	if err != nil || len(u.Config) == 0 {
-		return nil // Caddy reports what there is not
+		return nil // Caddy reports unknown modules
 	}
 	module := info.New()
 	if err := json.Unmarshal(u.Config, &module); err != nil {
-		return nil // as it does what it cannot read
+		return nil // and what it cannot decode
 	}
 	return w.fields(reflect.ValueOf(module), place{u.Path, u.Keys})
 }
@@ -205,7 +205,7 @@ func Change(config json.RawMessage, keys []any, change func(map[string]any) erro
 	}
 	object, ok := v.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%v is no object", keys)
+		return nil, fmt.Errorf("%v is not an object", keys)
 	}
 	if err := change(object); err != nil {
 		return nil, err

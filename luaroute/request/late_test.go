@@ -119,8 +119,8 @@ func TestOnHeadersCannotAnswer(t *testing.T) {
 func TestOnBodyCannotWrite(t *testing.T) {
 	t.Parallel()
 	for call, want := range map[string]string{
-		"res:write('b')":              "res:write is used in on_body, which returns what is to be sent",
-		"res:flush()":                 "res:flush is used in on_body, which returns what is to be sent",
+		"res:write('b')":              "res:write is used in on_body, which returns what to send",
+		"res:flush()":                 "res:flush is used in on_body, which returns what to send",
 		"res:json({})":                "res:json is used after the response has begun",
 		"res:redirect('/y')":          "res:redirect is used after the response has begun",
 		"res.headers['X-A'] = 'b'":    "res.headers is used after the response has begun",

@@ -94,7 +94,7 @@ func reqVar(L *lua.LState) int {
 	switch L.Get(3).(type) {
 	case *lua.LNilType, lua.LString, lua.LNumber, lua.LBool:
 	default:
-		L.RaiseError("var %q: a %s is no value; allowed are strings, numbers and booleans, and nil to remove it", name, L.Get(3).Type())
+		L.RaiseError("var %q: a %s cannot be a value; allowed are strings, numbers and booleans, and nil to remove it", name, L.Get(3).Type())
 	}
 	v, err := toGo(L, L.Get(3))
 	if err != nil {

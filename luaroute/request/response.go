@@ -125,7 +125,7 @@ func (r *Request) answering(L *lua.LState, what string) {
 	case r.live:
 		L.RaiseError("%s is used in on_headers, where the response is that of the action", what)
 	case r.filters:
-		L.RaiseError("%s is used in on_body, which returns what is to be sent", what)
+		L.RaiseError("%s is used in on_body, which returns what to send", what)
 	}
 }
 
@@ -133,7 +133,7 @@ func (r *Request) answering(L *lua.LState, what string) {
 func (r *Request) send(L *lua.LState, what, contentType, body string) {
 	r.answering(L, what)
 	if !r.sent && r.ex.Wrote() {
-		L.RaiseError("a body is written after next() has answered")
+		L.RaiseError("a body was written after next() answered")
 	}
 	if status := r.answerStatus(); body != "" && (status == http.StatusNoContent || status == http.StatusNotModified) {
 		L.RaiseError("%s: status %d has no body", what, status)

@@ -26,7 +26,7 @@ func (s *Suite) simulate(L *lua.LState) int {
 	}
 	st := vm.Of(L)
 	if s.state == nil || st != s.state {
-		L.RaiseError("route.simulate is called outside of a test; write it(name, function() … end) around it")
+		L.RaiseError("route.simulate is called outside a test; wrap it in it(name, function() … end)")
 	}
 	t := L.CheckTable(1)
 	question := declare.Question(L, "the request of simulate", t, "pools")

@@ -53,7 +53,7 @@ func (s *Suite) Helpers() map[string]*lua.LFunction {
 func (s *Suite) describe(L *lua.LState) int {
 	name, fn := L.CheckString(1), L.CheckFunction(2)
 	if st := vm.Of(L); st == nil || !st.Loading() {
-		L.RaiseError("describe is called while a test runs; it groups tests, and stands around them")
+		L.RaiseError("describe is called while a test runs; call it outside of tests, to group them")
 	}
 	s.path = append(s.path, name)
 	defer func() { s.path = s.path[:len(s.path)-1] }()
@@ -66,7 +66,7 @@ func (s *Suite) describe(L *lua.LState) int {
 func (s *Suite) it(L *lua.LState) int {
 	name, fn := L.CheckString(1), L.CheckFunction(2)
 	if st := vm.Of(L); st == nil || !st.Loading() {
-		L.RaiseError("it is called while a test runs; tests stand beside one another")
+		L.RaiseError("it is called while a test runs; tests cannot be nested")
 	}
 	ref, origin := declare.Keep(L, fn)
 	s.cases = append(s.cases, testCase{slices.Concat(s.path, []string{name}), ref, origin.Script, origin.Line})
