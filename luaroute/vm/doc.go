@@ -5,6 +5,8 @@
 // A plugin adds a library for scripts: a Caddy module in the namespace luaroute.libs that implements [Library]. What it needs of this
 // package stays as it is:
 //
+//   - [Bindings] are the functions of a library with what describes them, for `caddy luaroute stubs` and `check`; [Documented] and
+//     [Classified] are what such a library implements besides.
 //   - [Of] gives a Go function the [State] that calls it. The function must keep nothing between calls: all states share it.
 //   - [Spend] and [Charge] count the time and memory that it takes, before it takes them; [ChargeString] does both for a string, and
 //     [Hold] counts what it holds while it calls back into Lua. None of them returns if the budget of the script ends.

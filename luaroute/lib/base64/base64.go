@@ -34,13 +34,28 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"encode":     encoder(base64.StdEncoding),
-		"decode":     decoder(base64.StdEncoding.DecodeString),
-		"encode_url": encoder(base64.RawURLEncoding),
-		"decode_url": decoder(decodeURL),
-	})
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+var bindings = vm.Bindings{
+	{Fn: encoder(base64.StdEncoding), Doc: vm.Doc{
+		Name: "encode", Args: "bytes: string", Returns: "string",
+		Text: "the text, in the standard alphabet and padded",
+	}},
+	{Fn: decoder(base64.StdEncoding.DecodeString), Doc: vm.Doc{
+		Name: "decode", Args: "text: string", Returns: "string? bytes, string? err",
+		Text: "the bytes, or `nil, error`",
+	}},
+	{Fn: encoder(base64.RawURLEncoding), Doc: vm.Doc{
+		Name: "encode_url", Args: "bytes: string", Returns: "string",
+		Text: "the text, in the URL-safe alphabet and without padding",
+	}},
+	{Fn: decoder(decodeURL), Doc: vm.Doc{
+		Name: "decode_url", Args: "text: string", Returns: "string? bytes, string? err",
+		Text: "the bytes, or `nil, error`; padding may be there or not",
+	}},
 }
 
 // encoder returns the function that encodes.
@@ -80,4 +95,4 @@ func decodeURL(s string) ([]byte, error) {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var _ vm.Documented = Library{}

@@ -56,13 +56,36 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"hash":   digest,
-		"hmac":   authenticate,
-		"equal":  equal,
-		"random": random,
-	})
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+// Classes describes the types that Docs names.
+func (Library) Classes() []vm.Class {
+	return []vm.Class{
+		{Name: "crypto.Algorithm", Alias: vm.OneOf(algorithms), Text: "an algorithm; md5 and sha1 are for old protocols only"},
+		{Name: "crypto.Encoding", Alias: vm.OneOf(encodings), Text: "the form of bytes; base64url has no padding, and raw are the bytes themselves"},
+	}
+}
+
+var bindings = vm.Bindings{
+	{Fn: digest, Doc: vm.Doc{
+		Name: "hash", Args: "algorithm: crypto.Algorithm, text: string, encoding?: crypto.Encoding", Returns: "string",
+		Text: "the digest of a text",
+	}},
+	{Fn: authenticate, Doc: vm.Doc{
+		Name: "hmac", Args: "algorithm: crypto.Algorithm, key: string, text: string, encoding?: crypto.Encoding", Returns: "string",
+		Text: "the HMAC of a text",
+	}},
+	{Fn: equal, Doc: vm.Doc{
+		Name: "equal", Args: "a: string, b: string", Returns: "boolean",
+		Text: "whether two strings are equal, in constant time",
+	}},
+	{Fn: random, Doc: vm.Doc{
+		Name: "random", Args: "n: number, encoding?: crypto.Encoding", Returns: "string",
+		Text: "`n` random bytes, 1 to 1024",
+	}},
 }
 
 // algorithms are the hash functions by name.
@@ -166,4 +189,7 @@ func named[T any](L *lua.LState, n int, kind string, all map[string]T) T {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var (
+	_ vm.Documented = Library{}
+	_ vm.Classified = Library{}
+)

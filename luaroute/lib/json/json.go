@@ -30,14 +30,38 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	t := L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"encode": encode,
-		"decode": decode,
-		"array":  array,
-	})
-	t.RawSetString("null", Null)
-	return t
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+// Classes describes the types that Docs names.
+func (Library) Classes() []vm.Class {
+	return []vm.Class{options, {Name: "json.Null", Text: "the value json.null"}}
+}
+
+// options is what OptionsOf reads.
+var options = vm.Class{Name: "json.Options", Text: "how JSON is read", Fields: []vm.Doc{
+	{Name: "big", Type: `"string"?`, Text: "`\"string\"` has integers beyond 2^53 as strings, with all their digits"},
+}}
+
+var bindings = vm.Bindings{
+	{Fn: encode, Doc: vm.Doc{
+		Name: "encode", Args: "value: any", Returns: "string? text, string? err",
+		Text: "the text, or `nil, error`",
+	}},
+	{Fn: decode, Doc: vm.Doc{
+		Name: "decode", Args: "text: string, options?: json.Options", Returns: "any value, string? err",
+		Text: "the value, or `nil, error`; a byte order mark before it is skipped. With `{ big = \"string\" }` integers beyond 2^53 are strings",
+	}},
+	{Fn: array, Doc: vm.Doc{
+		Name: "array", Args: "table?: table", Returns: "table",
+		Text: "the table, marked as a list, so that an empty one is `[]`; an empty table otherwise is `{}`",
+	}},
+	{Value: Null, Doc: vm.Doc{
+		Name: "null", Type: "json.Null",
+		Text: "null, which unlike nil can be in a table",
+	}},
 }
 
 // encode is json.encode(value).
@@ -84,4 +108,7 @@ func failure(L *lua.LState, err error) int {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var (
+	_ vm.Documented = Library{}
+	_ vm.Classified = Library{}
+)

@@ -36,13 +36,25 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"debug": at(zapcore.DebugLevel),
-		"info":  at(zapcore.InfoLevel),
-		"warn":  at(zapcore.WarnLevel),
-		"error": at(zapcore.ErrorLevel),
-	})
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+// arguments are those of all levels.
+const arguments = "message: string, fields?: table<string, any>"
+
+var bindings = vm.Bindings{
+	{Fn: at(zapcore.DebugLevel), Doc: vm.Doc{
+		Name: "debug", Args: arguments,
+		Text: "writes to Caddy's log, with the script and line; `fields` is a table of names and values",
+	}},
+	{Fn: at(zapcore.InfoLevel), Doc: vm.Doc{
+		Name: "info", Args: arguments,
+		Text: "the same at the level that `print` writes at",
+	}},
+	{Fn: at(zapcore.WarnLevel), Doc: vm.Doc{Name: "warn", Args: arguments, Text: "the same as a warning"}},
+	{Fn: at(zapcore.ErrorLevel), Doc: vm.Doc{Name: "error", Args: arguments, Text: "the same as an error; it raises none"}},
 }
 
 // at returns the function of a level.
@@ -87,4 +99,4 @@ func field(L *lua.LState, name string, v lua.LValue) (zap.Field, int) {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var _ vm.Documented = Library{}

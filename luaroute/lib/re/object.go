@@ -29,10 +29,10 @@ var objectType *lua.LTable
 
 func init() {
 	methods := map[string]*lua.LFunction{}
-	for name, op := range operations {
-		methods[name] = vm.GoFunc(func(L *lua.LState) int {
+	for _, op := range operations {
+		methods[op.doc.Name] = vm.GoFunc(func(L *lua.LState) int {
 			p := checkObject(L)
-			return op(L, *p, L.CheckString(2))
+			return op.do(L, *p, L.CheckString(2))
 		})
 	}
 	objectType = new(lua.LState).CreateTable(0, 4)

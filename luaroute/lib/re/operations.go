@@ -2,6 +2,7 @@ package re
 
 import (
 	"math"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -16,10 +17,43 @@ const (
 )
 
 // operation is a function of the library and a method of its objects. Its other arguments begin at 3.
-type operation func(L *lua.LState, p pattern, text string) int
+type operation struct {
+	do  func(L *lua.LState, p pattern, text string) int
+	doc vm.Doc // of the function
+}
 
-var operations = map[string]operation{
-	"match": match, "find": find, "captures": captures, "gmatch": gmatch, "gsub": gsub, "split": split,
+// method describes the method.
+func (o operation) method() vm.Doc {
+	doc := o.doc
+	doc.Args = strings.Replace(doc.Args, ", pattern: string", "", 1)
+	return doc
+}
+
+var operations = []operation{
+	{match, vm.Doc{
+		Name: "match", Args: "text: string, pattern: string, init?: number", Returns: "(string|false)? group, ...: string|false",
+		Text: "the groups of the first match, or the whole match if the pattern has none; nil if nothing matches",
+	}},
+	{find, vm.Doc{
+		Name: "find", Args: "text: string, pattern: string, init?: number", Returns: "number? first, number? last, ...: string|false",
+		Text: "where the first match begins and ends, and its groups; or nil",
+	}},
+	{captures, vm.Doc{
+		Name: "captures", Args: "text: string, pattern: string, init?: number", Returns: "table<number|string, string|false>?",
+		Text: "the first match as a table: `[0]` is all of it, `[1]` … and the names of `(?P<name>…)` are its groups; or nil",
+	}},
+	{gmatch, vm.Doc{
+		Name: "gmatch", Args: "text: string, pattern: string", Returns: "fun(): ((string|false)? group, ...: string|false)",
+		Text: "an iterator over all matches, each as `re.match` gives it",
+	}},
+	{gsub, vm.Doc{
+		Name: "gsub", Args: "text: string, pattern: string, replacement: re.Replacement, n?: number", Returns: "string text, number count",
+		Text: "the text with its matches replaced, or the first `n`; and how many they were",
+	}},
+	{split, vm.Doc{
+		Name: "split", Args: "text: string, pattern: string, n?: number", Returns: "string[]",
+		Text: "a list of the pieces between matches, at most `n`",
+	}},
 }
 
 // first returns the program of a pattern and the first match from the argument init on, in the text that is left.

@@ -44,19 +44,39 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 
 // Open returns the library's table. Its functions share a cache of compiled patterns; scripts that opened the library apart
 // cannot push one another's patterns out.
-func (Library) Open(L *lua.LState) lua.LValue {
-	patterns := new(cache)
-	functions := map[string]lua.LGFunction{
-		"escape":  escape,
-		"compile": func(L *lua.LState) int { return compileObject(L, patterns) },
+func (Library) Open(*lua.LState) lua.LValue { return bindings(new(cache)).Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings(nil).Docs() }
+
+// Classes describes the types that Docs names.
+func (Library) Classes() []vm.Class {
+	object := vm.Class{Name: "re.Pattern", Text: "a compiled pattern, whose methods are the functions of the library without the pattern"}
+	for _, op := range operations {
+		object.Methods = append(object.Methods, op.method())
 	}
-	for name, op := range operations {
-		functions[name] = func(L *lua.LState) int {
+	return []vm.Class{object, {
+		Name: "re.Replacement", Alias: "string|table<string, any>|(fun(group: string|false, ...: string|false): any)",
+		Text: "a text with `$1`, `${name}`, `$0` and `$$`, a table that is asked for the first group, or a function that gets what `re.match` gives",
+	}}
+}
+
+// bindings are what the library has, whose functions share compiled patterns.
+func bindings(patterns *cache) vm.Bindings {
+	all := make(vm.Bindings, 0, len(operations)+2)
+	for _, op := range operations {
+		all = append(all, vm.Binding{Doc: op.doc, Fn: func(L *lua.LState) int {
 			text := L.CheckString(1)
-			return op(L, pattern{patterns, L.CheckString(2)}, text)
-		}
+			return op.do(L, pattern{patterns, L.CheckString(2)}, text)
+		}})
 	}
-	return L.SetFuncs(L.NewTable(), functions)
+	return append(all, vm.Binding{Fn: escape, Doc: vm.Doc{
+		Name: "escape", Args: "text: string", Returns: "string",
+		Text: "the pattern that matches exactly this text",
+	}}, vm.Binding{Fn: func(L *lua.LState) int { return compileObject(L, patterns) }, Doc: vm.Doc{
+		Name: "compile", Args: "pattern: string", Returns: "re.Pattern",
+		Text: "an object with these functions as methods, such as `r:match(text, [init])`",
+	}})
 }
 
 // escape is re.escape(text).
@@ -73,4 +93,7 @@ func escape(L *lua.LState) int {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var (
+	_ vm.Documented = Library{}
+	_ vm.Classified = Library{}
+)

@@ -56,13 +56,28 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"now":    now,
-		"sleep":  sleep,
-		"format": format,
-		"parse":  parse,
-	})
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+var bindings = vm.Bindings{
+	{Fn: now, Doc: vm.Doc{
+		Name: "now", Returns: "number",
+		Text: "the time, to the microsecond. To measure how long something takes, use `os.clock()`, which does not jump when the clock is set",
+	}},
+	{Fn: sleep, Doc: vm.Doc{
+		Name: "sleep", Args: "seconds: number",
+		Text: "waits. Only this request waits; it counts against the limit `wall`, not `cpu`, and ends when the client goes",
+	}},
+	{Fn: format, Doc: vm.Doc{
+		Name: "format", Args: "time: number, layout: string, zone?: string", Returns: "string? text, string? err",
+		Text: "the text of a time; `nil, error` if there is no such zone",
+	}},
+	{Fn: parse, Doc: vm.Doc{
+		Name: "parse", Args: "text: string, layout: string, zone?: string", Returns: "number? time, string? err",
+		Text: "the time of a text, or `nil, error`",
+	}},
 }
 
 // now is time.now().
@@ -161,4 +176,4 @@ func failure(L *lua.LState, err error) int {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var _ vm.Documented = Library{}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -69,8 +68,19 @@ func port(text string) (int, error) {
 	return int(n), nil
 }
 
-// parts are the names that url.build takes.
-var parts = []string{"scheme", "opaque", "user", "password", "host", "port", "path", "raw_path", "query", "fragment"}
+// parts is what url.build takes.
+var parts = vm.Class{Name: "url.NewParts", Text: "the parts of a URL that is to be built", Fields: []vm.Doc{
+	{Name: "fragment", Type: "string?", Text: "what is behind #"},
+	{Name: "host", Type: "string?", Text: "the host, without port, and an IPv6 address without brackets"},
+	{Name: "opaque", Type: "string?", Text: "what follows the scheme of a URL such as `mailto:ann@example.com`"},
+	{Name: "password", Type: "string?", Text: "the password before the host"},
+	{Name: "path", Type: "string?", Text: "the path, decoded"},
+	{Name: "port", Type: "number|string|nil", Text: "the port, a number"},
+	{Name: "query", Type: "string|table<string, any>|nil", Text: "the query, encoded; for `url.build` a table of names and values, too"},
+	{Name: "raw_path", Type: "string?", Text: "the path, encoded, where its encoding is not the usual one"},
+	{Name: "scheme", Type: "string?", Text: "such as `https`"},
+	{Name: "user", Type: "string?", Text: "the user before the host"},
+}}
 
 // build is url.build(parts).
 func build(L *lua.LState) int {
@@ -79,8 +89,8 @@ func build(L *lua.LState) int {
 	t.ForEach(func(k, v lua.LValue) {
 		name := k.String()
 		switch {
-		case !slices.Contains(parts, name):
-			L.ArgError(1, fmt.Sprintf("a URL has no part %q; allowed are %s", name, strings.Join(slices.Sorted(slices.Values(parts)), ", ")))
+		case !parts.Has(name):
+			L.ArgError(1, fmt.Sprintf("a URL has no part %q; allowed are %s", name, parts.Names()))
 		case name == "query" && v.Type() == lua.LTTable:
 			given[name] = encodeQuery(L, v.(*lua.LTable))
 		case v.Type() == lua.LTString || name == "port" && v.Type() == lua.LTNumber:

@@ -52,17 +52,61 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"parse":       parse,
-		"build":       build,
-		"resolve":     resolve,
-		"escape":      escape,
-		"unescape":    unescape,
-		"escape_path": escapePath,
-		"parse_query": parseQuery,
-		"build_query": buildQuery,
-	})
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+// Classes describes the types that Docs names.
+func (Library) Classes() []vm.Class {
+	parsed := vm.Class{Name: "url.Parts", Text: "the parts of a URL that was read"}
+	for _, part := range parts.Fields {
+		switch part.Name {
+		case "path": // which is always there
+			part.Type = "string"
+		case "port":
+			part.Type = "number?"
+		case "query":
+			part.Type, part.Text = "string?", "the query, encoded"
+		}
+		parsed.Fields = append(parsed.Fields, part)
+	}
+	return []vm.Class{parts, parsed}
+}
+
+var bindings = vm.Bindings{
+	{Fn: parse, Doc: vm.Doc{
+		Name: "parse", Args: "text: string", Returns: "url.Parts? parts, string? err",
+		Text: "a table of the parts, or `nil, error`",
+	}},
+	{Fn: build, Doc: vm.Doc{
+		Name: "build", Args: "parts: url.NewParts|url.Parts", Returns: "string? url, string? err",
+		Text: "the URL of such a table, or `nil, error` if no URL reads as these parts",
+	}},
+	{Fn: resolve, Doc: vm.Doc{
+		Name: "resolve", Args: "base: string, reference: string", Returns: "string? url, string? err",
+		Text: "the URL that a reference on the page `base` means, or `nil, error`",
+	}},
+	{Fn: escape, Doc: vm.Doc{
+		Name: "escape", Args: "text: string", Returns: "string",
+		Text: "the text with all but letters, digits and `-_.~` as `%XX`",
+	}},
+	{Fn: unescape, Doc: vm.Doc{
+		Name: "unescape", Args: "text: string", Returns: "string? text, string? err",
+		Text: "the text with `%XX` decoded, or `nil, error`; a `+` stays",
+	}},
+	{Fn: escapePath, Doc: vm.Doc{
+		Name: "escape_path", Args: "text: string", Returns: "string",
+		Text: "as `url.escape`, for a whole path: slashes and what else a path may have stay",
+	}},
+	{Fn: parseQuery, Doc: vm.Doc{
+		Name: "parse_query", Args: "text: string", Returns: "table<string, string|string[]>",
+		Text: "a table of names and values, read as [`req.query`](#req) is; several values are a list",
+	}},
+	{Fn: buildQuery, Doc: vm.Doc{
+		Name: "build_query", Args: "table: table<string, any>", Returns: "string",
+		Text: "the query of such a table, sorted by name",
+	}},
 }
 
 // read parses a URL.
@@ -183,4 +227,7 @@ func failure(L *lua.LState, err error) int {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var (
+	_ vm.Documented = Library{}
+	_ vm.Classified = Library{}
+)

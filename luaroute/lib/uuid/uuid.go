@@ -31,12 +31,21 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 }
 
 // Open returns the library's table.
-func (Library) Open(L *lua.LState) lua.LValue {
-	return L.SetFuncs(L.NewTable(), map[string]lua.LGFunction{
-		"v4":    maker(uuid.NewRandom),
-		"v7":    maker(uuid.NewV7),
-		"parse": parse,
-	})
+func (Library) Open(*lua.LState) lua.LValue { return bindings.Table() }
+
+// Docs describes what is in it.
+func (Library) Docs() []vm.Doc { return bindings.Docs() }
+
+var bindings = vm.Bindings{
+	{Fn: maker(uuid.NewRandom), Doc: vm.Doc{Name: "v4", Returns: "string", Text: "a random UUID"}},
+	{Fn: maker(uuid.NewV7), Doc: vm.Doc{
+		Name: "v7", Returns: "string",
+		Text: "a UUID that begins with the time, so that later ones sort after earlier ones",
+	}},
+	{Fn: parse, Doc: vm.Doc{
+		Name: "parse", Args: "text: string", Returns: "string? uuid, string? err",
+		Text: "the UUID in its usual form, or `nil, error`",
+	}},
 }
 
 // maker returns the function that makes new UUIDs.
@@ -69,4 +78,4 @@ func answer(L *lua.LState, get func() (uuid.UUID, error)) int {
 }
 
 // Interface guards
-var _ vm.Library = Library{}
+var _ vm.Documented = Library{}

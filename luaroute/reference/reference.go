@@ -1,0 +1,134 @@
+// Package reference gathers what describes all that scripts can use: the globals of the sandbox, what require returns, and the types that
+// these name. Each description stands beside the code that it describes, as vm.Doc and vm.Class; here they become one. Commands and tests
+// read it, and nothing that serves.
+package reference
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// Reference is all that scripts can use.
+type Reference struct {
+	// Libraries are sorted by name.
+	Libraries []Library
+	// Classes are the types that descriptions name.
+	Classes []vm.Class
+}
+
+// Library is what require returns for a name.
+type Library struct {
+	Name string
+	// Link is where it is described, as that of a class; empty for one of somebody else.
+	Link string
+	// Docs describe what is in it.
+	Docs []vm.Doc
+	// Bare says that it does not describe itself: Docs are names only.
+	Bare bool
+}
+
+// Library returns a library, nil if there is none of the name.
+func (r *Reference) Library(name string) *Library {
+	for i := range r.Libraries {
+		if r.Libraries[i].Name == name {
+			return &r.Libraries[i]
+		}
+	}
+	return nil
+}
+
+// Class returns a type, nil if there is none of the name.
+func (r *Reference) Class(name string) *vm.Class {
+	for i := range r.Classes {
+		if r.Classes[i].Name == name {
+			return &r.Classes[i]
+		}
+	}
+	return nil
+}
+
+// Build returns the reference of what is compiled into the program that runs: our own libraries, and those of plugins.
+func Build() *Reference {
+	libraries := map[string]vm.Library{}
+	for _, info := range caddy.GetModules(namespace) {
+		if lib, ok := info.New().(vm.Library); ok {
+			libraries[info.ID.Name()] = lib
+		}
+	}
+	return Of(libraries)
+}
+
+// Of returns the reference for scripts that have these libraries.
+func Of(libraries map[string]vm.Library) *Reference {
+	r := new(Reference)
+	for _, name := range slices.Sorted(maps.Keys(libraries)) {
+		r.add(name, libraries[name])
+	}
+	return r
+}
+
+// namespace is where the libraries are among Caddy's modules.
+const namespace = "luaroute.libs"
+
+// add adds a library.
+func (r *Reference) add(name string, lib vm.Library) {
+	of := reflect.TypeOf(lib)
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	own := Library{Name: name}
+	if strings.HasPrefix(of.PkgPath(), ours) {
+		own.Link = "lua.md#" + name
+	}
+	if described, ok := lib.(vm.Documented); ok {
+		own.Docs = described.Docs()
+	} else {
+		own.Bare, own.Docs = true, names(lib)
+	}
+	if classified, ok := lib.(vm.Classified); ok {
+		for _, class := range classified.Classes() {
+			if class.Link == "" {
+				class.Link = own.Link
+			}
+			r.Classes = append(r.Classes, class)
+		}
+	}
+	r.Libraries = append(r.Libraries, own)
+}
+
+// ours is what the packages of this module begin with.
+var ours = func() string {
+	path := reflect.TypeFor[Reference]().PkgPath()
+	return strings.TrimSuffix(path, "reference")
+}()
+
+// names returns what is in a library that does not describe itself. It is not provisioned, so that it may fail to open: then there are none.
+func names(lib vm.Library) (docs []vm.Doc) {
+	defer func() {
+		if recover() != nil {
+			docs = nil
+		}
+	}()
+	table, _ := lib.Open(vm.NewBuilder(nil, vm.Options{}).State().L).(*lua.LTable)
+	if table == nil {
+		return nil
+	}
+	table.ForEach(func(k, v lua.LValue) {
+		if name, ok := k.(lua.LString); ok {
+			doc := vm.Doc{Name: string(name), Args: "...: any", Returns: "...: any"}
+			if v.Type() != lua.LTFunction {
+				doc = vm.Doc{Name: string(name), Type: "any"}
+			}
+			docs = append(docs, doc)
+		}
+	})
+	slices.SortFunc(docs, func(a, b vm.Doc) int { return strings.Compare(a.Name, b.Name) })
+	return docs
+}
