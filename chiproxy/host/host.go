@@ -66,8 +66,10 @@ func hasPort(host, name string) bool {
 		}
 	}
 	digits, ok := strings.CutPrefix(port, ":")
-	return (ok || port == "") && strings.Trim(digits, "0123456789") == ""
+	return (ok || port == "") && !strings.ContainsFunc(digits, isNoDigit)
 }
+
+func isNoDigit(r rune) bool { return r < '0' || r > '9' }
 
 // addressKey writes an IPv6 address in its short form, without its zone.
 func addressKey(s string) string {

@@ -74,7 +74,9 @@ func (s *aroundSearch) run() arrival {
 
 // tenant follows the path through a tenant: its layers, its routes, and what answers where it has none.
 func (s *aroundSearch) tenant(t *tenant) arrival {
-	for at := t.steps(s.rq.host, t.within(s.path), &s.at); at.next(); {
+	var at steps
+	at.begin(t, s.rq.host, t.within(s.path), &s.at)
+	for at.next() {
 		if a := s.step(t, &at); a != nowhere {
 			return a
 		}
@@ -192,7 +194,9 @@ func (rq *request) cameBy(t *tenant, l *layer) bool {
 		if l == rq.at || rq.at == t.base {
 			return true
 		}
-		for c := t.layersOf(rq.host); ; { // the order depends on the host
+		var c cursor
+		c.begin(t, rq.host)
+		for { // the order depends on the host
 			if next := c.next(); next == l {
 				return true
 			} else if next == nil || next == rq.at {

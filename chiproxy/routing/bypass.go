@@ -89,7 +89,9 @@ func (s *bypassSearch) in(t *tenant, folded string, known bool) bool {
 	} else if t.fallbacks != nil || t.base.scope.notFound != nil {
 		return true
 	}
-	for c := t.layersOf(s.rq.host); ; {
+	var c cursor
+	c.begin(t, s.rq.host)
+	for {
 		l := c.next()
 		switch {
 		case l == nil:

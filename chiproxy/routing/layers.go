@@ -83,11 +83,10 @@ type cursor struct {
 	base *layer
 }
 
-// layersOf returns a cursor over the layers of a host, and the base.
-func (t *tenant) layersOf(name string) cursor {
-	c := cursor{anyHost: t.layers.anyHost, host: name, base: t.base}
+// begin starts a walk over the layers of a host, and the base.
+func (c *cursor) begin(t *tenant, name string) {
+	c.anyHost, c.host, c.base = t.layers.anyHost, name, t.base
 	c.exact, c.wild = t.layers.byHost.Find(name)
-	return c
 }
 
 // next returns the next layer in order, or nil at the end. Of those of one depth and priority, the ones that have the host by name

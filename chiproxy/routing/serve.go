@@ -85,7 +85,9 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 	rq.search.path = false
 	rq.gates = rq.gates[:0]
 	v = chiproxy.Declined
-	for s := t.steps(rq.host, rq.path, &rq.match); err == nil && v == chiproxy.Declined && s.next(); {
+	var s steps // not in the head of the loop, which would copy it at each turn
+	s.begin(t, rq.host, rq.path, &rq.match)
+	for err == nil && v == chiproxy.Declined && s.next() {
 		v, err = rq.take(&s)
 	}
 	rq.Leave(err)

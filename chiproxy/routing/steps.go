@@ -5,7 +5,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// The order of matching is written here and nowhere else: Table.asks gives the tenants, tenant.steps what each of them has. Serving takes
+// The order of matching is written here and nowhere else: Table.asks gives the tenants, steps what each of them has. Serving takes
 // its steps, explaining lists them, and who looks whether another spelling of a path leads elsewhere follows them.
 
 // asks appends the tenants that are asked for a host and path, in order, by an index of the table's: up to the first one that does not
@@ -32,7 +32,7 @@ func (t *tenant) within(path string) string {
 
 // steps walks what a tenant has for a path that lies in it, in the order in which it is asked: the layers of the host and then the base,
 // and in each the entries of the patterns that match, the most specific one first, up to that of an owner. Each layer has one
-// more step at its end, for what it says where no route answers. It is a value, and costs no allocation.
+// more step at its end, for what it says where no route answers. The zero value is ready to begin, and nothing is allocated.
 type steps struct {
 	layers cursor
 	path   string
@@ -46,9 +46,10 @@ type steps struct {
 	over bool
 }
 
-// steps returns the steps for a host and a path. The values of parameters are in match.
-func (t *tenant) steps(name, path string, match *pathmux.Match) steps {
-	return steps{layers: t.layersOf(name), path: path, match: match}
+// begin starts a walk of a tenant's steps for a host and a path. The values of parameters are in match.
+func (s *steps) begin(t *tenant, name, path string, match *pathmux.Match) {
+	s.layers.begin(t, name)
+	s.path, s.match = path, match
 }
 
 // next goes to the next step, or returns false where there is none.

@@ -194,7 +194,9 @@ func (w Walk) Turns() iter.Seq2[Part, Turn] {
 	return func(yield func(Part, Turn) bool) {
 		var at pathmux.Match
 		for _, t := range tenants {
-			for s := t.steps(rq.host, t.within(rq.fullPath), &at); s.next(); {
+			var s steps
+			s.begin(t.tenant, rq.host, t.within(rq.fullPath), &at)
+			for s.next() {
 				for turn := range s.turns(t.tenant) {
 					if !yield(Part{t.tenant, s.layer}, turn) {
 						return

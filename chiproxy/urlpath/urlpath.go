@@ -88,24 +88,18 @@ func IsClean(p string) bool {
 	if p == "" || p[0] != '/' {
 		return false
 	}
-	for i := 0; i < len(p); {
-		// p[i] is a slash, and what follows is a segment
-		end := strings.IndexByte(p[i+1:], '/')
-		last := end < 0
-		if last {
-			end = len(p) - i - 1
-		}
-		switch seg := p[i+1 : i+1+end]; seg {
-		case ".", "..":
+	for i := 1; i < len(p); i++ { // segments are short: looking at each byte is quicker than finding slashes
+		if p[i-1] == '/' && (p[i] == '/' || p[i] == '.' && beginsWithDots(p[i:])) {
 			return false
-		case "":
-			if !last {
-				return false
-			}
 		}
-		i += 1 + end
 	}
 	return true
+}
+
+// beginsWithDots reports whether the first segment is "." or "..".
+func beginsWithDots(p string) bool {
+	p, _, _ = strings.Cut(p[:min(len(p), len("../"))], "/")
+	return p == "." || p == ".."
 }
 
 // CaddyForm brings a cleaned path into the form in which Caddy's path matcher compares: without case. What is escaped stays so.

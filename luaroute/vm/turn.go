@@ -31,16 +31,14 @@ func (b *budget) keepTurn() {
 		}
 		b.stepAside()
 	}
-	most := fair.Forever
-	if queue > 0 && !b.streams {
-		most = queue - b.turn.queued
+	var err error
+	if start := time.Now(); line.TryEnter() {
+		b.looked = start
+	} else {
+		err = b.waitForTurn()
+		b.looked = time.Now() // the wait is not time that Lua ran
+		b.turn.queued += b.looked.Sub(start)
 	}
-	start := time.Now()
-	ctx, stop := b.waiting()
-	err := line.Enter(ctx, most, b.spent < fair.Slice && !b.streams)
-	stop()
-	b.looked = time.Now() // the wait is not time that Lua ran
-	b.turn.queued += b.looked.Sub(start)
 	switch {
 	case err == nil:
 		b.turn.taken, b.turn.since = true, b.looked
@@ -49,6 +47,17 @@ func (b *budget) keepTurn() {
 	default:
 		b.end(err)
 	}
+}
+
+// waitForTurn stands in the line of the tenant.
+func (b *budget) waitForTurn() error {
+	most := fair.Forever
+	if queue := b.state.queue; queue > 0 && !b.streams {
+		most = queue - b.turn.queued
+	}
+	ctx, stop := b.waiting()
+	defer stop()
+	return b.state.line.Enter(ctx, most, b.spent < fair.Slice && !b.streams)
 }
 
 // giveWay lets everything else run that can, where no processor may be left for it. Go would do so after 10 ms.

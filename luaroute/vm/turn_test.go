@@ -268,6 +268,20 @@ func TestACallOfATenantThatUsedUpItsAllowanceHasATurnFromTheStart(t *testing.T) 
 	wantSize(t, s.line.Queue, 0, 0)
 }
 
+func TestACallThatNeedNotWaitForItsTurnAllocatesNothing(t *testing.T) {
+	s, fn := busyState(t, `keep(function() return taken() end)`, map[string]lua.LValue{})
+	useUp(s.line)
+	got := testing.AllocsPerRun(1000, func() {
+		if err := s.Call(fn, 1); err != nil || s.L.Get(-1) != lua.LTrue {
+			t.Fatalf("turn: %v, error: %v", s.L.Get(-1), err)
+		}
+		s.L.Pop(1)
+	})
+	if got != 0 {
+		t.Errorf("got %v allocations, want none", got)
+	}
+}
+
 func TestMuchWorkOfOneFunctionHasATurnBeforeItBegins(t *testing.T) {
 	t.Parallel()
 	var running []int

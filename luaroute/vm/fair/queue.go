@@ -47,6 +47,21 @@ type Line struct {
 // NewLine returns the line of a tenant that was quiet.
 func (q *Queue) NewLine() *Line { return &Line{Queue: q, allowance: newAllowance()} }
 
+// TryEnter takes a turn, which Leave ends, if one is free and nobody waits for it.
+func (q *Queue) TryEnter() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.tryEnter()
+}
+
+func (q *Queue) tryEnter() bool {
+	if len(q.lines) > 0 || q.taken >= q.turns() {
+		return false
+	}
+	q.taken++
+	return true
+}
+
 // Enter waits for a turn, which Leave ends. Those that have not had a slice yet, the fresh ones, come before those of the same line that
 // have, for most of them need no more. The error is that of the context, or ErrTimeout after the most that the goroutine may wait,
 // which may be Forever.
@@ -80,8 +95,7 @@ func (l *Line) lineUp(fresh bool) chan struct{} {
 	q := l.Queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.lines) == 0 && q.taken < q.turns() {
-		q.taken++
+	if q.tryEnter() {
 		return nil
 	}
 	turn := make(chan struct{})
