@@ -119,7 +119,7 @@ func TestATenantNamesThePoolsThatItMay(t *testing.T) {
 		if got := c.Get("/?pool=users"); got.Status != http.StatusInternalServerError || users.Requests.Load() != 0 {
 			t.Errorf("the answer is %d %q", got.Status, got.Body)
 		}
-		if c.Logged("is not for the scripts of this tenant") == 0 {
+		if c.Logged("is not allowed for the scripts of this tenant") == 0 {
 			t.Error("the log does not say why")
 		}
 	})

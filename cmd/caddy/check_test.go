@@ -60,9 +60,9 @@ func TestCheckReportsLikelyMistakesWithTheirPlace(t *testing.T) {
 	dir := written(t, doubtful)
 	out, code := caddyCommand(t, "luaroute", "check", "--config", filepath.Join(dir, "Caddyfile"))
 	want := strings.ReplaceAll(`$dir/acme.lua:2: warning: pool "own" is declared, and nothing names it
-$dir/counter.lua:2: warning: "hits" is changed while a request runs, but each virtual machine has its own; use req.ctx, or say that it is a cache by its name
+$dir/counter.lua:2: warning: "hits" is changed while a request runs, but each virtual machine has its own; use req.ctx, or name it cache if it is one
 $dir/main.lua:3: warning: global "greeting" is assigned; write local greeting, unless another script of the tenant reads it
-$dir/main.lua:5: warning: global "last" is assigned while a request runs, which is an error then; write local last, or use req.ctx
+$dir/main.lua:5: warning: global "last" is assigned while a request runs, which is an error; write local last, or use req.ctx
 pools.forgotten: warning: pool "forgotten" is declared, and nothing names it
 `, "$dir", dir)
 	if code != 1 || !strings.Contains(out, want) || !strings.Contains(out, "findings: 5") {

@@ -123,7 +123,7 @@ func TestATenantWhoseScriptFailsAtTheStartIsLeftOutWithIsolateFailures(t *testin
 			if got := strings.Join(leftOut(), " "); got != "bad inner" {
 				t.Errorf("left out are %q", got)
 			}
-			if n := c.Logged("the scripts of a tenant have failed"); n != 2 {
+			if n := c.Logged("the scripts of a tenant failed"); n != 2 {
 				t.Errorf("the log tells of %d tenants", n)
 			}
 			if !strings.Contains(c.Admin(http.MethodGet, "/metrics", "").Body, `caddy_luaroute_tenants_left_out{instance="main"} 2`) {

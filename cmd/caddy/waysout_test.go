@@ -61,7 +61,7 @@ var waysOut = map[string]wayOut{
 	// Another luaroute.
 	"a second luaroute":           {script: `route:get("/", route.handler("luaroute", { scripts = { "x.lua" } }))`, says: "another luaroute", never: true},
 	"a second luaroute in a pool": {script: fmt.Sprintf(deep, `{ handler = "luaroute", scripts = { "x.lua" } }`), says: "another luaroute", never: true},
-	"its own policy for a pool":   {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "luaroute", upstreams = { "all" } } })`, says: "what the operator checks addresses by"},
+	"its own policy for a pool":   {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "luaroute", upstreams = { "all" } } })`, says: "the transport luaroute checks addresses"},
 
 	// Placeholders.
 	"the environment":                 {script: `route:get("/", route.handler("static_response", { body = "{env.HOME}" }))`, needs: "placeholders http time env", says: "static_response: body: "},
@@ -132,10 +132,10 @@ var waysOut = map[string]wayOut{
 	"two keys that are one":                 {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "http" }, Transport = { protocol = "http" } })`, says: "differ only in case"},
 
 	// Files.
-	"a link to a file":        {script: `local x = route.read("link.txt")`, says: "a link that leads out of"},
-	"a link to a module":      {script: `local x = require("linked")`, says: "a link that leads out of"},
-	"the Caddyfile beside it": {script: `local x = route.read("Caddyfile")`, says: "a configuration of Caddy's"},
-	"the Caddyfile by a link": {script: `local x = route.read("notes.txt")`, says: "a configuration of Caddy's"},
+	"a link to a file":        {script: `local x = route.read("link.txt")`, says: "a link out of"},
+	"a link to a module":      {script: `local x = require("linked")`, says: "a link out of"},
+	"the Caddyfile beside it": {script: `local x = route.read("Caddyfile")`, says: "it is a Caddy configuration"},
+	"the Caddyfile by a link": {script: `local x = route.read("notes.txt")`, says: "it is a Caddy configuration"},
 	"a file above":            {script: `local x = route.read("../secret.txt")`, says: "without ..", never: true},
 }
 

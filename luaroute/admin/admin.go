@@ -25,14 +25,14 @@ func init() {
 // | | |
 // |---|---|
 // | `GET /luaroute/` | the instances |
-// | `GET /luaroute/{name}/routes` | the routes that an instance serves by |
+// | `GET /luaroute/{name}/routes` | the routes of an instance |
 // | `GET /luaroute/{name}/pools` | its pools, with the state of their upstreams |
-// | `POST /luaroute/{name}/explain` | what becomes of a request, and why |
+// | `POST /luaroute/{name}/explain` | how a request would be handled, and why |
 // | `POST /luaroute/{name}/reload` | runs the scripts again |
 // | `GET`, `PUT`, `DELETE /luaroute/{name}/scripts/{script}` | scripts of a writable source |
-// | `GET /luaroute/{name}/health`, `GET /luaroute/{name}/tenants`, `POST /luaroute/{name}/route/{tenant}` | what the old programs had |
+// | `GET /luaroute/{name}/health`, `GET /luaroute/{name}/tenants`, `POST /luaroute/{name}/route/{tenant}` | the endpoints of the old programs |
 //
-// Answers are JSON; lists are a text for people with `?format=text`. Errors are `{"error": "…"}`.
+// Answers are JSON; lists are tables for people with `?format=text`. Errors are `{"error": "…"}`.
 //
 // Caddy provisions the modules of its admin API before all apps and never cleans them up, so this one has no state: every
 // request finds the instances that run then.
@@ -143,7 +143,7 @@ func (m *mux) allowed(r *http.Request) []string {
 	return allowed
 }
 
-// unknownPath says what there is. An instance that is not there is named first, since what is behind its name may be right.
+// unknownPath lists the endpoints. An unknown instance is reported first, since the rest of the path may be right.
 func unknownPath(path string) error {
 	name, _, _ := strings.Cut(strings.TrimPrefix(path, root), "/")
 	if _, err := runningInstance(name); err != nil {

@@ -27,7 +27,7 @@ type instanceInfo struct {
 	LoadedAt time.Time        `json:"loaded_at"`
 	Scripts  []string         `json:"scripts"`
 	Counts   inventory.Counts `json:"counts"`
-	// LastError is that of the last reload, nil if it was good.
+	// LastError is that of the last reload, nil if it succeeded.
 	LastError *errorInfo `json:"last_error,omitempty"`
 	// LeftOut are the tenants that answer 503 because their scripts have failed.
 	LeftOut []leftOutInfo `json:"left_out,omitempty"`
@@ -83,7 +83,7 @@ func serveInstances(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// maxQuestion bounds the request that is asked about, in bytes.
+// maxQuestion bounds the description of a request, in bytes.
 const maxQuestion = 16 << 20
 
 // serveExplain answers with what the table does with the request that the body describes. Hooks run with ?run=true.
@@ -104,7 +104,7 @@ func serveExplain(i *instance.Instance, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return badRequest(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background()) // what else the context knows is about the admin API
+	ctx, cancel := context.WithCancel(context.Background()) // the rest of the context belongs to the admin API
 	defer cancel()
 	defer context.AfterFunc(r.Context(), cancel)()
 	d := i.Explain(asked.WithContext(ctx), run)
@@ -143,7 +143,7 @@ func servePools(i *instance.Instance, w http.ResponseWriter, r *http.Request) er
 
 // reloadInfo is what a reload has changed, in the admin API.
 type reloadInfo struct {
-	// Status and Count, the number of scripts as a text, are of the old contract.
+	// Status and Count, the number of scripts as a string, are of the old contract.
 	Status  string `json:"status"`
 	Count   string `json:"count"`
 	Version int    `json:"version"`
@@ -159,7 +159,7 @@ func serveReload(i *instance.Instance, w http.ResponseWriter, r *http.Request) e
 	return writeJSON(w, newReloadInfo(done))
 }
 
-// reloadError is how a reload that failed is answered: as one of the scripts, unless there was nothing left to reload.
+// reloadError is the answer to a failed reload: 422, unless the instance has ended.
 func reloadError(err error) error {
 	status := http.StatusUnprocessableEntity
 	if errors.Is(err, instance.ErrEnded) {

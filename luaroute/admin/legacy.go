@@ -17,12 +17,12 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
-// The endpoints of the old contract, with the JSON they always had.
+// The endpoints of the old contract, with their JSON.
 
 // maxDecision bounds the body of a request for a decision, in bytes.
 const maxDecision = 16 << 20
 
-// started is when the process began, as good as.
+// started is when the process began, nearly.
 var started = time.Now()
 
 // serveDecision asks the function of a tenant about the request and the backends in the body, and answers with what it decides,
@@ -63,7 +63,7 @@ func decodeOne(r io.Reader, to any) error {
 		return fmt.Errorf("expected a request in JSON: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("expected one request in JSON, found more behind it")
+		return errors.New("expected one request in JSON, found more after it")
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func texts(list []inventory.Part) string {
 	return strings.Join(all, ", ")
 }
 
-// or returns a text, or what stands for an empty one.
+// or returns a string, or a replacement for an empty one.
 func or(text, empty string) string {
 	if text == "" {
 		return empty

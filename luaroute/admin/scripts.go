@@ -30,7 +30,7 @@ func scriptOf(i *instance.Instance, r *http.Request) (source.Writer, string, err
 		}
 		return nil, "", caddy.APIError{
 			HTTPStatus: http.StatusForbidden,
-			Err:        fmt.Errorf("no source%s is writable; the configuration allows it with a source of the module storage that is writable", of),
+			Err:        fmt.Errorf("no source%s is writable; to allow it, configure a source storage that is writable", of),
 		}
 	}
 	return w, name, nil
@@ -60,7 +60,7 @@ func existing(i *instance.Instance, r *http.Request) (source.Writer, []byte, err
 	return writer, code, err
 }
 
-// servePutScript keeps a script or module if a whole load with it is good, and answers as a reload does.
+// servePutScript keeps a script or module if a whole load with it succeeds, and answers as a reload does.
 func servePutScript(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
 	writer, name, err := scriptOf(i, r)
 	if err != nil {
@@ -82,7 +82,7 @@ func servePutScript(i *instance.Instance, w http.ResponseWriter, r *http.Request
 	return push(i, w, r, writer, name, code)
 }
 
-// serveDeleteScript removes a script or module if a whole load without it is good, and answers as a reload does.
+// serveDeleteScript removes a script or module if a whole load without it succeeds, and answers as a reload does.
 func serveDeleteScript(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
 	writer, _, err := existing(i, r)
 	if err != nil {
@@ -91,7 +91,7 @@ func serveDeleteScript(i *instance.Instance, w http.ResponseWriter, r *http.Requ
 	return push(i, w, r, writer, r.PathValue("script"), nil)
 }
 
-// errNotKept marks the failure of a source that did not keep what was good.
+// errNotKept marks the failure of a source to keep a script that loaded.
 var errNotKept = errors.New("the script was not kept")
 
 // push changes a source.

@@ -17,7 +17,7 @@ var names = []string{
 // prefixes begin the names of the variables of single modules, and ours.
 var prefixes = []string{"http.", "luaroute", "matchers.", "reverse_proxy."}
 
-// Check reports a variable that is not for scripts.
+// Check reports a variable that scripts must not set.
 func Check(name string) error {
 	if slices.Contains(names, name) || slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) }) {
 		return fmt.Errorf("var %q belongs to Caddy and cannot be set; choose another name than %s, and none that begins with %s",

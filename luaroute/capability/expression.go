@@ -17,7 +17,8 @@ func init() {
 	caddy.RegisterModule(new(Expressions))
 }
 
-// maxCost is what the evaluation of one expression may cost, in units of CEL. A step of a loop costs several. It is some milliseconds.
+// maxCost is what the evaluation of one expression may cost, in units of CEL. A step of a loop costs several. It is
+// some milliseconds.
 const maxCost = 100_000
 
 type keyType struct{}
@@ -28,8 +29,9 @@ var Key keyType
 // Expressions bounds the expressions that scripts load, in the matcher `expression`. It matches nothing itself and
 // needs no configuration.
 //
-// An expression may cost 100,000 units of CEL each time it is evaluated, which are some milliseconds; then it is an error, treated as the
-// tenant's `on_error` says. Those of isolated tenants need permission for the matchers and placeholders that they use.
+// An expression may cost 100,000 units of CEL each time it is evaluated, which are some milliseconds; then it is an
+// error, treated as the tenant's `on_error` says. Those of isolated tenants need permission for the matchers and
+// placeholders that they use.
 type Expressions struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -90,8 +92,8 @@ func (e expression) call(c ast.CallExpr) error {
 	return e.allowed.anyPlaceholder()
 }
 
-// matcherOf returns the matcher that a function of an expression is: Caddy names them file, file_request_map and the like. Of several
-// candidates it is the longest.
+// matcherOf returns the matcher that a function of an expression is: Caddy names them file, file_request_map and the
+// like. Of several candidates it is the longest.
 func matcherOf(function string) (name string) {
 	for _, m := range caddy.GetModules(strings.TrimSuffix(matchers, ".")) {
 		if n := m.ID.Name(); len(n) > len(name) && (function == n || strings.HasPrefix(function, n+"_")) {

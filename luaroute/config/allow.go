@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Allow is what the scripts of a tenant may use that is not theirs. It is for isolated tenants, which have scripts of
-// their own; the scripts of the instance itself, and the tenants that stand inline in them, are the operator's and may
-// use everything. A tenant takes from its instance what it does not set. `none` in a list allows nothing.
+// Allow is what the scripts of isolated tenants may use. A tenant is isolated if it has scripts of its own; the
+// scripts of the instance itself, and tenants declared inside them, are the operator's and may use everything. A
+// tenant inherits from its instance what it does not set. `none` in a list allows nothing.
 type Allow struct {
 	// Caddy handlers by their names, such as `file_server`. `safe` stands for the default: `copy_response`,
 	// `copy_response_headers`, `encode`, `error`, `headers`, `log_append`, `request_body`, `rewrite`,
@@ -28,9 +28,9 @@ type Allow struct {
 	// such as `unix//run/app.sock`. Caddy's admin endpoint is never among them. Default: `network`.
 	Upstreams []string `json:"upstreams,omitempty"`
 
-	// What placeholders begin with: `http`, `time`, `env`, `file`, `system`, or more of a name such as `env.REGION`. `all`
-	// stands for every one. `http.request.body` is not part of `http`, as it reads bodies of any size. Default:
-	// `http` and `time`.
+	// The prefixes of allowed placeholders: `http`, `time`, `env`, `file`, `system`, or more of a name such as
+	// `env.REGION`. `all` stands for every one. `http.request.body` is not part of `http`, as it reads bodies of any
+	// size. Default: `http` and `time`.
 	Placeholders []string `json:"placeholders,omitempty"`
 
 	// Libraries by their names. `safe` stands for the default: those that reach nothing outside. `all` stands for
@@ -44,7 +44,7 @@ type Allow struct {
 	// tenant.
 	Hosts []string `json:"hosts,omitempty"`
 
-	// Whether `route.certificate` has a say in the certificates for these hosts. Default: false.
+	// Whether `route.certificate` may decide about certificates for these hosts. Default: false.
 	Certificates *bool `json:"certificates,omitempty"`
 
 	// The largest number of active health checks, one for each upstream of each pool that has them. Default: 1000.
@@ -70,7 +70,7 @@ func (a *Allow) Lists() map[string][]string {
 	return all
 }
 
-// Check reports a value that cannot be meant. What the words stand for is not known here.
+// Check reports a wrong value. The words themselves are checked by package capability.
 func (a *Allow) Check() error {
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Allow]()) {
 		key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -93,7 +93,7 @@ func (a *Allow) Check() error {
 	return nil
 }
 
-// Or returns what is allowed, with what is not set taken from another. Both may be nil.
+// Or returns a with unset fields taken from other. Both may be nil.
 func (a *Allow) Or(other *Allow) *Allow {
 	out := new(Allow)
 	to := reflect.ValueOf(out).Elem()

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Instance is the configuration of a handler: of its scripts, and of what all of them share.
+// Instance is the configuration of a handler.
 type Instance struct {
 	// The name of this instance, in the admin API, logs and metrics. Two handlers may have the same name only
 	// if their configuration is the same; they then are one instance. Default: `main`.
@@ -25,21 +25,22 @@ type Instance struct {
 	// object by name.
 	Tenants Tenants `json:"tenants,omitempty"`
 
-	// What happens when no route serves a request, but one has its path for other methods: `405` answers so, with
-	// the `Allow` header; `decline` goes on as if the path were unknown. Default: `405`.
+	// What happens when a path has routes for other methods only: `405` answers with that status and an `Allow` header;
+	// `decline` continues as if the path were unknown. Default: `405`.
 	MethodMismatch string `json:"method_mismatch,omitempty"`
 
 	// Whether a tenant whose scripts fail when the configuration starts is left out: it answers 503, is reported, and
-	// comes back with the first reload in which its scripts are good. Default: false, and the whole configuration is
+	// comes back with the first reload in which its scripts load. Default: false, and the whole configuration is
 	// refused.
 	IsolateFailures bool `json:"isolate_failures,omitempty"`
 
 	// Names of the environment variables that scripts may read with `route.env(name)` while they load. Default: none.
 	Env []string `json:"env,omitempty"`
 
-	// How often the scripts, the modules they require and the data files they read are looked at, to reload them when
-	// they have changed: text such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is taken when it is
-	// the same at two looks. If a reload fails, what was loaded before keeps serving. Default: never.
+	// How often to check the scripts, the modules they require and the data files they read for
+	// changes: a string such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is loaded
+	// once two checks in a row see the same. If a reload fails, what was loaded before keeps serving.
+	// Default: never.
 	Watch caddy.Duration `json:"watch,omitempty"`
 }
 
@@ -85,7 +86,7 @@ type Scripting struct {
 	// What the scripts may use. A tenant inherits from its instance what it does not set.
 	Limits *Limits `json:"limits,omitempty"`
 
-	// What the scripts of isolated tenants may use that is not theirs; an instance's is the default for its tenants.
+	// What the scripts of isolated tenants may use; an instance's is the default for its tenants.
 	Allow *Allow `json:"allow,omitempty"`
 
 	// What to do when a script fails on a request: `"closed"` answers 500, or 503 with `Retry-After` when a budget
@@ -94,7 +95,7 @@ type Scripting struct {
 	OnError *OnError `json:"on_error,omitempty"`
 }
 
-// CheckSources refuses sources that there are not, since Caddy would not say which there are.
+// CheckSources refuses unknown sources with a list of those that exist, which Caddy's own error lacks.
 func (s *Scripting) CheckSources() error {
 	const namespace = "luaroute.sources"
 	for i, raw := range s.SourcesRaw {
@@ -132,15 +133,15 @@ type Tenant struct {
 	// The path prefix the tenant owns. `/acme` owns `/acme` and `/acme/…`, not `/acmefoo`. Default: all paths.
 	PathPrefix string `json:"path_prefix,omitempty"`
 
-	// Whether the prefix is taken off the path that is forwarded. Patterns are relative to the prefix in any case. Default:
+	// Whether the prefix is removed from the forwarded path. Patterns are always relative to the prefix. Default:
 	// false.
 	StripPrefix bool `json:"strip_prefix,omitempty"`
 
-	// Whether the next tenant that fits is asked when this one has no route for a request. The
-	// default tenant is asked in any case. Default: false.
+	// Whether the next matching tenant is tried when this one has no route for a request. The default tenant is tried in
+	// any case. Default: false.
 	Fallthrough bool `json:"fallthrough,omitempty"`
 
-	// The order among tenants that fit one request; the highest is asked first. Default: 0.
+	// The order among tenants that match one request; the highest is tried first. Default: 0.
 	Priority int `json:"priority,omitempty"`
 
 	// The pool for every request that no route of the tenant answers, nor an `on_route_request` of its script. Default:

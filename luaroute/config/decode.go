@@ -22,8 +22,8 @@ func (t *Tenant) UnmarshalJSON(b []byte) error { return decode(b, t) }
 // UnmarshalJSON reads an object, as that of Instance does.
 func (l *Limits) UnmarshalJSON(b []byte) error { return decode(b, l) }
 
-// decode fills a struct from the JSON of an object, key by key: a decoder of its own would name neither the place nor what is
-// allowed there.
+// decode fills a struct from the JSON of an object, key by key: a decoder of its own would name neither the place nor
+// what is allowed there.
 func decode(b []byte, into any) error {
 	if bytes.Equal(bytes.TrimSpace(b), []byte("null")) {
 		return nil
@@ -45,7 +45,7 @@ func decode(b []byte, into any) error {
 	return nil
 }
 
-// decodeField decodes one value. Go's words for a wrong type become those of the manual.
+// decodeField decodes one value. Go's error for a wrong type becomes one in the words of the documentation.
 func decodeField(raw json.RawMessage, field reflect.Value) error {
 	err := json.Unmarshal(raw, field.Addr().Interface())
 	var wrong *json.UnmarshalTypeError

@@ -10,26 +10,27 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Limits is what the scripts of one tenant may use. A request that asks for more is treated as `on_error` says, by
+// Limits is what the scripts of one tenant may use. A request that exceeds them is handled as `on_error` says, by
 // default with 503. Zero, or leaving a limit out, stands for its default; a tenant's defaults are the limits of its
 // instance.
 type Limits struct {
-	// How long Lua may run for one request, in all its functions: text such as `"100ms"`, or a number of
+	// How long Lua may run for one request, in all its functions: a string such as `"100ms"`, or a number of
 	// nanoseconds. Waiting does not count. Default: 100ms.
 	CPU caddy.Duration `json:"cpu,omitempty"`
 
-	// How long the library calls of one request may wait in total. What the upstream and the body of the client
-	// take does not count. Default: 30s.
+	// How long the library calls of one request may wait in total. Waiting for the upstream and for the client's body
+	// does not count. Default:
+	// 30s.
 	Wall caddy.Duration `json:"wall,omitempty"`
 
-	// The memory that one virtual machine may hold, in bytes or as text such as `"64MiB"`. Default: 64MiB.
+	// The memory that one virtual machine may hold, in bytes or as a string such as `"64MiB"`. Default: 64MiB.
 	Memory Size `json:"memory,omitempty"`
 
-	// The memory that all virtual machines of the tenant may hold together, in bytes or as text such as `"1GiB"`. Beyond
-	// it requests wait for one, as when there are as many as `vms`. Default: 1GiB.
+	// The memory that all virtual machines of the tenant may hold together, in bytes or as a string such as `"1GiB"`.
+	// Beyond it requests wait for one, as when there are as many as `vms`. Default: 1GiB.
 	TotalMemory Size `json:"total_memory,omitempty"`
 
-	// The largest body that `req:body()` and its kin read into memory, in bytes or as text such as `"1MiB"`.
+	// The largest body that `req:body()` and similar functions read into memory, in bytes or as a string such as `"1MiB"`.
 	// A request with a larger one is answered with 413. Default: 1MiB.
 	Body Size `json:"body,omitempty"`
 
@@ -77,7 +78,7 @@ func (l *Limits) Check() error {
 	return nil
 }
 
-// Size is a number of bytes. In JSON it is a number, or text such as `"64MiB"` or `"10MB"`.
+// Size is a number of bytes. In JSON it is a number, or a string such as `"64MiB"` or `"10MB"`.
 type Size int64
 
 // UnmarshalJSON reads a number of bytes or a string with a unit.
@@ -89,7 +90,7 @@ func (s *Size) UnmarshalJSON(b []byte) error {
 	}
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil {
-		return fmt.Errorf(`%s is not a size: expected a number of bytes, or text such as "1MiB"`, b)
+		return fmt.Errorf(`%s is not a size: expected a number of bytes, or a string such as "1MiB"`, b)
 	}
 	size, err := ParseSize(text)
 	*s = size
@@ -100,7 +101,7 @@ func (s *Size) UnmarshalJSON(b []byte) error {
 func ParseSize(text string) (Size, error) {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n > 1<<62 {
-		return 0, fmt.Errorf("%q is not a size: expected a number of bytes, or text such as 1MiB", text)
+		return 0, fmt.Errorf("%q is not a size: expected a number of bytes, or a string such as 1MiB", text)
 	}
 	return Size(n), nil
 }

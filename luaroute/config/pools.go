@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Pools are upstream pools in their order, which the old contract shows to scripts. In JSON they are a list of objects with a
-// "name", or an object by name, whose pools are ordered by name.
+// Pools are upstream pools in their order, which the old contract shows to scripts. In JSON they are a list of
+// objects with a "name", or an object by name, whose pools are ordered by name.
 type Pools []NamedPool
 
 // NamedPool is an upstream pool.

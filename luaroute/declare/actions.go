@@ -67,7 +67,7 @@ func proxy(L *lua.LState) int {
 	return pushAction(L, p)
 }
 
-// query returns a query: a text that is encoded already, or a table of names and values.
+// query returns a query: an encoded string, or a table of names and values.
 func (o options) query(name string) *string {
 	switch v := o.table.RawGetString(name).(type) {
 	case *lua.LNilType:
@@ -176,7 +176,7 @@ func matcher(L *lua.LState) int {
 	return 1
 }
 
-// plainMatcher is a matcher of the older kind, which has no errors. Some third parties have no other.
+// plainMatcher adapts a matcher of Caddy's older interface, which has no errors. Some plugins have no other.
 type plainMatcher struct {
 	matcher interface{ Match(*http.Request) bool }
 }
@@ -195,18 +195,18 @@ func requestMatcher(mod any) caddyhttp.RequestMatcherWithError {
 	return nil
 }
 
-// longPlaceholders writes out placeholders such as {method}. They are short forms of the Caddyfile's, and in JSON, which
-// this becomes, an expression would take them for unknown ones and never match.
+// longPlaceholders writes out placeholders such as {method}. They are shorthands of the Caddyfile; this becomes JSON, where an expression
+// would not know them and never match.
 func longPlaceholders(text string) string {
 	segment := caddyfile.Segment{{Text: text}}
 	httpcaddyfile.NewShorthandReplacer().ApplyToSegment(&segment)
 	return segment[0].Text
 }
 
-// moduleSteps is what loading a module counts for: one that compiles an expression takes milliseconds.
+// moduleSteps is the cost of loading a module: one that compiles an expression takes milliseconds.
 const moduleSteps = 5000
 
-// others says what there is besides a module that failed to load: the modules if it is none, and the handlers of the configuration.
+// others lists alternatives to a module that failed to load: the existing modules if it is unknown, and the handlers of the configuration.
 func (l *load) others(namespace, name string) (text string) {
 	if _, err := caddy.GetModule(namespace + name); err != nil {
 		var modules []string
@@ -221,7 +221,7 @@ func (l *load) others(namespace, name string) (text string) {
 	return text
 }
 
-// module loads a Caddy module whose configuration is a Lua value, of which it returns the fingerprint, too.
+// module loads a Caddy module from a Lua value, and returns the fingerprint of that, too.
 func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) (mod any, mark uint64) {
 	var raw json.RawMessage
 	if config != lua.LNil {

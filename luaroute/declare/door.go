@@ -11,14 +11,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
 
-// admit returns the configuration of a module that is to be loaded, as the capabilities of the scripts let it pass. All Caddy modules
+// admit returns the configuration to load for a module, as the capabilities of the scripts allow it. All Caddy modules
 // that a script causes to be loaded come here or to admitPool.
 func (l *load) admit(id string, config json.RawMessage) (json.RawMessage, error) {
 	out, err := l.options.Capabilities.Admit(id, config)
 	return out.Config, l.counted(out, err)
 }
 
-// admitPool is admit for a pool. Most of the operator's have nothing but addresses and load no modules.
+// admitPool is admit for a pool. Most of the operator's have only addresses and load no modules.
 func (l *load) admitPool(config map[string]any, raw json.RawMessage) (json.RawMessage, error) {
 	if l.options.Capabilities == nil {
 		plain := true
@@ -36,7 +36,7 @@ func (l *load) admitPool(config map[string]any, raw json.RawMessage) (json.RawMe
 	return out.Config, l.counted(out, err)
 }
 
-// tryExpressions loads the expressions of a pool, which lives among others and does not know whose it is, for what they may use.
+// tryExpressions loads the expressions of a pool, to check what they may use: the pool itself is shared and does not know its tenant.
 func (l *load) tryExpressions(pool json.RawMessage) error {
 	return nested.Walk(capability.PoolID, pool, func(u nested.Use) error {
 		if u.ID != "http.matchers.expression" {

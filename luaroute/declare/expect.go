@@ -12,14 +12,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 )
 
-// Expectation is what a script says about the table it declares: a request, and what must come of it.
+// Expectation is a request, and the outcome that a script expects of its table.
 type Expectation struct {
 	Request explain.Request
 	Outcome Outcome
 	Origin  origin.Origin
 }
 
-// Outcome is what must come of a request. Only what is set is compared.
+// Outcome is the expected outcome. Only set fields are compared.
 type Outcome struct {
 	Pool, Tenant, Route, Pattern *string
 	Status                       int
@@ -61,7 +61,7 @@ func Question(L *lua.LState, what string, t *lua.LTable, more ...string) explain
 
 var outcomeKeys = []string{"pool", "status", "tenant", "route", "pattern", "params", "next"}
 
-// given returns a text, nil if it is missing.
+// given returns a string, nil if it is missing.
 func (o options) given(name string) *string {
 	if o.table.RawGetString(name) == lua.LNil {
 		return nil
@@ -70,7 +70,7 @@ func (o options) given(name string) *string {
 	return &s
 }
 
-// stringMap returns a table of texts.
+// stringMap returns a table of strings.
 func (o options) stringMap(name string) map[string]string {
 	t := o.sub(name)
 	if t == nil {

@@ -90,7 +90,7 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 	return nil
 }
 
-// certificate is route.certificate(fn): a say in the names that certificates are issued for.
+// certificate is route.certificate(fn): fn decides which names get certificates.
 func certificate(r *router, L *lua.LState) int {
 	fn := L.CheckFunction(1)
 	switch {

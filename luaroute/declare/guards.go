@@ -13,12 +13,12 @@ import (
 // guardValue is a matcher as scripts hold it.
 type guardValue struct{ chiproxy.Guard }
 
-// Immutable says that all states share it.
+// Immutable marks it as shared by all states.
 func (guardValue) Immutable() {}
 
 const guardForms = "expected a function, route.matcher(…), data such as { header = { [\"X-A\"] = \"b\" } }, or a list of these"
 
-// maxGuardLists is how many lists of guards may stand in one another. A list that contains itself ends there.
+// maxGuardLists is how deep lists of guards may be nested. It stops a list that contains itself.
 const maxGuardLists = 10
 
 // guards returns the guards that a value stands for; all must allow a request.
@@ -59,8 +59,8 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 	return nil
 }
 
-// dataGuard reads a guard that is data: header, query and cookie, each with names and values. A value is a string, a list
-// of texts, or true for any.
+// dataGuard reads a guard that is data: header, query and cookie, each with names and values. A value is a string, a list of strings, or
+// true for any.
 func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 	g := &chiproxy.DataGuard{Origin: here(L, "data", "")}
 	o := fields(L, "a guard", t, "header", "query", "cookie")
@@ -97,7 +97,7 @@ func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 	return g
 }
 
-// conditionSteps is what a value of a condition counts for.
+// conditionSteps is the cost of one value of a condition.
 const conditionSteps = 4
 
 func condition(in chiproxy.Source, k, v lua.LValue) (chiproxy.Condition, error) {

@@ -41,22 +41,22 @@ type Options struct {
 	Limits config.Limits
 	// Load is what the run of the scripts may use. Default: vm.DefaultLoadLimits.
 	Load vm.Limits
-	// Modules loads what scripts name of Caddy.
+	// Modules loads the Caddy modules that scripts name.
 	Modules Modules
 	// Capabilities say what the scripts may use that is not theirs; nil for those of a trusted tenant.
 	Capabilities *capability.Set
 	// Reload is what route.reload() calls while requests run. It returns at once. Default: nothing is reloaded.
 	Reload func()
-	// Programs compiles the scripts. Default: each is compiled anew.
+	// Programs caches compiled scripts. Default: each is compiled again.
 	Programs *script.Programs
 	Logger   *zap.Logger
 	// Log bounds what the scripts log. Default: one for this run.
 	Log *vm.Log
 	// Life ends what runs. Default: nothing does.
 	Life *vm.Life
-	// Aside is called when the load begins to wait in a library, and what it returns when it goes on. It may be nil.
+	// Aside is called when the load begins to wait in a library; the function it returns, when it continues. It may be nil.
 	Aside func() (back func())
-	// Globals and Helpers are what tests have besides what all scripts have: globals, and functions of route.
+	// Globals and Helpers are what only tests have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
 }
@@ -73,7 +73,7 @@ type Modules interface {
 type Result struct {
 	// Root holds the routes.
 	Root chiproxy.Scope
-	// Fallback answers what no route takes, if the scripts have the function of the old contract; else it is nil.
+	// Fallback answers requests that no route matches, if the scripts have the function of the old contract; else it is nil.
 	Fallback chiproxy.Action
 	// Pools are those of the tenant.
 	Pools []pool.Spec
@@ -83,9 +83,9 @@ type Result struct {
 	VMs *hook.VMs
 	// Timers are to run while the table serves. The caller starts and stops them.
 	Timers []*hook.Timer
-	// Expectations are what the table must do before it may be published.
+	// Expectations must be met before the table is published.
 	Expectations []Expectation
-	// Certifier has a say in certificates; nil without route.certificate.
+	// Certifier decides about certificates; nil without route.certificate.
 	Certifier chiproxy.Certifier
 	// Expands says that the scripts are those of an isolated tenant and that something they loaded has placeholders.
 	Expands bool
@@ -95,7 +95,7 @@ type Result struct {
 	Blank map[string]bool
 }
 
-// Declares reports whether the scripts have declared anything that has a say in requests.
+// Declares reports whether the scripts declare anything that affects requests.
 func (r *Result) Declares() bool {
 	root := &r.Root
 	return len(root.Items)+len(root.Middleware)+len(r.Tenants) > 0 ||
@@ -107,9 +107,9 @@ type Tenant struct {
 	chiproxy.Tenant
 	// Scripts are files or globs of the tenant's own. With them the tenant is isolated.
 	Scripts []string
-	// Limits are those that the tenant does not take from outside.
+	// Limits are those that the tenant sets itself.
 	Limits config.Limits
-	// Allow narrows what its scripts may use; nil for no narrower than from outside.
+	// Allow narrows what its scripts may use; nil does not narrow it.
 	Allow *config.Allow
 }
 
@@ -177,7 +177,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return l.result(scripts)
 }
 
-// globals returns those of the options, and the ones that all scripts have.
+// globals returns those of the options and those of all scripts.
 func (l *load) globals() map[string]lua.LValue {
 	all := maps.Clone(legacy.Globals())
 	maps.Copy(all, l.options.Globals)
@@ -198,7 +198,7 @@ func (l *load) libraries() map[string]vm.Library {
 	return all
 }
 
-// refusedLibrary is in the place of a library that the scripts may not have.
+// refusedLibrary replaces a library that the scripts may not use.
 func refusedLibrary(err error) vm.Library {
 	return vm.LibraryFunc(func(L *lua.LState) lua.LValue {
 		L.RaiseError("%s", err)
@@ -206,7 +206,7 @@ func refusedLibrary(err error) vm.Library {
 	})
 }
 
-// finish resolves what had to wait for the end of the scripts.
+// finish resolves what is known only after the scripts ran.
 func (l *load) finish() error {
 	for i := 0; i < len(l.onLoad); i++ { // one of them may add more
 		if err := l.builder.State().Call(l.onLoad[i], 0); err != nil {
@@ -254,7 +254,7 @@ func (l *load) compile(s source.Script) (*script.Program, error) {
 // modules finds Lua modules in the sources of a load.
 type modules struct{ load *load }
 
-// Places says where a module is looked for.
+// Places returns where a module is searched.
 func (m modules) Places(from, name string) []string {
 	return m.load.options.Sources.Places(from, name)
 }

@@ -12,7 +12,7 @@ type mount struct {
 	from  *router
 }
 
-// newDetached is route.new(): a router that stands nowhere until it is mounted.
+// newDetached is route.new(): a router that has no scope until it is mounted.
 func newDetached(r *router, L *lua.LState) int {
 	if L.GetTop() > 0 {
 		L.RaiseError("route.new takes no arguments")
@@ -84,7 +84,7 @@ type measure struct {
 	known  map[*chiproxy.Scope]*extent // of routers; nil while one is measured
 }
 
-// extent is how many routes and scopes a scope holds, and how many stand in one another.
+// extent is how many routes and scopes a scope holds, and how deep they are nested.
 type extent struct{ items, depth int }
 
 func (m *measure) scope(s *chiproxy.Scope) (extent, error) {

@@ -13,7 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// loading returns the load that a state runs, or raises an error that says that this is not the time.
+// loading returns the load that a state runs, or raises an error if it runs none.
 func loading(L *lua.LState, what string) *load {
 	if s := vm.Of(L); s != nil && s.Loading() {
 		return s.Slot.(*load)
@@ -27,7 +27,7 @@ func here(L *lua.LState, kind, text string) origin.Origin {
 	o := origin.Origin{Script: where(L), Kind: kind, Text: text}
 	if i := strings.LastIndexByte(o.Script, ':'); i >= 0 {
 		if line, err := strconv.Atoi(o.Script[i+1:]); err == nil {
-			o.Script, o.Line = unique.Make(o.Script[:i]).Value(), line // one text for all that a script declares
+			o.Script, o.Line = unique.Make(o.Script[:i]).Value(), line // one string for all that a script declares
 		}
 	}
 	return o

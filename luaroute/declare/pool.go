@@ -16,7 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// shortForms are what a pool may write instead of JSON fields, and Caddy's names for them.
+// shortForms are the options of a pool that are not JSON fields, and Caddy's names for them.
 var shortForms = []struct {
 	name, directive string
 	duration        bool // a number stands for seconds
@@ -27,7 +27,7 @@ var shortForms = []struct {
 	{"try_duration", "lb_try_duration", true},
 }
 
-// poolSteps is what a pool counts for: Caddy's parser reads it.
+// poolSteps is the cost of a pool, which Caddy's parser reads.
 const poolSteps = 500
 
 // declarePool is r:pool(name, { address, …, <short forms and fields of reverse_proxy> }).
@@ -53,7 +53,7 @@ func declarePool(r *router, L *lua.LState) int {
 }
 
 // poolConfig returns the JSON of the reverse_proxy that a table describes. Addresses and short forms are read by Caddy's
-// own parser, so that they mean here what they mean in a Caddyfile.
+// own parser, so that they mean the same as in a Caddyfile.
 func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
 	if address, ok := v.(lua.LString); ok {
 		list := new(lua.LState).CreateTable(1, 0)
@@ -158,7 +158,7 @@ func parseProxy(line []string, block [][]string) (map[string]any, error) {
 	return config, err
 }
 
-// addFields adds the fields that stand in the table as in JSON.
+// addFields adds the fields that the table has as in JSON.
 func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 	var failed error
 	t.ForEach(func(k, v lua.LValue) {
@@ -193,7 +193,7 @@ func isShort(name string) bool {
 	return false
 }
 
-// merge adds the fields of an object to one that is there.
+// merge adds the fields of an object to an existing one.
 func merge(to, from any) any {
 	a, ok := to.(map[string]any)
 	b, ok2 := from.(map[string]any)

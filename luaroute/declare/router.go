@@ -27,7 +27,7 @@ type router struct {
 	bound map[string]*lua.LFunction
 }
 
-// Immutable says that all states share it. While requests run it only refuses.
+// Immutable marks it as shared by all states. While requests run its methods only raise errors.
 func (r *router) Immutable() {}
 
 func newRouter(l *load, scope *chiproxy.Scope, root bool) *router {
@@ -36,7 +36,7 @@ func newRouter(l *load, scope *chiproxy.Scope, root bool) *router {
 	return r
 }
 
-// maxDepth is how many scopes may stand in one another.
+// maxDepth is how deep scopes may be nested.
 const maxDepth = 100
 
 // inner returns the router of a scope inside.
@@ -148,7 +148,7 @@ func routerIndex(L *lua.LState) int {
 	return 1
 }
 
-// The helpers that know more than their arguments: the handlers of the configuration, and the instance.
+// The helpers that need the load: for the handlers of the configuration, and the instance.
 const (
 	handlerName = "handler"
 	reloadName  = "reload"
@@ -174,7 +174,7 @@ func (r *router) add(L *lua.LState, item chiproxy.Item, at origin.Origin) {
 	r.scope.Items = append(r.scope.Items, item)
 }
 
-// declared calls the function that declares what is inside of a scope.
+// declared calls the function that declares what is inside a scope.
 func (r *router) declared(L *lua.LState, fn *lua.LFunction) {
 	L.Push(fn)
 	L.Push(r.value)

@@ -29,7 +29,7 @@ func declareMethod(r *router, L *lua.LState) int {
 	return declareRoute(r, L, names, 2)
 }
 
-// standard are the methods whose names are the same in any case, as for chi.
+// standard are the methods whose names may have any case, as in chi.
 var standard = map[string]bool{
 	"GET": true, "HEAD": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "OPTIONS": true, "TRACE": true, "CONNECT": true,
 }

@@ -42,9 +42,9 @@ func latest(timer *hook.Timer, L *lua.LState) int {
 	return 1
 }
 
-// reload is route.reload(): it asks for a reload, which comes later. In the first run of a timer it does nothing: the scripts
-// have just been loaded, and route.every(60, function() route.reload() end) would never come to rest. Nor does it for a request
-// that is only explained, as those are that a load expects something of.
+// reload is route.reload(): it requests a reload, which runs later. It does nothing in the first run of a timer, since the scripts were
+// just loaded and route.every(60, function() route.reload() end) would reload forever; nor for a request that is only explained, such as
+// that of an expectation.
 func (l *load) reload(L *lua.LState) int {
 	s := vm.Of(L)
 	switch {

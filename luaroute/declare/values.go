@@ -46,7 +46,7 @@ func found(v lua.LValue) string {
 	return "a " + v.Type().String()
 }
 
-// text returns a text, empty if it is missing.
+// text returns a string, empty if it is missing.
 func (o options) text(name string) string {
 	switch v := o.table.RawGetString(name).(type) {
 	case *lua.LNilType:
@@ -58,7 +58,7 @@ func (o options) text(name string) string {
 	return ""
 }
 
-// texts returns a list of strings, or of one.
+// texts returns a list of strings, or one string as a list.
 func (o options) texts(name string) []string {
 	v := o.table.RawGetString(name)
 	if v == lua.LNil {
@@ -97,7 +97,7 @@ func (o options) flag(name string) bool {
 	return false
 }
 
-// table returns a table, nil if it is missing.
+// sub returns a table, nil if it is missing.
 func (o options) sub(name string) *lua.LTable {
 	switch v := o.table.RawGetString(name).(type) {
 	case *lua.LNilType:

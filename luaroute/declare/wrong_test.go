@@ -218,7 +218,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a handler with a function in it", `route.handler("static_response", { body = print })`, "main.lua:3: static_response: the configuration: json: a function has no JSON form"},
 			{"the variable of an environment", `route.env("HOME_OF_OURS")`, `main.lua:3: env "HOME_OF_OURS": the configuration allows LISTED`},
 			{"a file that is not there", `route.read("users.csv")`, `main.lua:3: file "users.csv" is not beside the script`},
-			{"a file above", `route.read("../users.csv")`, `main.lua:3: file "../users.csv": expected a name beside the script, without .. and without a / at its beginning`},
+			{"a file above", `route.read("../users.csv")`, `main.lua:3: file "../users.csv": expected a name beside the script, without .. and not beginning with /`},
 		},
 		"certificates": {
 			{"no function", "route.certificate(true)", "main.lua:3: bad argument #1 to 'certificate' (function expected, got boolean)"},

@@ -79,7 +79,7 @@ func TestNextOfARequestBeforeIsAnError(t *testing.T) {
 		route:get('/use', function() kept() end)`)
 	site.Do(t, "/keep", "")
 	a, failure := site.Do(t, "/use", ""), lastError(site)
-	if a.String() != "500" || !strings.HasSuffix(failure, "main.lua:4: next is used after its middleware has ended; it must not be kept") {
+	if a.String() != "500" || !strings.HasSuffix(failure, "main.lua:4: next is used after its middleware has ended; do not keep it") {
 		t.Errorf("the second request got %s: %s", a, failure)
 	}
 }

@@ -100,15 +100,15 @@ func TestTheVirtualMachineIsGivenBackBeforeForwarding(t *testing.T) {
 func TestWhatEndedMustNotBeKept(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ keep, use, want string }{
-		{"req", "kept.path", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept:header('A')", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept:set_header('A', 'b')", "req is used after its request has ended; it must not be kept"},
-		{"req.headers", "kept.a", "req.headers is used after its request has ended; it must not be kept"},
-		{"req.params", "pairs(kept)", "req.params is used after its request has ended; it must not be kept"},
-		{"req.query", "kept.a", "req.query is used after its request has ended; it must not be kept"},
-		{"req.cookies", "kept.a", "req.cookies is used after its request has ended; it must not be kept"},
-		{"res", "kept:write('a')", "res is used after its request has ended; it must not be kept"},
-		{"res.headers", "rawequal(kept.a, nil)", "res.headers is used after its request has ended; it must not be kept"},
+		{"req", "kept.path", "req is used after its request has ended; do not keep it"},
+		{"req", "kept:header('A')", "req is used after its request has ended; do not keep it"},
+		{"req", "kept:set_header('A', 'b')", "req is used after its request has ended; do not keep it"},
+		{"req.headers", "kept.a", "req.headers is used after its request has ended; do not keep it"},
+		{"req.params", "pairs(kept)", "req.params is used after its request has ended; do not keep it"},
+		{"req.query", "kept.a", "req.query is used after its request has ended; do not keep it"},
+		{"req.cookies", "kept.a", "req.cookies is used after its request has ended; do not keep it"},
+		{"res", "kept:write('a')", "res is used after its request has ended; do not keep it"},
+		{"res.headers", "rawequal(kept.a, nil)", "res.headers is used after its request has ended; do not keep it"},
 	} {
 		t.Run(row.keep+" in "+row.use, func(t *testing.T) {
 			t.Parallel()

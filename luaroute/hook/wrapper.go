@@ -137,7 +137,7 @@ func (e *insideError) Error() string { return e.err.Error() }
 func (in *inside) call(L *lua.LState) int {
 	switch {
 	case in.next == nil:
-		L.RaiseError("next is used after its middleware has ended; it must not be kept")
+		L.RaiseError("next is used after its middleware has ended; do not keep it")
 	case in.called:
 		L.RaiseError("next was called before; it can be called once")
 	}

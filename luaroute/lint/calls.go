@@ -59,7 +59,7 @@ func (w *walker) call(e *syntax.Call) {
 	case name == "pool" && object != "" && len(args) == 2:
 		if pool, ok := args[0].(*syntax.String); ok {
 			w.out.pools = append(w.out.pools, Warning{w.script, e.Start.Line, pool.Value})
-			args = args[1:] // the name that is declared names nothing
+			args = args[1:] // a declaration does not use the pool
 			w.answers(args[0])
 		}
 	case slices.Contains(changing[object], name):
@@ -75,7 +75,7 @@ var patterned = []string{"get", "post", "put", "patch", "delete", "head", "optio
 // foreign is how other routers write a parameter: :id, <id> and <int:id>, [id].
 var foreign = regexp.MustCompile(`^(?::([A-Za-z_]\w*)\??|<(?:\w+:)?([A-Za-z_]\w*)>|\[([A-Za-z_]\w*)\])$`)
 
-// pattern looks for parameters written as for other routers, which are text here.
+// pattern looks for parameters in the syntax of other routers, which are plain text here.
 func (w *walker) pattern(method string, args []syntax.Expr, line int) {
 	switch {
 	case method == "method" && len(args) > 2:
@@ -89,7 +89,7 @@ func (w *walker) pattern(method string, args []syntax.Expr, line int) {
 	}
 	for segment := range strings.SplitSeq(text.Value, "/") {
 		if m := foreign.FindStringSubmatch(segment); m != nil {
-			w.warn(line, "%s in the pattern %s is text, which a path must have as it is; a parameter is {%s}", segment, text.Value, m[1]+m[2]+m[3])
+			w.warn(line, "%s in the pattern %s is plain text, which the path must contain; a parameter is {%s}", segment, text.Value, m[1]+m[2]+m[3])
 		}
 	}
 }

@@ -28,5 +28,5 @@ end)`))
 	// Output:
 	// requires [luaroute limits]
 	// main.lua:4: pool "old" is declared, and nothing names it
-	// main.lua:6: global "count" is assigned while a request runs, which is an error then; write local count, or use req.ctx
+	// main.lua:6: global "count" is assigned while a request runs, which is an error; write local count, or use req.ctx
 }

@@ -1,6 +1,5 @@
-// Package lint looks at the text of scripts for what loads and still is a mistake, most likely: globals by accident, module
-// tables that requests write to, and pools that nothing names. It runs nothing and guesses where it must, so what it finds
-// are warnings.
+// Package lint finds likely mistakes in scripts that load: accidental globals, module tables that requests write to, and pools that nothing
+// names. It runs nothing and sometimes guesses, so it returns warnings.
 package lint
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
-// Warning is something that a script should perhaps not do.
+// Warning is a likely mistake.
 type Warning struct {
 	// Script is the name of the script.
 	Script string
@@ -27,8 +26,8 @@ type Warning struct {
 type Scripts struct {
 	warnings []Warning
 	pools    []Warning       // where pools are declared; the message is the name
-	named    map[string]bool // texts that may name pools
-	pieces   []string        // parts of texts that are put together
+	named    map[string]bool // strings that may name pools
+	pieces   []string        // parts of strings that are concatenated
 	legacy   bool            // a script is one of the old contract, which gets the pools as a list
 }
 
@@ -39,7 +38,7 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 		return nil, err
 	}
 	if len(tree.Stmts) == 0 {
-		s.warnings = append(s.warnings, Warning{Script: name, Line: 1, Message: "there is no code in it"})
+		s.warnings = append(s.warnings, Warning{Script: name, Line: 1, Message: "it has no code"})
 	}
 	if s.named == nil {
 		s.named = map[string]bool{}
@@ -52,7 +51,7 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	return w.modules, nil
 }
 
-// Names notes names of pools that stand elsewhere, such as in the configuration.
+// Names notes pools that are named elsewhere, such as in the configuration.
 func (s *Scripts) Names(pools ...string) {
 	if s.named == nil {
 		s.named = map[string]bool{}
@@ -82,14 +81,14 @@ func (s *Scripts) Warnings() []Warning {
 	return slices.Compact(all)
 }
 
-// isNamed reports whether a pool may be named somewhere: by a text, or by one that is put together.
+// isNamed reports whether a pool may be named somewhere: by a string, or by one that is concatenated.
 func (s *Scripts) isNamed(pool string) bool {
 	return s.legacy || s.named[pool] || slices.ContainsFunc(s.pieces, func(piece string) bool {
 		return strings.HasPrefix(pool, piece) || strings.HasSuffix(pool, piece)
 	})
 }
 
-// text notes a text of a script.
+// text notes a string of a script.
 func (s *Scripts) text(value string) {
 	s.named[value] = true
 	if before, after, ok := strings.Cut(value, "%"); ok { // a format
@@ -104,7 +103,7 @@ func (s *Scripts) piece(value string) {
 	}
 }
 
-// pieceOf notes the texts among the operands of a concatenation.
+// pieceOf notes the strings among the operands of a concatenation.
 func (s *Scripts) pieceOf(e syntax.Expr) {
 	if text, ok := e.(*syntax.String); ok {
 		s.piece(text.Value)

@@ -27,24 +27,24 @@ func TestWhatIsMostLikelyAMistakeIsFound(t *testing.T) {
 	t.Parallel()
 	const (
 		global  = `global "x" is assigned; write local x, unless another script of the tenant reads it`
-		request = `global "x" is assigned while a request runs, which is an error then; write local x, or use req.ctx`
-		changed = `"hits" is changed while a request runs, but each virtual machine has its own; use req.ctx, or say that it is a cache by its name`
+		request = `global "x" is assigned while a request runs, which is an error; write local x, or use req.ctx`
+		changed = `"hits" is changed while a request runs, but each virtual machine has its own; use req.ctx, or name it cache if it is one`
 		unused  = `pool "p" is declared, and nothing names it`
 	)
 	for _, row := range []struct {
 		name, code string
 		want       []string
 	}{
-		{"nothing", "", []string{"1: there is no code in it"}},
-		{"a comment", "-- later\n", []string{"1: there is no code in it"}},
+		{"nothing", "", []string{"1: it has no code"}},
+		{"a comment", "-- later\n", []string{"1: it has no code"}},
 		{"a parameter of another router", `route:get("/a/:id", "p")
 route:method("PURGE", "/b/<int:id>/c", "p")
 r:route("/c/[slug]", function() end)
 route:get("/d/{id:[a-z]+}", "p")
 http.get("/a/:id")`, []string{
-			"1: :id in the pattern /a/:id is text, which a path must have as it is; a parameter is {id}",
-			"2: <int:id> in the pattern /b/<int:id>/c is text, which a path must have as it is; a parameter is {id}",
-			"3: [slug] in the pattern /c/[slug] is text, which a path must have as it is; a parameter is {slug}",
+			"1: :id in the pattern /a/:id is plain text, which the path must contain; a parameter is {id}",
+			"2: <int:id> in the pattern /b/<int:id>/c is plain text, which the path must contain; a parameter is {id}",
+			"3: [slug] in the pattern /c/[slug] is plain text, which the path must contain; a parameter is {slug}",
 		}},
 		{"a global", "\nx = 1", []string{"2: " + global}},
 		{"a global function", "function x() end", []string{"1: " + global}},
@@ -114,7 +114,7 @@ func TestAScriptThatLoadsIsLookedAt(t *testing.T) {
 		"local goto = 1\nprint(goto)\nx = goto":    {`3: global "x" is assigned; write local x, unless another script of the tenant reads it`},
 		"local f = function()\n f = 1 end":         {`2: global "f" is assigned; write local f, unless another script of the tenant reads it`},
 		"local function f()\n f = 1 end":           nil,
-		"\ufeff#!/usr/bin/lua":                     {"1: there is no code in it"},
+		"\ufeff#!/usr/bin/lua":                     {"1: it has no code"},
 		"local s = 'a\\z'":                         nil,
 		"local n = 0x10p1 return function() end\n": nil,
 	} {

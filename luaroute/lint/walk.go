@@ -17,7 +17,7 @@ type walker struct {
 	handlers  map[string]bool // names of functions that requests call
 	functions map[*syntax.Function]bool
 	modules   []string
-	legacy    bool // the script is one of the old contract, whose globals are thrown away
+	legacy    bool // the script is one of the old contract, whose globals are discarded
 
 	locals  []local
 	depth   int // functions around
@@ -52,7 +52,7 @@ func (w *walker) find(name string) (local, bool) {
 // walk looks at a node, and at all in it.
 func (w *walker) walk(n syntax.Node) { syntax.Walk(n, w.visit, nil) }
 
-// visit looks at a node. It returns false where it has looked at what is in it, too.
+// visit checks a node. It returns false if it has also visited the node's children.
 func (w *walker) visit(n syntax.Node) bool {
 	switch n := n.(type) {
 	case *syntax.Block:
@@ -161,7 +161,7 @@ func (w *walker) target(e syntax.Expr, line int) {
 		case e.Text == legacyEntry && w.request == 0:
 			w.out.legacy = true
 		case w.request > 0:
-			w.warn(line, "global %q is assigned while a request runs, which is an error then; write local %s, or use req.ctx", e.Text, e.Text)
+			w.warn(line, "global %q is assigned while a request runs, which is an error; write local %s, or use req.ctx", e.Text, e.Text)
 		case !w.legacy:
 			w.warn(line, "global %q is assigned; write local %s, unless another script of the tenant reads it", e.Text, e.Text)
 		}
@@ -172,8 +172,8 @@ func (w *walker) target(e syntax.Expr, line int) {
 	}
 }
 
-// changed looks at a variable or table that is changed: while a request runs it must not be one that outlives the request, unless
-// its name says that this is meant.
+// changed looks at a variable or table that is changed: while a request runs it must not outlive the request, unless its name says that it
+// is a cache.
 func (w *walker) changed(e syntax.Expr, line int) {
 	for {
 		inner, ok := e.(*syntax.Index)
@@ -187,7 +187,7 @@ func (w *walker) changed(e syntax.Expr, line int) {
 		return
 	}
 	if v, ok := w.find(id.Text); ok && v.depth < w.request && !strings.Contains(strings.ToLower(v.name), "cache") {
-		w.warn(line, "%q is changed while a request runs, but each virtual machine has its own; use req.ctx, or say that it is a cache by its name", v.name)
+		w.warn(line, "%q is changed while a request runs, but each virtual machine has its own; use req.ctx, or name it cache if it is one", v.name)
 	}
 }
 

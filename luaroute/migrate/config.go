@@ -36,7 +36,7 @@ type service struct {
 	url, healthy value
 }
 
-// value is a text and its line.
+// value is a string and its line.
 type value struct {
 	text string
 	line int
@@ -87,7 +87,7 @@ func (r *reader) read(in io.Reader) (*config, error) {
 		case "admin_base_path":
 			r.drop(node.Line, "admin_base_path is dropped: the endpoints are in the admin API of Caddy, under /luaroute/main/")
 		default:
-			r.drop(node.Line, "%s is dropped: luaroute has nothing like it; what it did for the old program belongs in the Caddyfile", key)
+			r.drop(node.Line, "%s is dropped: luaroute has no equivalent; configure it in the Caddyfile", key)
 		}
 		return nil
 	})
@@ -107,11 +107,11 @@ func (r *reader) engine(node *yaml.Node) (enabled bool, err error) {
 				return at(node.Line, "lua_engine.enabled is %q; expected true or false", node.Value)
 			}
 		case "url":
-			r.drop(node.Line, "lua_engine.url is dropped: scripts run inside of Caddy, without a request to an engine")
+			r.drop(node.Line, "lua_engine.url is dropped: scripts run inside Caddy, without a separate engine")
 		case "timeout":
 			r.drop(node.Line, "lua_engine.timeout is dropped: it was for a request; a script may now run for 100ms of CPU time, see limits")
 		default:
-			r.drop(node.Line, "lua_engine.%s is dropped: scripts run inside of Caddy", key)
+			r.drop(node.Line, "lua_engine.%s is dropped: scripts run inside Caddy", key)
 		}
 		return nil
 	})

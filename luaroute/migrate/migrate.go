@@ -82,7 +82,7 @@ func (w *writer) block(head string, inside func()) {
 // token writes a word so that Caddy reads it as it is.
 func (w *writer) token(line int, word string) string {
 	if strings.ContainsAny(word, "{}\n\r`") {
-		w.fail(line, "%q: Caddyfiles give braces and the like a meaning of their own; expected a word without them", word)
+		w.fail(line, "%q: braces and quotes have a meaning in Caddyfiles; expected a word without them", word)
 	}
 	if word != "" && !strings.ContainsAny(word, " \t\"\\#<") {
 		return word

@@ -133,7 +133,7 @@ func TestWhatCanNotBeMigratedIsAnErrorWithItsLine(t *testing.T) {
 		"tenants:\n- name: a\n  services:\n  - name: s":                                                                      `line 4: service "s" has no url`,
 		"tenants:\n- name: a\n  services:\n  - {name: s, url: 'ftp://h'}":                                                    `line 4: url of service "s" is "ftp://h"; expected one such as http://10.0.0.1:8080`,
 		"tenants:\n- name: a\n  services:\n  - {name: s, url: 'http://h'}\n  - {name: s, url: 'http://h'}":                   `line 5: tenant "a" has the service "s" twice`,
-		"tenants:\n- name: '{a}'\n  services:\n  - {name: s, url: 'http://h'}":                                               `line 2: "{a}": Caddyfiles give braces`,
+		"tenants:\n- name: '{a}'\n  services:\n  - {name: s, url: 'http://h'}":                                               `line 2: "{a}": braces and quotes have a meaning in Caddyfiles`,
 		"tenants:\n- name: a\n  domains: ['https://a.example']\n  services: [{name: s, url: 'http://h'}]":                    `line 3: domain "https://a.example": expected a host`,
 		"tenants:\n- {name: a, lua_script: a.lua, domains: [x, y]}\n- {name: b, lua_script: b.lua, domains: [y]}":            `line 3: tenant "b" has the host "y" and the prefix "" of tenant "a"`,
 		"lua_engine: {enabled: perhaps}":                                                                                     `line 1: lua_engine.enabled is "perhaps"; expected true or false`,

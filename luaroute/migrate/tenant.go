@@ -119,7 +119,7 @@ func (w *writer) failover(t tenant, pools []pool) pool {
 	all := pools[0]
 	for _, p := range pools[1:] {
 		if p.scheme != all.scheme || p.base != all.base || p.healthURI != all.healthURI || p.healthUpstream+all.healthUpstream != "" {
-			w.drop(p.line, "service %q is dropped: tenant %q has no script, and the upstreams of its one pool have one scheme, base path and health check; "+
+			w.drop(p.line, "service %q is dropped: tenant %q has no script, and the upstreams of its one pool must share scheme, base path and health check; "+
 				"write a script that chooses", p.name, t.name)
 			continue
 		}
@@ -144,7 +144,7 @@ func (w *writer) pool(s service) pool {
 		return p
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		w.drop(s.url.line, "user, query and fragment of %q are dropped: an upstream has an address and a base path", u.Redacted())
+		w.drop(s.url.line, "user, query and fragment of %q are dropped: an upstream is an address with a base path", u.Redacted())
 	}
 	p.scheme, p.base = u.Scheme, strings.TrimRight(u.EscapedPath(), "/")
 	p.upstreams = []string{w.token(s.url.line, u.Scheme+"://"+address(u)+p.base)}
@@ -167,7 +167,7 @@ func (w *writer) health(p *pool, s service, service *url.URL) {
 				p.healthUpstream = w.token(s.healthy.line, address(u))
 			}
 			if u.Scheme != service.Scheme {
-				w.drop(s.healthy.line, "the scheme of %q is dropped: health checks have that of their pool, %s", s.healthy.text, service.Scheme)
+				w.drop(s.healthy.line, "the scheme of %q is dropped: health checks use that of their pool, %s", s.healthy.text, service.Scheme)
 			}
 		}
 	}

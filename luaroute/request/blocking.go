@@ -10,12 +10,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// blocking is for a client that sends nothing, or takes nothing: when its script has to stop, nothing else would end the read, or the write,
-// in which it waits.
+// blocking interrupts the read or write of a script that waits for its client: nothing else would end it when the script has to stop.
 type blocking struct {
 	waits      atomic.Bool // for the client
 	connection *http.ResponseController
-	forget     func() bool // that a stop is to interrupt
+	forget     func() bool // removes the interrupt
 }
 
 // wait calls a function that waits for the client.
@@ -40,7 +39,7 @@ func (r *Request) wait(L *lua.LState, call func() error) error {
 	return err
 }
 
-// interrupt ends the wait that goes on.
+// interrupt ends the current wait.
 func (b *blocking) interrupt() {
 	if b.waits.Load() {
 		past := time.Unix(1, 0)

@@ -18,11 +18,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// buffered is a body in memory. It is forwarded like any other, and can be asked for again.
+// buffered is a body in memory. It is forwarded like any other, and can be read again.
 type buffered struct {
 	bytes.Reader
 	data []byte
-	was  *received // the body that it stands for; nil if it is that of the client
+	was  *received // the body that it replaces; nil if it is that of the client
 }
 
 // received is a body as the client sends it.
@@ -42,7 +42,7 @@ func newBuffered(data []byte, was *received) *buffered {
 // Again returns the body for the next reader.
 func (b *buffered) Again() io.ReadCloser { return newBuffered(b.data, b.was) }
 
-// Restore gives the request back what the client has sent.
+// Restore puts back the body that the client sent.
 func (b *buffered) Restore(hr *http.Request) {
 	if b.was != nil {
 		hr.Body, hr.ContentLength, hr.TransferEncoding, hr.Trailer = b.was.body, b.was.length, b.was.encoding, b.was.trailer
@@ -52,10 +52,10 @@ func (b *buffered) Restore(hr *http.Request) {
 	}
 }
 
-// Close does nothing: the memory is not given back before the request ends.
+// Close does nothing: the memory is kept until the request ends.
 func (b *buffered) Close() error { return nil }
 
-// formWork is how many bytes a form takes in memory for each of its own, while it is read.
+// formWork is how many bytes of memory reading a form takes for each of its bytes.
 const formWork = 16
 
 // unread is a body whose first bytes were read and put back.
@@ -64,8 +64,8 @@ type unread struct {
 	io.Closer
 }
 
-// ReadBody returns the body of a request and keeps it for those who follow. The error is one for the client: 413 if the body is
-// larger than the limit, in bytes, 400 if it does not arrive. What follows a CONNECT is a stream and no body.
+// ReadBody returns the body of a request and keeps it for later readers. The error is one for the client: 413 if the body is
+// larger than the limit, in bytes, 400 if it does not arrive. What follows a CONNECT is a stream, not a body.
 func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	if b, ok := hr.Body.(*buffered); ok {
 		if int64(len(b.data)) > limit {
@@ -92,7 +92,7 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// IsToCome reports whether a request has a body that was not read yet, so that reading it may take as long as the client likes.
+// IsToCome reports whether the body of a request was not read yet, so that reading it may wait for the client.
 func IsToCome(hr *http.Request) bool {
 	if hr.Body == nil || hr.Body == http.NoBody || hr.Method == http.MethodConnect {
 		return false
@@ -190,7 +190,7 @@ func (r *Request) form(data []byte) (url.Values, error) {
 	return nil, fmt.Errorf("form: %q is not the type of a form", kind)
 }
 
-// reqSetBody is req:set_body(text). The body of the client is kept for the case that this candidate declines.
+// reqSetBody is req:set_body(string). The client's body is kept in case this candidate declines.
 func reqSetBody(L *lua.LState) int {
 	r, body := of(L, "req"), L.CheckString(2)
 	r.replaceBody([]byte(body))
@@ -208,7 +208,7 @@ func (r *Request) replaceBody(body []byte) {
 	hr.Header.Del("Content-Length")
 }
 
-// reqSetJSON is req:set_json(value). What the header says of the body before is wrong for this one.
+// reqSetJSON is req:set_json(value). The header's description of the old body is removed.
 func reqSetJSON(L *lua.LState) int {
 	r := of(L, "req")
 	body, err := luajson.Encode(L, L.CheckAny(2))
@@ -225,7 +225,7 @@ func reqSetJSON(L *lua.LState) int {
 	return 0
 }
 
-// isJSON reports whether a media type is that of JSON, which is UTF-8.
+// isJSON reports whether a media type is JSON in UTF-8.
 func isJSON(contentType string) bool {
 	kind, params, err := mime.ParseMediaType(contentType)
 	charset, set := params["charset"]

@@ -10,7 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// toGo returns a Lua value as one that Caddy's variables and logs understand.
+// toGo converts a Lua value for Caddy's variables and logs.
 func toGo(L *lua.LState, v lua.LValue) (any, error) {
 	switch v := v.(type) {
 	case *lua.LNilType:
@@ -59,7 +59,7 @@ func sizeOf(v any) int {
 	return other
 }
 
-// fromGo returns a value of Caddy's for scripts. What has no Lua form becomes text.
+// fromGo converts a value of Caddy's for scripts. One without a Lua form becomes a string.
 func fromGo(L *lua.LState, v any) lua.LValue {
 	switch v := v.(type) {
 	case nil:

@@ -30,7 +30,7 @@ func (r *Request) Keep() (*lua.LTable, bool) {
 // Restore gives the request the req.ctx that Keep returned.
 func (r *Request) Restore(store *lua.LTable) { r.store = store }
 
-// keeper copies plain data.
+// keeper copies plain data, up to maxKept values.
 type keeper struct {
 	left int
 	seen map[*lua.LTable]*lua.LTable

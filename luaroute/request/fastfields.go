@@ -6,8 +6,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Field returns what most scripts read, as the functions of the metatables do: the methods of req and res, the plain fields of req,
-// params and headers. What has to be parsed first counts as work, which can end a budget: that is for the functions.
+// Field returns what most scripts read, as the metatables do: the methods of req and res, the plain fields of req, params and headers. What
+// has to be parsed costs work, which may end a budget, so only the metatables' functions return that.
 func (r *Request) Field(of *lua.LUserData, name string) lua.LValue {
 	if r.ex == nil {
 		return nil

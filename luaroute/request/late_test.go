@@ -11,27 +11,27 @@ import (
 func TestWhatWasKeptOfARequestIsRefusedInTheNext(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ kept, use, want string }{
-		{"req", "kept:header('X-Who')", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept.method", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept.ctx", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept:body()", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept:set_header('X-A', 'b')", "req is used after its request has ended; it must not be kept"},
-		{"req", "kept:log_field('a', 'b')", "req is used after its request has ended; it must not be kept"},
-		{"req.headers", "kept['X-Who']", "req.headers is used after its request has ended; it must not be kept"},
-		{"req.params", "kept['*']", "req.params is used after its request has ended; it must not be kept"},
-		{"req.query", "kept.a", "req.query is used after its request has ended; it must not be kept"},
-		{"req.cookies", "kept.a", "req.cookies is used after its request has ended; it must not be kept"},
-		{"req.cookies", "pairs(kept)", "req.cookies is used after its request has ended; it must not be kept"},
-		{"res", "kept:write('old')", "res is used after its request has ended; it must not be kept"},
-		{"res", "kept:flush()", "res is used after its request has ended; it must not be kept"},
-		{"res", "kept:json({})", "res is used after its request has ended; it must not be kept"},
-		{"res", "kept:redirect('/y')", "res is used after its request has ended; it must not be kept"},
-		{"res", "kept:cookie{ name = 'a', value = 'b' }", "res is used after its request has ended; it must not be kept"},
-		{"res", "kept:on_done(print)", "res is used after its request has ended; it must not be kept"},
-		{"res", "kept.status", "res is used after its request has ended; it must not be kept"},
-		{"res.headers", "kept['X-A']", "res.headers is used after its request has ended; it must not be kept"},
-		{"function() res:write('old') end", "kept()", "res is used after its request has ended; it must not be kept"},
-		{"coroutine.wrap(function() coroutine.yield() res:write('old') end)", "(kept() or kept())", "res is used after its request has ended; it must not be kept"},
+		{"req", "kept:header('X-Who')", "req is used after its request has ended; do not keep it"},
+		{"req", "kept.method", "req is used after its request has ended; do not keep it"},
+		{"req", "kept.ctx", "req is used after its request has ended; do not keep it"},
+		{"req", "kept:body()", "req is used after its request has ended; do not keep it"},
+		{"req", "kept:set_header('X-A', 'b')", "req is used after its request has ended; do not keep it"},
+		{"req", "kept:log_field('a', 'b')", "req is used after its request has ended; do not keep it"},
+		{"req.headers", "kept['X-Who']", "req.headers is used after its request has ended; do not keep it"},
+		{"req.params", "kept['*']", "req.params is used after its request has ended; do not keep it"},
+		{"req.query", "kept.a", "req.query is used after its request has ended; do not keep it"},
+		{"req.cookies", "kept.a", "req.cookies is used after its request has ended; do not keep it"},
+		{"req.cookies", "pairs(kept)", "req.cookies is used after its request has ended; do not keep it"},
+		{"res", "kept:write('old')", "res is used after its request has ended; do not keep it"},
+		{"res", "kept:flush()", "res is used after its request has ended; do not keep it"},
+		{"res", "kept:json({})", "res is used after its request has ended; do not keep it"},
+		{"res", "kept:redirect('/y')", "res is used after its request has ended; do not keep it"},
+		{"res", "kept:cookie{ name = 'a', value = 'b' }", "res is used after its request has ended; do not keep it"},
+		{"res", "kept:on_done(print)", "res is used after its request has ended; do not keep it"},
+		{"res", "kept.status", "res is used after its request has ended; do not keep it"},
+		{"res.headers", "kept['X-A']", "res.headers is used after its request has ended; do not keep it"},
+		{"function() res:write('old') end", "kept()", "res is used after its request has ended; do not keep it"},
+		{"coroutine.wrap(function() coroutine.yield() res:write('old') end)", "(kept() or kept())", "res is used after its request has ended; do not keep it"},
 	} {
 		t.Run(row.use+" of "+row.kept, func(t *testing.T) {
 			t.Parallel()
@@ -74,7 +74,7 @@ func TestAfterTheResponseOnlyTheContextIsThere(t *testing.T) {
 				t.Errorf("got %s", a)
 			}
 			// with one virtual machine, the next request waits for what runs when the one before is over
-			if a := site.Do(t, "/last", ""); !strings.HasSuffix(a.String(), ": "+want+" is used after its request has ended; it must not be kept"+"ctx") {
+			if a := site.Do(t, "/last", ""); !strings.HasSuffix(a.String(), ": "+want+" is used after its request has ended; do not keep it"+"ctx") {
 				t.Errorf("got %s", a)
 			}
 		})

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// placeholderSteps is what finding one placeholder counts for: Caddy asks several maps and functions for it.
+	// placeholderSteps is the cost of one placeholder, which Caddy looks up in several maps and functions.
 	placeholderSteps = 20
-	// maxExpanded is the size of the largest text that placeholders are replaced in, and of what they make, in bytes.
+	// maxExpanded is the largest size, in bytes, of a string with placeholders and of the result.
 	maxExpanded = 1 << 20
 )
 
@@ -21,7 +21,7 @@ const (
 func reqExpand(L *lua.LState) int {
 	r, s := of(L, "req"), L.CheckString(2)
 	if len(s) > maxExpanded {
-		L.RaiseError("expand: the text has %d bytes; allowed are %d", len(s), maxExpanded)
+		L.RaiseError("expand: the string has %d bytes; allowed are %d", len(s), maxExpanded)
 	}
 	vm.Spend(L, len(s)/16)
 	own := r.replacer()
@@ -45,9 +45,9 @@ func reqExpand(L *lua.LState) int {
 	return 1
 }
 
-// placeholder returns what stands for one of Caddy's placeholders. Those that read files and the environment are unknown
-// here: a text may come from the client, and a script sees no more of them than route.read and route.env allow.
-// The body is read as req:body() does, within its limit.
+// placeholder returns the value of one of Caddy's placeholders. Those that read files and the
+// environment are unknown here: the string may come from the client, and a script sees only what
+// route.read and route.env allow. The body is read as req:body() does, within its limit.
 func (r *Request) placeholder(L *lua.LState, own *caddy.Replacer, name string) (any, bool) {
 	switch name {
 	case "http.request.body":

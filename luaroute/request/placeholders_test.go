@@ -55,7 +55,7 @@ func TestATextOfPlaceholdersHasALargestSize(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"n=17&more=0":      "expand: the result is too large; allowed are 1048576 bytes",
-		"n=0&more=1048577": "expand: the text has 1048577 bytes; allowed are 1048576",
+		"n=0&more=1048577": "expand: the string has 1048577 bytes; allowed are 1048576",
 	} {
 		a := s.Do(t, "/x?"+query, "", "X-Long: "+long)
 		if got := (<-s.Errors).Error(); a.String() != "500" || !strings.HasSuffix(got, want) {

@@ -1,7 +1,6 @@
 // Package request is what scripts see of a request: req, its headers, params, query and cookies, and res.
 //
-// All values are thin: a field is read from the request when a script asks for it, so that a decision costs what it
-// looks at and no more.
+// All values are thin: a field is read from the request when a script asks for it, so that a decision costs only what it reads.
 package request
 
 import (
@@ -53,7 +52,7 @@ type query struct {
 	values url.Values
 }
 
-// pairSize is what a name and its value take in memory, the texts aside, in bytes.
+// pairSize is what a name and its value take in memory besides their text, in bytes.
 const pairSize = 128
 
 // New returns the view of a request. Bodies of more than the given number of bytes are not buffered.
@@ -66,7 +65,7 @@ func New(ex *chiproxy.Exchange, runs Runner, body int64) *Request {
 	return r
 }
 
-// table returns a table of the request, and makes it when it is asked for first.
+// table returns a table of the request, made on first use.
 func (r *Request) table(kept **lua.LUserData, kind *lua.LTable) lua.LValue {
 	if *kept == nil {
 		*kept = &lua.LUserData{Value: r, Metatable: kind}
@@ -85,14 +84,14 @@ func (r *Request) Sent() bool { return r.sent }
 
 // Runner runs functions of the script after the one that runs now.
 type Runner interface {
-	// Later keeps the state of the script for a function that runs when the response leaves, and returns a function
-	// that calls it with its arguments and returns its first result. The function that the script has written for it may be another.
+	// Later keeps the state of the script for a function that runs when the response leaves, and returns a function that
+	// calls it with its arguments and returns its first result. The function may wrap the one that the script wrote.
 	Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lua.LValue, error)
 	// Done has a function called when the request is over.
 	Done(fn *lua.LFunction)
 	// Placeholder returns nil if the function may read one of Caddy's placeholders.
 	Placeholder(name string) error
-	// Passed logs why something is not for a function, once for each kind of reason.
+	// Passed logs why a function was not called, once for each kind of reason.
 	Passed(fn *lua.LFunction, kind, why string)
 }
 
@@ -110,7 +109,7 @@ func (r *Request) Leave(outer *response.Hooks) *response.Hooks {
 	return own
 }
 
-// End makes every further use of the request an error, but that of req.ctx.
+// End makes every further use of the request an error, except that of req.ctx.
 func (r *Request) End() {
 	r.ex = nil
 	if r.blocking != nil {
@@ -118,8 +117,8 @@ func (r *Request) End() {
 	}
 }
 
-// Forget makes the use of req.ctx an error, too. A script that has kept a text of the request keeps all of this in memory, so
-// there must not be much in it.
+// Forget makes the use of req.ctx an error, too. A script that keeps a string of the request keeps all of this in memory, so it must be
+// small.
 func (r *Request) Forget() {
 	r.over = true
 	r.store, r.out, r.query, r.runs = nil, nil, nil, nil
@@ -138,7 +137,7 @@ func of(L *lua.LState, name string) *Request {
 	if data, ok := L.Get(1).(*lua.LUserData); ok {
 		if r, ok := data.Value.(*Request); ok {
 			if r.ex == nil {
-				L.RaiseError("%s is used after its request has ended; it must not be kept", name)
+				L.RaiseError("%s is used after its request has ended; do not keep it", name)
 			}
 			return r
 		}
@@ -150,7 +149,7 @@ func of(L *lua.LState, name string) *Request {
 // r is the Caddy request as it is now.
 func (r *Request) http() *http.Request { return r.ex.R }
 
-// changing is called before each change, to an object by its method or of its field. It raises an error where a function may only look.
+// changing is called before each change by a method or field. It raises an error in a guard, which may only read.
 func (r *Request) changing(L *lua.LState, object, of, name string) {
 	if r.guard {
 		L.RaiseError("%s%s%s is used in a guard, which can change nothing but req.ctx", object, of, name)
@@ -168,7 +167,7 @@ func (r *Request) values(L *lua.LState) url.Values {
 	return r.query.values
 }
 
-// text is a string as a Lua value. The empty string needs no allocation.
+// text returns a string as a Lua value. The empty string needs no allocation.
 func text(s string) lua.LValue { return lua.LString(s) }
 
 // list returns values as a Lua list.
@@ -217,7 +216,7 @@ func scalars(L *lua.LState, v lua.LValue) ([]string, error) {
 	return values, nil
 }
 
-// textWork is the work of looking at the texts in a table, in steps.
+// textWork is the cost of reading the strings in a table, in steps.
 func textWork(t *lua.LTable) (steps int) {
 	t.ForEach(func(_, v lua.LValue) {
 		if s, ok := v.(lua.LString); ok {

@@ -62,7 +62,7 @@ func setResField(r *Request, L *lua.LState, name string, v lua.LValue) bool {
 	return true
 }
 
-// answerStatus is the status that res:write sends. One that was set for a route that has declined is not that of the next.
+// answerStatus is the status that res:write sends. One that was set for a declined route does not apply to the next.
 func (r *Request) answerStatus() int {
 	if r.status == 0 || !r.live && r.statusOf != r.ex.Route() {
 		return http.StatusOK
@@ -80,8 +80,7 @@ func checkStatus(L *lua.LState, v lua.LValue) int {
 	return status
 }
 
-// OptStatus returns an argument as a status of any kind, or what it is by default. It raises an error for what is no whole
-// number.
+// OptStatus returns an optional status argument, or the default. It raises an error unless it is a whole number.
 func OptStatus(L *lua.LState, arg, otherwise int) int {
 	n := L.OptNumber(arg, lua.LNumber(otherwise))
 	status := int(n)
@@ -151,12 +150,12 @@ func (r *Request) send(L *lua.LState, what, contentType, body string) {
 	if r.writes = false; err != nil {
 		vm.Throw(L, err)
 	}
-	if r.http().Method != http.MethodHead { // whose client has all it asked for, however much is written
+	if r.http().Method != http.MethodHead { // whose client gets no body
 		vm.Of(L).Streamed(len(body))
 	}
 }
 
-// resWrite is res:write(text).
+// resWrite is res:write(string).
 func resWrite(L *lua.LState) int {
 	r, body := of(L, "res"), L.CheckString(2)
 	r.send(L, "res:write", "text/plain; charset=utf-8", body)
@@ -268,7 +267,7 @@ func setCookieField(c *http.Cookie, name string, v lua.LValue) bool {
 		return isNumber && isWhole(n)
 	case "expires":
 		c.Expires = time.Unix(int64(n), 0)
-		return isNumber && isWhole(n) && c.Expires.UTC().Year() <= 9999 // more digits are no date of HTTP
+		return isNumber && isWhole(n) && c.Expires.UTC().Year() <= 9999 // HTTP dates have four digits
 	case "secure":
 		c.Secure = bool(b)
 		return isBool

@@ -19,7 +19,7 @@ func (r *Request) outValues(L *lua.LState, name string) []string {
 	return r.ex.ResponseValues(name)
 }
 
-// seeChanges counts the work of looking through all that was changed in headers of the response.
+// seeChanges charges for looking through all changes of the response header.
 func (r *Request) seeChanges(L *lua.LState) { vm.Spend(L, r.ex.Changes()/4) }
 
 func outHeadersGet(r *Request, L *lua.LState, name string) lua.LValue {
@@ -76,7 +76,7 @@ func resRemoveHeader(L *lua.LState) int {
 	return 0
 }
 
-// resVary is res:vary(name): caches tell responses apart by this header of the request.
+// resVary is res:vary(name): the response depends on this request header, which caches must know.
 func resVary(L *lua.LState) int {
 	r, token := of(L, "res"), L.CheckString(2)
 	r.unsent(L, "res:vary")

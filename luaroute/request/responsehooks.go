@@ -59,8 +59,7 @@ func resOnBody(L *lua.LState) int {
 	return 0
 }
 
-// resOnDone is res:on_done(function(info) … end): it is called when all is out. It must not use req and res any more, but
-// for req.ctx.
+// resOnDone is res:on_done(function(info) … end): it is called after the response. Of req and res it may use only req.ctx.
 func resOnDone(L *lua.LState) int {
 	r, fn := of(L, "res"), L.CheckFunction(2)
 	vm.Charge(L, hookSize)

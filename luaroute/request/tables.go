@@ -10,7 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// hostHeader is the one header that net/http keeps elsewhere.
+// hostHeader is the one header that net/http does not keep in Header.
 const hostHeader = "Host"
 
 func paramsGet(r *Request, _ *lua.LState, name string) lua.LValue {
@@ -54,7 +54,7 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 	r.ex.SetHeader(name, values)
 }
 
-// seeConnection counts the work of looking for the name of a header in Connection.
+// seeConnection charges for looking for a name in Connection.
 func (r *Request) seeConnection(L *lua.LState) {
 	for _, line := range r.http().Header["Connection"] {
 		vm.Spend(L, len(line)/8)

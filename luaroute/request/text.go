@@ -6,7 +6,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
-// heldStrings is how many strings a request holds for scripts. What a decision looks at is seldom more.
+// heldStrings is how many strings a request holds for scripts. A decision rarely reads more.
 const heldStrings = 8
 
 // text returns a string as a Lua value. Go allocates the string's header for each such value; the first ones find room

@@ -101,7 +101,7 @@ func lasting(L *lua.LState) lua.LValue {
 	return nil
 }
 
-// tableType is the type of something that reads like a table of texts: by name, and with pairs.
+// tableType is the type of something that reads like a table of strings: by name, and with pairs.
 func tableType(name string, get func(*Request, *lua.LState, string) lua.LValue, set func(*Request, *lua.LState, string, lua.LValue),
 	all func(*Request, *lua.LState, func(name, value string)),
 ) *lua.LTable {

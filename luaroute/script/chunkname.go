@@ -2,8 +2,8 @@ package script
 
 import "strings"
 
-// ChunkName returns what errors call a text that a script loads under a name, as Lua 5.1 does: a name behind = or @ as it is, and
-// any other as the text itself, of which the beginning of the first line is shown.
+// ChunkName returns what errors call a chunk that a script loads under a name, as Lua 5.1 does: a name after = or @ as it is; any other is
+// the source itself, of which the beginning of the first line is shown.
 func ChunkName(name string) string {
 	const (
 		mostName = 59

@@ -105,13 +105,13 @@ func typeName(v lua.LValue) string {
 }
 
 var (
-	// place is what Lua puts before a message. The name of a script may have colons, so the shortest one is taken.
+	// place is what Lua puts before a message. A script's name may have colons, so the shortest match is taken.
 	place = regexp.MustCompile(`^([^\n]+?):(\d+): ?`)
 	// traced is a line of a stack trace.
 	traced = regexp.MustCompile(`(?m)^\t([^\n]+?):(\d+): in `)
 )
 
-// split takes the places off a message. An error that was raised again has several; the last one is its origin. A text
+// split cuts the places off a message. An error that was raised again has several; the last is its origin. A text
 // that only looks like a place, such as host:port, stays in the message.
 func split(text, trace string) (script string, line int, message string) {
 	for {

@@ -66,7 +66,7 @@ func (f *function) constant(key any, value lua.LValue) int {
 
 func (f *function) text(s string) int { return f.constant(s, lua.LString(s)) }
 
-// setList stores what stands behind a table in registers. With n = 0 it is all that is there.
+// setList stores the n registers after a table in it; all of them if n is 0.
 func (f *function) setList(table, count, n int) {
 	flush := (count-1)/lua.FieldsPerFlush + 1
 	if flush <= gopher.MaxC {
@@ -84,7 +84,7 @@ func (f *function) reserve(n int) {
 	f.free += n
 }
 
-// need sees that there are so many registers.
+// need makes sure that there are n registers.
 func (f *function) need(n int) {
 	if f.free+n > maxRegisters {
 		f.p.fail(f.p.token, "function or expression too complex")
@@ -92,7 +92,7 @@ func (f *function) need(n int) {
 	f.registers = max(f.registers, f.free+n)
 }
 
-// release gives a register back that is no variable.
+// release frees a register that is not a variable.
 func (f *function) release(operand int) {
 	if operand&gopher.ConstantBit == 0 && operand >= len(f.active) {
 		f.free--

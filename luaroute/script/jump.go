@@ -26,7 +26,7 @@ func (f *function) join(a, b jumps) jumps {
 	return jumps{a.first, b.last}
 }
 
-// jump adds a jump. What is to jump here may jump there instead.
+// jump adds a jump. Pending jumps to here join it.
 func (f *function) jump() jumps {
 	waiting := f.pending
 	f.pending = noJumps
@@ -81,7 +81,7 @@ func (f *function) needValue(list jumps) bool {
 	return false
 }
 
-// patchTest has a test keep its value in a register, or nowhere. It returns false for a jump that leaves no value.
+// patchTest makes a test keep its value in a register, or nowhere. It returns false for a jump that leaves no value.
 func (f *function) patchTest(at, register int) bool {
 	i := f.control(at)
 	if gopher.Op(*i) != lua.OP_TESTSET {
@@ -101,7 +101,7 @@ func (f *function) dropValues(list jumps) {
 	}
 }
 
-// patchJumps has a list of jumps lead to a target, those that keep a value in a register, and all others to another one.
+// patchJumps points the jumps of a list that keep a value in a register to target, and all others to otherwise.
 func (f *function) patchJumps(list jumps, target, register, otherwise int) {
 	for at := list.first; at != noJump; {
 		next := f.nextJump(at)
@@ -114,7 +114,7 @@ func (f *function) patchJumps(list jumps, target, register, otherwise int) {
 	}
 }
 
-// jumpTo has a list of jumps lead to a place that is behind.
+// jumpTo points a list of jumps to an earlier instruction.
 func (f *function) jumpTo(list jumps, target int) {
 	if target == len(f.code) {
 		f.jumpHere(list)
@@ -123,7 +123,7 @@ func (f *function) jumpTo(list jumps, target int) {
 	f.patchJumps(list, target, noRegister, target)
 }
 
-// jumpHere has a list of jumps lead to the next instruction.
+// jumpHere points a list of jumps to the next instruction.
 func (f *function) jumpHere(list jumps) {
 	f.here()
 	f.pending = f.join(f.pending, list)

@@ -12,13 +12,13 @@ import (
 // It writes them for the machine of gopher-lua, whose own compiler takes registers that are still read for other values:
 // `s = (s:gsub("a", "b"))` with a parameter s overwrites the variables behind it.
 //
-// All it does takes a time in proportion to the text, whatever the text is: nobody counts the steps of a compiler.
+// Compiling takes time proportional to the source, whatever the source is, since no budget bounds the compiler.
 
 const (
-	// maxNesting is how deep blocks, functions and expressions may stand in one another: the compiler recurses over them.
+	// maxNesting is how deep blocks, functions and expressions may be nested: the compiler recurses over them.
 	maxNesting = 200
-	// maxName is the length of the longest name and of the longest constant key, in bytes. Looking for a longer one takes
-	// longer than an instruction may.
+	// maxName is the length of the longest name and of the longest constant key, in bytes. Looking up a longer one would take too long for one
+	// instruction.
 	maxName = 1000
 )
 

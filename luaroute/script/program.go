@@ -24,15 +24,15 @@ type Program struct {
 	Proto *lua.FunctionProto
 	// Hash is the SHA-256 of the name and the source, so the same hash is the same program.
 	Hash [sha256.Size]byte
-	// Blank says that it does nothing: there is space and comments at most.
+	// Blank says that it has no code: only space and comments.
 	Blank bool
 }
 
-// Compile compiles the text of a script: a file, which may begin with a byte order mark and with a line for the shell. The error
+// Compile compiles a script file, which may begin with a byte order mark and a #! line. The error
 // is an *Error.
 func Compile(name string, src []byte) (*Program, error) { return compileText(name, src, ownText(src)) }
 
-// CompileLoaded is Compile for a text that a running script loads.
+// CompileLoaded is Compile for source that a running script loads.
 func CompileLoaded(name string, src []byte) (*Program, error) { return compileText(name, src, src) }
 
 // compileText compiles the part of a script that is Lua.
@@ -84,8 +84,7 @@ func compileError(name string, err error) *Error {
 	return e
 }
 
-// trim gives back what the compiler has reserved for a program and did not need: about 14 KiB for each function, of which a
-// fleet of tenants has many.
+// trim releases what the compiler reserved for a program and did not need: about 14 KiB per function, of which many tenants have many.
 func trim(proto *lua.FunctionProto) {
 	proto.Code = exactly(proto.Code)
 	proto.Constants = exactly(proto.Constants)

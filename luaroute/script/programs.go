@@ -5,21 +5,21 @@ import (
 	"sync"
 )
 
-// Programs compiles scripts for loads that follow one another, and compiles none twice: many tenants may have one script, and most
-// scripts are what they were before a reload. The zero value is ready; a nil one remembers nothing.
+// Programs caches compiled scripts across loads: many tenants may share a script, and most scripts do not change in a reload. The zero
+// value is ready; a nil one caches nothing.
 type Programs struct {
 	mu           sync.Mutex
 	used, before map[[sha256.Size]byte]*Program
 }
 
-// Turn begins a load. Programs that neither this load nor the one before uses are forgotten by the next one.
+// Turn begins a load. Programs that neither it nor the load before uses are dropped by the next Turn.
 func (p *Programs) Turn() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.before, p.used = p.used, map[[sha256.Size]byte]*Program{}
 }
 
-// Compile is the function Compile for what is not known.
+// Compile is the function Compile with the cache.
 func (p *Programs) Compile(name string, src []byte) (*Program, error) {
 	if p == nil {
 		return Compile(name, src)

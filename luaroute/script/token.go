@@ -40,13 +40,13 @@ const (
 	tokenEnds
 )
 
-// tokenTexts are the texts of the tokens that are more than a byte, as messages quote them.
+// tokenTexts are the tokens of more than a byte, as messages quote them.
 var tokenTexts = [...]string{
 	"and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local", "nil", "not", "or", "repeat",
 	"return", "then", "true", "until", "while", "..", "...", "==", ">=", "<=", "~=", "::", "<number>", "<name>", "<string>", "<eof>",
 }
 
-// keywords are the words that are no names.
+// keywords are the reserved words.
 var keywords = func() map[string]token {
 	words := map[string]token{}
 	for t := tokenAnd; t <= tokenWhile; t++ {

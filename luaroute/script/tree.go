@@ -2,7 +2,7 @@ package script
 
 import "github.com/luaroute/caddy-luaroute/luaroute/syntax"
 
-// Parse returns the tree of a script that Compile takes. The error is that of Compile.
+// Parse returns the tree of a script that Compile accepts. The error is that of Compile.
 func Parse(name string, src []byte) (tree *syntax.Block, err error) {
 	if _, err := Compile(name, src); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (l *locator) pos(place int) syntax.Pos {
 	return syntax.Pos{Line: l.line, Column: place - l.begin + 1}
 }
 
-// treeParser makes the tree of a text that was compiled, so it looks for no mistakes: the compiler has found all of them.
+// treeParser makes the tree of source that was compiled, so it does not look for mistakes.
 type treeParser struct {
 	tokens []lexeme
 	i      int
@@ -84,7 +84,7 @@ func (p *treeParser) accept(t token) bool {
 	return true
 }
 
-// expect goes over a token. Another one would be a mistake of ours: the compiler has taken the text.
+// expect skips a token. Another one would be a bug: the compiler accepted the source.
 func (p *treeParser) expect(t token) lexeme {
 	if p.token() != t {
 		panic(&placeError{p.tokens[p.i].Start.Line, "'" + t.String() + "' expected near '" + p.token().String() + "'"})

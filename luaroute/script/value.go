@@ -54,7 +54,7 @@ func (v *value) hasMany() bool { return v.kind == isCall || v.kind == isVarargs 
 
 func (v *value) isNumeral() bool { return v.kind == isNumber && !v.hasJumps() }
 
-// setReturns says how many values of an expression with any number of them are wanted.
+// setReturns sets how many values of a multi-value expression are wanted.
 func (f *function) setReturns(v *value, n int) {
 	switch v.kind {
 	case isCall:
@@ -66,7 +66,7 @@ func (f *function) setReturns(v *value, n int) {
 	}
 }
 
-// one has an expression have one value.
+// one makes an expression have one value.
 func (f *function) one(v *value) {
 	switch v.kind {
 	case isCall:
@@ -183,7 +183,7 @@ func (f *function) toRegister(v *value) int {
 		if !v.hasJumps() {
 			return v.info
 		}
-		if v.info >= len(f.active) { // it is no variable
+		if v.info >= len(f.active) { // not a variable
 			f.to(v, v.info)
 			return v.info
 		}
@@ -192,7 +192,7 @@ func (f *function) toRegister(v *value) int {
 	return v.info
 }
 
-// settle leaves no jumps in a value.
+// settle removes jumps from a value.
 func (f *function) settle(v *value) {
 	if v.hasJumps() {
 		f.toRegister(v)

@@ -24,8 +24,8 @@ func expect(L *lua.LState) int {
 	return 1
 }
 
-// raise raises the error of an expectation. It is an object and no text, because a text that quotes another error, place and
-// all, would be taken for that one.
+// raise raises the error of an expectation. It is an object, because a string that quotes another error with its place would be taken for
+// that one.
 func raise(L *lua.LState, err error) {
 	L.Error(&lua.LUserData{Value: err, Metatable: unmetType}, 1)
 }
@@ -41,7 +41,7 @@ var unmetType = func() *lua.LTable {
 	return t
 }()
 
-// errorText is the text of what a function has failed with.
+// errorText is the message of a function's error.
 func errorText(v lua.LValue) string {
 	if u, ok := v.(*lua.LUserData); ok {
 		if err, ok := u.Value.(error); ok {
@@ -99,7 +99,7 @@ func equals(L *lua.LState, v lua.LValue) error {
 	return err
 }
 
-// matches is expect(v):matches(p), for a pattern of Lua's.
+// matches is expect(v):matches(p), for a Lua pattern.
 func matches(L *lua.LState, v lua.LValue) error {
 	pattern := L.CheckString(2)
 	text, ok := v.(lua.LString)
@@ -112,7 +112,7 @@ func matches(L *lua.LState, v lua.LValue) error {
 	return nil
 }
 
-// find reports whether a text matches a pattern of Lua's.
+// find reports whether a string matches a Lua pattern.
 func find(L *lua.LState, text, pattern string) bool {
 	L.Push(L.GetField(L.GetGlobal("string"), "find"))
 	L.Push(lua.LString(text))

@@ -14,7 +14,7 @@ import (
 // Bounds of what a message shows of a value.
 const (
 	maxInspected = 1000 // bytes
-	maxNested    = 8    // tables in one another
+	maxNested    = 8    // nested tables
 )
 
 // inspect writes a value as a script would.
@@ -84,7 +84,7 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// keys returns the keys of a table: those of its list first, in order, then the others by their text.
+// keys returns the keys of a table: those of its list first, in order, then the others sorted as strings.
 func keys(t *lua.LTable) []lua.LValue {
 	var all []lua.LValue
 	t.ForEach(func(k, _ lua.LValue) { all = append(all, k) })

@@ -163,7 +163,7 @@ func outcomeTable(L *lua.LState, d *explain.Decision, body *string) *lua.LTable 
 	return t
 }
 
-// given is a string, or nil for one that is not there.
+// given is a string, or nil for an empty one.
 func given(text string) lua.LValue {
 	if text == "" {
 		return lua.LNil
@@ -171,7 +171,7 @@ func given(text string) lua.LValue {
 	return lua.LString(text)
 }
 
-// requestTable is the request as it was handed on.
+// requestTable is the request as it was forwarded or passed to Caddy's next handler.
 func requestTable(L *lua.LState, r *explain.Handed, body *string) *lua.LTable {
 	t := L.NewTable()
 	t.RawSetString("method", lua.LString(r.Method))
@@ -184,7 +184,7 @@ func requestTable(L *lua.LState, r *explain.Handed, body *string) *lua.LTable {
 	return t
 }
 
-// headerTable is a header: a text for each field, or a list where it has several values. Names are read in any case.
+// headerTable is a header: a string for each field, or a list where it has several values. Names are read in any case.
 func headerTable(L *lua.LState, h http.Header) *lua.LTable {
 	t := L.CreateTable(0, len(h))
 	for name, values := range h {

@@ -2,7 +2,7 @@ package simulate
 
 import "strings"
 
-// File is what came of a file of tests.
+// File is the result of a file of tests.
 type File struct {
 	Name  string `json:"file"`
 	Tests []Test `json:"tests"`
@@ -10,7 +10,7 @@ type File struct {
 	Failure *Failure `json:"failure,omitempty"`
 }
 
-// Test is what came of one test.
+// Test is the result of one test.
 type Test struct {
 	// Name is the names of the groups around the test, and its own.
 	Name    []string `json:"name"`

@@ -72,7 +72,7 @@ func statusOf(d explain.Decision) string {
 	return fmt.Sprint(d.Status)
 }
 
-// because adds what the request came to, where that helps to see why.
+// because adds where the request ended, where that helps.
 func because(d explain.Decision) string {
 	switch {
 	case d.Err != nil:

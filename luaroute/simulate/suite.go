@@ -100,13 +100,13 @@ func (s *Suite) run(ctx context.Context, c testCase) (t Test) {
 	t = Test{Name: c.path, Script: c.script, Line: c.line}
 	start := time.Now()
 	defer func() {
-		if r := recover(); r != nil { // of a handler that the test has asked; the state is broken then
+		if r := recover(); r != nil { // of a handler that the test called; the state is broken
 			t.Failure = &Failure{At: fmt.Sprintf("%s:%d", c.script, c.line), Message: fmt.Sprintf("panic: %v", r)}
 		}
 		t.Seconds = time.Since(start).Seconds()
 	}()
 	s.state.Arm(limits, ctx)
-	s.state.Refuse = func(string) {} // a test reaches nobody, and needs no list of whom it did not
+	s.state.Refuse = func(string) {} // a test dials nothing
 	if err := s.state.Call(s.state.Func(c.ref), 0); err != nil {
 		t.Failure = failureOf(err)
 	}

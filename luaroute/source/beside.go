@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// Beside returns the sources of scripts that another script names: in the storage, if that is one of the storage, or else in
-// files. Names and globs are as seen from the script, if something is there, or else from the prefix of the storage, or the working
-// directory.
+// Beside returns the sources of scripts that another script names: in the storage if that script is there, else in files. Names and globs
+// are relative to the script if that finds something, else to the prefix of the storage or the working directory.
 func (s Set) Beside(ctx context.Context, script string, names []string) (Set, error) {
 	for _, src := range s {
 		if storage, ok := src.(*Storage); ok && storage.holds(script) {
@@ -33,7 +32,7 @@ func besideFile(ctx context.Context, script string, names []string) []string {
 	return out
 }
 
-// beside returns a source of the same storage with other scripts, which must be there.
+// beside returns a source of the same storage with other scripts, which must exist.
 func (s *Storage) beside(ctx context.Context, script string, names []string) *Storage {
 	folder := strings.TrimPrefix(path.Dir(script)+"/", s.Prefix+"/")
 	out := slices.Clone(names)

@@ -35,7 +35,7 @@ type File struct {
 
 	isolated bool // see Set.Isolate
 
-	beside string // the folder of the script that names these, where they were looked for, too
+	beside string // the folder of the script that names these, which was searched, too
 }
 
 // CaddyModule returns the Caddy module information.
@@ -163,8 +163,8 @@ func (s *File) scriptFolders() []string {
 	return folders
 }
 
-// holds reports whether a script is in or below one of the folders. The scripts of other sources are nowhere: their names are no
-// paths, and there is nothing beside them.
+// holds reports whether a script is in or below one of the folders. Names of scripts of other sources are not paths,
+// so they are in none.
 func (s *File) holds(script string) bool {
 	return slices.ContainsFunc(s.own(), func(folder string) bool {
 		relative, err := filepath.Rel(folder, filepath.Dir(script))
@@ -230,7 +230,7 @@ func (p place) read() ([]byte, error) {
 	return code, nil
 }
 
-// reason drops the name from an error of a file, because the caller says it.
+// reason drops the name from a file error, because the caller adds it.
 func reason(err error) error {
 	var pathErr *fs.PathError
 	if errors.As(err, &pathErr) {

@@ -18,10 +18,10 @@ type Inline struct {
 	// What error messages call the script. Default: `inline.lua`.
 	Name string `json:"name,omitempty"`
 
-	// The text of the script.
+	// The source of the script.
 	Code string `json:"code,omitempty"`
 
-	// The texts of modules by name, for `require("name")`.
+	// The source of modules by name, for `require("name")`.
 	Modules map[string]string `json:"modules,omitempty"`
 }
 
@@ -54,7 +54,7 @@ func (s *Inline) Scripts(context.Context) ([]Script, error) {
 	return []Script{{Name: s.Name, Code: []byte(s.Code)}}, nil
 }
 
-// Module returns a module of the source, whoever requires it.
+// Module returns a module of the source, the same for all scripts.
 func (s *Inline) Module(_ context.Context, _, name string) (*Script, error) {
 	code, ok := s.Modules[name]
 	if !ok {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// Isolate returns the sources for scripts that must stay among themselves: they and what they require and read are in the folders of the
-// scripts, or below. Links that lead out are errors.
+// Isolate returns the sources for isolated scripts: they, their modules and data files must be in the folders of the scripts or below.
+// Links that lead out are errors.
 func (s Set) Isolate() Set {
 	out := slices.Clone(s)
 	for i, src := range out {
@@ -70,7 +70,7 @@ func (s *File) rootOf(name string) string {
 	return ""
 }
 
-// openIn does something with a file of a folder, or of one below.
+// openIn calls do with a file in or below a folder.
 func openIn[T any](folder, name string, do func(*os.Root, string) (T, error)) (result T, err error) {
 	relative, err := filepath.Rel(whole(folder), whole(name))
 	if err != nil {
@@ -82,10 +82,10 @@ func openIn[T any](folder, name string, do func(*os.Root, string) (T, error)) (r
 	}
 	defer root.Close()
 	if isCaddyfile(root, relative) {
-		return result, errors.New("it is a configuration of Caddy's, which no script of an isolated tenant reads")
+		return result, errors.New("it is a Caddy configuration, which isolated tenants cannot read")
 	}
 	if result, err = do(root, relative); err != nil && !errors.Is(err, fs.ErrNotExist) && reason(err).Error() == "path escapes from parent" {
-		return result, fmt.Errorf("it is a link that leads out of %s, the folder of the tenant's scripts", folder)
+		return result, fmt.Errorf("it is a link out of %s, the folder of the tenant's scripts", folder)
 	}
 	return result, reason(err)
 }

@@ -13,7 +13,7 @@ import (
 // mostNamed is how many files an error names.
 const mostNamed = 5
 
-// missing adds to the error of a script that is not there where it was looked for, and what is there instead.
+// missing adds to the error of a missing script where it was searched, and which files are there.
 func (s *File) missing(name string, err error) error {
 	switch {
 	case !errors.Is(err, fs.ErrNotExist):
@@ -21,12 +21,12 @@ func (s *File) missing(name string, err error) error {
 	case strings.Contains(name, "://"):
 		return fmt.Errorf("%w; a script is a file, and not a URL", err)
 	case strings.HasPrefix(name, "~"):
-		return fmt.Errorf("%w; only shells know ~, so write the whole path", err)
+		return fmt.Errorf("%w; only shells know ~; write the whole path", err)
 	}
 	return fmt.Errorf("%w in %s", err, s.searched(name))
 }
 
-// searched says which folders a name or glob was looked for in, and names the scripts in the last of them.
+// searched names the folders that were searched, and the scripts in the last of them.
 func (s *File) searched(name string) string {
 	folder := whole(filepath.Dir(name))
 	out := folder
@@ -36,14 +36,14 @@ func (s *File) searched(name string) string {
 		}
 	}
 	if !filepath.IsAbs(name) {
-		out += " (names begin at the working directory)"
+		out += " (names are relative to the working directory)"
 	}
 	if strings.ContainsAny(filepath.Dir(name), `*?[`) {
 		return out
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return out + ", which is not there"
+		return out + ", which does not exist"
 	}
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.IsDir() || filepath.Ext(e.Name()) != ".lua" })
 	if len(entries) == 0 {
@@ -67,7 +67,7 @@ func whole(folder string) string {
 	return folder
 }
 
-// beside says where a data file was looked for.
+// beside says where a data file was searched.
 func (s Set) beside(from, name string) string {
 	for _, src := range s {
 		if holder, ok := src.(interface{ holds(string) bool }); ok && holder.holds(from) {
@@ -77,7 +77,7 @@ func (s Set) beside(from, name string) string {
 	return ""
 }
 
-// Places is a source that can say where it looks for a module, for the error that there is none.
+// Places is a source that can say where it searches a module, for the error if there is none.
 type Places interface {
 	// Places returns the names under which the script named from would find the module.
 	Places(from, name string) []string

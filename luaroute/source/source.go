@@ -1,8 +1,8 @@
 // Package source finds scripts: the bytes of those that declare routes, and of the modules they require.
 //
 // A plugin adds a way to find them: a Caddy module in the namespace luaroute.sources that implements [Source], and [DataSource] if it
-// has files for route.read, too. It calls [Note] for all that it looks at, so that watch notices a change. These, with [Script],
-// [Stamp] and [Missing], stay as they are; all else is for luaroute's own packages and may change with each release.
+// has files for route.read, too. It calls [Note] for everything it reads, so that watch notices a change. These, with [Script],
+// [Stamp] and [Missing], are stable; everything else is for luaroute's own packages and may change with each release.
 package source
 
 import (
@@ -17,19 +17,18 @@ import (
 type Source interface {
 	// Scripts returns the scripts to run, in order. None is an error.
 	Scripts(ctx context.Context) ([]Script, error)
-	// Module returns a Lua module which the script or module named from requires. A nil module and no error say
-	// that there is none of that name.
+	// Module returns a Lua module which the script or module named from requires. It returns nil and no error if there is none of that name.
 	Module(ctx context.Context, from, name string) (*Script, error)
 }
 
 // DataSource is a source that holds data files beside its scripts.
 type DataSource interface {
 	Source
-	// Data returns the data file that the script named from calls name. Nil and no error say that there is none.
+	// Data returns the data file that the script named from calls name. It returns nil and no error if there is none.
 	Data(ctx context.Context, from, name string) ([]byte, error)
 }
 
-// Script is the text of a script or module. Its name is what error messages call it.
+// Script is the source of a script or module. Its name is for error messages.
 type Script struct {
 	Name string
 	Code []byte
@@ -72,7 +71,7 @@ func (s Set) Module(ctx context.Context, from, name string) (*Script, error) {
 // Data asks the sources that have data files in order.
 func (s Set) Data(ctx context.Context, from, name string) ([]byte, error) {
 	if !fs.ValidPath(name) {
-		return nil, fmt.Errorf("file %q: expected a name beside the script, without .. and without a / at its beginning", name)
+		return nil, fmt.Errorf("file %q: expected a name beside the script, without .. and not beginning with /", name)
 	}
 	for _, src := range s {
 		holder, ok := src.(DataSource)

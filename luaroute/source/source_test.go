@@ -66,7 +66,7 @@ func TestAScriptThatIsNotThereIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const begin = " (names begin at the working directory)"
+	const begin = " (names are relative to the working directory)"
 	for _, row := range []struct {
 		name  string
 		files []string
@@ -74,10 +74,10 @@ func TestAScriptThatIsNotThereIsAnError(t *testing.T) {
 	}{
 		{"a file", []string{"none.lua"}, "script none.lua: no such file or directory in " + here + begin + "; there are main.lua"},
 		{"a file among many", []string{"many/none.lua"}, "script many/none.lua: no such file or directory in " + here + "/many" + begin + "; there are 1.lua, 2.lua, 3.lua, 4.lua, 5.lua, …"},
-		{"a file in a folder that is not there", []string{"x/none.lua"}, "script x/none.lua: no such file or directory in " + here + "/x" + begin + ", which is not there"},
+		{"a file in a folder that is not there", []string{"x/none.lua"}, "script x/none.lua: no such file or directory in " + here + "/x" + begin + ", which does not exist"},
 		{"a whole name", []string{here + "/none/a.lua"}, "script " + here + "/none/a.lua: no such file or directory in " + here + "/none; there are no .lua files"},
 		{"a URL", []string{"https://a.example/a.lua"}, "script https://a.example/a.lua: no such file or directory; a script is a file, and not a URL"},
-		{"a home", []string{"~/a.lua"}, "script ~/a.lua: no such file or directory; only shells know ~, so write the whole path"},
+		{"a home", []string{"~/a.lua"}, "script ~/a.lua: no such file or directory; only shells know ~; write the whole path"},
 		{"a glob that finds nothing", []string{"none/*.lua"}, `script "none/*.lua": no file matches in ` + here + "/none" + begin + "; there are no .lua files"},
 		{"a glob of folders", []string{"*/*/a.lua"}, `script "*/*/a.lua": no file matches in ` + here + "/*/*" + begin},
 		{"a glob that is none", []string{"[a"}, `script "[a" is not a glob: syntax error in pattern; * stands for no slash, [ab] for one of two, and \[ for a bracket`},
@@ -164,7 +164,7 @@ func TestADataFileIsReadBesideTheScript(t *testing.T) {
 		"secret.csv": "s", "site/main.lua": "", "site/users.csv": "u", "site/empty.csv": "", "site/data/a.csv": "a", "site/lib/m.lua": "",
 	})
 	set := source.Set{&source.Inline{Name: "inline.lua", Code: "x"}, &source.File{Files: []string{"site/main.lua"}}}
-	const where = ": expected a name beside the script, without .. and without a / at its beginning"
+	const where = ": expected a name beside the script, without .. and not beginning with /"
 	for _, row := range []struct{ name, from, file, want, err string }{
 		{"beside it", "site/main.lua", "users.csv", "u", ""},
 		{"in a folder below", "site/main.lua", "data/a.csv", "a", ""},

@@ -21,21 +21,20 @@ func init() {
 // defaultPrefix is Storage.Prefix when there is none.
 const defaultPrefix = "luaroute"
 
-// Storage is scripts in the storage of Caddy, where certificates are, too: a fleet of Caddys that shares its storage
-// shares its scripts. Modules are looked for beside the script that requires them, and below the prefix:
-// `require("auth.tokens")` finds `auth/tokens.lua` or `auth/tokens/init.lua`. With `watch`, changes are noticed by the
-// time of modification.
+// Storage is scripts in Caddy's storage, beside its certificates: Caddys that share their storage share its scripts.
+// Modules are looked for beside the script that requires them, and below the prefix: `require("auth.tokens")` finds
+// `auth/tokens.lua` or `auth/tokens/init.lua`. With `watch`, changes are noticed by the time of modification.
 type Storage struct {
 	// What the keys of the source begin with, without a slash at either end. Default: `luaroute`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// Names of scripts below the prefix, or globs of them, in which `*` stands for no slash; those of a glob are sorted by
-	// name. A name or glob that finds nothing is an error, unless the source is writable. Default: `*.lua`, so that what
-	// lies deeper is modules.
+	// Names of scripts below the prefix, or globs of them, in which `*` stands for no slash; those of a glob are sorted
+	// by name. A name or glob that finds nothing is an error, unless the source is writable. Default: `*.lua`, so that
+	// files in folders are modules.
 	Files []string `json:"scripts,omitempty"`
 
-	// Whether the admin API may add, replace and remove scripts and modules. Who can reach it runs code in this Caddy
-	// then. Default: false.
+	// Whether the admin API may add, replace and remove scripts and modules. Whoever can reach it can then run code in
+	// this Caddy. Default: false.
 	CanWrite bool `json:"writable,omitempty"`
 
 	storage certmagic.Storage
@@ -86,7 +85,7 @@ func (s *Storage) Scripts(ctx context.Context) ([]Script, error) {
 		for _, name := range names {
 			code, err := s.load(ctx, s.key(name))
 			switch {
-			case isMissing(err) && (s.CanWrite || isGlob(pattern)): // it may have gone since it was listed
+			case isMissing(err) && (s.CanWrite || isGlob(pattern)): // it may have been removed since it was listed
 				continue
 			case err != nil:
 				return nil, fmt.Errorf("script %s: %w", s.key(name), err)
@@ -110,7 +109,7 @@ func (s *Storage) expand(ctx context.Context, pattern string) ([]string, error) 
 		return nil, err
 	}
 	if len(names) == 0 && !s.CanWrite {
-		return nil, fmt.Errorf("script %q: no key of the storage matches", s.key(pattern))
+		return nil, fmt.Errorf("script %q: it matches no key of the storage", s.key(pattern))
 	}
 	return names, nil
 }
@@ -279,7 +278,7 @@ func (s *Storage) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// errNotWritable says that the configuration does not allow it.
+// errNotWritable means that the configuration does not allow it.
 var errNotWritable = errors.New("the source is not writable")
 
 // Interface guards

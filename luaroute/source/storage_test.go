@@ -58,7 +58,7 @@ func TestScriptsOfTheStorageAreFoundInOrder(t *testing.T) {
 		{"by default those at the top", nil, []string{"luaroute/b.lua", "luaroute/main.lua"}, ""},
 		{"as written", []string{"main.lua", "routes/*.lua", "b.lua"}, []string{"luaroute/main.lua", "luaroute/routes/a.lua", "luaroute/routes/z.lua", "luaroute/b.lua"}, ""},
 		{"a name that is not there", []string{"none.lua"}, nil, "script luaroute/none.lua: no such file or directory"},
-		{"a glob without keys", []string{"none/*.lua"}, nil, `script "luaroute/none/*.lua": no key of the storage matches`},
+		{"a glob without keys", []string{"none/*.lua"}, nil, `script "luaroute/none/*.lua": it matches no key of the storage`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := &source.Storage{Files: row.files}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Trace is everything that a load has looked at, so that a change of it can be noticed later: the files it read, those it
+// Trace is everything that a load read, so that changes can be noticed later: the files it read, those it
 // found missing, and the globs that it expanded. Sources write it with Note.
 type Trace struct {
 	mu     sync.Mutex
@@ -20,20 +20,20 @@ type Trace struct {
 	order  []string
 }
 
-// thing is one thing that was looked at.
+// thing is one file, key or glob that was read.
 type thing struct {
 	seen  Stamp // by the load
 	now   Stamp // by the last look of Changes
 	stamp func(context.Context) Stamp
 }
 
-// Stamp is a short text that is another one when the thing has changed.
+// Stamp is a short string that differs when the thing has changed.
 type Stamp string
 
-// Missing is the stamp of what is not there.
+// Missing is the stamp of what does not exist.
 const Missing Stamp = "missing"
 
-// unreadable is the stamp of what is there, or may be, and cannot be read.
+// unreadable is the stamp of what cannot be read.
 const unreadable Stamp = "unreadable"
 
 type traceKey struct{}
@@ -43,8 +43,8 @@ func WithTrace(ctx context.Context, t *Trace) context.Context {
 	return context.WithValue(ctx, traceKey{}, t)
 }
 
-// Note says that a load has looked at something: what it has seen, and how to look again. The first note of an id counts, as
-// it is the one that is old when the thing changes meanwhile.
+// Note records that a load read something: its stamp, and how to stamp it again. The first note of an id counts, so that a change during
+// the load is noticed.
 func Note(ctx context.Context, id string, seen Stamp, stamp func(context.Context) Stamp) {
 	t, ok := ctx.Value(traceKey{}).(*Trace)
 	if !ok {
@@ -61,11 +61,11 @@ func Note(ctx context.Context, id string, seen Stamp, stamp func(context.Context
 	}
 }
 
-// Changes is what is not as a load has seen it.
+// Changes is what has changed since a load.
 type Changes struct {
-	// All is the ids and stamps of what has changed, as one text. It is empty if nothing has.
+	// All is the ids and stamps of what has changed, as one string, empty if nothing has.
 	All string
-	// Lost says that something is not there any more, or has nothing in it: it may be in the middle of being saved.
+	// Lost says that something is missing or empty: it may be in the middle of being saved.
 	Lost bool
 }
 
@@ -92,7 +92,7 @@ func (t *Trace) Changes(ctx context.Context) Changes {
 	return Changes{b.String(), lost}
 }
 
-// Agrees reports whether a later load has seen what the last look of Changes has found.
+// Agrees reports whether a later load has read what the last call of Changes found.
 func (t *Trace) Agrees(later *Trace) bool {
 	later.mu.Lock()
 	defer later.mu.Unlock()
@@ -106,7 +106,7 @@ func (t *Trace) Agrees(later *Trace) bool {
 	return true
 }
 
-// less reports whether there is nothing left of a thing, or not all of a list.
+// less reports whether a thing is gone or empty, or a list has lost entries.
 func less(was, is Stamp) bool {
 	if !strings.HasPrefix(string(was), listed) || !strings.HasPrefix(string(is), listed) {
 		return is == Missing || is == unreadable || is == nothing
@@ -134,7 +134,7 @@ func listStamp(names []string) Stamp { return Stamp(listed + strings.Join(names,
 // coarse, so a second change within the same tick would be missed.
 const settles = 2 * time.Second
 
-// content looks at the bytes of something again, but reads them only when its size or time has changed.
+// content stamps something again, but reads it only when its size or time has changed.
 type content struct {
 	stat func(context.Context) (mark, error)
 	read func(context.Context) ([]byte, error)
@@ -173,8 +173,8 @@ func (c *content) stamp(ctx context.Context) Stamp {
 	return c.seen
 }
 
-// failedStamp is the stamp of what cannot be read. The reason is no part of it: looking at a thing again may fail in another
-// step than reading it did, and with other words each time, which would be a change that never ends.
+// failedStamp is the stamp of what cannot be read. It leaves out the reason, whose words may differ each time, which would look like a
+// change.
 func failedStamp(err error) Stamp {
 	if isMissing(err) {
 		return Missing

@@ -13,7 +13,7 @@ const MaxScript = maxFile
 // Writer is a source whose scripts and modules can be replaced while Caddy runs.
 type Writer interface {
 	Source
-	// Writable reports whether the configuration allows it. If it does not, the methods below are errors.
+	// Writable reports whether the configuration allows it. If not, the methods below return errors.
 	Writable() bool
 	// Read returns a script or module by its name in the source. The error is fs.ErrNotExist if there is none.
 	Read(ctx context.Context, name string) ([]byte, error)
@@ -31,7 +31,7 @@ func CheckScriptName(name string) error {
 	return nil
 }
 
-// draft is a change that is tried.
+// draft is a change that a load tries.
 type draft struct {
 	source *Storage
 	key    string

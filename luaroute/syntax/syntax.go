@@ -1,11 +1,11 @@
-// Package syntax is the tree of a Lua script, for what looks at the text of scripts without running them. script.Parse makes one of
-// whatever its compiler takes; Walk goes over it.
+// Package syntax is the syntax tree of a Lua script, for tools that read scripts without running them. script.Parse makes one; Walk visits
+// it.
 package syntax
 
 // Pos is a position in the text of a script. Both count from 1, Column in bytes.
 type Pos struct{ Line, Column int }
 
-// Span is where a node stands: from its first byte to behind its last one.
+// Span is where a node is: from its first byte to after its last.
 type Span struct{ Start, End Pos }
 
 // Range returns the span.
