@@ -52,7 +52,7 @@ func (l *load) counted(a capability.Admitted, err error) error {
 	if err != nil || l.options.Capabilities == nil {
 		return err
 	}
-	l.expands = l.expands || a.Expands
+	l.result.Expands = l.result.Expands || a.Expands
 	l.growth = max(1, l.growth) * max(1, a.Growth)
 	if l.checks += a.Checks; a.Checks > 0 {
 		err = l.options.Capabilities.HealthChecks(l.checks)

@@ -46,7 +46,7 @@ func expect(r *router, L *lua.LState) int {
 	if !slices.ContainsFunc(outcomeKeys, func(k string) bool { return out.table.RawGetString(k) != lua.LNil }) {
 		L.RaiseError("the outcome of expect is empty; expected some of pool, status, tenant, route, pattern, params, next")
 	}
-	r.load.expectations = append(r.load.expectations, e)
+	r.load.result.Expectations = append(r.load.result.Expectations, e)
 	return 0
 }
 

@@ -21,7 +21,7 @@ func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
 		return proxy
 	case *lua.LFunction:
 		ref, origin := l.keep(L, v)
-		return l.vms.Handler(ref, origin)
+		return l.result.VMs.Handler(ref, origin)
 	case *lua.LUserData:
 		if action, ok := v.Value.(hook.Action); ok {
 			return action.Action
@@ -75,9 +75,9 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 		case v.Proto.NumParameters > 3:
 			L.RaiseError("middleware at %s has %d parameters; expected (req, res) or (req, res, next)", origin, v.Proto.NumParameters)
 		case v.Proto.NumParameters == 3:
-			return l.vms.Wrapper(ref, origin)
+			return l.result.VMs.Wrapper(ref, origin)
 		}
-		return l.vms.Middleware(ref, origin)
+		return l.result.VMs.Middleware(ref, origin)
 	case *lua.LUserData:
 		if action, ok := v.Value.(hook.Action); ok {
 			if mw, ok := action.Action.(chiproxy.Middleware); ok {
@@ -99,10 +99,10 @@ func certificate(r *router, L *lua.LState) int {
 	case !r.root:
 		L.RaiseError("route.certificate belongs at the root of the default tenant's script: it decides about the hosts of all tenants")
 	}
-	if r.load.certifier != nil {
+	if r.load.result.Certifier != nil {
 		L.RaiseError("route.certificate is called twice, first at %s; one function decides", r.load.certifierAt)
 	}
 	ref, origin := r.load.keep(L, fn)
-	r.load.certifier, r.load.certifierAt = r.load.vms.Certifier(ref, origin), here(L, "certificate", "")
+	r.load.result.Certifier, r.load.certifierAt = r.load.result.VMs.Certifier(ref, origin), here(L, "certificate", "")
 	return 0
 }

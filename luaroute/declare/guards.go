@@ -28,7 +28,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 	switch v := v.(type) {
 	case *lua.LFunction:
 		ref, origin := l.keep(L, v)
-		return []chiproxy.Guard{l.vms.Guard(ref, origin)}
+		return []chiproxy.Guard{l.result.VMs.Guard(ref, origin)}
 	case *lua.LUserData:
 		if g, ok := v.Value.(guardValue); ok {
 			return []chiproxy.Guard{g.Guard}

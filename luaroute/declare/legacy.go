@@ -20,5 +20,5 @@ func (l *load) rest() (chiproxy.Action, error) {
 		return nil, fmt.Errorf("the global %s is a %s; expected a function(request, backends) of the script", legacy.FunctionName, v.Type())
 	}
 	ref, origin := l.keep(l.builder.State().L, fn)
-	return legacy.New(l.vms.Question(ref, origin)), nil
+	return legacy.New(l.result.VMs.Question(ref, origin)), nil
 }

@@ -117,27 +117,21 @@ type Tenant struct {
 type load struct {
 	options Options
 	builder *vm.Builder
-	vms     *hook.VMs
+	result  *Result
 	root    *router
 	handler *lua.LFunction // route.handler
 	again   *lua.LFunction // route.reload
-	pools   []pool.Spec
 	tenants []*tenant
 	mounts  []*mount
 	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
 	items   int                        // routes and scopes, without those that mounts repeat
 	onLoad  []*lua.LFunction
-	timers  []*hook.Timer
 
-	expectations []Expectation
-	certifier    chiproxy.Certifier
-	certifierAt  origin.Origin
-	checks       int             // active health checks of pools
-	growth       float64         // of all replacements of an isolated tenant; 0 is as 1
-	steps        int             // of all regular expressions that modules of an isolated tenant match
-	expands      bool            // see Result.Expands
-	ctx          context.Context // of the load
-	blank        map[string]bool // see Result.Blank
+	certifierAt origin.Origin
+	checks      int             // active health checks of pools
+	growth      float64         // of all replacements of an isolated tenant; 0 is as 1
+	steps       int             // of all regular expressions that modules of an isolated tenant match
+	ctx         context.Context // of the load
 }
 
 // Run runs the scripts of a tenant. The error names the script and line.
@@ -146,8 +140,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, blank: map[string]bool{}, vms: hook.NewVMs(o.Limits, o.Logger)}
-	l.vms.Placeholder = o.Capabilities.Placeholder
+	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}}
+	l.result = &Result{VMs: hook.NewVMs(o.Limits, o.Logger), Blank: map[string]bool{}}
+	l.result.VMs.Placeholder = o.Capabilities.Placeholder
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
@@ -174,7 +169,10 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err := l.finish(); err != nil {
 		return nil, err
 	}
-	return l.result(scripts)
+	for _, s := range scripts {
+		l.result.Scripts = append(l.result.Scripts, s.Name)
+	}
+	return l.result, nil
 }
 
 // globals returns those of the options and those of all scripts.
@@ -206,47 +204,41 @@ func refusedLibrary(err error) vm.Library {
 	})
 }
 
-// finish resolves what is known only after the scripts ran.
+// finish resolves what is known only after the scripts ran, and makes the result.
 func (l *load) finish() error {
 	for i := 0; i < len(l.onLoad); i++ { // one of them may add more
 		if err := l.builder.State().Call(l.onLoad[i], 0); err != nil {
 			return err
 		}
 	}
-	return l.fillMounts()
-}
-
-func (l *load) result(scripts []source.Script) (*Result, error) {
-	rest, err := l.rest()
-	if err != nil {
-		return nil, err
+	if err := l.fillMounts(); err != nil {
+		return err
+	}
+	r := l.result
+	var err error
+	if r.Fallback, err = l.rest(); err != nil {
+		return err
 	}
 	image, err := l.builder.Freeze()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !image.Empty() {
-		l.vms.Start(image)
+		r.VMs.Start(image)
 	}
-	r := &Result{
-		Root: *l.root.scope, Fallback: rest, Pools: l.pools, VMs: l.vms, Timers: l.timers, Expectations: l.expectations, Certifier: l.certifier,
-		Expands: l.expands, Blank: l.blank,
-	}
+	r.Root = *l.root.scope
 	for _, t := range l.tenants {
-		t.spec.Root = *t.router.scope
-		r.Tenants = append(r.Tenants, Tenant{t.spec, t.scripts, t.limits, t.allow})
+		t.Root = *t.router.scope
+		r.Tenants = append(r.Tenants, t.Tenant)
 	}
-	for _, s := range scripts {
-		r.Scripts = append(r.Scripts, s.Name)
-	}
-	return r, nil
+	return nil
 }
 
 // compile compiles a script or module.
 func (l *load) compile(s source.Script) (*script.Program, error) {
 	program, err := l.options.Programs.Compile(s.Name, s.Code)
 	if err == nil {
-		l.blank[s.Name] = program.Blank
+		l.result.Blank[s.Name] = program.Blank
 	}
 	return program, err
 }

@@ -43,9 +43,9 @@ func declarePool(r *router, L *lua.LState) int {
 		err = fmt.Errorf("pool %q: %w", name, err)
 		spec.Failed = spec.Origin.Errorf("%w", err)
 	}
-	pools := &r.load.pools
+	pools := &r.load.result.Pools
 	if r.tenant != nil {
-		pools = &r.tenant.spec.Pools
+		pools = &r.tenant.Pools
 	}
 	*pools = append(*pools, spec)
 	check(L, err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 // declareAny is r:any(pattern, [opts,] handler).
@@ -77,22 +78,33 @@ func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable)
 
 // errorPolicy reads on_error: "closed", "open", "decline", or { pool = "name" }.
 func errorPolicy(L *lua.LState, v lua.LValue) *chiproxy.ErrorPolicy {
+	var mode, pool string
 	switch v := v.(type) {
 	case lua.LString:
-		switch v {
-		case "closed":
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailClosed}
-		case "open":
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailOpen}
-		case "decline":
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailDecline}
-		}
+		mode = string(v)
 	case *lua.LTable:
-		o := fields(L, "on_error", v, "pool")
-		if pool := o.text("pool"); pool != "" {
-			return &chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: pool}
-		}
+		mode, pool = config.OnErrorPool, fields(L, "on_error", v, "pool").text("pool")
 	}
-	L.RaiseError(`on_error is %s; expected "closed", "open", "decline", or { pool = "name" }`, found(v))
-	return nil
+	o, err := config.NewOnError(mode, pool)
+	if err != nil {
+		L.RaiseError(`on_error is %s; expected "closed", "open", "decline", or { pool = "name" }`, found(v))
+	}
+	return Policy(o)
+}
+
+// Policy returns what on_error says, nil for nil.
+func Policy(o *config.OnError) *chiproxy.ErrorPolicy {
+	if o == nil {
+		return nil
+	}
+	p := &chiproxy.ErrorPolicy{Pool: o.Pool}
+	switch o.Mode {
+	case config.OnErrorOpen:
+		p.Mode = chiproxy.FailOpen
+	case config.OnErrorDecline:
+		p.Mode = chiproxy.FailDecline
+	case config.OnErrorPool:
+		p.Mode = chiproxy.FailToPool
+	}
+	return p
 }

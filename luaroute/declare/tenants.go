@@ -9,11 +9,8 @@ import (
 
 // tenant is a tenant that a script declares.
 type tenant struct {
-	spec    chiproxy.Tenant
-	scripts []string
-	limits  config.Limits // of its own VMs
-	allow   *config.Allow
-	router  *router
+	Tenant
+	router *router
 }
 
 // declareTenant is r:tenant(name, spec, [fn]).
@@ -27,8 +24,8 @@ func declareTenant(r *router, L *lua.LState) int {
 	}
 	o := fields(L, "tenant "+name, L.CheckTable(2),
 		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "limits", "allow", "on_error")
-	t := &tenant{
-		spec: chiproxy.Tenant{
+	t := &tenant{Tenant: Tenant{
+		Tenant: chiproxy.Tenant{
 			Name:        name,
 			Hosts:       o.texts("hosts"),
 			PathPrefix:  o.text("path_prefix"),
@@ -39,22 +36,22 @@ func declareTenant(r *router, L *lua.LState) int {
 			Inside:      true,
 			Origin:      here(L, "tenant", name),
 		},
-		scripts: o.texts("script"),
-		limits:  o.limits("limits"),
-		allow:   o.allow("allow"),
-	}
+		Scripts: o.texts("script"),
+		Limits:  o.limits("limits"),
+		Allow:   o.allow("allow"),
+	}}
 	if v := o.table.RawGetString("on_error"); v != lua.LNil {
-		t.spec.OnError = errorPolicy(L, v)
+		t.OnError = errorPolicy(L, v)
 	}
 	fn := L.OptFunction(3, nil)
 	switch {
-	case fn != nil && len(t.scripts) > 0:
+	case fn != nil && len(t.Scripts) > 0:
 		L.RaiseError("tenant %q has both a script and a function; a script of its own isolates it, a function shares this script's state", name)
-	case len(t.scripts) == 0 && t.limits != (config.Limits{}):
+	case len(t.Scripts) == 0 && t.Limits != (config.Limits{}):
 		L.RaiseError("tenant %q has limits but no script; limits are for a script of its own; a function here has the limits of this script", name)
-	case len(t.scripts) == 0 && t.allow != nil:
+	case len(t.Scripts) == 0 && t.Allow != nil:
 		L.RaiseError("tenant %q has allow but no script; allow is for a script of its own; a function here may use what this script may", name)
-	case fn == nil && len(t.scripts) == 0 && t.spec.UsePool == "":
+	case fn == nil && len(t.Scripts) == 0 && t.UsePool == "":
 		L.RaiseError("tenant %q has no routes; expected a function, a script, or a pool for everything", name)
 	}
 	t.router = newRouter(r.load, &chiproxy.Scope{Kind: chiproxy.Group}, false)

@@ -25,12 +25,12 @@ func every(r *router, L *lua.LState) int {
 		L.RaiseError("every: %v seconds; expected %v to %.0f", seconds, minEvery.Seconds(), maxEvery.Seconds())
 	}
 	l := r.load
-	if len(l.timers) == maxTimers {
+	if len(l.result.Timers) == maxTimers {
 		L.RaiseError("more than %d timers", maxTimers)
 	}
 	ref, origin := l.keep(L, fn)
-	timer := l.vms.Timer(ref, origin, time.Duration(seconds*float64(time.Second)))
-	l.timers = append(l.timers, timer)
+	timer := l.result.VMs.Timer(ref, origin, time.Duration(seconds*float64(time.Second)))
+	l.result.Timers = append(l.result.Timers, timer)
 	L.Push(vm.GoFunc(func(L *lua.LState) int { return latest(timer, L) }))
 	return 1
 }

@@ -67,7 +67,10 @@ func (a *assembly) settle() {
 
 // spec returns what the table is to be.
 func (a *assembly) spec() (chiproxy.Spec, error) {
-	spec := chiproxy.Spec{Pools: a.root.pools, OnError: policy(a.config.OnError), Release: a.end}
+	spec := chiproxy.Spec{Pools: a.root.pools, Release: a.end}
+	if p := declare.Policy(a.config.OnError); p != nil {
+		spec.OnError = *p
+	}
 	if a.config.MethodMismatch == config.MismatchDecline {
 		spec.MethodMismatch = chiproxy.DeclineMismatch
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -85,32 +86,11 @@ func (s *scripting) isolate(allowed *capability.Set) {
 // spec returns what the configuration says of a tenant.
 func (t *configTenant) spec() chiproxy.Tenant {
 	c := t.config
-	spec := chiproxy.Tenant{
+	return chiproxy.Tenant{
 		Name: c.Name, Hosts: c.Hosts, PathPrefix: c.PathPrefix, StripPrefix: c.StripPrefix,
-		Fallthrough: c.Fallthrough, Priority: c.Priority, UsePool: c.UsePool, Pools: t.pools,
+		Fallthrough: c.Fallthrough, Priority: c.Priority, UsePool: c.UsePool, Pools: t.pools, OnError: declare.Policy(c.OnError),
 		Origin: origin.Origin{Script: "tenants." + c.Name, Kind: "tenant", Text: c.Name},
 	}
-	if c.OnError != nil {
-		p := policy(c.OnError)
-		spec.OnError = &p
-	}
-	return spec
-}
-
-// policy returns what on_error says.
-func policy(o *config.OnError) chiproxy.ErrorPolicy {
-	if o == nil {
-		return chiproxy.ErrorPolicy{}
-	}
-	switch o.Mode {
-	case config.OnErrorOpen:
-		return chiproxy.ErrorPolicy{Mode: chiproxy.FailOpen}
-	case config.OnErrorDecline:
-		return chiproxy.ErrorPolicy{Mode: chiproxy.FailDecline}
-	case config.OnErrorPool:
-		return chiproxy.ErrorPolicy{Mode: chiproxy.FailToPool, Pool: o.Pool}
-	}
-	return chiproxy.ErrorPolicy{}
 }
 
 // Writer returns the writable source of a tenant of the configuration, or nil. The instance itself is the tenant without a name.
