@@ -23,7 +23,7 @@ func TestNoScriptLoadsAnotherLuarouteNorWritesCaddysVariables(t *testing.T) {
 		"a variable":               {`route:use(route.handler("vars", { client_ip = "192.0.2.1" }))`, `vars: var "client_ip" belongs to Caddy`},
 		"a variable in a pool":     {`route:pool("p", { "127.0.0.1:1", handle_response = { { routes = { { handle = { { handler = "vars", log_skip = true } } } } } } })`, `var "log_skip" belongs to Caddy`},
 		"a name from the client":   {`route:use(route.handler("vars", { ["{http.request.header.X}"] = "1" }))`, "has a placeholder"},
-		"a list":                   {`route:use(route.handler("vars", { a = { 1 } }))`, "vars: a is no string, number or boolean"},
+		"a list":                   {`route:use(route.handler("vars", { a = { 1 } }))`, "vars: a is not a string, number or boolean"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := e2e.New(t)
