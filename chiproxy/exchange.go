@@ -40,6 +40,9 @@ type Exchange struct {
 	lent  bool
 	owned map[string]any
 
+	// metered is what Caddy's modules have used for the request; nil while none with a meter ran.
+	metered *metered
+
 	chain chain
 	// restores says that what the candidate changes is restored when it declines.
 	restores bool

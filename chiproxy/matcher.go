@@ -13,11 +13,24 @@ type Matcher struct {
 	Matcher caddyhttp.RequestMatcherWithError
 	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
 	Config uint64
+	// Meter counts its time; nil for a matcher whose time is not counted.
+	Meter Meter
+	// Steps is how many instructions its regular expressions have, for Meter.
+	Steps  int
 	Origin origin.Origin
 }
 
 // Allow asks the matcher.
-func (m *Matcher) Allow(ex *Exchange) (bool, error) { return m.Matcher.MatchWithError(ex.R) }
+func (m *Matcher) Allow(ex *Exchange) (bool, error) {
+	if m.Meter == nil {
+		return m.Matcher.MatchWithError(ex.R)
+	}
+	if err := ex.start(m.Meter, m.Steps, ex.R.Header, m); err != nil {
+		return false, err
+	}
+	defer ex.stop()
+	return m.Matcher.MatchWithError(ex.R)
+}
 
 // Describe names the module.
 func (m *Matcher) Describe() origin.Origin {

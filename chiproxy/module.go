@@ -18,6 +18,10 @@ type Module struct {
 	Handler caddyhttp.MiddlewareHandler
 	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
 	Config uint64
+	// Meter counts its time; nil for a module whose time is not counted.
+	Meter Meter
+	// Steps is how many instructions its regular expressions have, for Meter.
+	Steps  int
 	Origin origin.Origin
 }
 
@@ -34,7 +38,10 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 	if ex.err != nil {
 		return Done, m.answerError(ex, ex.answerOf(ex.err))
 	}
-	return Done, m.Handler.ServeHTTP(ex.W, ex.R, ex.Next)
+	if m.Steps == 0 {
+		return Done, m.serve(ex, ex.W, ex.R, ex.Next)
+	}
+	return m.handle(ex, func() (Verdict, error) { return Done, ex.Next.ServeHTTP(ex.W, ex.R) })
 }
 
 // answerError runs the handler as Caddy's handle_errors would: for the request of the client, with the placeholders of the error,
@@ -48,7 +55,7 @@ func (m Module) answerError(ex *Exchange, err caddyhttp.HandlerError) error {
 	w := response.NewHeaderWriter(ex.W, nil)
 	w.Status = err.StatusCode
 	r = (*caddyhttp.HTTPErrorConfig)(nil).WithError(r, err)
-	return m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	return m.serve(ex, w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(err.StatusCode)
 		return nil
 	}))
@@ -60,13 +67,17 @@ func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, err
 	if err := ex.turn(); err != nil {
 		return Done, err
 	}
-	verdict := Done
 	forward.SettleConnection(ex.R.Header)
-	err := m.Handler.ServeHTTP(ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
+	return m.handle(ex, next)
+}
+
+func (m *Module) handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	verdict := Done
+	err := m.serve(ex, ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
 		outerW, outerR := ex.W, ex.R
 		defer func() { ex.W, ex.R = outerW, outerR }()
 		ex.W, ex.R = w, r
-		verdict, err = next()
+		verdict, err = m.around(ex, next)
 		return err
 	}))
 	if err != nil {

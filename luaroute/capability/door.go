@@ -29,6 +29,8 @@ type Admitted struct {
 	Steps int
 	// Expands says that it has placeholders, which the tenant must bound.
 	Expands bool
+	// Computes says that all of it is known to do nothing but work: it waits for nobody, so its time is that of a processor.
+	Computes bool
 }
 
 // Admit is the door: every Caddy module that a script causes to be loaded, at any depth, passes it first.
@@ -42,7 +44,7 @@ func (s *Set) AdmitPool(config json.RawMessage) (Admitted, error) {
 }
 
 func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, error) {
-	out := Admitted{Config: config, Growth: 1}
+	out := Admitted{Config: config, Growth: 1, Computes: !readsBody(config)}
 	var proxies [][]any
 	err := nested.Walk(id, config, func(u nested.Use) error {
 		if outermost := len(u.Keys) == 0; !pool || !outermost {
@@ -60,6 +62,9 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 			proxies = append(proxies, u.Keys)
 		}
 		checks, err := s.bounded(u)
+		if err == nil {
+			err = noExpressions(u)
+		}
 		if err != nil {
 			return err
 		}
@@ -67,6 +72,7 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 		out.Checks += checks
 		out.Growth *= factor
 		out.Steps += steps(u)
+		out.Computes = out.Computes && computes(u.ID)
 		return err
 	})
 	if err != nil || s == nil {

@@ -61,19 +61,48 @@ func growth(u nested.Use) (float64, error) {
 	return factor, nil
 }
 
-// steps returns how many instructions the regular expressions of a module have, each of which may run for each byte of a string.
+// maxInPool is how many replacements a pool may have. Those of a pool run while it forwards, where their time cannot be counted.
+const maxInPool = 64
+
+// noExpressions reports a pool that would replace what regular expressions match, or too much.
+func noExpressions(u nested.Use) error {
+	if u.ID != PoolID {
+		return nil
+	}
+	n := 0
+	for place, list := range replacements(u) {
+		for _, r := range list {
+			if n++; r.SearchRegexp != "" {
+				return fmt.Errorf("%s has a regular expression, whose time is not counted in a pool; write it in the handler headers or rewrite", place)
+			}
+		}
+	}
+	if n > maxInPool {
+		return fmt.Errorf("the pool has %d replacements; expected at most %d; write some in the handlers headers and rewrite", n, maxInPool)
+	}
+	return nil
+}
+
+// steps returns how many instructions the regular expressions of a module have, each of which may be taken for each byte of a text.
+// To look for a plain text is one.
 func steps(u nested.Use) (n int) {
 	for _, list := range replacements(u) {
 		for _, r := range list {
-			n += instructions(r.SearchRegexp)
+			n += max(1, instructions(r.SearchRegexp))
 		}
 	}
-	if u.ID == matchers+"header_regexp" {
-		var fields map[string]struct{ Pattern string }
+	type expression struct{ Pattern string }
+	switch u.ID {
+	case matchers + "header_regexp", matchers + "vars_regexp":
+		var fields map[string]expression
 		_ = json.Unmarshal(u.Config, &fields) // Caddy says what is wrong
 		for _, field := range fields {
 			n += instructions(field.Pattern)
 		}
+	case matchers + "path_regexp":
+		var path expression
+		_ = json.Unmarshal(u.Config, &path)
+		n = instructions(path.Pattern)
 	}
 	return n
 }

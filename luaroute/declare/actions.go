@@ -149,12 +149,12 @@ func (l *load) handlerAction(L *lua.LState) int {
 		}
 	}
 	loading(L, "route.handler of a module is called")
-	mod, config := l.module(L, "http.handlers.", name, L.Get(2))
-	h, ok := mod.(caddyhttp.MiddlewareHandler)
+	m := l.module(L, "http.handlers.", name, L.Get(2))
+	h, ok := m.value.(caddyhttp.MiddlewareHandler)
 	if !ok {
 		L.RaiseError("%q is not an HTTP handler", name)
 	}
-	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: config, Origin: origin})
+	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: m.config, Meter: m.meter, Steps: m.steps, Origin: origin})
 }
 
 // matcher is route.matcher(module, config).
@@ -166,12 +166,12 @@ func matcher(L *lua.LState) int {
 	if text, ok := config.(lua.LString); ok {
 		config = lua.LString(longPlaceholders(string(text)))
 	}
-	mod, mark := l.module(L, "http.matchers.", name, config)
-	m := requestMatcher(mod)
-	if m == nil {
+	m := l.module(L, "http.matchers.", name, config)
+	matches := requestMatcher(m.value)
+	if matches == nil {
 		L.RaiseError("%q is not a request matcher", name)
 	}
-	guard := &chiproxy.Matcher{Name: name, Matcher: m, Config: mark, Origin: origin}
+	guard := &chiproxy.Matcher{Name: name, Matcher: matches, Config: m.config, Meter: m.meter, Steps: m.steps, Origin: origin}
 	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})
 	return 1
 }
@@ -221,8 +221,16 @@ func (l *load) others(namespace, name string) (text string) {
 	return text
 }
 
-// module loads a Caddy module from a Lua value, and returns the fingerprint of that, too.
-func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) (mod any, mark uint64) {
+// module is a Caddy module that was loaded.
+type module struct {
+	value  any
+	config uint64         // the fingerprint of its configuration
+	meter  chiproxy.Meter // of its time; nil for one of a trusted tenant, and for one that may wait for others
+	steps  int            // of its regular expressions
+}
+
+// module loads a Caddy module from a Lua value.
+func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) (m module) {
 	var raw json.RawMessage
 	if config != lua.LNil {
 		text, err := luajson.Encode(L, config)
@@ -232,13 +240,18 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		raw = text
 	}
 	vm.Spend(L, moduleSteps)
-	raw, err := l.admit(namespace+name, raw)
+	admitted, err := l.admit(namespace+name, raw)
 	if err != nil {
 		L.RaiseError("%s: %s", name, err)
 	}
 	vm.Of(L).StepAside()
-	if mod, err = l.options.Modules.Load(namespace+name, raw); err != nil {
+	raw = admitted.Config
+	if m.value, err = l.options.Modules.Load(namespace+name, raw); err != nil {
 		L.RaiseError("%s: %s%s", name, err, l.others(namespace, name))
 	}
-	return mod, chiproxy.FingerprintOf(string(raw))
+	m.config = chiproxy.FingerprintOf(string(raw))
+	if l.options.Capabilities != nil && admitted.Computes {
+		m.meter, m.steps = l.result.VMs.Meter(), admitted.Steps
+	}
+	return m
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
 
-// admit returns the configuration to load for a module, as the capabilities of the scripts allow it. All Caddy modules
-// that a script causes to be loaded come here or to admitPool.
-func (l *load) admit(id string, config json.RawMessage) (json.RawMessage, error) {
+// admit returns what the capabilities of the scripts allow of a module that is to be loaded. All Caddy modules that a script causes
+// to be loaded come here or to admitPool.
+func (l *load) admit(id string, config json.RawMessage) (capability.Admitted, error) {
 	out, err := l.options.Capabilities.Admit(id, config)
-	return out.Config, l.counted(out, err)
+	return out, l.counted(out, err)
 }
 
 // admitPool is admit for a pool. Most of the operator's have only addresses and load no modules.

@@ -30,7 +30,8 @@ type VMs struct {
 	Placeholder func(name string) error
 
 	quiet  quiet
-	passed sync.Map  // of passage
+	passed sync.Map // of passage
+	meter  *meter
 	image  *vm.Image // nil before Start
 	pool   *vm.Pool
 }
@@ -38,13 +39,16 @@ type VMs struct {
 // NewVMs returns virtual machines that Start has not started yet.
 func NewVMs(limits config.Limits, logger *zap.Logger) *VMs {
 	budget := vm.Limits{CPU: time.Duration(limits.CPU), Wall: time.Duration(limits.Wall), Memory: int64(limits.Memory)}
-	return &VMs{limits: limits, budget: budget, logger: logger}
+	v := &VMs{limits: limits, budget: budget, logger: logger}
+	v.meter = &meter{v, vm.NewLine()}
+	return v
 }
 
 // Start lets the functions of an image be called.
 func (v *VMs) Start(image *vm.Image) {
 	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, time.Duration(v.limits.Queue))
 	v.pool.LimitMemory(int64(v.limits.TotalMemory))
+	v.pool.StandIn(v.meter.Line)
 }
 
 // Stop releases all virtual machines, those in use when their request ends.

@@ -12,6 +12,15 @@ import (
 // processors is the queue of the process. It leaves one processor to those that need little.
 var processors = fair.NewQueue(func() int { return max(1, runtime.GOMAXPROCS(0)-1) })
 
+// NewLine returns a line for turns of the process, for a tenant that also has other work than that of a Pool; see Pool.StandIn.
+func NewLine() *fair.Line { return processors.NewLine() }
+
+// StandIn gives the states the line of their tenant, whose allowance they use. It is to be called before the first Get.
+func (p *Pool) StandIn(line *fair.Line) { p.line = line }
+
+// Line returns the line of the states.
+func (p *Pool) Line() *fair.Line { return p.line }
+
 // turn is what a budget knows of its turn. It has one only while Lua runs: whoever waits for something else, or returns to Go code
 // that might, steps aside first. The next look at the clock, or call, waits for another one.
 type turn struct {

@@ -28,6 +28,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
+	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -63,6 +64,8 @@ type Setup struct {
 	Sources source.Set
 	// OnError is the policy of the table.
 	OnError chiproxy.ErrorPolicy
+	// Allow makes the scripts those of an isolated tenant.
+	Allow *config.Allow
 }
 
 // Within returns a setup whose requests and loads have the same limits.
@@ -80,8 +83,17 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 	}
 	libraries := map[string]vm.Library{"json": luajson.Library{}, "log": lualog.Library{}}
 	maps.Copy(libraries, s.Libraries)
+	var allowed *capability.Set
+	if s.Allow != nil {
+		var err error
+		if allowed, err = capability.New("acme", nil, s.Allow); err != nil {
+			t.Fatal(err)
+		}
+		allowed = allowed.Within(capability.Bounds{Body: int64(s.Limits.Or(config.DefaultLimits).Body)})
+	}
 	return declare.Options{
-		Sources: sources, Env: s.Env, Limits: s.Limits.Or(config.DefaultLimits), Load: s.LoadLimits, Logger: logger,
+		Capabilities: allowed,
+		Sources:      sources, Env: s.Env, Limits: s.Limits.Or(config.DefaultLimits), Load: s.LoadLimits, Logger: logger,
 		Libraries: libraries,
 		Modules:   modules{Context(t), s.Handlers},
 	}

@@ -1,0 +1,148 @@
+package chiproxy
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+)
+
+// Meter counts the time in which Caddy's modules run for one tenant, which no budget of a script counts. A module without one runs on
+// nobody's time, and costs nothing more.
+type Meter interface {
+	// Start waits until a module may run for a request. The error is what its guard or handler fails with, which does not run then.
+	Start(context.Context, *Usage, Work) error
+	// Stop is called for each Start without an error: when the module has ended, begins to answer, or has given the request on.
+	Stop(*Usage)
+}
+
+// Usage is what a meter notes of one request. The zero value is that of one for which nothing has run.
+type Usage struct {
+	// Ran is how long modules ran for it, Queued how long they waited for that.
+	Ran, Queued time.Duration
+	// Since is when the one began that runs; zero while none does.
+	Since time.Time
+	// Turn says that it has a turn, which is to be given back.
+	Turn bool
+}
+
+// Work is what is known of the work of a module before it runs.
+type Work struct {
+	// Steps is how many instructions its regular expressions have, times the bytes of the headers that they may match.
+	Steps int64
+	// Origin is that of the module.
+	Origin origin.Origin
+}
+
+// metered is the usage of a request by its meter.
+type metered struct {
+	Meter
+	Usage
+}
+
+// start begins to count the time of a module whose regular expressions have so many instructions.
+func (ex *Exchange) start(m Meter, steps int, header http.Header, at Describer) error {
+	if ex.metered == nil || ex.metered.Meter != m {
+		ex.metered = &metered{Meter: m}
+	}
+	work := Work{Origin: at.Describe()}
+	if steps > 0 {
+		work.Steps = int64(steps) * sizeOf(header, ex.R)
+	}
+	return m.Start(ex.R.Context(), &ex.metered.Usage, work)
+}
+
+// stop ends what start has begun, unless that was done before.
+func (ex *Exchange) stop() {
+	if m := ex.metered; m != nil && !m.Since.IsZero() {
+		m.Stop(&m.Usage)
+	}
+}
+
+// sizeOf returns the size of a header, and of the URI of the request that it belongs to.
+func sizeOf(header http.Header, r *http.Request) (n int64) {
+	n = int64(len(r.Host) + len(r.RequestURI) + len(r.URL.Path) + len(r.URL.RawQuery))
+	for name, values := range header {
+		n += int64(len(name))
+		for _, v := range values {
+			n += int64(len(v))
+		}
+	}
+	return n
+}
+
+// serve runs the handler. Its time is counted up to where it hands the request on, or begins to answer: from there on it may wait for
+// others.
+func (m *Module) serve(ex *Exchange, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if m.Meter == nil {
+		return m.Handler.ServeHTTP(w, r, next)
+	}
+	if err := ex.start(m.Meter, m.Steps, r.Header, m); err != nil {
+		return err
+	}
+	defer ex.stop()
+	w = &meteredWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ex}
+	return m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		ex.stop()
+		return next.ServeHTTP(w, r)
+	}))
+}
+
+// around runs what the handler wraps. One with regular expressions may match them in the header of the response when that leaves: then
+// its time is counted again, until the header is on its way.
+func (m *Module) around(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	if m.Meter == nil || m.Steps == 0 {
+		return next()
+	}
+	ex.W = &afterHeader{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, ex}
+	hooks := ex.ResponseHooks()
+	hooks.OnHeader(func(status int) (int, error) {
+		return status, ex.start(m.Meter, m.Steps, ex.W.Header(), m)
+	})
+	return ex.Around(hooks, next)
+}
+
+// meteredWriter is what a module writes to: when it does, its time is over.
+type meteredWriter struct {
+	caddyhttp.ResponseWriterWrapper
+	ex *Exchange
+}
+
+// WriteHeader sends the header.
+func (w *meteredWriter) WriteHeader(status int) {
+	w.ex.stop()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write sends a piece of the body.
+func (w *meteredWriter) Write(p []byte) (int, error) {
+	w.ex.stop()
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom sends a whole reader, and keeps the server's sendfile.
+func (w *meteredWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.ex.stop()
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// afterHeader is the writer of a module that changes the header as it leaves: behind it, its time is over.
+type afterHeader struct {
+	caddyhttp.ResponseWriterWrapper
+	ex *Exchange
+}
+
+// WriteHeader sends the header.
+func (w *afterHeader) WriteHeader(status int) {
+	defer w.ex.stop()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+var (
+	_ io.ReaderFrom = (*meteredWriter)(nil)
+	_ io.ReaderFrom = (*afterHeader)(nil)
+)

@@ -1,0 +1,87 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
+)
+
+const (
+	// leastCalls is how many modules must have run for a request before their time can end it. On a busy machine a single one may
+	// stand still for long, through no fault of its own.
+	leastCalls = 4
+	// usualStep is how long an instruction of a regular expression takes for a byte, in most expressions less: some are as slow as
+	// 50 ns.
+	usualStep = 5 * time.Nanosecond
+)
+
+// meter counts the time of Caddy's modules that run for a tenant: against its fair share, and against the time that one request may
+// take, which is as long for its modules as it is for its Lua.
+type meter struct {
+	vms *VMs
+	*fair.Line
+}
+
+// Meter counts the time of Caddy's modules that run for the tenant.
+func (v *VMs) Meter() chiproxy.Meter { return v.meter }
+
+// Start waits until a module may run.
+func (m *meter) Start(ctx context.Context, u *chiproxy.Usage, work chiproxy.Work) error {
+	cpu := m.vms.budget.CPU
+	switch {
+	case u.Ran >= cpu:
+		return m.ended(work, "the modules of Caddy's ran for more than %v", cpu)
+	case work.Steps > int64(cpu/usualStep):
+		return m.ended(work, "its regular expressions have %d instructions times bytes to match; allowed are %d", work.Steps, cpu/usualStep)
+	}
+	if m.UsedUp() {
+		if err := m.turn(ctx, u); errors.Is(err, fair.ErrTimeout) {
+			return m.ended(work, "it waited for more than %v for a processor", m.queue())
+		} else if err != nil {
+			return gone(err)
+		}
+		return nil
+	}
+	u.Since = time.Now()
+	return nil
+}
+
+func (m *meter) queue() time.Duration { return time.Duration(m.vms.limits.Queue) }
+
+// turn waits for a turn.
+func (m *meter) turn(ctx context.Context, u *chiproxy.Usage) error {
+	start := time.Now()
+	err := m.Enter(ctx, m.queue()-u.Queued, u.Ran < fair.Slice)
+	now := time.Now()
+	u.Queued += now.Sub(start)
+	if err == nil {
+		u.Since, u.Turn = now, true
+	}
+	return err
+}
+
+// Stop counts how long a module ran.
+func (m *meter) Stop(u *chiproxy.Usage) {
+	now := time.Now()
+	ran := now.Sub(u.Since)
+	u.Ran += min(ran, m.vms.budget.CPU/leastCalls)
+	if u.Turn {
+		m.Leave()
+	} else {
+		m.Use(ran, now)
+	}
+	u.Since, u.Turn = time.Time{}, false
+}
+
+// ended is the end of the budget of a request.
+func (m *meter) ended(work chiproxy.Work, format string, args ...any) error {
+	err := work.Origin.Errorf("%w: %s", vm.ErrBudget, fmt.Sprintf(format, args...))
+	return m.vms.report(err, work.Origin)
+}
+
+var _ chiproxy.Meter = (*meter)(nil)
