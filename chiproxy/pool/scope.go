@@ -112,6 +112,10 @@ func (s *Scope) Find(name string) (*Named, error) {
 			return nil, err
 		}
 	}
+	const most = 100 // of a name that a script looks up, which may be any string
+	if len(name) > most {
+		name = name[:most] + "…"
+	}
 	names := s.names()
 	if len(names) == 0 {
 		return nil, fmt.Errorf("no pool %q; there are none", name)

@@ -10,6 +10,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
 // options is a table of named options.
@@ -23,7 +24,7 @@ type options struct {
 func fields(L *lua.LState, what string, t *lua.LTable, allowed ...string) options {
 	t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !slices.Contains(allowed, string(name)) {
-			L.RaiseError("%s: unknown key %q; allowed are %s", what, k.String(), strings.Join(allowed, ", "))
+			L.RaiseError("%s: unknown key %q; allowed are %s", what, script.Clip(k.String()), strings.Join(allowed, ", "))
 		}
 	})
 	return options{L, what, t}
@@ -39,7 +40,7 @@ func found(v lua.LValue) string {
 	case *lua.LNilType:
 		return "nil"
 	case lua.LString:
-		return strconv.Quote(string(v))
+		return strconv.Quote(script.Clip(string(v)))
 	case lua.LNumber, lua.LBool:
 		return v.String()
 	}

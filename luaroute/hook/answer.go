@@ -74,7 +74,7 @@ func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
 		switch k {
 		case lua.LString("status"), lua.LString("body"), lua.LString("headers"):
 		default:
-			unknown = fmt.Errorf("a response has the key %q; allowed are status, body and headers", k.String())
+			unknown = fmt.Errorf("a response has the key %q; allowed are status, body and headers", shorten(k.String()))
 		}
 	})
 	if unknown != nil {
@@ -96,7 +96,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 	n, ok := status.(lua.LNumber)
 	r := chiproxy.Respond{Status: int(n)}
 	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
-		return nil, fmt.Errorf("status %s: expected a whole number from 200 to 999", status.String())
+		return nil, fmt.Errorf("status %s: expected a whole number from 200 to 999", shorten(status.String()))
 	}
 	header, err := ResponseHeaderOf(headers, field.Check)
 	if err != nil {
@@ -158,7 +158,7 @@ func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 		values := []lua.LValue{v}
 		if list, ok := v.(*lua.LTable); ok {
 			if values, ok = request.Items(list); !ok {
-				failed = fmt.Errorf("header %q: a table is not a list; allowed are a string, and a list of them", key)
+				failed = fmt.Errorf("header %q: a table is not a list; allowed are a string, and a list of them", shorten(key))
 			}
 		}
 		for _, v := range values {
@@ -166,7 +166,7 @@ func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 			case lua.LString, lua.LNumber, lua.LBool:
 				header[key] = append(header[key], v.String())
 			default:
-				failed = fmt.Errorf("header %q: a %s cannot be a value; allowed are a string, and a list of them", key, v.Type())
+				failed = fmt.Errorf("header %q: a %s cannot be a value; allowed are a string, and a list of them", shorten(key), v.Type())
 			}
 		}
 	})

@@ -15,6 +15,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -187,7 +188,7 @@ func (r *Request) form(data []byte) (url.Values, error) {
 		defer func() { _ = form.RemoveAll() }() // the body fits into memory, so there are no files
 		return form.Value, nil
 	}
-	return nil, fmt.Errorf("form: %q is not the type of a form", kind)
+	return nil, fmt.Errorf("form: %q is not the type of a form", script.Clip(kind))
 }
 
 // reqSetBody is req:set_body(string). The client's body is kept in case this candidate declines.

@@ -13,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -94,11 +95,11 @@ func reqVar(L *lua.LState) int {
 	switch L.Get(3).(type) {
 	case *lua.LNilType, lua.LString, lua.LNumber, lua.LBool:
 	default:
-		L.RaiseError("var %q: a %s cannot be a value; allowed are strings, numbers and booleans, and nil to remove it", name, L.Get(3).Type())
+		L.RaiseError("var %q: a %s cannot be a value; allowed are strings, numbers and booleans, and nil to remove it", script.Clip(name), L.Get(3).Type())
 	}
 	v, err := toGo(L, L.Get(3))
 	if err != nil {
-		L.RaiseError("var %q: %s", name, err)
+		L.RaiseError("var %q: %s", script.Clip(name), err)
 	}
 	r.ex.SetVar(name, v)
 	return 0
@@ -109,7 +110,7 @@ func reqLogField(L *lua.LState) int {
 	r, name := of(L, "req"), L.CheckString(2)
 	v, err := toGo(L, L.Get(3))
 	if err != nil {
-		L.RaiseError("log field %q: %s", name, err)
+		L.RaiseError("log field %q: %s", script.Clip(name), err)
 	}
 	extra, ok := r.http().Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
 	if ok && vm.Of(L).MayLogField(L, len(name)+sizeOf(v)) {

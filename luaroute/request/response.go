@@ -13,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -75,7 +76,7 @@ func checkStatus(L *lua.LState, v lua.LValue) int {
 	n, ok := v.(lua.LNumber)
 	status := int(n)
 	if !ok || lua.LNumber(status) != n || status < 200 || status > 999 {
-		L.RaiseError("status %s: expected a whole number from 200 to 999", v.String())
+		L.RaiseError("status %s: expected a whole number from 200 to 999", script.Clip(v.String()))
 	}
 	return status
 }
@@ -213,7 +214,7 @@ func resCookie(L *lua.LState) int {
 	fields.ForEach(func(k, v lua.LValue) {
 		if !setCookieField(cookie, k.String(), v) {
 			L.RaiseError("cookie: %s = %s; expected strings for name, value, path, domain and same_site (lax, strict or none), "+
-				"whole numbers for max_age and expires, true or false for secure and http_only", k.String(), shown(v))
+				"whole numbers for max_age and expires, true or false for secure and http_only", script.Clip(k.String()), shown(v))
 		}
 	})
 	if err := cookie.Valid(); err != nil {

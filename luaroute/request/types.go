@@ -7,6 +7,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -66,7 +67,7 @@ func objectType(name string, fields []string, field func(*Request, *lua.LState, 
 			v := field(r, L, key)
 			if v == nil {
 				methods := strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
-				L.RaiseError("%s has no field %q; its fields are %s; its methods are %s", name, key, strings.Join(fields, ", "), methods)
+				L.RaiseError("%s has no field %q; its fields are %s; its methods are %s", name, script.Clip(key), strings.Join(fields, ", "), methods)
 			}
 			L.Push(v)
 			return 1

@@ -104,24 +104,43 @@ func typeName(v lua.LValue) string {
 	return v.Type().String()
 }
 
-var (
-	// place is what Lua puts before a message. A script's name may have colons, so the shortest match is taken.
-	place = regexp.MustCompile(`^([^\n]+?):(\d+): ?`)
-	// traced is a line of a stack trace.
-	traced = regexp.MustCompile(`(?m)^\t([^\n]+?):(\d+): in `)
-)
+// traced is a line of a stack trace.
+var traced = regexp.MustCompile(`(?m)^\t([^\n]+?):(\d+): in `)
 
 // split cuts the places off a message. An error that was raised again has several; the last is its origin. A text
 // that only looks like a place, such as host:port, stays in the message.
 func split(text, trace string) (script string, line int, message string) {
 	for {
-		m := place.FindStringSubmatch(text)
-		if m == nil || !isScript(m[1], trace) {
+		name, number, rest, found := cutPlace(text)
+		if !found || !isScript(name, trace) {
 			return script, line, strings.TrimPrefix(text, " ")
 		}
-		script, text = m[1], text[len(m[0]):]
-		line, _ = strconv.Atoi(m[2])
+		script, text = name, rest
+		line, _ = strconv.Atoi(number)
 	}
+}
+
+// cutPlace takes the place off a message that Lua puts before it, such as "main.lua:7: ". The name of a script may have colons, so the
+// shortest one is taken. It is written by hand because no budget counts it, and a regular expression takes milliseconds for what scripts raise.
+func cutPlace(text string) (name, line, rest string, found bool) {
+	for begin, end := 0, 1; end < len(text); begin, end = end, end+1 {
+		colon := strings.IndexByte(text[end:], ':')
+		if colon < 0 {
+			break
+		}
+		end += colon
+		if strings.IndexByte(text[begin:end], '\n') >= 0 {
+			break // names are within one line
+		}
+		behind := end + 1
+		for behind < len(text) && '0' <= text[behind] && text[behind] <= '9' {
+			behind++
+		}
+		if behind > end+1 && behind < len(text) && text[behind] == ':' {
+			return text[:end], text[end+1 : behind], strings.TrimPrefix(text[behind+1:], " "), true
+		}
+	}
+	return "", "", text, false
 }
 
 // isScript reports whether a name can be that of a script. A message may quote another error, place and all.

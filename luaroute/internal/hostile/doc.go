@@ -1,2 +1,2 @@
-// Package hostile holds scripts that try to hurt the process, and the tests that they cannot.
+// Package hostile tests that the scripts of internal/attacks hurt neither the process nor their neighbours.
 package hostile

@@ -1,15 +1,14 @@
 package hostile
 
 import (
-	"embed"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/internal/attacks"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/uuid"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -27,61 +26,13 @@ const (
 	largest = 2 << 30
 )
 
-//go:embed testdata
-var files embed.FS
-
-// script is one attack: the body of a function(req, res).
-type script struct {
-	file, name, body string
-	ended            bool // by its budget, wherever it runs
-}
-
-// scripts reads the files of attacks. Each begins with a line "--- its name", and "=> ended" if nothing else may happen.
-func scripts(t testing.TB) (all []script) {
-	t.Helper()
-	names, err := fs.Glob(files, "testdata/*.lua")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range names {
-		text, err := files.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, part := range strings.Split("\n"+string(text), "\n--- ")[1:] {
-			name, body, _ := strings.Cut(part, "\n")
-			name, ended := strings.CutSuffix(name, " => ended")
-			all = append(all, script{file, name, body, ended})
-		}
-	}
-	return all
-}
-
-// places are where a script can run while a request is served. ATTACK calls it.
-var places = []struct{ name, route string }{
-	{"a handler", `route:get("/0", function(req, res) ATTACK return 200, { 1 } end)`},
-	{"a guard", `route:get("/1", { when = function(req, res) ATTACK return true end }, { status = 204 })`},
-	{"middleware before", `route:group(function(r) r:use(function(req, res) ATTACK end) r:get("/2", { status = 204 }) end)`},
-	{"middleware around", `route:group(function(r) r:use(function(req, res, next) next() ATTACK end) r:get("/3", { status = 204 }) end)`},
-	{"on_headers", `route:get("/4", function(req, res) res:on_headers(function(res) ATTACK end) return 200, "x" end)`},
-	{"on_body", `route:get("/5", function(req, res) res:on_body(function(chunk) ATTACK return chunk end) return 200, "x" end)`},
-}
-
 func setup() luatest.Setup {
 	return luatest.Setup{Libraries: map[string]vm.Library{"uuid": uuid.Library{}}}.
 		Within(vm.Limits{CPU: cpu, Wall: time.Second, Memory: memory})
 }
 
 // site returns a script that serves an attack at all places, and an innocent route.
-func site(body string) string {
-	var out strings.Builder
-	fmt.Fprintf(&out, "local route = require('luaroute')\nrequire('json') require('log')\nlocal function attack(req, res)\n%s\nend\n", body)
-	for _, place := range places {
-		out.WriteString(strings.ReplaceAll(place.route, "ATTACK", "attack(req, res)") + "\n")
-	}
-	out.WriteString(innocent)
-	return out.String()
-}
+func site(body string) string { return attacks.Site(body) + innocent }
 
 const innocent = `require('luaroute'):get("/innocent/{n}", function(req)
 	local t = {} for i = 1, 5 do t[i] = ("%d"):format(i * req.params.n) end
@@ -90,14 +41,14 @@ end)
 `
 
 func TestNoScriptHurtsTheProcessOrItsNeighbours(t *testing.T) {
-	all := scripts(t)
+	all := attacks.All()
 	if len(all) < 80 {
 		t.Fatalf("found %d scripts, want at least 80", len(all))
 	}
 	neighbour := setup().Serve(t, "local route = require('luaroute')\n"+innocent)
 	t.Run("attacks", func(t *testing.T) {
 		for _, s := range all {
-			t.Run(s.name, func(t *testing.T) {
+			t.Run(s.Name, func(t *testing.T) {
 				t.Parallel()
 				serve(t, s, neighbour)
 				loads(t, s)
@@ -118,22 +69,22 @@ func TestNoScriptHurtsTheProcessOrItsNeighbours(t *testing.T) {
 }
 
 // serve runs an attack at all places, and asks the site and its neighbour for something innocent after each.
-func serve(t *testing.T, s script, neighbour *luatest.Site) {
-	attacked := setup().Serve(t, site(s.body))
-	for i, place := range places {
+func serve(t *testing.T, s attacks.Attack, neighbour *luatest.Site) {
+	attacked := setup().Serve(t, site(s.Body))
+	for i, place := range attacks.Places {
 		start := time.Now()
 		answer, err := attacked.Try(fmt.Sprintf("GET /%d", i), "") // an error is a connection that was aborted, or left for too long
 		if took := time.Since(start); took > soon {
-			t.Errorf("in %s: it took %v", place.name, took)
+			t.Errorf("in %s: it took %v", place.Name, took)
 		} else if took > 2*cpu {
-			t.Logf("in %s: it took %v", place.name, took)
+			t.Logf("in %s: it took %v", place.Name, took)
 		}
 		late := i == 3 || i == 5 // the header has left
-		if s.ended && !late && answer.Status != http.StatusServiceUnavailable {
-			t.Errorf("in %s: got %d, %v; want 503", place.name, answer.Status, err)
+		if s.Ended && !late && answer.Status != http.StatusServiceUnavailable {
+			t.Errorf("in %s: got %d, %v; want 503", place.Name, answer.Status, err)
 		}
 		if strings.Contains(answer.Body, "stack traceback") || strings.Contains(answer.Body, ".lua:") {
-			t.Errorf("in %s: the client sees %q", place.name, answer.Body)
+			t.Errorf("in %s: the client sees %q", place.Name, answer.Body)
 		}
 		works(t, attacked)
 		works(t, neighbour)
@@ -153,13 +104,13 @@ func works(t *testing.T, site *luatest.Site) {
 }
 
 // loads runs an attack as the main chunk of a script.
-func loads(t *testing.T, s script) {
+func loads(t *testing.T, s attacks.Attack) {
 	start := time.Now()
-	_, err := setup().Run(t, "local req, res\n"+s.body)
+	_, err := setup().Run(t, "local req, res\n"+s.Body)
 	if took := time.Since(start); took > soon {
 		t.Errorf("while it loads: it took %v", took)
 	}
-	if s.ended && err == nil {
+	if s.Ended && err == nil {
 		t.Error("while it loads: it did not end with its budget")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/internal/attacks"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -48,10 +49,10 @@ func BenchmarkNeighbour(b *testing.B) {
 func BenchmarkNeighbourOfEach(b *testing.B) {
 	defer debug.SetGCPercent(debug.SetGCPercent(ourCollector))
 	innocent := setup().Serve(b, "local route = require('luaroute')\n"+innocent)
-	all := scripts(b)
+	all := attacks.All()
 	starts, found := make([]func() func(), len(all)), make([]comparison, len(all))
 	for i, s := range all {
-		starts[i], found[i].name = clients(1, setup().Serve(b, site(s.body))), s.name
+		starts[i], found[i].name = clients(1, setup().Serve(b, site(s.Body))), s.Name
 	}
 	for b.Loop() {
 		for i := range all {

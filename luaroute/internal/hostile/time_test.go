@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/luaroute/caddy-luaroute/internal/attacks"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -22,8 +23,8 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 	setup := setup().Within(vm.Limits{CPU: budget, Wall: time.Second, Memory: memory})
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for _, s := range scripts(t) {
-		table, err := setup.Load(t, site(s.body))
+	for _, s := range attacks.All() {
+		table, err := setup.Load(t, site(s.Body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +33,7 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 			run  func()
 		}{
 			{"in a handler", func() { _, _ = luatest.Ask(table, "/0") }},
-			{"while it loads", func() { _, _ = setup.Run(t, "local req, res\n"+s.body) }},
+			{"while it loads", func() { _, _ = setup.Run(t, "local req, res\n"+s.Body) }},
 		} {
 			least := time.Hour
 			for range attempts {
@@ -44,7 +45,7 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 				runtime.GC()
 			}
 			if least > 2*budget {
-				t.Errorf("%s, %s: it ran for %v; its budget is %v", s.name, place.name, least, budget)
+				t.Errorf("%s, %s: it ran for %v; its budget is %v", s.Name, place.name, least, budget)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -35,7 +36,7 @@ func OptionsOf(L *lua.LState, arg int) (o Options) {
 	}
 	t.ForEach(func(k, v lua.LValue) {
 		if k != lua.LString("big") || v != lua.LString("string") {
-			L.ArgError(arg, "found "+k.String()+" = "+v.String()+`; expected { big = "string" }`)
+			L.ArgError(arg, "found "+script.Clip(k.String())+" = "+script.Clip(v.String())+`; expected { big = "string" }`)
 		}
 	})
 	_, o.BigAsString = t.RawGetString("big").(lua.LString)
