@@ -118,16 +118,19 @@ func inStock(b *bench, variants []variant) (*server, error) {
 
 // inShipped starts the Caddy that this project ships.
 func inShipped(b *bench, variants []variant) (*server, error) {
-	program, err := b.options.shipped, error(nil)
-	if program == "" {
-		program, err = b.build("shipped", "./cmd/caddy")
-	} else {
-		program, err = filepath.Abs(program)
-	}
+	program, err := b.shipped()
 	if err != nil {
 		return nil, err
 	}
 	return b.runCaddy(program, variants)
+}
+
+// shipped returns the binary that this project ships.
+func (b *bench) shipped() (string, error) {
+	if b.options.shipped != "" {
+		return filepath.Abs(b.options.shipped)
+	}
+	return b.build("shipped", "github.com/luaroute/caddy-luaroute/cmd/caddy")
 }
 
 // build builds a package of this checkout.

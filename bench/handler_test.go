@@ -9,11 +9,16 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// TestMain lets the test binary be the origin and the load generator, as the program is.
+// TestMain lets the test binary be the origin and the load generator, as the program is, and Caddy.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "run" {
+		caddycmd.Main()
+		return
+	}
 	if role := roleOf(os.Args); role != nil {
 		exit(role(os.Stdin, os.Stdout))
 	}

@@ -45,6 +45,9 @@ type options struct {
 	profile, pgo string
 	// shipped is a binary to be measured in place of cmd/caddy.
 	shipped string
+	// hostile is what the names of hostile tenants match, and each measures each of their attacks.
+	hostile string
+	each    bool
 }
 
 func main() {
@@ -63,6 +66,8 @@ func main() {
 	flag.StringVar(&o.profile, "profile", "", "write profiles of one variant to this `folder`, and print what is at their top")
 	flag.StringVar(&o.pgo, "pgo", "", "write a profile for profile-guided optimisation to this `file`")
 	flag.StringVar(&o.shipped, "shipped", "", "the `binary` to call shipped; default: cmd/caddy, built now")
+	flag.StringVar(&o.hostile, "hostile", "", "of the stand neighbours, only the tenants whose name matches this `expression`")
+	flag.BoolVar(&o.each, "each", false, "of the stand neighbours, a tenant for each attack and not for each kind")
 	flag.Usage = usage
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

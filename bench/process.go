@@ -14,7 +14,7 @@ import (
 // role is what a process of this program does for another one. It ends with its input, so it never outlives the other.
 type role func(in io.Reader, out io.Writer) error
 
-var roles = map[string]role{"-origin": origin, "-load": load, "-caddy": caddyRole, "-service": service, "-streams": streamOrigin}
+var roles = map[string]role{"-origin": origin, "-load": load, "-caddy": caddyRole, "-service": service, "-streams": streamOrigin, "-endless": endless, "-spin": spin}
 
 // roleOf returns the role that the arguments of a program name, or nil.
 func roleOf(args []string) role {

@@ -75,6 +75,8 @@ func (r *report) markdown(out io.Writer) {
 			grownTable(w, s.Grown)
 		case s.Survived != nil:
 			survivedTable(w, s.Survived)
+		case s.Beside != nil:
+			besideTable(w, s.Beside)
 		default:
 			pairTable(w, s.Pairs)
 		}

@@ -30,6 +30,7 @@ type standResult struct {
 	Pairs    []pairResult `json:"pairs,omitempty"`
 	Grown    []grown      `json:"grown,omitempty"`
 	Survived []survived   `json:"survived,omitempty"`
+	Beside   []beside     `json:"beside,omitempty"`
 	Variants []series     `json:"variants,omitempty"`
 }
 

@@ -75,6 +75,30 @@ func TestARunCountsTheStreamsThatReloadsLeave(t *testing.T) {
 	}
 }
 
+func TestARunMeasuresNeighboursOfTheHostile(t *testing.T) {
+	o := quick
+	o.out, o.shipped, o.hostile = t.TempDir(), os.Args[0], "^(nothing|ordinary requests|30,000 routes, reloaded|1,000 health checks|loops everywhere)$"
+	var out bytes.Buffer
+	if err := run(t.Context(), o, []string{"neighbours"}, &out); err != nil {
+		t.Fatal(err)
+	}
+	r := written(t, o.out)
+	if len(r.Stands) != 1 || len(r.Stands[0].Beside) != 5 {
+		t.Fatalf("measured %+v, expected five neighbours", r.Stands)
+	}
+	for _, b := range r.Stands[0].Beside {
+		if b.Failed != "" || len(b.Quiet) != 1 || len(b.Busy) != 1 || !(b.P50.Value > 0 && b.P99.Value > 0) || b.Peak == 0 {
+			t.Errorf("%s: measured %+v", b.Hostile, b)
+		}
+		if b.Hostile == "ordinary requests" && (len(b.Answers) != 1 || b.Answers[200] == 0) {
+			t.Errorf("%s: answered %v", b.Hostile, b.Answers)
+		}
+		if !strings.Contains(out.String(), "\n| "+b.Hostile+" ") {
+			t.Errorf("%s is not in the table:\n%s", b.Hostile, &out)
+		}
+	}
+}
+
 // written is the report in a folder.
 func written(t *testing.T, folder string) (r report) {
 	t.Helper()
@@ -97,6 +121,8 @@ func TestARunThatCanNotBeIsAnError(t *testing.T) {
 		"no requests":              func(o *options, _ *[]string) { o.requests = 0 },
 		"no streams":               func(o *options, _ *[]string) { o.sockets = 0 },
 		"no reloads":               func(o *options, _ *[]string) { o.reloads = 0 },
+		"no such tenant":           func(o *options, names *[]string) { o.hostile, *names = "nobody", []string{"neighbours"} },
+		"no expression":            func(o *options, names *[]string) { o.hostile, *names = "(", []string{"neighbours"} },
 		"an unknown pair":          func(_ *options, names *[]string) { *names = []string{"apache"} },
 		"a profile of two":         func(o *options, names *[]string) { o.profile, *names = "x", []string{"data", "guard"} },
 		"a profile of another one": func(o *options, names *[]string) { o.profile, *names = "x", []string{"nginx"} },

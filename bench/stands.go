@@ -84,6 +84,7 @@ var stands = []stand{
 	},
 	{name: "load", title: "Loading and memory", other: growth},
 	{name: "streams", title: "Open streams and reloads", other: survival},
+	{name: "neighbours", title: "Requests of a tenant beside another one that is hostile", other: neighbours},
 }
 
 // manyStand compares ours with Caddy's own matching, and with itself at other sizes.

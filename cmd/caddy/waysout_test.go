@@ -108,6 +108,8 @@ var waysOut = map[string]wayOut{
 	// Bounds of pools, which only the operator's own have not.
 	"checks without a pause":                {script: `route:pool("p", { "192.0.2.1:80", health_uri = "/", health_interval = "1ms" })`, says: "health_interval is 1ms; expected at least 1s"},
 	"more checks than there may be":         {script: `local all = { health_uri = "/", health_interval = "1h" } for i = 1, 1001 do all[i] = "192.0.2.1:" .. i end route:pool("p", all)`, needs: "health_checks 1001", never: true},
+	"checks that overlap":                   {script: `local all = { health_checks = { active = { uri = "/", interval = "1s", timeout = "60s" } } } for i = 1, 17 do all[i] = "192.0.2.1:" .. i end route:pool("p", all)`, needs: "health_checks 1020", never: true},
+	"checks that read all":                  {script: `route:pool("p", { "192.0.2.1:80", health_checks = { active = { uri = "/", max_size = -1 } } })`, says: "max_size is -1 bytes; expected 0 to 16384"},
 	"a buffer without end":                  {script: `route:pool("p", { "192.0.2.1:80", response_buffers = -1 })`, says: "response_buffers is -1 bytes; expected 0 to 1048576"},
 	"a large buffer":                        {script: `route:pool("p", { "192.0.2.1:80", request_buffers = 1048577 })`, says: "request_buffers is 1048577 bytes"},
 	"a large buffer of a connection":        {script: `route:pool("p", { "192.0.2.1:80", transport = { protocol = "http", read_buffer_size = 1e9 } })`, says: "read_buffer_size is 1000000000 bytes; expected 0 to 65536"},

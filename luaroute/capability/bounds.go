@@ -1,6 +1,7 @@
 package capability
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ const (
 	maxWait     = time.Hour
 	maxBuffer   = 64 << 10 // of a connection
 	maxHeader   = 10 << 20 // as by default
+	maxCheck    = 16 << 10 // of the answer to a health check: Caddy reads all of it, which may never end
 )
 
 // bounded reports an option of a module that would cost the machine more than the tenant may, and returns how many active health checks
@@ -108,7 +110,7 @@ func (s *Set) proxy(h *reverseproxy.Handler) (checks int, err error) {
 		err = first(err, atMost("fail_duration", hc.Passive.FailDuration, maxFail))
 	}
 	if hc := h.HealthChecks; hc != nil && hc.Active != nil {
-		checks, err = len(h.Upstreams), first(err, s.active(hc.Active))
+		checks, err = len(h.Upstreams)*atOnce(hc.Active), first(err, s.active(hc.Active))
 	}
 	return checks, err
 }
@@ -118,10 +120,29 @@ func (s *Set) active(a *reverseproxy.ActiveHealthChecks) error {
 	if a.Upstream != "" {
 		err = first(err, s.Address(a.Upstream))
 	}
-	if a.ExpectBody != "" && (a.MaxSize <= 0 || a.MaxSize > s.bounds.Body) {
-		err = first(err, fmt.Errorf("health_checks.active.max_size is %d, with expect_body; expected 1 to body, which is %d", a.MaxSize, s.bounds.Body))
+	return first(err, s.buffer("health_checks.active.max_size", a.MaxSize, maxCheck))
+}
+
+// atOnce is how many checks of one upstream may run at a time: Caddy begins each, whether the one before has ended or not.
+func atOnce(a *reverseproxy.ActiveHealthChecks) int {
+	interval, timeout := cmp.Or(a.Interval, caddy.Duration(30*time.Second)), cmp.Or(a.Timeout, caddy.Duration(5*time.Second))
+	return int(max(1, (timeout+interval-1)/interval))
+}
+
+// readLittle bounds what the health checks of a reverse_proxy read where it says nothing of it.
+func readLittle(proxy map[string]any) {
+	checks, _ := proxy[nested.Key(proxy, "health_checks")].(map[string]any)
+	active, _ := checks[nested.Key(checks, "active")].(map[string]any)
+	if active == nil {
+		return
 	}
-	return err
+	key := nested.Key(active, "max_size")
+	if size, ok := active[key].(json.Number); ok {
+		if n, err := size.Int64(); err != nil || n != 0 {
+			return
+		}
+	}
+	active[key] = maxCheck
 }
 
 func (s *Set) transport(t *reverseproxy.HTTPTransport) error {

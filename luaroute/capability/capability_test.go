@@ -237,8 +237,46 @@ func TestHealthChecksAreCounted(t *testing.T) {
 	if err != nil || got.Checks != 3 || s.HealthChecks(got.Checks) != nil {
 		t.Errorf("%d checks, %v", got.Checks, err)
 	}
+	for active, want := range map[string]int{
+		`"interval":"1s"`:                    10, // Caddy's timeout is 5 s
+		`"timeout":"40s"`:                    4,  // its interval is 30 s
+		`"interval":"5s"`:                    2,
+		`"interval":"2s","timeout":"2001ms"`: 4,
+	} {
+		got, err := s.AdmitPool(json.RawMessage(`{"upstreams":[{"dial":"10.0.0.1:1"},{"dial":"10.0.0.2:1"}],"health_checks":{"active":{` + active + `}}}`))
+		if err != nil || got.Checks != want {
+			t.Errorf("%s: %d checks may run at once, %v; want %d", active, got.Checks, err, want)
+		}
+	}
 	if err := s.HealthChecks(4); err == nil || !strings.Contains(err.Error(), "it needs `health_checks 4`") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAHealthCheckReadsLittle(t *testing.T) {
+	t.Parallel()
+	s := set(t, &config.Allow{Handlers: []string{"all"}})
+	for active, want := range map[string]string{
+		`{}`: "16384", `{"max_size":0}`: "16384", `{"MAX_SIZE":-0}`: "16384", `{"max_size":7}`: "7",
+		`{"max_size":-1}`:    "max_size is -1 bytes; expected 0 to 16384",
+		`{"max_size":16385}`: "max_size is 16385 bytes",
+	} {
+		pool := `{"upstreams":[{"dial":"10.0.0.1:1"}],"Health_Checks":{"active":` + active + `}}`
+		inner := `{"handle_response":[{"routes":[{"handle":[{"handler":"reverse_proxy",` + pool[1:] + `]}]}]}`
+		for _, config := range []string{pool, inner} {
+			got, err := s.AdmitPool(json.RawMessage(config))
+			if err != nil {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v; want %s", config, err, want)
+				}
+			} else if text := strings.ToLower(string(got.Config)); strings.Count(text, `"max_size":`) != 1 || !strings.Contains(text, `"max_size":`+want) {
+				t.Errorf("%s: got %s; want %s", config, text, want)
+			}
+		}
+	}
+	admitted, err := s.AdmitPool(json.RawMessage(`{"upstreams":[{"dial":"10.0.0.1:1"},{"dial":"10.0.0.2:1"}],"health_checks":{"active":{"expect_body":"a{1000}"}}}`))
+	if err != nil || admitted.Steps < 2000 {
+		t.Errorf("%d instructions, %v", admitted.Steps, err)
 	}
 }
 

@@ -97,7 +97,7 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 	return out, s.allDialled(id, out.Config)
 }
 
-// dialled makes a reverse_proxy ask the tenant's policy before it dials.
+// dialled makes a reverse_proxy ask the tenant's policy before it dials, and bounds what its health checks read.
 func (s *Set) dialled(proxy map[string]any) error {
 	key := nested.Key(proxy, "transport")
 	transport := map[string]any{"protocol": dial.Protocol, "upstreams": s.policy.Words()}
@@ -106,6 +106,7 @@ func (s *Set) dialled(proxy map[string]any) error {
 	}
 	delete(proxy, key)
 	proxy["transport"] = transport
+	readLittle(proxy)
 	return nil
 }
 

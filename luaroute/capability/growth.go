@@ -93,6 +93,17 @@ func steps(u nested.Use) (n int) {
 	}
 	type expression struct{ Pattern string }
 	switch u.ID {
+	case PoolID:
+		var pool struct {
+			Upstreams []struct{}
+			Checks    struct {
+				Active struct {
+					Body string `json:"expect_body"`
+				}
+			} `json:"health_checks"`
+		}
+		_ = json.Unmarshal(u.Config, &pool) // Caddy says what is wrong
+		n += len(pool.Upstreams) * instructions(pool.Checks.Active.Body)
 	case matchers + "header_regexp", matchers + "vars_regexp":
 		var fields map[string]expression
 		_ = json.Unmarshal(u.Config, &fields) // Caddy says what is wrong
