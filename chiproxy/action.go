@@ -10,9 +10,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// Next hands the request to Caddy's next handler, inside the middleware of the route. What that
-// handler does is the answer, so no other candidate is asked. A request that a route before this one would have
-// in the form in which Caddy's path matchers compare paths is answered with 404 instead.
+// Next hands the request to Caddy's next handler, inside the middleware of the route. What that handler does is the answer, so no other
+// candidate is tried. If an earlier route would match the path as Caddy's path matchers read it, the answer is 404 instead.
 type Next struct{}
 
 // Do calls the next handler.
@@ -48,7 +47,7 @@ type Error struct {
 	Message string
 }
 
-// Check reports a status that is no error.
+// Check reports a status that is not an error.
 func (a Error) Check() error {
 	if a.Status != 0 && (a.Status < 400 || a.Status > 999) {
 		return fmt.Errorf("error: status %d: expected 400 to 999", a.Status)

@@ -12,7 +12,7 @@ type chain struct {
 	action     Action
 	// at is the position of the next one to run; reached is the last position that ran.
 	at, reached int
-	// inner is what the step behind the one that runs has returned.
+	// inner is what the step inside the running one returned.
 	inner result
 	// complete says that the action has answered to the end.
 	complete bool
@@ -23,7 +23,7 @@ type result struct {
 	err     error
 }
 
-var errDeclinedLate = errors.New("declined after the header of the response had left")
+var errDeclinedLate = errors.New("declined after the response header was sent")
 
 // step runs the next middleware, or the action at the end. It is what middleware gets as next. What declines leaves nothing on the
 // response.
@@ -82,13 +82,13 @@ func (ex *Exchange) middlewareFailed(hook *HookError) (Verdict, error) {
 	return v, err
 }
 
-// stepFailed applies the policy to the failure of a function. What it has changed is half of what it wanted, so a pool gets the
-// request as it was before it: with what the middleware around has changed, which may be an identity, or a wall.
+// stepFailed applies the policy to the failure of a function. Its changes may be incomplete, so a pool gets the request as it was before
+// the function, with the changes of the middleware around it, which may protect the upstream.
 func (ex *Exchange) stepFailed(hook *HookError) (Verdict, error) {
 	if ex.place.Policy().Mode == FailToPool && !ex.response.Wrote() {
 		done := len(ex.done)
 		ex.restore(ex.level)
-		ex.done = ex.done[:done] // the outcome is told all the same
+		ex.done = ex.done[:done] // the outcome is still reported
 	}
 	return ex.apply(hook)
 }
@@ -105,8 +105,8 @@ func hookError(err error) *HookError {
 	return hook
 }
 
-// apply does what the policy says about the failure of a guard, middleware or action. Once the header has
-// left, nothing but the error is left to say.
+// apply does what the policy says about the failure of a guard, middleware or action. Once the header was sent, only the error can be
+// returned.
 func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 	p := ex.place.Policy()
 	if p.Mode == FailClosed || ex.response.Wrote() {
@@ -121,8 +121,7 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 	return Declined, nil
 }
 
-// toCaddy hands an error to Caddy, with what functions have set on the response: its header is the one that Caddy's handle_errors
-// writes to, and sends as it is where there are none.
+// toCaddy returns an error to Caddy and puts what functions set on the response into its header, to which Caddy's handle_errors adds.
 func (ex *Exchange) toCaddy(err error) error {
 	if !ex.response.Pending() {
 		return err

@@ -8,13 +8,12 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 )
 
-// HeldBody is a body of a request that a hook holds in memory. All who get the request read it from its beginning.
+// HeldBody is a request body that a hook holds in memory. Every reader of the request reads it from the beginning.
 type HeldBody interface {
 	io.ReadCloser
-	// Again returns the body for the next reader. The one before may not have ended: a transport that has failed may
-	// still read.
+	// Again returns the body for the next reader. The reader before may still be active: a failed transport may still read.
 	Again() io.ReadCloser
-	// Restore gives the request the body that the client has sent, if this is another. It is called when a candidate
+	// Restore gives the request the client's body, if this is another. It is called when a candidate
 	// declines; a body that was only read stays in memory.
 	Restore(r *http.Request)
 }
@@ -51,8 +50,8 @@ func (ex *Exchange) Snapshot() {
 	ex.snapshots[n].take(ex)
 }
 
-// Restoring runs what is inside of middleware that may answer after it. If that declines, the request becomes again what it was before
-// it, with what the middleware has changed itself.
+// Restoring runs what is inside middleware that may answer after it. If that declines, its changes are undone; those of the middleware
+// stay.
 func (ex *Exchange) Restoring(inside func() (Verdict, error)) (Verdict, error) {
 	ex.level++
 	defer ex.endLevel(ex.level)
@@ -106,7 +105,7 @@ func (ex *Exchange) beforeAction(a Action) {
 	}
 }
 
-// restore makes the request what it was before a level; level 0 is the candidate.
+// restore restores the request to before a level; level 0 is the candidate.
 func (ex *Exchange) restore(level int) {
 	n := ex.since(level)
 	if n < len(ex.snapshots) {
@@ -175,7 +174,7 @@ func (s *snapshot) restore(ex *Exchange) {
 	s.restoreVars(ex.ownVars())
 }
 
-// restoreVars makes variables again what they were. How often the request has turned is not the candidate's to take back.
+// restoreVars restores variables, except the count of turns.
 func (s *snapshot) restoreVars(vars map[string]any) {
 	turns, turned := vars[turnsVar]
 	clear(vars)

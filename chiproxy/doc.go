@@ -1,8 +1,8 @@
-// Package chiproxy holds the words of a proxy that scripts declare: what a load says, as a Spec of tenants, scopes and routes, and what
-// guards, middleware and actions get to see of a request and do with it, as an Exchange.
+// Package chiproxy is the vocabulary of a scripted proxy: a Spec of tenants, scopes and routes, and the Exchange by which guards,
+// middleware and actions see and change a request.
 //
-// The package does not know who declared what. Functions of a script reach it as values of the interfaces Guard, Middleware and
-// Action; what answers is usually a pool: Caddy's own reverse_proxy.
+// The package knows no Lua. Functions of a script are values of the interfaces Guard, Middleware and Action; usually a pool answers:
+// Caddy's own reverse_proxy.
 //
 //	type greeting struct{}
 //

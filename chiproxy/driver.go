@@ -19,26 +19,25 @@ func (d *Driver) Begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	d.W, d.R, d.Next, d.place, d.performer = w, r, next, at, p
 }
 
-// Show makes each change of the header of the request at once, so that those who look at the request see it.
+// Show makes each change of the request's header visible at once.
 func (d *Driver) Show() { d.changed.Show() }
 
-// Leave ends what the exchange has of a tenant that was asked: it tells those who want to know how the request ended, and releases its
-// hooks.
+// Leave ends a tenant's part of the exchange: it calls the functions of OnDone and releases the hooks.
 func (d *Driver) Leave(err error) {
 	d.finish(err)
 	d.release()
 }
 
-// End gives everything back, whether the request ended well, in an error or in a panic.
+// End releases everything, after success, an error or a panic.
 func (d *Driver) End() {
-	d.Leave(ErrAborted) // only a panic has left something to tell
+	d.Leave(ErrAborted) // only after a panic there are any left
 	d.unturn()
 	d.drop(0)
 	d.Exchange = Exchange{kept: d.kept}
 }
 
-// Run runs middleware around the action of a candidate. What that has changed is undone when it declines, if it is one that restores.
-// The policy was applied to the failures of hooks; Fail is for the error.
+// Run runs middleware around the action of a candidate. If restores is set, its changes are undone when it declines. The policy for failed
+// hooks is applied; the error is for Fail.
 func (d *Driver) Run(mw []Middleware, a Action, restores bool) (Verdict, error) {
 	ex := &d.Exchange
 	ex.record()
@@ -71,7 +70,7 @@ func (d *Driver) Settle(v Verdict, err error) (Verdict, error) {
 	return v, err
 }
 
-// Allows asks guards, and applies the policy to their failures. When they do not allow, the other results say what comes of it.
+// Allows asks guards, and applies the policy to their failures. If they do not allow, the other results are the verdict.
 func (d *Driver) Allows(guards []Guard) (bool, Verdict, error) {
 	ex := &d.Exchange
 	for _, g := range guards {
@@ -125,7 +124,7 @@ func (d *Driver) Fail(v Verdict, err error, answer Action) (Verdict, error) {
 	return Done, nil
 }
 
-// Onward gives the request to the handler behind ours.
+// Onward passes the request to Caddy's next handler.
 func (d *Driver) Onward() error {
 	if err := d.turn(); err != nil {
 		return err
@@ -133,7 +132,7 @@ func (d *Driver) Onward() error {
 	return d.Next.ServeHTTP(d.W, d.R)
 }
 
-// finish tells those who want to know how the request ended.
+// finish calls the functions of OnDone.
 func (d *Driver) finish(err error) {
 	done := d.done
 	if len(done) == 0 {

@@ -18,14 +18,14 @@ type Exchange struct {
 	// placeholders read.
 	W http.ResponseWriter
 	R *http.Request
-	// Next is the handler behind ours in Caddy's chain.
+	// Next is the handler after ours in Caddy's chain.
 	Next caddyhttp.Handler
 	// Hold is the slot of the hooks of the current tenant. It is nil until one of them fills it.
 	Hold Holder
 
 	// place is where in a table the request is.
 	place Place
-	// performer does what the request comes to, or stands in for it.
+	// performer performs the outcome, or simulates it.
 	performer Performer
 	err       error
 	// done are told how the request ended.
@@ -34,9 +34,9 @@ type Exchange struct {
 	changed forward.Changes
 	// turns are those of the request, once the table is counted among them.
 	turns *turns
-	// bare says that the path that is forwarded was taken off whole, and stands for no path at all.
+	// bare says that the whole path was stripped, so that nothing is forwarded of it.
 	bare bool
-	// lent says that a pool has had the variables of the request; owned are those that none has had since, nil for none.
+	// lent says that a pool was given the request's variables; owned is the copy made since, nil for none.
 	lent  bool
 	owned map[string]any
 
@@ -59,11 +59,11 @@ type kept struct {
 	next func() (Verdict, error)
 }
 
-// Tenant returns the name of the tenant that is being asked, empty for the default tenant.
+// Tenant returns the name of the current tenant, empty for the default tenant.
 func (ex *Exchange) Tenant() string { return ex.place.Tenant() }
 
-// Route returns the route that is being tried. It is nil while the guards of a layer are asked, and while a
-// scope answers by itself, as for a path that no route has.
+// Route returns the route that is being tried. It is nil while the guards of a layer run, and while a scope answers for a path that no
+// route matches.
 func (ex *Exchange) Route() *Route { return ex.place.Route() }
 
 // Pattern returns the pattern of the route with the prefixes of the scopes around it, as written and relative to the
@@ -95,7 +95,7 @@ func (ex *Exchange) Params() iter.Seq2[string, string] {
 // Err returns the error that a Failed action answers, nil in all others.
 func (ex *Exchange) Err() error { return ex.err }
 
-// Wrote reports whether the header of the response has left, while hooks run.
+// Wrote reports whether the response header was sent, while hooks run.
 func (ex *Exchange) Wrote() bool { return ex.response.Wrote() }
 
 // Perform does what a hook has decided: it resolves the names in a and carries it out.
@@ -135,14 +135,13 @@ func (ex *Exchange) Pool(name string) (Action, error) {
 // and has one value. The values are kept.
 func (ex *Exchange) SetHeader(name string, values []string) { ex.changed.Set(ex.R, name, values) }
 
-// AddHeader adds values to a field of the request's header, but to those of the client where it wanted to keep them from the
-// upstream.
+// AddHeader adds values to a field of the request's header. Values that the client named in Connection are dropped first.
 func (ex *Exchange) AddHeader(name string, values []string) { ex.changed.Add(ex.R, name, values) }
 
 // Middleware returns what stands around the action that is being performed, the outermost first. It must not be changed.
 func (ex *Exchange) Middleware() []Middleware { return ex.chain.middleware }
 
-// Yield tells the hooks that Go is going to wait for something long.
+// Yield tells the hooks that Go is about to wait for long.
 func (ex *Exchange) Yield() {
 	if ex.Hold != nil {
 		ex.Hold.Yield()

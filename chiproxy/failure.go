@@ -17,7 +17,7 @@ import (
 const (
 	FailedUpstream = "upstream" // of a pool
 	FailedScript   = "script"   // a function raised an error
-	FailedBudget   = "budget"   // a function came to the end of a limit
+	FailedBudget   = "budget"   // a function reached a limit
 	FailedRaised   = "raised"   // by an action, Error
 	FailedBody     = "body"     // that of the request is too large, or did not arrive
 	FailedOther    = "other"
@@ -33,7 +33,7 @@ const (
 	ReasonNone    = "none"  // none is available
 )
 
-// Failure is an error of a request, for who answers it. It says nothing of what is in a script.
+// Failure is an error of a request, for the action that answers it. It reveals nothing of a script.
 type Failure struct {
 	Status int
 	Kind   string
@@ -43,7 +43,7 @@ type Failure struct {
 	Message string
 	// ID is in the log, too.
 	ID string
-	// Upstream is the address that was asked last, if the kind says that it has failed.
+	// Upstream is the last address that was tried, if the kind is FailedUpstream.
 	Upstream string
 	// Route is the name of the route, or else its pattern, and empty if there is none.
 	Route string
@@ -155,7 +155,7 @@ func isTLS(err error) bool {
 	return alert || strings.Contains(err.Error(), "tls: ")
 }
 
-// upstream returns the address that was asked last, empty if there was none.
+// upstream returns the last address that was tried, empty if there was none.
 func (ex *Exchange) upstream() (address string) {
 	if repl, ok := ex.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		address, _ = repl.GetString("http.reverse_proxy.upstream.hostport")
@@ -190,13 +190,13 @@ func (ex *Exchange) closed(hook *HookError) error {
 	return answer
 }
 
-// hidden is a failed hook for all but our own log: handle_errors may show its text to the client.
+// hidden is a failed hook without its message, which only our own log gets: handle_errors may show an error to the client.
 type hidden struct{ hook *HookError }
 
 // Error says what happened, in no words of the script.
 func (e hidden) Error() string {
 	if e.hook.Budget {
-		return "the script came to the end of a limit"
+		return "the script reached a limit"
 	}
 	return "the script failed"
 }

@@ -5,15 +5,15 @@ import (
 	"hash/maphash"
 )
 
-// Fingerprinter is a guard, middleware or action that Describe does not tell from all others: its fingerprint is another
-// number when it does something else. It is good within this process.
+// Fingerprinter is a guard, middleware or action that Describe does not fully identify: its fingerprint differs when it does something
+// else. Fingerprints are valid within this process.
 type Fingerprinter interface {
 	Fingerprint() uint64
 }
 
 var fingerprintSeed = maphash.MakeSeed()
 
-// FingerprintOf returns a number for a text.
+// FingerprintOf returns the fingerprint of a string.
 func FingerprintOf(text string) uint64 { return maphash.String(fingerprintSeed, text) }
 
 // Fingerprint returns the fingerprint of what may have one, else 0.

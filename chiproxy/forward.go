@@ -14,10 +14,10 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// PoolScope is how a tenant forwards: to the pools that it sees, perhaps without its prefix.
+// PoolScope is how a tenant forwards: to the pools that it can name, perhaps without its prefix.
 type PoolScope struct {
 	*pool.Scope
-	// Strip is the prefix of the tenant, if it is taken off what is forwarded.
+	// Strip is the tenant's prefix, if it is stripped from the forwarded path.
 	Strip string
 }
 
@@ -88,7 +88,7 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 		defer func() { r.URL.Path = "/" }()
 	}
 	err := h.ServeHTTP(ex.W, ex.changed.Trailing(r), ex.Next)
-	if err != nil { // others follow, and may write
+	if err != nil { // other candidates follow, and may write
 		ex.ownVars()
 	}
 	return fromUpstream(err)
@@ -116,7 +116,7 @@ func (f forwarded) Do(ex *Exchange) (Verdict, error) {
 // Describe says what forwards.
 func (f forwarded) Describe() origin.Origin { return Describe(f.Action) }
 
-var errClimbs = caddyhttp.Error(http.StatusNotFound, errors.New("a server may read the path as one above the prefix that is taken off it"))
+var errClimbs = caddyhttp.Error(http.StatusNotFound, errors.New("a server may read the path as one above the stripped prefix"))
 
 // target is what of a request an action rewrites before it forwards it.
 type target struct {
@@ -129,8 +129,8 @@ func (ex *Exchange) targetNow() target {
 	return target{*ex.R.URL, ex.R.RequestURI, ex.R.Method, ex.bare}
 }
 
-// settle ends the rewriting. Where nothing has answered, the request becomes again what it was: what answers instead, such as
-// the pool of an on_error, rewrites it by itself.
+// settle ends the rewriting. If nothing has answered, it is undone: what answers instead, such as the pool of an on_error, has its own
+// rewriting.
 func (t *target) settle(ex *Exchange, v Verdict, err error) {
 	ex.bare = t.bare
 	if v == Declined || err != nil {

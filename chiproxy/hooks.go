@@ -8,7 +8,7 @@ type Verdict int
 const (
 	// Done says that the request was answered.
 	Done Verdict = iota
-	// Declined says that it was not, and that the next candidate is to be asked.
+	// Declined says that it was not, and that the next candidate is tried.
 	Declined
 )
 
@@ -17,7 +17,7 @@ type Guard interface {
 	Allow(*Exchange) (bool, error)
 }
 
-// Middleware stands around an action. It calls next at most once, or answers itself.
+// Middleware wraps an action. It calls next at most once, or answers itself.
 type Middleware interface {
 	Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error)
 	Traits() Traits
@@ -34,7 +34,7 @@ type Describer interface {
 	Describe() origin.Origin
 }
 
-// Describe returns what a guard, middleware or action says of itself. What says nothing is unknown.
+// Describe returns the origin of a guard, middleware or action, if it is a Describer.
 func Describe(x any) origin.Origin {
 	if d, ok := x.(Describer); ok {
 		return d.Describe()
@@ -45,20 +45,19 @@ func Describe(x any) origin.Origin {
 // Holder is what a hook keeps on an exchange between its calls, such as a virtual machine. It belongs to one
 // tenant of the request.
 type Holder interface {
-	// Yield is called before Go waits for something long, such as an upstream. The holder gives back what
-	// nobody needs until then.
+	// Yield is called before Go waits for something long, such as an upstream. The holder releases what is not needed while Go waits.
 	Yield()
 	// Release is called once, when the tenant is done with the request.
 	Release()
 }
 
-// HookError is the failure of a hook: a script error, or the end of a budget. ErrorPolicy applies to it, and its
+// HookError is the failure of a hook: a script error, or a reached limit. ErrorPolicy applies to it, and its
 // text is for logs only.
 type HookError struct {
 	Err error
 	// ID is what the log calls it, or empty.
 	ID string
-	// Budget says that a budget ended, not that the script was wrong.
+	// Budget says that the hook reached a limit, not that it raised an error.
 	Budget bool
 	Origin origin.Origin
 }

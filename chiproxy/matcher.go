@@ -11,7 +11,7 @@ type Matcher struct {
 	// Name is that of the module, such as remote_ip.
 	Name    string
 	Matcher caddyhttp.RequestMatcherWithError
-	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
+	// Config is the fingerprint of the configuration. It may be 0.
 	Config uint64
 	// Meter counts its time; nil for a matcher whose time is not counted.
 	Meter Meter

@@ -16,7 +16,7 @@ type Module struct {
 	// Name is that of a configured handler, or of its module.
 	Name    string
 	Handler caddyhttp.MiddlewareHandler
-	// Config is another number for another configuration, as of FingerprintOf. It may be 0.
+	// Config is the fingerprint of the configuration. It may be 0.
 	Config uint64
 	// Meter counts its time; nil for a module whose time is not counted.
 	Meter Meter

@@ -26,8 +26,8 @@ type Outcome struct {
 // ErrAborted is the error of a request that ended in a panic, as those do whose response cannot be finished.
 var ErrAborted = errors.New("the response was aborted")
 
-// OnDone adds a function that is called when the request has ended. It is forgotten if the candidate declines. It runs
-// before the server ends the response, so what takes time goes on elsewhere.
+// OnDone adds a function that is called when the request has ended. It is dropped if the candidate declines. It runs before the server ends
+// the response, so slow work belongs in a goroutine.
 func (ex *Exchange) OnDone(fn func(Outcome)) {
 	ex.record()
 	ex.done = append(ex.done, fn)

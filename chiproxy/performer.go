@@ -1,22 +1,21 @@
 package chiproxy
 
-// Performer stands between a table and what it does with a request. That of a table that serves lets everything happen; that of
-// chiproxy/explain writes down what would, and does only what nobody outside notices. Its methods are called while the request is
-// served, and an Exchange is what it is for hooks.
+// Performer decides whether a table acts or only simulates. Live, for serving, does everything; that of chiproxy/explain records what would
+// happen, and does nothing that leaves the process. Its methods are called while the request is served, with the Exchange that hooks see.
 type Performer interface {
-	// Guard, Middleware and Action return what is asked, runs and is performed in the place of what they get.
+	// Guard, Middleware and Action return what to use instead of their argument.
 	Guard(*Exchange, Guard) Guard
 	Middleware(*Exchange, Middleware) Middleware
 	Action(*Exchange, Action) Action
-	// Forward reports whether it has stood in for a pool, to which the request would be forwarded otherwise, and with which error.
+	// Forward reports whether it has replaced forwarding to a pool, and with which error.
 	Forward(ex *Exchange, pool string) (bool, error)
-	// Handler reports whether it has stood in for a handler of Caddy's that answers.
+	// Handler reports whether it has replaced a Caddy handler that answers.
 	Handler(ex *Exchange, name string) bool
 	// Refuse is for Exchange.Refuse.
 	Refuse() func(what string)
 }
 
-// Live is the performer that lets everything happen.
+// Live is the performer of requests that are served.
 type Live struct{}
 
 // Guard returns the guard.
@@ -37,11 +36,11 @@ func (Live) Handler(*Exchange, string) bool { return false }
 // Refuse refuses nothing.
 func (Live) Refuse() func(string) { return nil }
 
-// Refuse returns what is to be called, with a few words, by those who would reach the world outside and do not because the
-// request is only explained. It is nil when the request is served. It may be called at any time, by any goroutine.
+// Refuse returns the function to call, with a short description, instead of an action that leaves the process, because the request is only
+// explained. It is nil when the request is served. It is safe for concurrent use.
 func (ex *Exchange) Refuse() func(what string) { return ex.performer.Refuse() }
 
-// Forgives reports whether an error of a guard is one that the policy of what is being tried takes for a yes.
+// Forgives reports whether the current policy treats an error of a guard as a yes.
 func (ex *Exchange) Forgives(err error) bool {
 	return hookError(err) != nil && ex.place.Policy().Mode == FailOpen
 }

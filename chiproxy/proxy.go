@@ -39,7 +39,7 @@ type Proxy struct {
 	// X-Forwarded-For or a field that the client names in Connection. Setting Host changes the host that the upstream
 	// sees, and leaves X-Forwarded-Host.
 	Headers *field.Ops
-	// ResponseHeaders changes the header of the response when it leaves, whoever set it. Informational responses and
+	// ResponseHeaders changes the header of the response when it is sent, whoever set it. Informational responses and
 	// errors that Caddy's handle_errors answers stay as they are.
 	ResponseHeaders *field.Ops
 	// Upstream is the address of one upstream of the pool, which is asked first. If it is not available, and for
@@ -60,11 +60,11 @@ func (p Proxy) Check() error {
 	case p.Path != "" && p.StripPrefix != "":
 		return errors.New("proxy: path and strip_prefix exclude each other")
 	case p.Path != "" && p.Path[0] != '/':
-		return fmt.Errorf("proxy: path %s: expected a slash at its beginning", field.Quote(p.Path))
+		return fmt.Errorf("proxy: path %s: expected a leading slash", field.Quote(p.Path))
 	case strings.IndexByte(p.Path, 0) >= 0:
 		return fmt.Errorf("proxy: path %s: expected one without NUL", field.Quote(p.Path))
 	case p.StripPrefix != "" && p.StripPrefix[0] != '/':
-		return fmt.Errorf("proxy: strip_prefix %q: expected a slash at its beginning", p.StripPrefix)
+		return fmt.Errorf("proxy: strip_prefix %q: expected a leading slash", p.StripPrefix)
 	}
 	if p.Method != "" {
 		if err := field.CheckMethod(p.Method); err != nil {
@@ -99,7 +99,7 @@ func (p Proxy) Traits() Traits {
 // Describe names the pool.
 func (p Proxy) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Text: p.Pool} }
 
-// plain says whether the request is forwarded as it is.
+// plain reports whether the request is forwarded unchanged.
 func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
 
 func (p Proxy) bind(pools *PoolScope) (Action, error) {
@@ -176,7 +176,7 @@ func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
 	return Done, b.forward(ex)
 }
 
-// sendOrElse forwards, and does what OnError says if that failed without a trace.
+// sendOrElse forwards, and does what OnError says if that failed before anything was written.
 func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 	w, body := ex.W, &readBody{ReadCloser: ex.R.Body}
 	hw := response.NewHeaderWriter(w, b.ResponseHeaders)
@@ -216,7 +216,7 @@ func (b *boundProxy) forward(ex *Exchange) error {
 	return err
 }
 
-// rewritten is the body that a Proxy has taken off the request. A decline gives everything else back by itself.
+// rewritten is the body that a Proxy removed from the request. A decline restores everything else by itself.
 type rewritten struct {
 	body   io.ReadCloser
 	length int64

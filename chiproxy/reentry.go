@@ -8,22 +8,22 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// A handler of Caddy's may lead back to where it stands, as invoke does, and so may those behind ours. Each turn takes more of the
-// stack, and the end of that is the end of the process. So tables count, in a variable of the request, how many of them have given
-// it to such a handler. What is only forwarded or answered is not counted, and costs nothing.
+// A Caddy handler such as invoke may lead back to itself, and so may the handlers after ours. Each turn takes more of the stack, and a
+// stack overflow ends the process. So tables count, in a variable of the request, how many of them have passed it to such a handler.
+// Requests that are only forwarded or answered are not counted.
 
-// maxTurns is how many times one request may get to a table from within another one, or again.
+// maxTurns is how many times one request may enter a table from within a table.
 const maxTurns = 16
 
 // turnsVar is the request variable with its turns.
 const turnsVar = "luaroute.turns"
 
-// turns is how many tables have handed a request on and have it still. Once it was too much it stays so, whoever declines or answers
-// instead: a script must not try again at each level. The variable is written once and holds a pointer, which copies of the
-// variables share.
+// turns is how many tables are passing a request on at the moment. Once it was too many it stays
+// so: a script must not try again at each level. The variable is written once and holds a pointer,
+// which copies of the variables share.
 type turns struct{ n int }
 
-var errTurns = errors.New("the request runs in circles")
+var errTurns = errors.New("the request loops")
 
 // turn counts the table, once for each time that it is asked, before something may lead back to it.
 func (ex *Exchange) turn() error {
@@ -38,7 +38,7 @@ func (ex *Exchange) turn() error {
 	}
 	if t.n++; t.n > maxTurns {
 		return caddyhttp.Error(http.StatusLoopDetected,
-			fmt.Errorf("%w: it has come to luaroute more than %d times, by invoke or another handler that leads back to it", errTurns, maxTurns))
+			fmt.Errorf("%w: it reached luaroute more than %d times, through invoke or another handler that leads back to it", errTurns, maxTurns))
 	}
 	ex.turns = t
 	return nil

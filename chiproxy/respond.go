@@ -23,7 +23,7 @@ type Respond struct {
 	Headers http.Header
 }
 
-// Check reports what can never be answered.
+// Check reports an answer that can never be sent.
 func (a Respond) Check() error {
 	if a.Status != 0 && (a.Status < 200 || a.Status > 999) {
 		return fmt.Errorf("respond: status %d: expected 200 to 999", a.Status)

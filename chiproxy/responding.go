@@ -10,12 +10,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
-// ErrHeaderSent is a cause of every error that a table returns after the header of the response has left. The client
-// sees a response that may be cut short.
-var ErrHeaderSent = errors.New("the header of the response had left")
+// ErrHeaderSent is a cause of every error that a table returns after the response header was sent. The client may see a truncated response.
+var ErrHeaderSent = errors.New("the response header was already sent")
 
-// ErrBodySent is a further cause where the body had left, too: the client has a whole response.
-var ErrBodySent = errors.New("the response had been sent")
+// ErrBodySent is another cause if the body was sent, too: the client has a whole response.
+var ErrBodySent = errors.New("the response was already sent")
 
 // sent is an error after the header has left.
 func (ex *Exchange) sent(err error) error {
@@ -45,7 +44,7 @@ func (r *responder) Current() (http.ResponseWriter, *http.Request) { return r.W,
 // Answer returns an error with the status that Caddy answers.
 func (r *responder) Answer(err error) caddyhttp.HandlerError { return (*Exchange)(r).answerOf(err) }
 
-// record makes the exchange know whether something was written. Routes that are plain data do without.
+// record makes the exchange notice writes. Routes that are plain data do without.
 func (ex *Exchange) record() { ex.W = ex.response.Record(ex.W, (*responder)(ex)) }
 
 // ResponseHooks puts a new layer around the response of what is inside. The caller runs that with Around.
@@ -89,5 +88,5 @@ func (ex *Exchange) ResponseValues(name string) []string {
 func (ex *Exchange) ResponseNames() []string { return ex.response.Names(ex.W.Header()) }
 
 // Changes returns how much hooks have changed so far in headers of the response: all values, and more for long names. To read or to
-// change a header takes time in proportion, some 10 ns for each, and for Vary the fivefold.
+// change a header takes time in proportion, some 10 ns for each, and five times that for Vary.
 func (ex *Exchange) Changes() int { return ex.response.Changes() }

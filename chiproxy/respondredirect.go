@@ -19,7 +19,7 @@ type Redirect struct {
 	Status int
 }
 
-// Check reports what is no redirect, and a location that would break the header.
+// Check reports a status that is not a redirect, and a location that would break the header.
 func (a Redirect) Check() error {
 	switch {
 	case a.Status != 0 && (a.Status < 300 || a.Status > 399 || a.Status == http.StatusNotModified):
@@ -63,8 +63,8 @@ func (a Redirect) Describe() origin.Origin {
 // bind checks the redirect when the table is built.
 func (a Redirect) bind(*PoolScope) (Action, error) { return a, a.Check() }
 
-// EncodeLocation encodes what no URL may hold, such as a blank or a byte beyond ASCII: clients read them differently, and some take a
-// backslash for a slash. Blanks around it are dropped.
+// EncodeLocation encodes what is invalid in a URL, such as a blank or a non-ASCII byte: clients read them differently, and some read a
+// backslash as a slash. Blanks around it are dropped.
 func EncodeLocation(s string) string {
 	s = strings.Trim(s, " \t")
 	var b strings.Builder

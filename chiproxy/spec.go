@@ -18,13 +18,13 @@ type Spec struct {
 	MethodMismatch MethodMismatch
 	// OnError is the policy of tenants and routes that have none of their own.
 	OnError ErrorPolicy
-	// Certifier has a say in the hosts that certificates are issued for. It may be nil.
+	// Certifier decides for which hosts certificates are issued. It may be nil.
 	Certifier Certifier
 	// Release is run once, when the table was retired and its last request is over. It may be nil.
 	Release func()
 }
 
-// MethodMismatch says what happens when no route serves a request, but one has its path for other methods.
+// MethodMismatch says what happens when a path has routes for other methods only.
 type MethodMismatch int
 
 const (
@@ -42,24 +42,23 @@ type Tenant struct {
 	// PathPrefix is the part of the path the tenant owns: /acme owns /acme and /acme/…, not /acmefoo. Patterns
 	// are relative to it. Empty stands for all paths.
 	PathPrefix string
-	// StripPrefix takes PathPrefix off the path that is forwarded. Matching is the same without it.
+	// StripPrefix strips PathPrefix from the forwarded path. It does not affect matching.
 	StripPrefix bool
-	// Fallthrough lets the next tenant be asked when this one has no route for a request.
+	// Fallthrough lets the next tenant be tried when this one has no route for a request.
 	Fallthrough bool
-	// Priority orders tenants that fit one request; higher is asked first.
+	// Priority orders tenants that match one request; higher is tried first.
 	Priority int
 	// Pools are visible to this tenant, and to those declared inside it.
 	Pools []pool.Spec
-	// Inside says that the tenant was declared inside the default tenant and sees that one's pools.
+	// Inside says that the tenant was declared inside the default tenant and can name its pools.
 	Inside bool
-	// MayUse returns nil for the name of a pool that is not the tenant's own and that it may name. Nil allows all.
+	// MayUse returns nil for a pool that the tenant may name though it is not its own. A nil MayUse allows all.
 	MayUse func(pool string) error
-	// BoundPlaceholders bounds what Caddy's placeholders make of a request that the tenant is asked about.
+	// BoundPlaceholders bounds the expansion of Caddy's placeholders in requests that the tenant sees.
 	BoundPlaceholders bool
-	// Fallback answers requests that no route of the tenant takes, plain CONNECT aside. It is asked before UsePool. It may be
-	// nil.
+	// Fallback answers requests that no route of the tenant matches, except plain CONNECT. It is tried before UsePool. It may be nil.
 	Fallback Action
-	// UsePool names the pool for requests that no route of the tenant answers, nor Fallback. Empty stands for none.
+	// UsePool names the pool for requests that neither a route of the tenant nor Fallback answers. Empty stands for none.
 	UsePool string
 	// OnError replaces Spec.OnError for this tenant, unless it is nil.
 	OnError *ErrorPolicy
@@ -97,7 +96,7 @@ type Scope struct {
 	Middleware []Middleware
 	// Items are the routes and scopes inside, as written.
 	Items []Item
-	// NotFound answers for a path that no route in the scope has. It may be nil. A Group owns no paths: its answer is for
+	// NotFound answers for a path that no route in the scope matches. It may be nil. A Group owns no paths: its answer is for
 	// the owners in it, and for the scope around it if that has none and no other group in that has one.
 	NotFound *Answer
 	// MethodNotAllowed answers for a path that routes in the scope have for other methods only. It may be nil.
@@ -119,7 +118,7 @@ type Item struct {
 	Scope *Scope
 }
 
-// Route is one route: where it stands, when it is taken, what it does.
+// Route is one route: its path, its conditions and its action.
 type Route struct {
 	// Methods are HTTP method tokens, in upper case for the standard ones. None stands for all methods.
 	Methods []string
@@ -144,17 +143,17 @@ type Route struct {
 type Mode int
 
 const (
-	// FailClosed answers 500, or 503 with Retry-After when a budget ended. It is the default.
+	// FailClosed answers 500, or 503 with Retry-After when a limit was reached. It is the default.
 	FailClosed Mode = iota
-	// FailOpen goes on as if the hook were absent: a guard accepts, middleware goes on, an action declines.
+	// FailOpen continues as if the hook were absent: a guard accepts, middleware continues, an action declines.
 	FailOpen
-	// FailDecline goes on as if the route had declined.
+	// FailDecline continues as if the route had declined.
 	FailDecline
 	// FailToPool forwards to a pool.
 	FailToPool
 )
 
-// ErrorPolicy says what to do when a hook failed: a script error or the end of a budget.
+// ErrorPolicy says what to do when a hook failed, by an error or a reached limit.
 type ErrorPolicy struct {
 	Mode Mode
 	// Pool is the pool of FailToPool.

@@ -2,10 +2,9 @@ package chiproxy
 
 import "net/http"
 
-// Traits are what is known of an action, or of middleware, before it runs. They are asked for with each request, so they cost
-// nothing to find out.
+// Traits are what is known of an action or middleware before it runs. Computing them must be cheap, as each request does.
 type Traits struct {
-	// Declines reports whether it may leave the request to the next candidate, errors aside, for which ErrorPolicy is.
+	// Declines reports whether it may pass the request to the next candidate. Errors are up to ErrorPolicy.
 	Declines bool
 	// Changes reports whether it may change the request, its variables or the header of the response without calling
 	// Exchange.Snapshot before. All of its requests are copied where something may decline. Middleware of which it is false
@@ -16,11 +15,11 @@ type Traits struct {
 	// Pure reports whether an action runs no code but ours: what reaches beyond the request it leaves to the exchange, which does
 	// not do it while the request is only explained.
 	Pure bool
-	// Status is what it answers, whatever the request is; 0 where that depends on something.
+	// Status is its fixed status, 0 if that depends on the request.
 	Status int
 }
 
-// TraitsOf returns the traits of an action. What is not known, as where its names could not be resolved, may do anything.
+// TraitsOf returns the traits of an action. An unknown one, as when its names could not be resolved, may do anything.
 func TraitsOf(a Action) Traits {
 	if a == nil {
 		return Traits{Declines: true, Changes: true}
@@ -33,10 +32,10 @@ func (t Traits) NeverDeclines(policy *ErrorPolicy) bool {
 	return !t.Declines && policy.Mode == FailClosed
 }
 
-// Open reports whether it is for everybody: it forwards, or answers that all is well.
+// Open reports whether it admits everybody: it forwards, or answers with a status below 300.
 func (t Traits) Open() bool { return t.Forwards || t.Status != 0 && t.Status < 300 }
 
-// Refuses reports whether it tells the client that it may not have what is there.
+// Refuses reports whether it denies the client access.
 func (t Traits) Refuses() bool {
 	switch t.Status {
 	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusGone:

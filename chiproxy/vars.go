@@ -9,9 +9,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// The variables of a request are one map in its context. A pool's transport reads it when it dials, in a goroutine of its own, which
-// may come to that when the request has failed, or has got another connection, long ago. A map that is read and written at once is
-// the end of the process. So once a pool has had the request, what is written goes to a copy.
+// The variables of a request are one map in its context. A pool's transport reads it when it dials, in a goroutine of its own, maybe long
+// after the request has failed or got another connection. Concurrent access to a map ends the process. So once a pool has had the request,
+// writes go to a copy.
 
 // SetVar sets a variable of the request, as Caddy's placeholders and handlers see it. Nil removes it.
 func (ex *Exchange) SetVar(name string, value any) {

@@ -100,5 +100,5 @@ func sameFile(a, b string) bool {
 }
 
 func adminError(address string) error {
-	return fmt.Errorf("%s is the admin endpoint of Caddy, which no script of an isolated tenant may dial, whatever is allowed", address)
+	return fmt.Errorf("%s is the admin endpoint of Caddy, which isolated tenants may never dial", address)
 }

@@ -1,5 +1,4 @@
-// Package dial decides which addresses may be dialled, at the moment when they are: a name resolves to something else at every
-// dial, so only what it stands for then can be judged.
+// Package dial decides which addresses may be dialled, at the moment of dialling, since a name may resolve differently each time.
 //
 // Parse makes a Policy of the words of a configuration, Policy.Resolve turns an address into those that may be dialled now, and
 // Transport is a transport of reverse_proxy that asks it. Caddy's own admin endpoint is in no policy.

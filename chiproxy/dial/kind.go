@@ -65,7 +65,7 @@ var (
 	sixToFour  = netip.MustParsePrefix("2002::/16")
 )
 
-// carried returns the IPv4 address that an IPv6 address reaches in the end: by NAT64, 6to4, or in the old form for hosts with both.
+// carried returns the IPv4 address that an IPv6 address reaches in the end: by NAT64, 6to4, or as an IPv4-compatible address.
 func carried(ip netip.Addr) (netip.Addr, bool) {
 	if !ip.Is6() {
 		return netip.Addr{}, false

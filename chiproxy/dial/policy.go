@@ -15,7 +15,7 @@ import (
 
 // Words of a policy.
 const (
-	// Network is every address but those of this machine, of its link, and of the metadata of clouds; and no unix socket.
+	// Network is every address except loopback, link-local and cloud metadata addresses, and no unix socket.
 	Network = "network"
 	// Public is what the internet can reach: Network without private and reserved addresses.
 	Public = "public"
@@ -28,7 +28,7 @@ const (
 // forms is what a policy may consist of.
 const forms = "network, public, none or all, an address, a CIDR, a name such as api.example:443 or *.example:443, or unix//path"
 
-// Policy is a set of addresses. Any number of goroutines may ask it.
+// Policy is a set of addresses. It is safe for concurrent use.
 type Policy struct {
 	words    []string // as they were written
 	networks []rule
@@ -98,7 +98,7 @@ func splitPort(word string) (host string, port uint16, err error) {
 	}
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || n == 0 {
-		return "", 0, fmt.Errorf("%q is no port; expected a number from 1 to 65535", text)
+		return "", 0, fmt.Errorf("%q is not a port; expected a number from 1 to 65535", text)
 	}
 	return host, uint16(n), nil
 }
@@ -117,8 +117,8 @@ func parsePrefix(host string) (netip.Prefix, bool) {
 	return netip.Prefix{}, false
 }
 
-// validName reports whether a name can be one of a host, perhaps with *. before it. What looks like a number is none: resolvers
-// take 0x7f.1 for 127.0.0.1.
+// validName reports whether a name can be one of a host, perhaps with *. before it. Numbers are not names: resolvers read 0x7f.1 as
+// 127.0.0.1.
 func validName(name string) bool {
 	labels := strings.Split(strings.TrimSuffix(strings.TrimPrefix(name, "*."), "."), ".")
 	for _, label := range labels {
@@ -207,15 +207,15 @@ func cleanSocket(path string) string {
 	return filepath.Clean(path)
 }
 
-// Literal returns nil for an address that may be dialled as far as it is known before it is: names and placeholders are judged when
-// they are dialled.
+// Literal returns nil for an address that may be dialled, as far as that is known beforehand: names and placeholders are checked when they
+// are dialled.
 func (p *Policy) Literal(address string) error {
 	if strings.Contains(address, "{") {
 		return nil
 	}
 	a, err := caddy.ParseNetworkAddress(address)
 	if err != nil {
-		return nil // Caddy says what is wrong
+		return nil // Caddy reports it
 	}
 	if a.IsUnixNetwork() {
 		return p.Socket(a.Host)
@@ -233,16 +233,16 @@ func (p *Policy) Literal(address string) error {
 	return nil
 }
 
-// network refuses networks that nothing here can judge.
+// network refuses networks that cannot be checked.
 func (p *Policy) network(network, address string) error {
 	switch network {
 	case "", "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6":
 		return nil
 	}
-	return fmt.Errorf("the network %q of %s is not for scripts of an isolated tenant; expected TCP, or unix//path", network, address)
+	return fmt.Errorf("the network %q of %s is not allowed for scripts of an isolated tenant; expected TCP, or unix//path", network, address)
 }
 
-// Refusal is the error of an address that is in no word of a policy.
+// Refusal is the error for an address that no word of a policy allows.
 type Refusal struct {
 	// Address is what was to be dialled, and What says what it is, such as "a loopback address".
 	Address, What string
@@ -264,7 +264,7 @@ func (p *Policy) with(word string) string {
 	return p.String() + " " + word
 }
 
-// Covers returns nil if a word stands for nothing that is not in the policy.
+// Covers returns nil if the policy allows everything that a word stands for.
 func (p *Policy) Covers(word string) error {
 	more := fmt.Errorf("%s is more than the configuration allows, which is %s", word, p)
 	inner, err := Parse([]string{word})
@@ -304,7 +304,7 @@ func (p *Policy) Covers(word string) error {
 	return more
 }
 
-// wholly reports whether the word of the policy has a whole network.
+// wholly reports whether the policy's word includes a whole network.
 func (p *Policy) wholly(prefix netip.Prefix) bool {
 	sets := [][]netip.Prefix{loopbacks, links, metadatas, nat64, {sixToFour}}
 	if p.word == Public {

@@ -13,8 +13,8 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// Resolve returns the addresses that may be dialled for one, with IP addresses instead of names, so that nothing is looked up a
-// second time. If none may, the error is a Refusal.
+// Resolve returns the addresses that may be dialled for one, with IP addresses instead of names, so that nothing is looked up twice. If
+// none may, the error is a Refusal.
 //
 // A name that the policy has may resolve to anything; of another name only the addresses that are allowed themselves are returned.
 func (p *Policy) Resolve(ctx context.Context, resolver Resolver, network, address string) ([]string, error) {

@@ -23,12 +23,11 @@ func init() {
 // Protocol is the name of Transport among the transports of reverse_proxy.
 const Protocol = "luaroute"
 
-// Transport is a transport of `reverse_proxy` that dials only some addresses. Pools of a tenant with a `script` of
-// its own have it, with what the tenant's `allow` says.
+// Transport is a transport of `reverse_proxy` that dials only some addresses. Pools of isolated tenants use it, with the addresses that the
+// tenant's `allow` lists.
 //
-// An address is judged when it is dialled, a name by what it resolves to then. Health checks are judged the same way.
-// Caddy's admin endpoint is never dialled. The proxies of the environment (`HTTP_PROXY`) are not used, since only they
-// would know what is dialled in the end.
+// An address is checked when it is dialled, a name by what it resolves to then, for health checks, too. Caddy's admin endpoint is never
+// dialled. The proxies of the environment (`HTTP_PROXY`) are not used, since the address that they dial could not be checked.
 type Transport struct {
 	// The addresses: `network`, `public`, `none`, `all`, addresses, CIDRs, names such as `*.example:443`, sockets such
 	// as `unix//run/app.sock`.
@@ -64,7 +63,7 @@ func Shared(transport json.RawMessage) []string {
 	return upstreams
 }
 
-// Provision sets the transport up that dials.
+// Provision sets up the transport that dials.
 func (t *Transport) Provision(ctx caddy.Context) (err error) {
 	if t.policy, err = Parse(t.Upstreams); err != nil {
 		return fmt.Errorf("upstreams: %w", err)
@@ -76,7 +75,7 @@ func (t *Transport) Provision(ctx caddy.Context) (err error) {
 		}
 		t.inner, t.end = plain, plain.Cleanup
 	} else {
-		if err := noProxy(t.TransportRaw); err != nil { // afterwards there is no telling
+		if err := noProxy(t.TransportRaw); err != nil { // Provision hides it
 			return err
 		}
 		mod, err := ctx.LoadModule(t, "TransportRaw")
@@ -100,15 +99,15 @@ func noProxy(transport json.RawMessage) error {
 		} `json:"network_proxy"`
 	}
 	if json.Unmarshal(transport, &t) == nil && (t.ForwardProxyURL != "" || t.NetworkProxy.From != "" && t.NetworkProxy.From != "none") {
-		return errors.New("network_proxy: a proxy dials addresses that nobody can check; expected none")
+		return errors.New("network_proxy: a proxy dials addresses that cannot be checked; expected none")
 	}
 	return nil
 }
 
-// guard puts the check before all that an HTTP transport dials.
+// guard checks everything that an HTTP transport dials.
 func (t *Transport) guard(plain *reverseproxy.HTTPTransport) error {
 	if len(plain.Versions) == 1 && plain.Versions[0] == "3" {
-		return errors.New(`versions: "3" dials in a way that nobody can check; expected 1.1, 2 or h2c`)
+		return errors.New(`versions: "3" dials in a way that cannot be checked; expected 1.1, 2 or h2c`)
 	}
 	if plain.Resolver != nil && len(plain.Resolver.Addresses) > 0 {
 		resolver, err := t.resolverAt(plain.Resolver.Addresses)
@@ -181,14 +180,14 @@ func pinned(ctx context.Context, info reverseproxy.DialInfo, known bool, address
 	return context.WithValue(ctx, dialInfoKey, info)
 }
 
-// RoundTrip sends a request. What another transport than that of HTTP will dial is resolved here, once for each request.
+// RoundTrip sends a request. For transports other than http, the address is resolved here, once for each request.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if _, ok := t.inner.(*reverseproxy.HTTPTransport); ok {
 		return t.inner.RoundTrip(r)
 	}
 	info, known := reverseproxy.GetDialInfo(r.Context())
 	if !known {
-		return nil, errors.New("nobody says what is to be dialled")
+		return nil, errors.New("the request has no address to dial")
 	}
 	allowed, err := t.policy.Resolve(r.Context(), t.resolver, info.Network, info.Address)
 	if err != nil {
@@ -205,7 +204,7 @@ func (t *Transport) Cleanup() error {
 	return nil
 }
 
-// What reverse_proxy asks its transport is for the inner one to say.
+// The optional interfaces of transports are passed to the inner one.
 
 // OverrideHealthCheckScheme sets the scheme of health checks.
 func (t *Transport) OverrideHealthCheckScheme(base *url.URL, port string) {

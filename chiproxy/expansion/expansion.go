@@ -1,7 +1,7 @@
-// Package expansion bounds what Caddy's placeholders make of a request. A text may name a placeholder thousands of times, a client may
-// send a megabyte for it, and a variable may be set to twice itself again and again: nothing in Caddy ends that.
+// Package expansion bounds the expansion of Caddy's placeholders. A string may name a placeholder thousands of times, a client may send a
+// megabyte for it, and a variable may double itself again and again: Caddy has no bound.
 //
-// Bound bounds the placeholders of one request, Supported reports a version of Caddy in which that does not work.
+// Bound bounds the placeholders of one request; Supported reports whether that works with this version of Caddy.
 package expansion
 
 import (
@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// maxBytes is how much all placeholders of a request come to, and what is parsed for them, in bytes; but for bodies, which have
-	// limits of their own.
+	// maxBytes bounds the values of all placeholders of a request and what is parsed for them, in bytes, except bodies, which have limits of
+	// their own.
 	maxBytes = 1 << 20
-	// maxLookups is how many there are.
+	// maxLookups is how many placeholders may be looked up.
 	maxLookups = 10_000
 )
 
@@ -43,8 +43,8 @@ func providers(r *caddy.Replacer) *[]provider {
 	return (*[]provider)(unsafe.Add(unsafe.Pointer(r), offset))
 }
 
-// Bound bounds the placeholders of a request, from now on and for all that handles it: beyond the bounds they stand for nothing. Those of
-// files are left as they are.
+// Bound bounds the placeholders of a request, from now on and for all that handles it: beyond the bounds they are empty. Those of files are
+// not changed.
 func Bound(r *http.Request) {
 	repl, _ := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if repl == nil || unsupported != nil {
@@ -59,7 +59,7 @@ func Bound(r *http.Request) {
 	*providers(repl) = append(slices.Clip(list[len(list)-1:]), *providers(repl)...)
 }
 
-// budget is what is left for a request. Transports ask for placeholders in goroutines of their own.
+// budget is what is left for a request. Transports expand placeholders in goroutines of their own.
 type budget struct {
 	request        *http.Request
 	inner          caddy.Replacer
@@ -68,7 +68,7 @@ type budget struct {
 
 // find finds a placeholder, as the others would, while something is left.
 func (b *budget) find(name string) (any, bool) {
-	if strings.HasPrefix(name, "file.") { // some who have the Replacer leave these out
+	if strings.HasPrefix(name, "file.") { // some users of the Replacer leave these out
 		return nil, false
 	}
 	if b.lookups.Add(-1) < 0 || b.bytes.Add(-b.parsed(name)) < 0 {
@@ -81,7 +81,7 @@ func (b *budget) find(name string) (any, bool) {
 	return value, known
 }
 
-// parsed returns how much Caddy reads each time for a placeholder.
+// parsed returns how many bytes Caddy parses each time for a placeholder.
 func (b *budget) parsed(name string) (n int64) {
 	switch {
 	case strings.HasPrefix(name, "http.request.uri"), strings.HasPrefix(name, "http.request.orig_uri"):

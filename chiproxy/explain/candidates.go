@@ -10,7 +10,7 @@ import (
 // maxUnasked is how many candidates of one shape are listed that were not asked.
 const maxUnasked = 20
 
-// candidateList lists the candidates of a request in the order in which serving tries them, and tells what came of each.
+// candidateList lists the candidates of a request, in the order in which serving tries them, with the fate of each.
 type candidateList struct {
 	*trace
 	walk routing.Walk
@@ -90,7 +90,7 @@ func (l *candidateList) route(turn routing.Turn) {
 	l.add(out, a)
 }
 
-// fallback lists what a tenant has for all that no route takes.
+// fallback lists a tenant's action for requests that no route matches.
 func (l *candidateList) fallback(turn routing.Turn) {
 	a := turn.Action()
 	kind := KindFallback
@@ -100,7 +100,7 @@ func (l *candidateList) fallback(turn routing.Turn) {
 	l.scopeAnswer(Candidate{Kind: kind, At: originOf(a, turn.Origin()).String(), Action: describe(a)}, l.attempts[turn])
 }
 
-// answer lists a scope that may say something where no route does. Where the search has passed it by, it had nothing to say.
+// answer lists a scope that may answer where no route matches.
 func (l *candidateList) answer(turn routing.Turn) {
 	c := Candidate{Kind: KindScope, Pattern: turn.Pattern(), At: turn.Origin().String()}
 	a := l.attempts[turn]
@@ -120,7 +120,7 @@ func (l *candidateList) answer(turn routing.Turn) {
 	l.scopeAnswer(c, a)
 }
 
-// scopeAnswer lists what answers where no route does.
+// scopeAnswer lists an answer for requests that no route matches.
 func (l *candidateList) scopeAnswer(c Candidate, a *attempt) {
 	if a == nil && !l.over {
 		return
@@ -132,7 +132,7 @@ func (l *candidateList) scopeAnswer(c Candidate, a *attempt) {
 	l.add(c, a)
 }
 
-// add finds out what became of a candidate, and adds it.
+// add finds the fate of a candidate, and adds it.
 func (l *candidateList) add(c Candidate, a *attempt) {
 	c.Tenant, c.Layer = l.part.Tenant(), l.part.Origin().String()
 	switch {
@@ -148,7 +148,7 @@ func (l *candidateList) add(c Candidate, a *attempt) {
 	l.decision.Candidates = append(l.decision.Candidates, c)
 }
 
-// fate is what became of a candidate that was asked.
+// fate is the fate of a candidate that was tried.
 func (l *candidateList) fate(a *attempt) string {
 	switch {
 	case a == l.last && l.waits:

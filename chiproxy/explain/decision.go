@@ -1,12 +1,12 @@
-// Package explain says what a table does with a request, and why, and sends nothing:
+// Package explain shows how a table would handle a request, and why, and sends nothing:
 //
 //	r, err := explain.Request{Path: "/users/7"}.HTTP()
 //	...
 //	decision := explain.Decide(table, r, false)
 //	err = decision.WriteText(os.Stdout)
 //
-// It lets the request go through the table as it would be served, with a performer that writes down what comes, and stands in for all
-// that reaches the world outside. A Decision is data, JSON, and text for people.
+// The request goes through the table as if it were served, with a performer that records each step and replaces everything that would leave
+// the process. A Decision is data, JSON, and text for people.
 package explain
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// Decision is what the table does with a request, and how it came to that.
+// Decision is how the table handles a request, and why.
 type Decision struct {
 	// Tenant, Route and Pattern name the route that answers. Tenant is empty for the default tenant, and all are empty
 	// where no route answers.
@@ -36,12 +36,12 @@ type Decision struct {
 	Handler  string `json:"handler,omitempty"`
 	// Next says that the request goes to Caddy's next handler.
 	Next bool `json:"next,omitempty"`
-	// Status is what is answered without an upstream, an error included. It is 0 where somebody else decides it.
+	// Status is what is answered without an upstream, an error included. It is 0 where an upstream or Caddy decides it.
 	Status int `json:"status,omitempty"`
 	// Allow are the methods that a 405 names.
 	Allow []string `json:"allow,omitempty"`
-	// Stops says why the decision is not certain: something that decides was not run. What else is said holds if it lets
-	// the request pass. Empty stands for a certain decision.
+	// Stops says why the decision is not certain: something that decides was not run. The rest holds if that lets the request pass. Empty
+	// stands for a certain decision.
 	Stops string `json:"stops,omitempty"`
 	// Err is the error that the request ends with, and Failure its text, without what Caddy adds to it for its log.
 	Err     error  `json:"-"`
@@ -51,15 +51,15 @@ type Decision struct {
 	// Header and Body are what was answered without an upstream. Body is cut after 1 MiB.
 	Header http.Header `json:"response_headers,omitempty"`
 	Body   string      `json:"response_body,omitempty"`
-	// Candidates are all that stand for the request, in the order in which they are tried.
+	// Candidates are all that could answer the request, in the order in which they are tried.
 	Candidates []Candidate `json:"candidates"`
 	// Omitted is how many candidates are left out because a shape has too many. All that were asked are there.
 	Omitted int `json:"omitted,omitempty"`
-	// Refused are the calls of scripts that would have reached the world outside, and were not made.
+	// Refused are the calls of scripts that were not made because they would have left the process.
 	Refused []string `json:"refused,omitempty"`
 }
 
-// Handed is a request as it is handed on.
+// Handed is a request as it is forwarded or passed on.
 type Handed struct {
 	Method string `json:"method"`
 	// URI is the path and the query, as they are written on the wire.
@@ -67,8 +67,7 @@ type Handed struct {
 	Host string `json:"host"`
 	// Header is the whole header.
 	Header http.Header `json:"-"`
-	// Changed are the fields of the header that are not those of the client any more, with their new values; Removed are
-	// the names of those that are gone.
+	// Changed are the header fields that differ from the client's, with their new values; Removed are the names of the removed ones.
 	Changed http.Header `json:"changed_headers,omitempty"`
 	Removed []string    `json:"removed_headers,omitempty"`
 }
@@ -90,7 +89,7 @@ const (
 	FateMethod  = "method"      // it is for other methods
 	FateGuard   = "guard"       // one of its guards said no
 	FateLayer   = "layer"       // a guard of the layer around it said no
-	FateDecline = "declined"    // it was tried, and passed the request on
+	FateDecline = "declined"    // it was tried, and declined
 	FateUnasked = "not reached" // something before it has answered
 )
 

@@ -14,23 +14,23 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
-// Stub answers in place of the upstreams of a pool. It gets the request as the pool would, and may end in an error, as a
-// pool without an upstream that works does.
+// Stub answers in place of the upstreams of a pool. It gets the request as the pool would, and may return an error, as a pool without a
+// working upstream does.
 type Stub func(w http.ResponseWriter, r *http.Request) error
 
-// Stubs returns the stub of a pool, by the name under which the request is forwarded to it. Nil stands for no answer
-// at all.
+// Stubs returns the stub of a pool, by the name under which the request is forwarded to it. Nil stands for no answer.
 type Stubs func(pool string) Stub
 
-// Decide says what a table does with a request. Guards are asked as for a real request. With run so are middleware and
-// functions that answer; without, middleware is taken to let the request pass, a function that answers ends the
-// search, and Decision.Stops says so. Nothing is forwarded: pools, Caddy's next handler, and Caddy's handlers that are
-// actions do not run, and of those that are middleware only those that are known to send nothing.
+// Decide reports how a table would handle a request. Guards run as for a real request. With run, so
+// do middleware and functions that answer; without, middleware is assumed to let the request pass,
+// a function that answers ends the search, and Decision.Stops says so. Nothing is forwarded: pools,
+// Caddy's next handler, and Caddy's handlers that are actions do not run, and of those that are
+// middleware only those that are known to send nothing.
 func Decide(table *routing.Table, r *http.Request, run bool) Decision {
 	return (&trace{run: run}).decide(table, r)
 }
 
-// Simulate is Decide with run, where stubs answer for the pools, so that what happens with a response can be seen.
+// Simulate is Decide with run, where stubs answer for the pools, so that the hooks of responses run, too.
 func Simulate(table *routing.Table, r *http.Request, pools Stubs) Decision {
 	return (&trace{run: true, stubs: pools}).decide(table, r)
 }
@@ -103,7 +103,7 @@ func failureText(err error) string {
 // maxExplained is how much of an answer is kept, in bytes.
 const maxExplained = 1 << 20
 
-// explainWriter takes a response that nobody gets.
+// explainWriter records a response.
 type explainWriter struct {
 	header http.Header
 	status int
@@ -127,10 +127,10 @@ func (w *explainWriter) WriteHeader(status int) {
 	}
 }
 
-// Flush does nothing: there is nobody to flush to.
+// Flush does nothing.
 func (w *explainWriter) Flush() {}
 
-// refusals are what was not done. What comes late, as of a function that runs when all is out, is not kept.
+// refusals are the calls that were not made. Late ones, such as of on_done functions, are not kept.
 type refusals struct {
 	mu   sync.Mutex
 	list []string

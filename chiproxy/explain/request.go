@@ -34,7 +34,7 @@ type Request struct {
 // Fields are fields of a header. In JSON a field has a string, or a list of them.
 type Fields http.Header
 
-// UnmarshalJSON reads an object whose values are texts or lists of texts.
+// UnmarshalJSON reads an object whose values are strings or lists of strings.
 func (f *Fields) UnmarshalJSON(b []byte) error {
 	var byName map[string]json.RawMessage
 	if err := json.Unmarshal(b, &byName); err != nil {

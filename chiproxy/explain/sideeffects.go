@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 )
 
-// withoutSideEffects are the handlers of Caddy's that work on the request and the response only, and send nothing anywhere.
+// withoutSideEffects are the Caddy handlers that only work on the request and the response, and send nothing.
 var withoutSideEffects = []caddy.ModuleID{
 	"http.handlers.encode", "http.handlers.error", "http.handlers.headers", "http.handlers.log_append", "http.handlers.map",
 	"http.handlers.request_body", "http.handlers.rewrite", "http.handlers.static_response", "http.handlers.vars",
@@ -26,7 +26,7 @@ func hasNoSideEffects(h caddyhttp.MiddlewareHandler) bool {
 	return asksNobody(h)
 }
 
-// asksNobody reports whether a handler checks passwords by a list that it has itself.
+// asksNobody reports whether a handler checks passwords against a list of its own.
 func asksNobody(h caddyhttp.MiddlewareHandler) bool {
 	var auth caddyauth.Authentication
 	switch h := h.(type) {

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 )
 
-// WriteText writes the decision for people: what comes of the request, why, and all candidates in order.
+// WriteText writes the decision for people: the outcome of the request, why, and all candidates in order.
 func (d *Decision) WriteText(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n", d.Summary())
@@ -43,7 +43,7 @@ func trimmed(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Summary says in one line what comes of the request.
+// Summary is the outcome of the request in one line.
 func (d *Decision) Summary() string {
 	switch {
 	case d.Err != nil:

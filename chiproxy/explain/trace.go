@@ -157,7 +157,7 @@ func (a *attempt) all() []Step {
 	return all
 }
 
-// runs says whether middleware is run. Of Caddy's handlers those are that are known to send nothing.
+// runs reports whether middleware runs. Of Caddy's handlers, only those known to send nothing do.
 func (t *trace) runs(mw chiproxy.Middleware) bool {
 	if !t.run {
 		return false
@@ -166,8 +166,7 @@ func (t *trace) runs(mw chiproxy.Middleware) bool {
 	return !ok || hasNoSideEffects(m.Handler)
 }
 
-// stop says why the decision is not certain. What was passed over counts even if the candidate has declined: it might not
-// have.
+// stop says why the decision is not certain. Skipped middleware counts even if the candidate declined, since it might have answered.
 func (t *trace) stop(why string) {
 	switch stops := t.decision.Stops; {
 	case stops == "":
@@ -218,7 +217,7 @@ func (t *trace) Handler(ex *chiproxy.Exchange, name string) bool {
 	return true
 }
 
-// Refuse returns what those call who would reach the world outside.
+// Refuse returns the function to call instead of leaving the process.
 func (t *trace) Refuse() func(what string) { return t.refusals.add }
 
 // next is Caddy's next handler.

@@ -1,5 +1,5 @@
-// Package field knows what HTTP allows in methods, header fields and their values, and changes header fields. Whatever
-// comes from a script or a configuration is checked here before it becomes part of a request or a response.
+// Package field knows what HTTP allows in methods, header fields and their values, and changes header fields. Values from scripts and
+// configurations are checked here before they become part of a request or a response.
 package field
 
 import (
@@ -16,7 +16,7 @@ import (
 
 const contentLength = "Content-Length"
 
-// CheckName reports a header name that is no token.
+// CheckName reports a header name that is not a token.
 func CheckName(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) {
 		return fmt.Errorf("%s is not a header name; a name is a token such as X-Request-Id", Quote(name))
@@ -24,7 +24,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Check reports a header name that is no token, values with CR, LF, NUL or another control character, and what would
+// Check reports a header name that is not a token, values with CR, LF, NUL or another control character, and what would
 // contradict the body: any Transfer-Encoding, and a Content-Length that is not one whole number. Values may have any
 // length, and bytes beyond ASCII are taken as they are.
 func Check(name string, values ...string) error {

@@ -1,5 +1,5 @@
-// Package forward changes the header of a request on its way to an upstream, so that what the gateway sets arrives, and what the
-// client sends does not pass for it.
+// Package forward changes the header of a request on its way to an upstream, so that what the gateway sets arrives, and a client cannot
+// forge it.
 //
 // Changes are made on the request while it runs:
 //
@@ -27,11 +27,11 @@ type Changes struct {
 	fields []proxyField
 	// dropped are the names of the trailers that are not forwarded.
 	dropped []string
-	// shown says that all changes are made on the request.
+	// shown says that all changes are made on the request itself.
 	shown bool
 }
 
-// proxyField is a change that was made while the request ran, on the request too, so that those who come later see it.
+// proxyField is a change that was made while the request ran, on the request, too, where later steps see it.
 type proxyField struct {
 	Change
 	// client are the values of the client, nil for none.
@@ -59,8 +59,7 @@ func (c *Changes) Set(r *http.Request, name string, values []string) {
 	}
 }
 
-// Add adds values to a field of the request's header, but to those of the client where it wanted to keep them from the
-// upstream.
+// Add adds values to a field of the request's header. Values that the client named in Connection are dropped first.
 func (c *Changes) Add(r *http.Request, name string, values []string) {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	c.drop(r, name)
@@ -87,7 +86,7 @@ func (c *Changes) Make(r *http.Request, o *field.Ops) {
 	}
 }
 
-// Show makes all changes on the request at once, those of MakeLater too, for somebody who looks at it.
+// Show makes all changes on the request at once, those of MakeLater, too.
 func (c *Changes) Show() { c.shown = true }
 
 // MakeLater is Make for changes that header_up makes later, so that the request itself does not show them. Where others are pending,

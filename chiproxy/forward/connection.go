@@ -8,11 +8,11 @@ import (
 )
 
 // connectionHeader names what is for the next hop only. Caddy's reverse_proxy does not forward the fields that the client
-// names there, be they the client's or not. What the gateway itself sets is meant for the upstream, so its name goes from there:
-// else a client could take an identity, or a wall, off its own request.
+// names there, be they the client's or not. What the gateway sets is for the upstream, so its name is removed there; else
+// a client could remove an identity or a protection from its own request.
 const connectionHeader = "Connection"
 
-// hostHeader is the one field that net/http keeps elsewhere.
+// hostHeader is the one field that net/http does not keep in Header.
 const hostHeader = "Host"
 
 // unname takes a name out of the Connection field, and reports whether it was there. Clients may name very many, so nothing is made

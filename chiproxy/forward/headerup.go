@@ -12,9 +12,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
-// Caddy's reverse_proxy writes some fields itself, by what it knows of the client, and takes off those that are for one hop. What
-// is changed of these before it would be lost, or be read as if the client had sent it. So such changes are made where those of
-// header_up are: after Caddy's own. All others are made on the request, where placeholders, logs and policies see them.
+// Caddy's reverse_proxy writes some fields itself, by what it knows of the client, and takes off those that are for one hop. An earlier
+// change of these would be lost, or count as the client's. So such changes are made after Caddy's own, where header_up makes its changes.
+// All others are made on the request, where placeholders, logs and policies see them.
 
 // isProxyField reports whether reverse_proxy writes or removes a field. Connection and Upgrade stay the client's: they say
 // whether it asks for another protocol. Trailer and Transfer-Encoding follow from the body.

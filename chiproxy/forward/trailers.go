@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// A client may send behind a body in chunks what it must not send before it. So trailers that have the name of a field which the
-// gateway has changed are not forwarded.
+// A client may send in trailers what it must not send in the header. So trailers with the name of a field that the gateway changed are not
+// forwarded.
 
 // drop drops a trailer from what is forwarded. Most requests announce none.
 func (c *Changes) drop(r *http.Request, name string) {
@@ -32,7 +32,7 @@ func (c *Changes) Trailing(r *http.Request) *http.Request {
 	return r
 }
 
-// trailedBody is a body behind which some trailers are dropped. net/http knows their values at its end.
+// trailedBody is a body of which some trailers are dropped. net/http knows their values at its end.
 type trailedBody struct {
 	io.ReadCloser
 	from, to http.Header

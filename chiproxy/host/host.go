@@ -1,5 +1,5 @@
-// Package host reads hosts: those of requests and those that a configuration declares, in one form, so that no spelling
-// of a name passes by what is for it. An Index finds values by host.
+// Package host brings hosts of requests and configurations into one form, so that no spelling of a name bypasses its tenant. An Index finds
+// values by host.
 package host
 
 import (
@@ -12,8 +12,8 @@ import (
 )
 
 // Name returns the name in a request's Host in the one form of this package: in lower case, without port, trailing
-// dot, brackets and zone, and in ASCII. It is empty when there is none or it is no host. Plain lower-case names
-// cost no allocation.
+// dot, brackets and zone, and in ASCII. It is empty if the Host is missing or invalid. Plain lower-case names cost
+// no allocation.
 func Name(host string) string {
 	name := WithoutPort(host)
 	if len(name) != len(host) && !hasPort(host, name) {
@@ -145,7 +145,7 @@ func Key(host string) (string, error) {
 	return key, nil
 }
 
-// What DNS allows, in bytes. An authority refuses what is longer, so nobody should ask one.
+// What DNS allows, in bytes. Certificate authorities refuse what is longer.
 const (
 	maxName  = 253
 	maxLabel = 63

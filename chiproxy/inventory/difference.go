@@ -16,7 +16,7 @@ type Difference struct {
 	Tenants Changes `json:"tenants"`
 }
 
-// Changes are the names of things that are new, gone, or there under the same name and not the same.
+// Changes are the names of things that are new, gone or changed.
 type Changes struct {
 	Added, Removed, Changed []string
 }
@@ -40,8 +40,8 @@ func (c Changes) MarshalJSON() ([]byte, error) {
 // None reports whether nothing differs.
 func (c *Changes) None() bool { return len(c.Added)+len(c.Removed)+len(c.Changed) == 0 }
 
-// Compare compares two tables. A route is named by its methods, pattern, tenant and hosts, a pool by its name and tenant. Lines
-// do not count, so that a line put in at the top changes nothing; nor do tables and functions that functions capture.
+// Compare compares two tables. A route is named by its methods, pattern, tenant and hosts, a pool by its name and tenant. Line numbers do
+// not count, nor do tables and functions that functions capture.
 func Compare(from, to *routing.Table) Difference {
 	return Difference{
 		Routes:  compare(routesOf(from), routesOf(to)),
@@ -50,7 +50,7 @@ func Compare(from, to *routing.Table) Difference {
 	}
 }
 
-// thing is the name of a thing and a text of all else that counts.
+// thing is the name of a thing and a string of everything else that counts.
 type thing struct{ name, text string }
 
 func routesOf(t *routing.Table) []thing {

@@ -1,5 +1,5 @@
-// Package inventory tells what is in a routing table, as plain values for people and tools, and in what two tables differ. Its types
-// are what the admin API answers with.
+// Package inventory lists a routing table as plain values for people and tools, and compares two tables. Its types are the answers of the
+// admin API.
 package inventory
 
 import (

@@ -12,11 +12,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// apps stands between the modules of one life and the apps of the configuration: what they add goes into a copy.
+// apps keeps the modules of one life from adding apps to the configuration: they get a copy.
 type apps struct{ real, own *caddy.Config }
 
-// layout says where Caddy keeps what it does not export. The places are looked up once; ok is false if a version of Caddy has
-// them elsewhere, and then nothing is guarded.
+// layout is where Caddy keeps unexported fields, looked up once; ok is false if a version of Caddy has moved them, and then nothing is
+// guarded.
 var layout = func() (f struct {
 	config, apps, failed uintptr
 	ok                   bool
@@ -112,14 +112,14 @@ func cloned[V any](m map[string]V) map[string]V {
 	return maps.Clone(m)
 }
 
-// release makes the copy and the configuration the same for good.
+// release ends the copy: from now on modules use the configuration itself.
 func (a *apps) release() {
 	if a != nil {
 		*a.own = *a.real
 	}
 }
 
-// added returns the apps that modules have asked for in vain, sorted.
+// added returns the missing apps that modules asked for, sorted.
 func (a *apps) added() []string {
 	if a == nil {
 		return nil

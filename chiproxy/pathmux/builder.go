@@ -7,8 +7,8 @@ type Builder[D any] struct {
 	shapes []*Shape[D]
 }
 
-// Shape is what patterns that match the same paths have in common. Serves and Wants tell which methods it may pass on to less
-// specific shapes: where it passes on nothing, these need not be found after it.
+// Shape is the common form of patterns that match the same paths. Serves and Wants tell which methods it may pass on to less specific
+// shapes: if it passes on none, these need not be found after it.
 type Shape[D any] struct {
 	shape
 	written Pattern

@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// Folds reports whether a pattern of the mux is another one in the form of urlpath.CaddyForm.
+// Folds reports whether urlpath.CaddyForm changes a pattern of the mux.
 func (m *Mux[E]) Folds() bool { return m.caddy != nil }
 
 // CaddyHit reports whether a path in the form of urlpath.CaddyForm has a shape that the request's own path has not. If the end
@@ -140,7 +140,7 @@ func caddyMux(shapes []*shape) (*Mux[[]string], error) {
 	return newMux(folded, func(i int, l *leaf[[]string]) { l.entry = of[i] })
 }
 
-// folds reports whether a pattern is another one in the form of urlpath.CaddyForm.
+// folds reports whether urlpath.CaddyForm changes a pattern.
 func folds(tokens []token) bool {
 	return slices.ContainsFunc(tokens, func(t token) bool {
 		switch t.kind {
@@ -178,7 +178,7 @@ func foldToken(t token, expr string) token {
 	return t
 }
 
-// needsUpper reports whether a regular expression may match a text and not the same text in lower case.
+// needsUpper reports whether a regular expression may match a string but not its lower case.
 func needsUpper(expr string) bool {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	return err != nil || upperIn(re)
@@ -194,7 +194,7 @@ func upperIn(re *syntax.Regexp) bool {
 	return slices.ContainsFunc(re.Sub, upperIn)
 }
 
-// wideRange is the size from which on a range of characters is taken to hold both cases.
+// wideRange is the size from which a range of characters counts as having both cases.
 const wideRange = 4096
 
 // upperInClass looks for a letter in ranges of characters whose lower case is not there.

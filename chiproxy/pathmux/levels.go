@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// shape is what patterns that match the same paths have in common.
+// shape is the common form of patterns that match the same paths.
 type shape struct {
 	// Serves are the methods that the shape answers for certain, so that it passes none of them on; nil when it
 	// may decline any.
@@ -23,8 +23,8 @@ type shape struct {
 }
 
 // setLevels finds the level of each shape: one more than that of every shape which chi tries before it, which may
-// match the same path, and which may pass the request on. Where two shapes overlap is found by
-// segments, and rather too often than too seldom: that costs a level and never a route. It returns the order in which chi tries them.
+// match the same path, and which may pass the request on. Where two shapes overlap is found by segments, and may
+// find too many: that costs a level, never a route. It returns the order in which chi tries them.
 func setLevels(shapes []*shape) (order []int) {
 	setSortKeys(shapes)
 	order = make([]int, len(shapes))

@@ -1,11 +1,12 @@
 // Package pathmux finds the patterns that match a path, all of them, from the most to the least specific, in the order of a chi
 // router. A Builder gathers patterns and makes a Mux of them; First and Next walk what it finds.
 //
-// chi finds the first. Of what comes after it, chi's public interface tells nothing, so the shapes that others
-// may pass a request on to are held once more, in level muxes: of two shapes that match one path, the later one is
-// on a higher level. What comes after a shape is what the muxes of the levels above its own find first.
+// chi finds the first. chi's public interface does not tell what comes after it, so the shapes that
+// others may pass a request on to are also held in level muxes: of two shapes that match one path, the
+// later one is on a higher level. What comes after a shape is what the muxes of the levels above its
+// own find first.
 //
-// chi holds each shape once and knows no methods of ours: it is asked for GET always.
+// chi holds each shape once and does not know our methods: it is always asked for GET.
 package pathmux
 
 import (
@@ -23,7 +24,7 @@ type Mux[E any] struct {
 	levels []*chi.Mux
 	// leaves are by chi's pattern.
 	leaves map[string]*leaf[E]
-	// caddy finds the patterns, as chi has them, of the shapes that are other ones in the form of urlpath.CaddyForm; nil when none is.
+	// caddy finds the patterns, as chi has them, of the shapes that urlpath.CaddyForm changes; nil if it changes none.
 	caddy *Mux[[]string]
 }
 
@@ -141,7 +142,7 @@ func newMux[E any](shapes []*shape, fill func(i int, l *leaf[E])) (*Mux[E], erro
 // nothing is the handler of every shape: chi wants one, and never calls it.
 var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
-// insert adds a pattern to a chi mux. chi panics on a pattern it does not like.
+// insert adds a pattern to a chi mux. chi panics on an invalid pattern.
 func insert(m *chi.Mux, pattern string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

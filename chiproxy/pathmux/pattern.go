@@ -63,7 +63,7 @@ func parsePattern(p string) ([]token, error) {
 		case '*':
 			t, n = token{kind: catchAllToken, name: "*"}, 1
 			if len(rest) > 1 {
-				err = errors.New("* may stand only at the end; use {name} for one segment")
+				err = errors.New("* is allowed only at the end; use {name} for one segment")
 			}
 		default:
 			n = strings.IndexAny(rest, "{}*")
@@ -111,7 +111,7 @@ func parseParam(s string) (token, int, error) {
 		return token{}, 0, fmt.Errorf("%s has no valid name; write {name} or {name:regexp}", s[:end+1])
 	}
 	if end+1 < len(s) && (s[end+1] == '{' || s[end+1] == '*') {
-		return token{}, 0, fmt.Errorf("text must stand between {%s} and %q", name, s[end+1])
+		return token{}, 0, fmt.Errorf("text is needed between {%s} and %q", name, s[end+1])
 	}
 	if isRegexp {
 		t.kind, t.text = regexpToken, expr
@@ -239,7 +239,7 @@ func (p Pattern) IsStatic() bool { return len(p.tokens) == 1 }
 func (p Pattern) Key() string { return shapeKey(p.text, p.tokens) }
 
 // Beats reports whether a pattern is more specific than another one that matches the same path, where case and %2F are read as
-// Caddy's path matchers do. Of two that chi tells apart by what else there is, each beats the other.
+// Caddy's path matchers do. If the order of two depends on other patterns in chi, each beats the other.
 func (p Pattern) Beats(q Pattern) bool { return beats(p.text, q.tokens) }
 
 func hasKind(ts []token, k tokenKind) bool {

@@ -127,12 +127,12 @@ func checkParts(parts []token) error {
 		switch t.kind {
 		case staticToken:
 			if strings.ContainsRune(t.text, utf8.RuneError) {
-				return errors.New("U+FFFD must not stand behind a parameter; it stands for what is no UTF-8")
+				return errors.New("U+FFFD must not follow a parameter; it marks invalid UTF-8")
 			}
 		case regexpToken:
 			re, err := syntax.Parse(bare(t.text), syntax.Perl)
 			if err == nil && asserts(re) {
-				err = errors.New("^, $ and \\b must not stand inside of an expression that has text beside it; it matches all of its value anyway")
+				err = errors.New("^, $ and \\b are not allowed inside an expression with text beside it; it matches its whole value anyway")
 			}
 			if err != nil {
 				return fmt.Errorf("{%s}: %w", t.name, err)

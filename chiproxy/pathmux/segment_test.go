@@ -104,11 +104,11 @@ func TestSegmentsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	for pattern, want := range map[string]string{
 		"/{x}.y*":            "* must stand behind a slash in a segment with {x}",
-		"/{x}.y*/":           "* may stand only at the end",
-		"/{x:a$|b}.y":        "{x}: ^, $ and \\b must not stand inside of an expression that has text beside it",
-		"/{x:\\bfoo\\b}.y":   "{x}: ^, $ and \\b must not stand inside",
-		"/{x}.{y:(?m:^)a}":   "{y}: ^, $ and \\b must not stand inside",
-		"/{x}\uFFFD":         "U+FFFD must not stand behind a parameter",
+		"/{x}.y*/":           "* is allowed only at the end",
+		"/{x:a$|b}.y":        "{x}: ^, $ and \\b are not allowed inside an expression with text beside it",
+		"/{x:\\bfoo\\b}.y":   "{x}: ^, $ and \\b are not allowed inside",
+		"/{x}.{y:(?m:^)a}":   "{y}: ^, $ and \\b are not allowed inside",
+		"/{x}\uFFFD":         "U+FFFD must not follow a parameter",
 		"/{x:\\Qa}":          "missing closing )",
 		"/{x:a)(b}":          "unexpected )",
 		"/{x}.y/{z}-{w:[}-y": "missing closing ]",

@@ -9,12 +9,11 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// For every request reverse_proxy makes a logger that has the request as a field, and zap encodes the fields of a logger when it is
-// made, be anything written or not: a tenth of the time of a proxied request, for entries that the level of the log drops. The
-// pools encode them when something is written. What is written is the same.
+// For every request reverse_proxy makes a logger with the request as a field, and zap encodes the fields at once, even if nothing is
+// logged: a tenth of the time of a proxied request. The pools encode them when something is written. The log is the same.
 
-// loggerPlace is where a reverse_proxy keeps its logger, which is private; ok is false if a version of Caddy has it elsewhere, and
-// then pools log as Caddy does.
+// loggerPlace is where a reverse_proxy keeps its logger, which is unexported; ok is false if a version of Caddy has moved it, and then
+// pools log as Caddy does.
 var loggerPlace = func() (place struct {
 	offset uintptr
 	ok     bool

@@ -1,5 +1,5 @@
 // Package pool holds upstream pools: handlers of Caddy's reverse_proxy that are made of their JSON while a configuration runs,
-// shared by all who ask for the same configuration, and ended with the last reference.
+// shared by all users of the same configuration, and ended with the last reference.
 //
 //	pools := pool.NewSet(ctx)
 //	p, err := pools.Acquire(pool.Spec{Name: "users", Config: config})
@@ -8,7 +8,7 @@
 //	...
 //	p.Release()
 //
-// A Scope finds the pools that one tenant sees by their names.
+// A Scope finds the pools that one tenant can name.
 package pool
 
 import (
@@ -108,7 +108,7 @@ func (p *Pool) Choosable(address string) error {
 	return nil
 }
 
-// Choose makes the pool ask one upstream first for a request, until the choice is ended. Choosable was called before.
+// Choose makes the pool try one upstream first for a request, until the choice ends. Choosable must have been called.
 func (p *Pool) Choose(r *http.Request, address string) *Choice {
 	c := &Choice{pool: p, address: address}
 	caddyhttp.SetVar(r.Context(), choiceVar, c)

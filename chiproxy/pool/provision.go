@@ -56,7 +56,7 @@ func (s *shared) provision(h *reverseproxy.Handler, transport http.RoundTripper)
 	h.Transport = transport
 	if err := h.Provision(ctx); err != nil {
 		cancel()
-		// Cleanup gives back the hosts, which must not happen before they were taken.
+		// Cleanup releases the hosts, which must have been acquired before.
 		if len(h.Upstreams) > 0 && h.Upstreams[0].Host != nil {
 			_ = h.Cleanup()
 		}
@@ -64,7 +64,7 @@ func (s *shared) provision(h *reverseproxy.Handler, transport http.RoundTripper)
 	}
 	return h, func() {
 		cancel()
-		_ = h.Cleanup() // closing a stream that is closed already fails; nothing is left to do then
+		_ = h.Cleanup() // fails only for streams that are closed already
 	}, nil
 }
 
@@ -97,7 +97,7 @@ func canonical(config json.RawMessage) (string, error) {
 		return "", fmt.Errorf("expected the JSON of a reverse_proxy: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return "", errors.New("expected the JSON of one reverse_proxy, found more behind it")
+		return "", errors.New("expected the JSON of one reverse_proxy, found more after it")
 	}
 	if name, ok := obj["handler"]; ok && name != "reverse_proxy" {
 		return "", fmt.Errorf(`handler %#v: expected "reverse_proxy", or nothing`, name)

@@ -78,7 +78,7 @@ func (s *Scope) Add(p *Named) error {
 	return nil
 }
 
-// Fail notes a pool that could not be made. Whoever asks for it gets err, unless another one of its name in s can be made.
+// Fail notes a pool that could not be made. Find returns err for it, unless another pool of its name in s can be made.
 func (s *Scope) Fail(name string, err error) {
 	if s.failed == nil {
 		s.failed = map[string]error{}

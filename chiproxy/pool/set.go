@@ -21,8 +21,7 @@ type Spec struct {
 	Name string
 	// Config is the JSON of a reverse_proxy handler, with or without its "handler" key.
 	Config json.RawMessage
-	// Failed is why there is no such pool, where a script went on after its error. It says its place, and is reported if
-	// something names the pool.
+	// Failed is the error of a pool that a script caught with pcall. It has its place, and is reported if something names the pool.
 	Failed error
 	Origin origin.Origin
 }
@@ -128,7 +127,7 @@ func (s *Set) Close() {
 	}
 }
 
-// Release gives one reference back. The last one ends the pool: its health checks stop, and its
+// Release drops one reference. The last one ends the pool: its health checks stop, and its
 // WebSockets close, at once or after its stream_close_delay.
 func (p *Pool) Release() {
 	o := p.owner

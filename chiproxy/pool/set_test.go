@@ -49,7 +49,7 @@ func TestAWrongPoolIsRefused(t *testing.T) {
 		"another handler":           {dials(`"handler":"file_server"`, "a:1"), `handler "file_server": expected "reverse_proxy", or nothing`},
 		"no JSON":                   {`nonsense`, "expected the JSON of a reverse_proxy"},
 		"a list":                    {`[]`, "expected the JSON of a reverse_proxy"},
-		"more than one object":      {dials("", "a:1") + dials("", "b:1"), "found more behind it"},
+		"more than one object":      {dials("", "a:1") + dials("", "b:1"), "found more after it"},
 		"a null upstream":           {`{"upstreams":[null]}`, "upstream 1 is null"},
 		"an empty address":          {dials("", ""), `upstream "": expected one host:port or unix/path`},
 		"an address without a port": {dials("", "localhost"), `upstream "localhost": expected one host:port`},

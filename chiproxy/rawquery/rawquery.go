@@ -1,8 +1,7 @@
-// Package rawquery reads the query of a URL, in one way for everything that looks at one: a pair that a guard does not see must
-// not be there for whoever gets the request.
+// Package rawquery reads the query of a URL the same way everywhere: what a guard does not see, an upstream must not see either.
 //
-// It reads as browsers and most servers do (WHATWG URL, application/x-www-form-urlencoded): & alone ends a pair, and an escape
-// that is none stands for itself. net/url leaves out pairs with a semicolon or a broken escape.
+// It reads as browsers and most servers do (WHATWG URL, application/x-www-form-urlencoded): only & ends a pair, and an invalid escape
+// stands for itself. net/url leaves out pairs with a semicolon or a broken escape.
 package rawquery
 
 import (
@@ -55,7 +54,7 @@ func Unescape(s string) string {
 	return d
 }
 
-var errNotEncoded = errors.New("expected an encoded query, without blanks, #, control characters, broken escapes and what is not ASCII")
+var errNotEncoded = errors.New("expected an encoded query, without blanks, #, control characters, broken escapes and non-ASCII characters")
 
 // Check reports a query that cannot stand in a request line as it is.
 func Check(raw string) error {

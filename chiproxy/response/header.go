@@ -9,7 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
-// HeaderWriter changes the header of a response at the moment it leaves, and knows whether it has left. Informational
+// HeaderWriter changes the header of a response just before it is sent, and knows whether it was. Informational
 // responses pass as they are; 101 is not one of them, since nothing follows it.
 type HeaderWriter struct {
 	caddyhttp.ResponseWriterWrapper

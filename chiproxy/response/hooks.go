@@ -12,8 +12,8 @@ import (
 // response: the functions further in see the response first, and of two assignments to one header the later one
 // holds, which is the one further in.
 //
-// What was assigned holds for the response that leaves. If what is inside fails before anything has left, the layer around
-// takes over what is wanted, and the outermost one hands it to the answer of the error.
+// Assignments apply to the response that is sent. If what is inside fails before anything was sent, the layer around inherits them, and the
+// outermost one applies them to the answer of the error.
 type Hooks struct {
 	changes field.Ops // made to the header when it leaves, so they replace what the action has set
 	vary    []string  // added to Vary, each once
@@ -31,7 +31,7 @@ type Hooks struct {
 	around *Hooks
 	failed []*Hooks
 	heir   *Hooks
-	// masked are headers that a layer further in has the say in, and ruled those in which this one has, beside those of changes.
+	// masked are headers that an inner layer decides, and ruled those that this one decides, besides those of changes.
 	masked, ruled []string
 
 	was     http.Header // the header before anything inside ran, for those who answer a failure
@@ -122,7 +122,7 @@ func (h *Hooks) Close(declined bool) http.ResponseWriter {
 	return h.outer
 }
 
-// inherit makes the wishes of layers inside that have failed those of this one, whose own later ones replace them.
+// inherit takes over the changes of failed layers inside; its own later ones replace them.
 func (h *Hooks) inherit() {
 	if len(h.failed) == 0 {
 		return

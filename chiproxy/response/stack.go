@@ -1,5 +1,4 @@
-// Package response stands between what answers a request and the client: functions change the header and the body of a response
-// before they leave, and what has left is known.
+// Package response lets functions change the header and body of a response before they are sent, and records what was sent.
 //
 // A Stack belongs to one request. Record puts its recorder before the writer of the server, and Push a layer around the response of
 // what runs inside:
@@ -39,7 +38,7 @@ type Owner interface {
 	Answer(err error) caddyhttp.HandlerError
 }
 
-// Record makes the stack know whether something was written, and returns the writer to use from here on. Routes that are plain data
+// Record makes the stack notice writes, and returns the writer to use from here on. Routes that are plain data
 // do without. Once it records, it returns the writer that it was given.
 func (s *Stack) Record(w http.ResponseWriter, owner Owner) http.ResponseWriter {
 	if s.recorder.ResponseWriterWrapper.ResponseWriter != nil {
@@ -93,7 +92,7 @@ func (s *Stack) layerNow() *Hooks {
 }
 
 // Changes returns how much functions have changed so far in headers of the response: all values, and more for long names. To read or
-// to change a header takes time in proportion, some 10 ns for each, and for Vary the fivefold.
+// to change a header takes time in proportion, some 10 ns for each, and five times that for Vary.
 func (s *Stack) Changes() int { return s.changes }
 
 func (s *Stack) header() http.Header {
@@ -106,8 +105,8 @@ func (s *Stack) request() *http.Request {
 	return r
 }
 
-// handOn leaves to the layer around what a layer wanted that has ended before anything has left. Its functions for the body are
-// not for the answer of an error.
+// handOn passes the changes of a layer that ended before anything was sent to the layer around, except its body functions, which are not
+// for the answer of an error.
 func (s *Stack) handOn(h *Hooks) {
 	h.onBody, h.onWhole, h.held, h.masked, h.err = nil, nil, nil, nil, nil
 	h.body, h.bare, h.wrote = false, false, false
@@ -118,13 +117,13 @@ func (s *Stack) handOn(h *Hooks) {
 	s.inner.failed = append(s.inner.failed, h)
 }
 
-// Mark is what layers wanted so far that have failed.
+// Mark is the pending changes of failed layers.
 type Mark struct {
 	layer *Hooks
 	n     int
 }
 
-// Mark returns what layers wanted so far that have failed.
+// Mark returns the pending changes of failed layers.
 func (s *Stack) Mark() Mark {
 	m := Mark{layer: s.inner}
 	if s.inner != nil {
@@ -133,7 +132,7 @@ func (s *Stack) Mark() Mark {
 	return m
 }
 
-// Forget drops what layers wanted that have failed since the mark, for a step that declines.
+// Forget drops the changes of layers that failed since the mark, for a step that declines.
 func (s *Stack) Forget(m Mark) {
 	switch {
 	case m.layer == nil:
@@ -143,17 +142,17 @@ func (s *Stack) Forget(m Mark) {
 	}
 }
 
-// End sends the header of a response that was left to net/http, which knows nothing of what functions wanted that have failed.
+// End sends the header of a response that was left to net/http, with the pending changes of failed layers.
 func (s *Stack) End() {
 	if s.Pending() && !s.recorder.wrote {
 		s.recorder.WriteHeader(http.StatusOK)
 	}
 }
 
-// Pending reports whether functions that have failed wanted something of the response.
+// Pending reports whether failed layers have changes for the response.
 func (s *Stack) Pending() bool { return s.recorder.root != nil }
 
-// HandOver gives the header that Caddy's handle_errors writes to what is pending. It returns the status to answer, and the error of a
+// HandOver makes pending changes on the header that Caddy's handle_errors writes to. It returns the status to answer, and the error of a
 // function that has failed now.
 func (s *Stack) HandOver(status int) (int, error) {
 	left, failed := s.recorder.root.leaveLast(status)

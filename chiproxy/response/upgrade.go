@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// UpgradeWriter notices that a request has become a stream of another protocol. From then on nobody waits for it, as
-// Caddy does not when it reloads: what it goes through is closed when its pool is.
+// UpgradeWriter notices that a request has become a stream of another protocol. From then on a reload does not wait for it, as in Caddy: it
+// is closed with its pool.
 type UpgradeWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 	connect bool // it is an extended CONNECT, whose stream begins with the header

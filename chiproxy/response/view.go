@@ -64,7 +64,7 @@ func (h *Hooks) Add(name string, values ...string) {
 
 const varyHeader = "Vary"
 
-// Vary adds a name to the header Vary of the response that leaves, if it is not there.
+// Vary adds a name to the header Vary of the response that leaves, if it is missing.
 func (h *Hooks) Vary(token string) {
 	h.stack.changes += 1 + len(token)/4
 	if h = h.now(); h.leaving {
@@ -137,7 +137,7 @@ func (h *Hooks) names(header http.Header) (names []string) {
 	return slices.Compact(names)
 }
 
-// apply makes the changes, where no layer further in has the say.
+// apply makes the changes that no inner layer decides.
 func (h *Hooks) apply(header http.Header) {
 	for _, name := range h.changes.Remove {
 		if !slices.Contains(h.masked, name) {
@@ -198,7 +198,7 @@ func (h *Hooks) assigns(name string) bool {
 	return false
 }
 
-// rules reports whether a header is what this layer says, whatever those around it have said before.
+// rules reports whether this layer decides a header, whatever outer layers assigned.
 func (h *Hooks) rules(name string) bool {
 	return slices.Contains(h.ruled, name) || h.changes.Assigns(name)
 }
@@ -209,7 +209,7 @@ func (h *Hooks) rule(name string) {
 	}
 }
 
-// overrule tells the layers around in which headers this one has the say.
+// overrule tells the outer layers which headers this one decides.
 func (h *Hooks) overrule() {
 	for around := h.around; around != nil; around = around.around {
 		around.masked = append(around.masked, h.ruled...)

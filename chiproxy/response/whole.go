@@ -35,8 +35,8 @@ func (h *Hooks) OnWhole(hook WholeBody) {
 	plainBody(h.stack.request().Header)
 }
 
-// holds keeps a response back that hooks want whole, and reports whether it does. The header for a HEAD says nothing of a body that
-// hooks would change for a GET: nobody knows its length and validators. That of a body which they would leave stays whole.
+// holds keeps a response back that hooks want whole, and reports whether it does. For a HEAD it removes length and validators of a body
+// that hooks would change for a GET, since they are unknown. A body that hooks would not change keeps them.
 func (h *Hooks) holds(status int) bool {
 	if len(h.onWhole) == 0 || status >= 300 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusPartialContent {
 		return false
@@ -113,5 +113,5 @@ func (h *Hooks) change() {
 			header["Content-Length"] = []string{strconv.Itoa(len(body))}
 		}
 	}
-	_ = h.letGo(body) // who cannot write to the client has nobody to tell
+	_ = h.letGo(body) // the client has left
 }

@@ -15,8 +15,7 @@ type recorder struct {
 	wrote  bool
 	status int
 	bytes  int64
-	// root has what functions wanted that have failed, for the response that leaves; mostly nil. bare means that the body of that
-	// does not.
+	// root has the pending changes of failed layers, mostly nil. bare means that the body is not sent.
 	root *Hooks
 	bare bool
 }
@@ -43,7 +42,7 @@ func (w *recorder) rooted(status int) int {
 	return left
 }
 
-// begin notes that the response begins, with a header of its own where nobody has sent one.
+// begin notes that the response begins, and sends a header if none was sent.
 func (w *recorder) begin() {
 	if !w.wrote && w.root != nil {
 		w.WriteHeader(http.StatusOK)

@@ -8,7 +8,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// answerKind is a kind of answers that scopes have where no route does.
+// answerKind is a kind of answers that scopes give if no route matches.
 type answerKind struct {
 	name string
 	of   func(*chiproxy.Scope) *chiproxy.Answer
@@ -28,9 +28,9 @@ var (
 	}
 )
 
-// answerBuilder finds what the scopes of a tenant say where no route does. Each answer is for what stands in its scope. Paths stand in
-// owners, in layers and in the root of the tenant. A group has none of its own: what it says is for the owners in it, and,
-// as in chi, for the scope around it, if that says nothing itself.
+// answerBuilder finds the answers of a tenant's scopes for requests that no route matches. Each is for the paths of its scope. Owners,
+// layers and the root of the tenant have paths. A group has none of its own: its answer is for the owners in it and, as in chi, for the
+// scope around it if that has none.
 type answerBuilder struct {
 	b     *builder
 	pools *chiproxy.PoolScope
@@ -126,7 +126,7 @@ func (p *scope) refuse() {
 	}
 }
 
-// check reports answers that are never given. After other errors, that may come of these.
+// check reports answers that are never given. Other errors may cause that.
 func (x *answerBuilder) check() {
 	if x.b.failed() {
 		return

@@ -14,10 +14,10 @@ import (
 )
 
 var errAround = caddyhttp.Error(http.StatusNotFound,
-	errors.New("a server may read the path as one that something else in the table guards, such as an escaped slash as a slash"))
+	errors.New("a server may read the path as one that something else guards, for example %2F as a slash"))
 
-// walksAround reports whether the request, which something that stands in p is about to take, would come to something that is
-// guarded and has not been asked, were its path read in another way. Who takes it may read it so.
+// walksAround reports whether another reading of the path would lead the request, which something in p is about to take, to something
+// guarded that was not asked. An upstream may read it so.
 func (rq *request) walksAround(p *scope) bool {
 	if !rq.ambiguous {
 		return false
@@ -51,7 +51,7 @@ type aroundSearch struct {
 	pattern string
 }
 
-// arrival is where a path comes to.
+// arrival is where a path leads.
 type arrival int
 
 const (

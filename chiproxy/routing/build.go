@@ -20,7 +20,7 @@ type builder struct {
 	spec   *chiproxy.Spec
 	source *pool.Set
 	pools  []*pool.Named
-	// what many routes have in common is held once
+	// values that many routes share
 	methods map[string]*pathmux.Methods
 	texts   map[string]*text
 	shared  map[common]*common
@@ -28,7 +28,7 @@ type builder struct {
 }
 
 // Build checks a specification as a whole and makes a table of it. Its errors, the first 20 of them joined, begin
-// with the script and line of what is wrong. Nothing is left behind then, and Spec.Release was not called.
+// with the script and line of what is wrong. Then everything is released, but Spec.Release is not called.
 func Build(s chiproxy.Spec, p *pool.Set) (*Table, error) {
 	b := &builder{
 		spec: &s, source: p,
@@ -86,7 +86,7 @@ func (b *builder) table() *Table {
 	return t
 }
 
-// poolFailure is why there is no such pool, for all who name it. It is reported once.
+// poolFailure is why a pool could not be made. It is reported once, however often the pool is named.
 type poolFailure struct {
 	error
 	reported bool
@@ -185,7 +185,7 @@ func (b *builder) tenant(spec *chiproxy.Tenant, scope *pool.Scope) *tenant {
 	return t
 }
 
-// fallbacks binds what answers where no route does.
+// fallbacks binds the actions for requests that no route matches.
 func (b *builder) fallbacks(t *tenant, spec *chiproxy.Tenant) {
 	all := []chiproxy.Action{spec.Fallback}
 	if spec.UsePool != "" {

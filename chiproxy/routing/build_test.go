@@ -39,13 +39,13 @@ func TestBuildRefuses(t *testing.T) {
 	}{
 		"a pattern without a slash":          {route("users"), `a.lua:7: pattern "users" must begin with a slash`},
 		"an empty pattern":                   {route(""), `a.lua:7: pattern "" must begin with a slash`},
-		"a star that is not the end":         {route("/*/x"), `a.lua:7: pattern "/*/x": * may stand only at the end; use {name} for one segment`},
+		"a star that is not the end":         {route("/*/x"), `a.lua:7: pattern "/*/x": * is allowed only at the end; use {name} for one segment`},
 		"a brace that is not closed":         {route("/{id"), `a.lua:7: pattern "/{id": { without }`},
 		"a brace that is not opened":         {route("/id}"), `a.lua:7: pattern "/id}": } without {`},
 		"a parameter without a name":         {route("/{}"), `a.lua:7: pattern "/{}": {} has no valid name; write {name} or {name:regexp}`},
 		"an empty regexp":                    {route("/{id:}"), `a.lua:7: pattern "/{id:}": {id:} has no regular expression`},
 		"a name that occurs twice":           {route("/{id}/{id}"), `a.lua:7: pattern "/{id}/{id}": parameter id occurs twice`},
-		"parameters without text between":    {route("/{a}{b}"), `a.lua:7: pattern "/{a}{b}": text must stand between {a} and '{'`},
+		"parameters without text between":    {route("/{a}{b}"), `a.lua:7: pattern "/{a}{b}": text is needed between {a} and '{'`},
 		"a regexp that does not compile":     {route("/{id:[a}"), "a.lua:7: pattern \"/{id:[a}\": {id}: error parsing regexp: missing closing ]: `[a`"},
 		"double slashes":                     {route("/a//b"), `a.lua:7: pattern "/a//b": no path matches //, /./ or /../, as paths are cleaned first`},
 		"dot segments":                       {route("/a/../{b}"), `a.lua:7: pattern "/a/../{b}": no path matches //, /./ or /../, as paths are cleaned first`},
@@ -57,7 +57,7 @@ func TestBuildRefuses(t *testing.T) {
 		"a pool that does not exist":         {only(line(7, at("/", chiproxy.Proxy{Pool: "p"}))), `a.lua:7: no pool "p"; there are none`},
 		"a method that is no token":          {only(line(7, at("GE T /", say("")))), `a.lua:7: pattern "T /" must begin with a slash`},
 		"a standard method in lower case":    {only(line(7, at("get /", say("")))), `a.lua:7: method "get": methods are case-sensitive, write GET`},
-		"a scope with a star":                {only(line(7, owner("/a/*"))), "a.lua:7: a scope's pattern must not have a *; it owns all below it anyway"},
+		"a scope with a star":                {only(line(7, owner("/a/*"))), "a.lua:7: a scope's pattern must not have a *; it owns everything below it anyway"},
 		"a scope's pattern without a slash":  {only(line(7, owner("a"))), `a.lua:7: pattern "a" must begin with a slash`},
 		"a layer's host that is none":        {only(line(7, in(chiproxy.Scope{Kind: chiproxy.Layer, Hosts: []string{"a b"}}))), `a.lua:7: host "a b" has a space; several hosts are a list`},
 		"a layer's host with a port":         {only(line(7, in(chiproxy.Scope{Kind: chiproxy.Layer, Hosts: []string{"a:80"}}))), `a.lua:7: host "a:80" must not have a port`},
@@ -83,11 +83,11 @@ func TestBuildRefuses(t *testing.T) {
 		},
 		"a route below a scope's prefix": {
 			only(line(3, owner("/admin", at("/x", say("")))), line(7, at("/admin/y", say("")))),
-			"a.lua:7: route /admin/y can never be reached: the scope at a.lua:3 owns /admin and all below it; declare the route inside",
+			"a.lua:7: route /admin/y can never be reached: the scope at a.lua:3 owns /admin and everything below it; declare the route inside",
 		},
 		"a route at a scope's prefix": {
 			only(line(7, at("/t/{a}", say(""))), line(3, owner("/t/{b}", at("/x", say(""))))),
-			"a.lua:7: route /t/{a} can never be reached: the scope at a.lua:3 owns /t/{b} and all below it; declare the route inside",
+			"a.lua:7: route /t/{a} can never be reached: the scope at a.lua:3 owns /t/{b} and everything below it; declare the route inside",
 		},
 		"a second scope of one prefix": {
 			only(line(3, owner("/admin", at("/x", say("")))), line(7, owner("/admin/", at("/y", say(""))))),
@@ -95,11 +95,11 @@ func TestBuildRefuses(t *testing.T) {
 		},
 		"a route behind a layer for the same hosts": {
 			only(line(3, hosts("a.example B.example", at("GET /x", say("")))), line(6, hosts("b.example a.example", line(7, at("GET /x", say("")))))),
-			"a.lua:7: route GET /x can never be reached: /x takes it before, in a layer for its hosts",
+			"a.lua:7: route GET /x can never be reached: /x takes it first, in a layer for its hosts",
 		},
 		"a route of a tenant behind a layer for all of its hosts": {
 			chiproxy.Spec{Tenants: []chiproxy.Tenant{{Name: "t", Hosts: []string{"a.example"}, Root: root(line(7, at("/x", say(""))), hosts("A.example", at("/x", say(""))))}}},
-			"a.lua:7: route for all methods /x can never be reached: /x takes it before, in a layer for its hosts",
+			"a.lua:7: route for all methods /x can never be reached: /x takes it first, in a layer for its hosts",
 		},
 		"a layer for hosts that its tenant has not": {
 			chiproxy.Spec{Tenants: []chiproxy.Tenant{{Name: "t", Hosts: []string{"a.example", "*.b.example"}, Root: root(line(7, hosts("b.example", at("/x", say("")))))}}},
@@ -187,7 +187,7 @@ func TestARouteBelowWhatAScopeOwnsIsRefusedWhateverThePrefixHas(t *testing.T) {
 		{"/{a}.x/{b}-y", "/{c}.x/{d}-y/z"},
 	} {
 		_, err := Build(only(line(3, owner(row.prefix, at("/inside", say("")))), at(row.route, say(""))), newTestPools(t))
-		want := fmt.Sprintf("route %s can never be reached: the scope at a.lua:3 owns %s and all below it", row.route, row.prefix)
+		want := fmt.Sprintf("route %s can never be reached: the scope at a.lua:3 owns %s and everything below it", row.route, row.prefix)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s and %s: %v, expected %s", row.prefix, row.route, err, want)
 		}

@@ -52,7 +52,7 @@ func (b *builder) checkShape(d *muxBuilder, of *shape) {
 	if owner != nil {
 		for _, r := range s.routes {
 			if !r.scope.inside(owner) {
-				b.add(r.route.Origin, fmt.Errorf("route %s can never be reached: the scope at %s owns %s and all below it; declare the route inside",
+				b.add(r.route.Origin, fmt.Errorf("route %s can never be reached: the scope at %s owns %s and everything below it; declare the route inside",
 					r.pattern(), owner.origin, owner.prefix))
 			}
 		}

@@ -208,10 +208,10 @@ func (w *scopeWalk) checkStrip(r *chiproxy.Route, p *scope, pattern pathmux.Patt
 			return
 		}
 	}
-	w.b.add(r.Origin, fmt.Errorf("strip_prefix %q can never be taken off: no path of %s begins with it", proxy.StripPrefix, p.prefix+r.Pattern))
+	w.b.add(r.Origin, fmt.Errorf("strip_prefix %q can never be stripped: no path of %s begins with it", proxy.StripPrefix, p.prefix+r.Pattern))
 }
 
-var errOwnAll = errors.New("a scope's pattern must not have a *; it owns all below it anyway")
+var errOwnAll = errors.New("a scope's pattern must not have a *; it owns everything below it anyway")
 
 // owner walks a scope that owns its prefix.
 func (w *scopeWalk) owner(s *chiproxy.Scope, outer *scope, l *layerDraft) {

@@ -7,21 +7,20 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-var errBypass = errors.New("the path has no route as it is written, but would have one in the form that Caddy's path matchers compare")
+var errBypass = errors.New("no route matches the path as written, but one would match it as Caddy's path matchers read it")
 
-// bypasses reports whether Caddy's path matchers, or the handlers behind, would read the path of the request, which no route has taken,
-// as one that a route guards: they compare without case, and in other readings. Were it handed on, it would pass by a guarded
-// prefix that the configuration behind takes it to be under.
+// bypasses reports whether Caddy's path matchers or later handlers would read the path of the request, which no route took, as one that a
+// route guards: they ignore case and may decode differently. Passed on, it would bypass that guard.
 func (rq *request) bypasses() bool {
 	return rq.bypassed(bypassSearch{rq: rq})
 }
 
-// bypassesBy reports the same of a request that a route is about to hand on: whether it has one before that route.
+// bypassesBy reports the same for a request that a route is about to pass on: whether an earlier route guards it.
 func (rq *request) bypassesBy() bool {
 	return rq.bypassed(bypassSearch{rq: rq, tenant: rq.tenant, layer: rq.at, entry: rq.entry})
 }
 
-// bypassed makes the search in each form that the path has.
+// bypassed searches in each form of the path.
 func (rq *request) bypassed(search bypassSearch) bool {
 	all := []urlpath.Reading{{Path: rq.fullPath}}
 	if urlpath.IsAmbiguous(rq.spelled, rq.fullPath) {
@@ -41,7 +40,7 @@ func (rq *request) bypassed(search bypassSearch) bool {
 	return false
 }
 
-// bypassSearch looks for the routes that a request has in the form of urlpath.CaddyForm only.
+// bypassSearch looks for the routes that a request has only in the form of urlpath.CaddyForm.
 type bypassSearch struct {
 	rq     *request
 	folded string

@@ -7,8 +7,8 @@
 //	...
 //	err = table.Serve(w, r, next)
 //	...
-//	table.Retire() // gives its pools back after the last request
+//	table.Retire() // releases its pools after the last request
 //
-// Nothing in a Table changes after Build, so any number of goroutines may serve from it. The order of matching is in steps.go, and
-// what becomes of a request in serve.go.
+// Nothing in a Table changes after Build, so any number of goroutines may serve from it. The order of matching is in steps.go, and serving
+// in serve.go.
 package routing

@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// request is one request on its way through a table: the exchange that hooks see, and where the search has come to.
+// request is one request on its way through a table: the exchange that hooks see, and the state of the search.
 type request struct {
 	chiproxy.Driver
 	state
@@ -33,7 +33,7 @@ type state struct {
 	// fullPath is the path as the request came in, in the form patterns are matched against, spelled the same of
 	// urlpath.Spelled, and path what of fullPath lies in the tenant.
 	spelled, fullPath, path string
-	// ambiguous says that others may read the path otherwise, and that this matters in the table.
+	// ambiguous says that other servers may read the path differently, and that this matters in the table.
 	ambiguous bool
 	// readings are the paths that others may read it as, once something has asked.
 	readings []urlpath.Reading
@@ -60,14 +60,14 @@ func (rq *request) reset() {
 	rq.state = state{}
 }
 
-// perform runs middleware around an action, with all that goes with a candidate that stands in p: what it changed is undone when it
-// declines, and the scope's Failed answers its errors.
+// perform runs middleware around an action as a candidate of scope p: its changes are undone when it declines, and the scope's Failed
+// answers its errors.
 func (rq *request) perform(mw []chiproxy.Middleware, a chiproxy.Action, p *scope, restores bool) (chiproxy.Verdict, error) {
 	v, err := rq.Run(mw, a, restores)
 	return rq.settled(v, err, p)
 }
 
-// allows asks guards that stand in p. When they do not allow, the other results say what comes of it.
+// allows asks guards in scope p. If they do not allow, the other results are the verdict.
 func (rq *request) allows(guards []chiproxy.Guard, p *scope) (bool, chiproxy.Verdict, error) {
 	open, v, err := rq.Allows(guards)
 	v, err = rq.settled(v, err, p)
@@ -117,8 +117,8 @@ func (p place) Names() []string {
 	return p.rq.chosen.text.names
 }
 
-// Value returns the decoded value of a parameter. At the root of an owner, the catch-all has none. Double slashes in what a
-// catch-all has stay, as in /path/https://a.example.
+// Value returns the decoded value of a parameter. At the root of an owner, the catch-all has none. A catch-all keeps double slashes, as in
+// /path/https://a.example.
 func (p place) Value(i int) string {
 	rq, values := p.rq, p.rq.match.Values()
 	if i >= len(values) {

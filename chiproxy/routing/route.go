@@ -8,13 +8,13 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 )
 
-// entry is what stands on the patterns of a layer that match the same paths.
+// entry is the routes of a layer on one shape.
 type entry struct {
 	// routes are in the order they are tried.
 	routes []candidate
 	// index narrows the routes of a long entry by their data guards; nil when it has none.
 	index *guardIndex
-	// miss is the owner whose request this is when no route takes it; nil outside owners.
+	// miss is the owner of the request if no route takes it; nil outside owners.
 	miss *scope
 	// head says that a route names HEAD, so that those for GET do not answer it.
 	head bool
@@ -53,7 +53,7 @@ func (c *candidate) takes(method string, e *entry) bool {
 	return method == http.MethodHead && !e.head && c.methods.Has(http.MethodGet)
 }
 
-// mayDecline reports whether the route can leave a request it has the method for to the next one.
+// mayDecline reports whether the route can pass on a request whose method it has.
 func (c *candidate) mayDecline() bool { return len(c.route.Guards) > 0 || c.restores }
 
 // pattern is the route's, with what the owners around it own.

@@ -5,7 +5,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// scope is a Scope with all that its routes take from the scopes around it.
+// scope is a Scope with everything that it inherits from the scopes around it.
 type scope struct {
 	outer *scope
 	// middleware of the scopes around it and its own, the outermost first. Scopes without middleware share
@@ -16,7 +16,7 @@ type scope struct {
 	owner *scope
 	// prefix is what the owners around it own, as written, without a slash at the end.
 	prefix string
-	// notFound and notAllowed answer where no route does; nil when there is none. refused is the 405 of a scope
+	// notFound and notAllowed answer if no route matches; nil if there is none. refused is the 405 of a scope
 	// that has only notFound, inside of the same middleware.
 	notFound, notAllowed, refused *answer
 	// failed answers errors; nil when there is none.

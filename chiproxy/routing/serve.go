@@ -15,7 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// search is what one request has found out while it was looking for its route.
+// search is what one request has learned while looking for its route.
 type search struct {
 	// allow are the methods of the routes that had the path for another method, in all tenants asked.
 	allow pathmux.Allowed
@@ -33,7 +33,7 @@ type gateVerdict struct {
 	open bool
 }
 
-// serve asks the tenants in order, and at last Caddy's next handler.
+// serve tries the tenants in order, finally Caddy's next handler.
 func (rq *request) serve() error {
 	t, r := rq.table, rq.R
 	w := rq.W
@@ -69,7 +69,7 @@ func (rq *request) serve() error {
 	return rq.Onward()
 }
 
-// answer405 answers that the path is known for other methods.
+// answer405 answers 405 for a path that is known for other methods.
 func (rq *request) answer405() error {
 	rq.W.Header().Set("Allow", rq.search.allow.String())
 	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route for method %s; the path has %s", rq.R.Method, &rq.search.allow))
@@ -119,7 +119,7 @@ func (rq *request) take(s *steps) (chiproxy.Verdict, error) {
 	return rq.leave(s.entry.miss)
 }
 
-// fallBack tries what the tenant has for requests that no route takes.
+// fallBack tries the tenant's actions for requests that no route matches.
 func (rq *request) fallBack() (chiproxy.Verdict, error) {
 	t := rq.tenant
 	if (*pathmux.Methods)(nil).Has(rq.method) {
@@ -137,7 +137,7 @@ func (rq *request) fallBack() (chiproxy.Verdict, error) {
 	return rq.missed(t.base.scope, rq.search.path)
 }
 
-// missedLayer says what a layer says when none of its routes takes the request.
+// missedLayer answers if no route of a layer took the request.
 func (rq *request) missedLayer(l *layer) (chiproxy.Verdict, error) {
 	known := rq.search.here != nil
 	if l.scope.notFound == nil && (l.scope.notAllowed == nil || !known) {
@@ -149,8 +149,8 @@ func (rq *request) missedLayer(l *layer) (chiproxy.Verdict, error) {
 	return rq.missed(l.scope, known)
 }
 
-// missed says what a scope says when none of its routes takes the request. known says that one has the path for
-// another method. A scope that would say "not found" says "method not allowed" then.
+// missed answers if no route of a scope took the request: with its not_found or, if known says that one has the path for another method,
+// method_not_allowed.
 func (rq *request) missed(p *scope, known bool) (chiproxy.Verdict, error) {
 	rq.chosen, rq.entry = nil, nil
 	if !known || rq.table.mismatch == chiproxy.DeclineMismatch {

@@ -119,7 +119,7 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 	}
 	for _, r := range order {
 		if at := (standing{r.route, r.scope}); !reached[at] {
-			w.b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it before, in a layer for its hosts", r.methods, r.pattern(), taken[at]))
+			w.b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it first, in a layer for its hosts", r.methods, r.pattern(), taken[at]))
 		}
 	}
 }

@@ -30,7 +30,7 @@ func TestLayersThatTakeAllRequestsOfOthers(t *testing.T) {
 	}
 	declining := saying(chiproxy.Decline{})
 	lost := func(what, by string) string {
-		return "a.lua:7: route " + what + " can never be reached: " + by + " takes it before, in a layer for its hosts"
+		return "a.lua:7: route " + what + " can never be reached: " + by + " takes it first, in a layer for its hosts"
 	}
 	const none = "not_found at a.lua:3"
 	victim := func(rule string) chiproxy.Item { return line(7, at(rule, say(""))) }
@@ -172,7 +172,7 @@ func TestWhatIsRefusedAsNeverReachedNeverIs(t *testing.T) {
 		specs = 600
 	}
 	rng := testkit.Seeded(21, 4)
-	refused := regexp.MustCompile(`(?m)^s:(\d+): (?:route .* takes it before, in a layer|the layer for (.*) can never be tried)`)
+	refused := regexp.MustCompile(`(?m)^s:(\d+): (?:route .* takes it first, in a layer|the layer for (.*) can never be tried)`)
 	var w *world
 	routes, layers := 0, 0
 	for range specs {

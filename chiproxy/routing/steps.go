@@ -5,11 +5,11 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
-// The order of matching is written here and nowhere else: Table.asks gives the tenants, steps what each of them has. Serving takes
-// its steps, explaining lists them, and who looks whether another spelling of a path leads elsewhere follows them.
+// The order of matching is written here and nowhere else: Table.asks gives the tenants, steps what each of them has. Serving takes the
+// steps, explaining lists them, and the searches for other spellings of a path follow them.
 
-// asks appends the tenants that are asked for a host and path, in order, by an index of the table's: up to the first one that does not
-// fall through, and then the default tenant.
+// asks appends the tenants to try for a host and path, in order: up to the first one that does not fall through, and then the default
+// tenant.
 func (t *Table) asks(x *tenantIndex, name, path string, into []ranked) []ranked {
 	into = x.find(name, path, into)
 	for i, tn := range into {
@@ -21,7 +21,7 @@ func (t *Table) asks(x *tenantIndex, name, path string, into []ranked) []ranked 
 	return append(into, ranked{tenant: t.base})
 }
 
-// within returns what of a path lies in the tenant.
+// within returns the part of a path below the tenant's prefix.
 func (t *tenant) within(path string) string {
 	if t.prefix == "" {
 		return path

@@ -24,9 +24,9 @@ type Table struct {
 	index   *tenantIndex
 	// caddyIndex is the index by prefixes in the form of urlpath.CaddyForm; it is index where that is the same.
 	caddyIndex *tenantIndex
-	// folds says that some pattern or prefix is another one in that form.
+	// folds says that this form changes some pattern or prefix.
 	folds bool
-	// guards says that something in the table may be walked around, by a path that others read otherwise than we do.
+	// guards says that the table guards something that a path which other servers read differently could bypass.
 	guards bool
 	// hosts says that something in the table depends on the host.
 	hosts bool
@@ -41,20 +41,19 @@ type Table struct {
 	retired atomic.Bool
 }
 
-// ErrRetired is returned by Table.Serve when the table was given up before. Nothing was done with the request then:
-// the caller asks the table that took its place.
+// ErrRetired is returned by Table.Serve when the table was retired. The request is untouched, for the table that replaced it.
 var ErrRetired = errors.New("the routing table was retired")
 
 // ended is what refs is set to when nothing refers to the table; no number of late requests makes it positive.
 const ended = -1 << 62
 
-// Acquire keeps the table, its pools and hooks alive until Release, or returns false when it was retired and its last request
-// is over. A request that has become a WebSocket or another stream of the kind counts as over.
+// Acquire keeps the table, its pools and hooks alive until Release, or returns false if it was retired and its last request is over. A
+// request that has become a WebSocket or a similar stream counts as over.
 func (t *Table) Acquire() bool {
 	return t.refs.Add(1) > 0 // a release that has just come to zero finds that it is not the last one
 }
 
-// Release undoes one Acquire. The last one after Retire gives the table's pools back and runs Spec.Release.
+// Release undoes one Acquire. The last one after Retire releases the table's pools and runs Spec.Release.
 func (t *Table) Release() {
 	if t.refs.Add(-1) != 0 || !t.refs.CompareAndSwap(0, ended) {
 		return
@@ -65,8 +64,8 @@ func (t *Table) Release() {
 	}
 }
 
-// Retire gives the table up. Requests that run finish on it; what it holds is given back after the last one. The owner
-// calls it after it has published another table.
+// Retire ends the table. Running requests finish on it; it releases what it holds after the last one. The owner calls it after publishing
+// another table.
 func (t *Table) Retire() {
 	if !t.retired.Swap(true) {
 		t.Release()
@@ -106,7 +105,7 @@ func (t *Table) setHosts() {
 
 var requests = sync.Pool{New: func() any { return new(request) }}
 
-// Serve answers a request by the table, or hands it to next when nothing in the table is for it. Errors are returned as
+// Serve answers a request, or passes it to next if nothing in the table matches it. Errors are returned as
 // Caddy's handlers return them, so that handle_errors sees them; ErrHeaderSent is among their causes when
 // the header of the response has left. It returns ErrRetired, and does nothing, when the table was retired.
 func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
@@ -121,7 +120,7 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 	return rq.serve()
 }
 
-// begin returns the way of a request through the table, or ErrRetired. The caller ends it.
+// begin starts a request's way through the table, or returns ErrRetired. The caller ends it.
 func (t *Table) begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, walker Walker) (*request, error) {
 	if !t.Acquire() {
 		return nil, ErrRetired
@@ -141,7 +140,7 @@ func (t *Table) upgrading(w http.ResponseWriter, r *http.Request) *response.Upgr
 	return response.NewUpgradeWriter(w, connect, t.Release)
 }
 
-// end gives everything back, whether the request ended well, in an error or in a panic.
+// end releases everything, after success, an error or a panic.
 func (rq *request) end() {
 	if rq.upgrade != nil {
 		defer rq.upgrade.Release()
@@ -153,7 +152,7 @@ func (rq *request) end() {
 	requests.Put(rq)
 }
 
-// TenantInfo is a tenant of a table, for those who look at it from outside. It must not be changed.
+// TenantInfo describes a tenant of a table. It must not be changed.
 type TenantInfo struct {
 	// Spec is what the tenant was made of.
 	Spec *chiproxy.Tenant

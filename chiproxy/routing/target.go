@@ -8,7 +8,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
-// checkTarget reports a request target that is none of the forms of RFC 9112, section 3.2. net/http takes more than
+// checkTarget reports a request target that has none of the forms of RFC 9112, section 3.2. net/http takes more than
 // those: it reads x:admin as a URL without a path, in which no pattern finds anything and which is forwarded as it is.
 func checkTarget(r *http.Request) error {
 	u := r.URL
@@ -27,5 +27,5 @@ func checkTarget(r *http.Request) error {
 	return fmt.Errorf("request target %s: expected a path, a URL with a host, the authority of a CONNECT, or the * of an OPTIONS", field.Quote(r.RequestURI))
 }
 
-// isServerWide reports whether the request is for the server as a whole, which no pattern stands for.
+// isServerWide reports whether the request is for the server as a whole, which no pattern matches.
 func isServerWide(u *url.URL) bool { return u.Path == "*" }

@@ -14,11 +14,11 @@ type tenant struct {
 	name string
 	// prefix is PathPrefix without a slash at the end; folded is the same in the form of urlpath.CaddyForm.
 	prefix, folded string
-	// onward says that the next tenant is asked when this one has no route.
+	// onward says that the next tenant is tried when this one has no route.
 	onward bool
 	pools  *chiproxy.PoolScope
 	policy *chiproxy.ErrorPolicy
-	// fallbacks are what answers where no route does: Fallback and UsePool.
+	// fallbacks answer if no route matches: Fallback and UsePool.
 	fallbacks []chiproxy.Action
 	// layers are in the order they are tried; base comes after them.
 	layers layerIndex
@@ -158,7 +158,7 @@ func (p *prefixIndex) find(path string, into []ranked) []ranked {
 	return into
 }
 
-// dropRepeated keeps the first place of a tenant that fits by several of its hosts.
+// dropRepeated keeps the first place of a tenant that matches by several of its hosts.
 func dropRepeated(list []ranked) []ranked {
 	kept := list[:0]
 	for _, r := range list {

@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 )
 
-// TurnKind says what a Turn is that of.
+// TurnKind is the kind of a Turn.
 type TurnKind int
 
 // Kinds of turns.
@@ -19,11 +19,11 @@ const (
 	TurnRoute    TurnKind = iota // a route
 	TurnGuards                   // the guards of a layer
 	TurnScope                    // a scope that owns a prefix, and that no route in it answers for
-	TurnMissed                   // what a tenant or a layer says where no route answers
-	TurnFallback                 // what a tenant has for all that no route takes
+	TurnMissed                   // the answer of a tenant or a layer if no route matches
+	TurnFallback                 // a tenant's action if no route matches
 )
 
-// Turn is something of a table that is asked about a request in its turn. Two turns are of the same thing if they are equal.
+// Turn is something in a table that is tried for a request. Equal turns are the same thing.
 type Turn struct {
 	Kind     TurnKind
 	entry    *entry
@@ -89,7 +89,7 @@ func (t Turn) Origin() origin.Origin {
 	return t.scope.origin
 }
 
-// Saying returns what a scope may say where no route answers, and whether it has something to say.
+// Saying returns the answer of a scope if no route matches, and whether it has one.
 func (t Turn) Saying() (Saying, bool) {
 	a := t.scope.notFound
 	if a == nil && t.Kind == TurnMissed {
@@ -101,7 +101,7 @@ func (t Turn) Saying() (Saying, bool) {
 	return a.saying(), true
 }
 
-// Saying is an answer that a scope has where no route does.
+// Saying is an answer of a scope if no route matches.
 type Saying struct {
 	// Kind is not_found or method_not_allowed.
 	Kind   string
@@ -139,8 +139,7 @@ func (p Part) Gates() []Turn {
 
 func (g *gate) turn() Turn { return Turn{Kind: TurnGuards, gate: g, scope: g.scope} }
 
-// Walker is a performer that is told where in a table the request is. Its methods are called while that is served, and an Exchange is
-// what it is for hooks.
+// Walker is a performer that is told where in a table the request is.
 type Walker interface {
 	chiproxy.Performer
 	// Begin is told whose turn it is. Whatever was asked before has not answered.
@@ -177,7 +176,7 @@ func (t *Table) Walk(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 // Run answers the request, as Table.Serve does.
 func (w Walk) Run() error { return w.rq.serve() }
 
-// End gives back what the walk holds.
+// End releases what the walk holds.
 func (w Walk) End() { w.rq.end() }
 
 // Takes reports whether a route is for the method of the request. The walk was run before.

@@ -1,4 +1,4 @@
-// Package selection knows the selection policies of reverse_proxy by name, for errors that say which there are.
+// Package selection checks names of reverse_proxy's selection policies; its errors list the existing ones.
 package selection
 
 import (
@@ -11,7 +11,7 @@ import (
 
 const namespace = "http.reverse_proxy.selection_policies"
 
-// Check reports a policy that there is not: its error lists those that there are, and names the one that was meant, most likely.
+// Check reports an unknown policy: its error lists the existing ones, and suggests the most likely one.
 func Check(name string) error {
 	if _, err := caddy.GetModule(namespace + "." + name); err == nil {
 		return nil
@@ -58,7 +58,7 @@ func closest(name string, words []string) string {
 	return found
 }
 
-// distance returns how many letters have to be changed, put in or taken out to make b of a.
+// distance returns the edit distance of two words.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

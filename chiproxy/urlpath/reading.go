@@ -33,7 +33,7 @@ func Spelled(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
-// Resolved takes the marks of Spelled off.
+// Resolved removes the marks of Spelled.
 func Resolved(spelled string) string {
 	if strings.IndexByte(spelled, '%') < 0 {
 		return spelled
@@ -41,14 +41,14 @@ func Resolved(spelled string) string {
 	return unmarked(strings.ReplaceAll(spelled, literalDot, "."))
 }
 
-// unmarked takes the marks of semicolons off.
+// unmarked removes the marks of semicolons.
 func unmarked(p string) string { return strings.ReplaceAll(p, literalSemicolon, ";") }
 
-// MaxAmbiguous is the length in bytes of the longest path whose readings are looked at. What they cost is in proportion to it, and a client may
-// send a path of a megabyte; a longer one counts as one that leads around a guard.
+// MaxAmbiguous is the length in bytes of the longest path whose readings are tried, as their cost is proportional to it; a longer path
+// counts as one that bypasses a guard.
 const MaxAmbiguous = 8 << 10
 
-// IsAmbiguous reports whether others may read a path otherwise than we do. spelled is of Spelled, clean the path as we read it.
+// IsAmbiguous reports whether other servers may read a path differently. spelled is of Spelled, clean the path as we read it.
 func IsAmbiguous(spelled, clean string) bool {
 	return strings.IndexByte(spelled, '\\') >= 0 || strings.IndexByte(spelled, ';') >= 0 ||
 		strings.Contains(spelled, "%2F") || len(spelled) != len(clean) && (strings.Contains(spelled, "/.") || strings.Contains(spelled, literalDot))
@@ -57,7 +57,7 @@ func IsAmbiguous(spelled, clean string) bool {
 // Reading is a path as some servers read it, cleaned.
 type Reading struct {
 	Path string
-	// dots says that dot segments had a part in it, which may be another one than in our own: one may lead up where we see none.
+	// Dots says that dot segments took part in it: one may lead up where our own reading has none.
 	Dots bool
 }
 

@@ -1,6 +1,5 @@
-// Package urlpath reads the paths of requests: in the one form that patterns are matched against (Of), and in the other ones in
-// which Caddy's matchers (CaddyForm) and the servers behind (Readings) may read them, so that no spelling of a path passes by what
-// guards it.
+// Package urlpath reads the paths of requests: in the form that patterns match (Of), and as Caddy's matchers (CaddyForm) and upstream
+// servers (Readings) may read them, so that no spelling of a path bypasses a guard.
 package urlpath
 
 import (
@@ -114,7 +113,7 @@ func CaddyForm(p string) string {
 // CaddyText brings text of a pattern into the form of CaddyForm, in the reading that takes %2F for a slash.
 func CaddyText(s string) string { return strings.ToLower(strings.ReplaceAll(s, "%2F", "/")) }
 
-// windowsPath does to a path on Windows what Caddy does there, as its file system has several names for one file.
+// windowsPath normalizes a path as Caddy does on Windows, whose file system has several names for one file.
 func windowsPath(p string) string {
 	if runtime.GOOS != "windows" {
 		return p

@@ -176,7 +176,7 @@ func TestHandleErrorsKnowsStatusAndIDOfAScriptErrorOnly(t *testing.T) {
 	for path, want := range map[string]string{
 		"/script": "500|Internal Server Error|the script failed|", "/inside": "500|Internal Server Error|the script failed|",
 		"/guard": "500|Internal Server Error|the script failed|", "/on_headers": "500|Internal Server Error|the script failed|",
-		"/nothing": "500|Internal Server Error|the script failed|", "/budget": "503|Service Unavailable|the script came to the end of a limit|",
+		"/nothing": "500|Internal Server Error|the script failed|", "/budget": "503|Service Unavailable|the script reached a limit|",
 	} {
 		body := c.Get(path).Body
 		if !strings.HasPrefix(body, want) || strings.Contains(body, "secret") || strings.Contains(body, "lua:") || strings.Contains(body, "returned nothing") {

@@ -34,8 +34,8 @@ func TestARequestThatRunsInCirclesEndsWithAnError(t *testing.T) {
 			c.File("main.lua", `local route = require("luaroute") local again = route.handler("invoke", { name = "r" })`+"\n"+row.script)
 			c.Start(fmt.Sprintf("&(r) {\nroute {\nluaroute {\nscript $dir/main.lua\n}\n%s\n}\n}\nhttp:// {\ninvoke r\n}\n", row.after))
 			c.Get("/x").Want(508, "")
-			if c.Logged("runs in circles") == 0 {
-				t.Error("the log does not say that the request ran in circles")
+			if c.Logged("the request loops") == 0 {
+				t.Error("the log does not say that the request loops")
 			}
 		})
 	}

@@ -129,7 +129,7 @@ func TestBytesThatAreNoUTF8AreSentAsTheyAre(t *testing.T) {
 func TestAChangeThatMakesNoRequestIsRefused(t *testing.T) {
 	t.Parallel()
 	const uri = ": expected an encoded path that begins with /, and perhaps a query"
-	const query = ": expected an encoded query, without blanks, #, control characters, broken escapes and what is not ASCII"
+	const query = ": expected an encoded query, without blanks, #, control characters, broken escapes and non-ASCII characters"
 	for _, row := range []struct{ call, want string }{
 		{"req:set_header('', 'b')", `"" is not a header name; a name is a token such as X-Request-Id`},
 		{"req:set_header('X A', 'b')", `"X A" is not a header name; a name is a token such as X-Request-Id`},

@@ -61,7 +61,7 @@ func TestNothingThatAScriptSetsSplitsAMessage(t *testing.T) {
 		{"req:set_uri('/x?' .. bad)", func(bad string) string {
 			return "URI " + strconv.Quote("/x?"+bad) + ": expected an encoded path that begins with /, and perhaps a query"
 		}, false},
-		{"req:set_raw_query(bad)", says("query %s: expected an encoded query, without blanks, #, control characters, broken escapes and what is not ASCII"), false},
+		{"req:set_raw_query(bad)", says("query %s: expected an encoded query, without blanks, #, control characters, broken escapes and non-ASCII characters"), false},
 		{"res.headers['X-A'] = bad", value("X-A"), false},
 		{"res.headers['X-A'] = { 'b', bad }", value("X-A"), false},
 		{"res.headers['Set-Cookie'] = bad", value("Set-Cookie"), false},

@@ -177,7 +177,7 @@ func reveal(err error) error {
 		return err
 	}
 	text := own.Err.Error()
-	for _, says := range []string{"the script failed", "the script came to the end of a limit"} {
+	for _, says := range []string{"the script failed", "the script reached a limit"} {
 		text = strings.Replace(text, says, hook.Error(), 1)
 	}
 	own.Err = revealed{own.Err, text}
