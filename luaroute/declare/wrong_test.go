@@ -52,7 +52,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a wildcard in the middle", `route:get("/a*/b", "p")`, `main.lua:3: pattern "/a*/b": * is allowed only at the end; use {name} for one segment`},
 			{"a parameter without a name", `route:get("/{}", "p")`, `main.lua:3: pattern "/{}": {} has no valid name; write {name} or {name:regexp}`},
 			{"a parameter twice", `route:get("/{a}/{a}", "p")`, `main.lua:3: pattern "/{a}/{a}": parameter a occurs twice`},
-			{"two parameters without text between", `route:get("/{a}{b}", "p")`, `main.lua:3: pattern "/{a}{b}": text must stand between {a} and '{'`},
+			{"two parameters without text between", `route:get("/{a}{b}", "p")`, `main.lua:3: pattern "/{a}{b}": text is needed between {a} and '{'`},
 			{"a wrong regexp", `route:get("/{a:[}", "p")`, "main.lua:3: pattern \"/{a:[}\": {a}: error parsing regexp: missing closing ]: `[`"},
 			{"an escape that never matches", `route:get("/%61", "p")`, `main.lua:3: pattern "/%61": "%61" never matches, as paths are decoded first; only %2F and %25 stay escaped`},
 			{"a path that is not clean", `route:get("/a//b", "p")`, `main.lua:3: pattern "/a//b": no path matches //, /./ or /../, as paths are cleaned first`},
