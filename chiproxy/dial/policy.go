@@ -136,8 +136,8 @@ func (p *Policy) String() string { return strings.Join(p.words, " ") }
 // Words returns the words, as they were written.
 func (p *Policy) Words() []string { return slices.Clone(p.words) }
 
-// Name reports whether a name may be dialled whatever it resolves to.
-func (p *Policy) Name(name string, port uint16) bool {
+// name reports whether a name may be dialled whatever it resolves to.
+func (p *Policy) name(name string, port uint16) bool {
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	return p.word == All || slices.ContainsFunc(p.names, func(r rule) bool {
 		return (r.port == 0 || r.port == port) && r.matches(name)
@@ -154,9 +154,9 @@ func (r rule) matches(name string) bool {
 	return rest == suffix && label != ""
 }
 
-// Address returns nil if an IP address may be dialled, or a Refusal. Of an address that carries another one, such as one of
+// address returns nil if an IP address may be dialled, or a Refusal. Of an address that carries another one, such as one of
 // NAT64, both must be allowed.
-func (p *Policy) Address(ip netip.Addr, port uint16) error {
+func (p *Policy) address(ip netip.Addr, port uint16) error {
 	ip = ip.WithZone("").Unmap()
 	if err := p.plain(ip, port); err != nil {
 		return err
@@ -190,8 +190,8 @@ func (p *Policy) plain(ip netip.Addr, port uint16) error {
 	return &Refusal{Address: netip.AddrPortFrom(ip, port).String(), What: what.String(), Needs: ip.String(), Policy: p}
 }
 
-// Socket returns nil if a unix socket may be dialled, or a Refusal.
-func (p *Policy) Socket(path string) error {
+// socket returns nil if a unix socket may be dialled, or a Refusal.
+func (p *Policy) socket(path string) error {
 	if p.word == All || slices.Contains(p.sockets, cleanSocket(path)) {
 		return nil
 	}
@@ -218,16 +218,16 @@ func (p *Policy) Literal(address string) error {
 		return nil // Caddy reports it
 	}
 	if a.IsUnixNetwork() {
-		return p.Socket(a.Host)
+		return p.socket(a.Host)
 	}
 	if err := p.network(a.Network, address); err != nil {
 		return err
 	}
 	port := uint16(a.StartPort) //nolint:gosec // Caddy allows no larger one
 	if ip, err := netip.ParseAddr(a.Host); err == nil {
-		return p.Address(ip, port)
+		return p.address(ip, port)
 	}
-	if p.word == "" && !p.Name(a.Host, port) && len(p.networks) == 0 {
+	if p.word == "" && !p.name(a.Host, port) && len(p.networks) == 0 {
 		return &Refusal{Address: address, What: "a name", Needs: net.JoinHostPort(a.Host, strconv.Itoa(int(port))), Policy: p}
 	}
 	return nil
@@ -279,7 +279,7 @@ func (p *Policy) Covers(word string) error {
 		}
 		return more
 	case len(inner.sockets) > 0:
-		if p.Socket(inner.sockets[0]) != nil {
+		if p.socket(inner.sockets[0]) != nil {
 			return more
 		}
 		return nil

@@ -22,7 +22,7 @@ func (p *Policy) Resolve(ctx context.Context, resolver Resolver, network, addres
 		if isAdminSocket(address) {
 			return nil, adminError(address)
 		}
-		return []string{address}, p.Socket(address)
+		return []string{address}, p.socket(address)
 	}
 	if err := p.network(network, address); err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (p *Policy) Resolve(ctx context.Context, resolver Resolver, network, addres
 		case isAdmin(ip, port):
 			err = adminError(address)
 		case !named:
-			err = p.Address(ip, port)
+			err = p.address(ip, port)
 		}
 		if err == nil {
 			allowed = append(allowed, netip.AddrPortFrom(ip.Unmap(), port).String())
@@ -107,5 +107,5 @@ func (p *Policy) lookUp(ctx context.Context, resolver Resolver, network, host st
 		resolver = net.DefaultResolver
 	}
 	ips, err = resolver.LookupNetIP(ctx, family, host)
-	return ips, p.Name(host, port), err
+	return ips, p.name(host, port), err
 }

@@ -37,9 +37,6 @@ func (c Changes) MarshalJSON() ([]byte, error) {
 	}{len(c.Added), len(c.Removed), len(c.Changed), first(c.Added), first(c.Removed), first(c.Changed)})
 }
 
-// None reports whether nothing differs.
-func (c *Changes) None() bool { return len(c.Added)+len(c.Removed)+len(c.Changed) == 0 }
-
 // Compare compares two tables. A route is named by its methods, pattern, tenant and hosts, a pool by its name and tenant. Line numbers do
 // not count, nor do tables and functions that functions capture.
 func Compare(from, to *routing.Table) Difference {

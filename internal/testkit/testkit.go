@@ -23,14 +23,15 @@ func Main(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Until waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine.
+// Until waits for a condition, for long enough that only a fault keeps it from coming true on a busy machine. It ends when the test
+// has failed: what waits for a number of clients would wait in vain for one that has given up.
 func Until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	end := time.NewTimer(2 * time.Minute)
 	defer end.Stop()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for !ok() {
+	for !ok() && !t.Failed() {
 		select {
 		case <-end.C:
 			t.Fatalf("waited in vain until %s", what)

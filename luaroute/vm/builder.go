@@ -42,7 +42,7 @@ func NewBuilder(standard func(*Builder), o Options) *Builder {
 		o.Logger = zap.NewNop()
 	}
 	if o.Log == nil {
-		o.Log = NewLog(o.Logger)
+		o.Log = newLog(o.Logger)
 	}
 	if o.Context == nil {
 		o.Context = context.Background()

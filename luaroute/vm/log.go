@@ -34,8 +34,8 @@ type Log struct {
 	seen  time.Time // when spent was that
 }
 
-// NewLog returns the log of a tenant, which says to a logger what it leaves out.
-func NewLog(logger *zap.Logger) *Log {
+// newLog returns the log of a tenant, which says to a logger what it leaves out.
+func newLog(logger *zap.Logger) *Log {
 	return &Log{left: tally.New(func(c tally.Count) {
 		logger.Warn("scripts log too much; lines were left out",
 			zap.Int("lines", c.Lines), zap.Int("bytes", c.Bytes), zap.String("first", c.First),
@@ -64,7 +64,7 @@ func (l *Logs) Of(tenant string, logger *zap.Logger) *Log {
 	log := l.used[tenant]
 	if log == nil {
 		if log = l.before[tenant]; log == nil {
-			log = NewLog(logger)
+			log = newLog(logger)
 		}
 		l.used[tenant] = log
 	}

@@ -144,7 +144,7 @@ func (p *Pool) Put(s *State) {
 		s.rest()
 	}
 	if s.Broken() || s.grown() {
-		p.Discard(s)
+		p.discard(s)
 		return
 	}
 	if s.budget.made > p.total.share(p.max) { // most of it may be garbage
@@ -167,8 +167,8 @@ func (p *Pool) Put(s *State) {
 	}
 }
 
-// Discard lets a state go instead of giving it back.
-func (p *Pool) Discard(s *State) {
+// discard lets a state go instead of giving it back.
+func (p *Pool) discard(s *State) {
 	s.gone()
 	p.mu.Lock()
 	defer p.mu.Unlock()

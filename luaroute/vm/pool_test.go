@@ -97,7 +97,7 @@ func TestAtTheLimitRequestsWait(t *testing.T) {
 
 		go func() { got <- mustGet(t, p) }()
 		synctest.Wait()
-		p.Discard(s)
+		p.discard(s)
 		if fresh := <-got; fresh == nil || fresh == s {
 			t.Error("the request that waited did not get a new state")
 		}
