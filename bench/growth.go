@@ -134,7 +134,7 @@ func explain(err, end error) error {
 	return end
 }
 
-// twoConfigs are the configuration of a variant, and the same with another server's name: all is loaded anew.
+// twoConfigs are the configuration of a variant, and the same with another server's name, so that everything is loaded again.
 func twoConfigs(v variant, b *bench) (both [2]json.RawMessage, err error) {
 	for i, origin := range []string{b.origin, "127.0.0.1:1"} {
 		if both[i], err = caddyConfig([]variant{v}, ownNetwork, origin, b.dir); err != nil {

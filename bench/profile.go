@@ -34,7 +34,7 @@ func profile(ctx context.Context, o options, names []string, out io.Writer) erro
 	if err := profileTo(ctx, o, chosen, alone, command{Profile: cpu}, command{Profiled: true}); err != nil {
 		return err
 	}
-	// Every allocation is recorded, which is slow: hence a run of its own.
+	// Recording every allocation is slow, so this is a separate run.
 	if err := os.Setenv("GODEBUG", "memprofilerate=1"); err != nil {
 		return err
 	}

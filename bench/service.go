@@ -34,8 +34,8 @@ const serviceScript = `function on_route_request(request)
 	end
 end`
 
-// service stands in for the design that this project replaces: routing by Lua in a process of its own, asked over HTTP for
-// every request. It writes its address, and ends with its input.
+// service simulates the design that this project replaces: Lua routing in its own process, asked over HTTP for every request. It writes its
+// address, and ends with its input.
 func service(in io.Reader, out io.Writer) error {
 	states := make(chan *lua.LState, 16)
 	for range cap(states) {
@@ -111,7 +111,7 @@ func withService(b *bench, variants []variant) (*server, error) {
 
 func init() { caddy.RegisterModule(asking{}) }
 
-// asking is a handler that asks a service whether it may go on, as the design did that this project replaces. It keeps
+// asking is a handler that asks a service which pool to use, as in the design that this project replaces. It keeps
 // connections to the service.
 type asking struct {
 	Service string `json:"service"`

@@ -259,7 +259,7 @@ func (b *bench) launch(addresses map[string]string, program string, args ...stri
 			return nil
 		}
 		select {
-		case <-exited: // whatever it says of its end does not matter any more
+		case <-exited: // its exit status no longer matters
 		case <-time.After(patience):
 			return cmd.Process.Kill()
 		}
@@ -273,7 +273,7 @@ func (b *bench) launch(addresses map[string]string, program string, args ...stri
 	return &server{addresses: addresses, pids: []int{cmd.Process.Pid}}, nil
 }
 
-// tunesGo reports whether a variable changes the settings of Go's runtime, which are to be the program's own.
+// tunesGo reports whether a variable changes the settings of Go's runtime; the program keeps its own.
 func tunesGo(variable string) bool {
 	return strings.HasPrefix(variable, "GOGC=") || strings.HasPrefix(variable, "GOMEMLIMIT=") || strings.HasPrefix(variable, "GODEBUG=")
 }

@@ -73,7 +73,7 @@ func nextSegment(h httpcaddyfile.Helper) httpcaddyfile.Helper {
 	return segment
 }
 
-// identity is what must not be written a second time: a subdirective, or one with its name.
+// identity is what may be written only once: a subdirective, or one with its name.
 func identity(h httpcaddyfile.Helper, t times) string {
 	id := h.Val()
 	if t == oncePerName && h.NextArg() {
@@ -93,7 +93,7 @@ func atHead(h httpcaddyfile.Helper) httpcaddyfile.Helper {
 // placed matches an error that names its place, as those of Caddy's parsers do.
 var placed = regexp.MustCompile(`, at \S+:\d+`)
 
-// about says what an error of another parser is about, and where that begins if the error names no place itself.
+// about adds to an error of another parser what it is about and, if it has no place, where that begins.
 func about(h httpcaddyfile.Helper, what string, err error) error {
 	if placed.MatchString(err.Error()) {
 		return fmt.Errorf("%s: %w", what, err)
@@ -111,7 +111,7 @@ func names(allowed []subdirective) string {
 	return oneOf(list)
 }
 
-// oneOf joins words for an error text: a, b or c.
+// oneOf joins words for an error: a, b or c.
 func oneOf(words []string) string {
 	last := len(words) - 1
 	if last < 1 {

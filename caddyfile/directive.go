@@ -43,7 +43,7 @@
 //		watch [<interval>]
 //	}
 //
-// The directive is ordered after route, so that a fallback such as respond or file_server comes behind it.
+// The directive is ordered after route, so that a fallback such as respond or file_server comes after it.
 //
 // Lines of script, host and env add up, and so do source blocks; everything else is written once, a pool, handler or
 // tenant once per name. An instance needs a script, a source or a tenant; a tenant a script, a source or use_pool.
@@ -67,7 +67,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "route")
 }
 
-// parse reads one luaroute directive, its matcher already taken off.
+// parse reads one luaroute directive; its matcher was already removed.
 func parse(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	h.Next()
 	if h.NextArg() {

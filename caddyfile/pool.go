@@ -42,9 +42,8 @@ func pool(to *config.Pools) reader {
 	})
 }
 
-// looked looks at the tokens of a pool before Caddy's parser does. It takes the base paths off the addresses, which that parser
-// refuses: they stand behind the name, and in lines of to. And it reports unknown policies, as that parser does not say which there
-// are.
+// looked prepares the tokens of a pool for Caddy's parser. It removes base paths, which that parser refuses, from the addresses after the
+// name and in lines of to. And it reports unknown policies with a list of the existing ones.
 func looked(h httpcaddyfile.Helper, base *basepath.Path) (httpcaddyfile.Helper, error) {
 	h.Reset()
 	h.Next()

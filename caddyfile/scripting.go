@@ -81,7 +81,7 @@ func allow(to **config.Allow) reader {
 	}
 }
 
-// onOrOff reads a subdirective that stands for yes, unless off is behind it.
+// onOrOff reads a subdirective that means yes, unless off follows it.
 func onOrOff(to **bool) reader {
 	return func(h httpcaddyfile.Helper) error {
 		on := true

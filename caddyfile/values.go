@@ -92,7 +92,7 @@ func argument(h httpcaddyfile.Helper) (string, error) {
 	return args[0], nil
 }
 
-// found shows arguments in an error text.
+// found shows arguments in an error.
 func found(args []string) string {
 	if len(args) == 0 {
 		return "none"

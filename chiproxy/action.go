@@ -10,8 +10,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
-// Next hands the request to Caddy's next handler, inside the middleware of the route. What that handler does is the answer, so no other
-// candidate is tried. If an earlier route would match the path as Caddy's path matchers read it, the answer is 404 instead.
+// Next hands the request to Caddy's next handler, inside the middleware of the route. What that handler does is the
+// answer, so no other candidate is tried. If an earlier route would match the path as Caddy's path matchers read it,
+// the answer is 404 instead.
 type Next struct{}
 
 // Do calls the next handler.
@@ -85,9 +86,9 @@ func (a Error) Describe() origin.Origin {
 // bind checks the status when the table is built.
 func (a Error) bind(*PoolScope) (Action, error) { return a, a.Check() }
 
-// binder is an action that refers to something by name, or has something to check. Build binds every action of the specification
-// once, so that a wrong name is an error of the load and costs nothing per request; an action that a hook returns is bound
-// when it is performed.
+// binder is an action that refers to something by name, or has something to check. Build binds every action of the
+// specification once, so that a wrong name is an error of the load and costs nothing per request; an action that a
+// hook returns is bound when it is performed.
 type binder interface {
 	bind(*PoolScope) (Action, error)
 }

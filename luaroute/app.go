@@ -27,11 +27,10 @@ func init() {
 	caddy.RegisterModule(new(App))
 }
 
-// App owns the instances of a configuration: what `luaroute` handlers of one name share. It has no configuration and need not be
-// written: the first handler brings it to life.
+// App owns the instances of a configuration: what `luaroute` handlers of one name share. It has no configuration and
+// need not be written: the first handler creates it.
 //
-// Provisioning is not the point of no return, since `caddy validate` provisions too. What runs in the background begins when the app
-// starts.
+// Background work begins when the app starts, not when it is provisioned, since `caddy validate` provisions, too.
 type App struct {
 	ctx    caddy.Context
 	pools  *pool.Set
@@ -95,11 +94,11 @@ func (a *App) Start() error {
 	return nil
 }
 
-// usualGrace is how long scripts may go on when their configuration ends and has no grace period.
+// usualGrace is how long scripts may run when their configuration ends and has no grace period.
 const usualGrace = 10 * time.Second
 
-// graceOf returns how long scripts may go on when a configuration ends: for as long as its servers wait for requests, if there is a limit to
-// that.
+// graceOf returns how long scripts may run when a configuration ends: the grace period of its servers, if they have
+// one.
 func graceOf(ctx caddy.Context) time.Duration {
 	app, err := ctx.AppIfConfigured("http")
 	if err != nil {
@@ -136,7 +135,7 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// Cleanup gives the instances up. Requests that run finish on them.
+// Cleanup retires the instances. Running requests finish on them.
 func (a *App) Cleanup() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -159,7 +158,8 @@ func (a *App) instance(ctx caddy.Context, h *Handler) (*instance.Instance, error
 	if i, err := a.known(h.Name, canonical); i != nil || err != nil {
 		return i, err
 	}
-	// Without the lock: the handlers of the configuration of this one may be of luaroute, too. Caddy provisions one at a time.
+	// Without the lock: the handlers of the configuration of this one may be of luaroute, too. Caddy provisions one at a
+	// time.
 	host, err := a.host(ctx)
 	if err != nil {
 		return nil, err
@@ -195,8 +195,8 @@ func (a *App) emit(name string, data map[string]any) {
 	a.events.Emit(a.ctx, name, data)
 }
 
-// expect notes that an instance of the name must be there when the app starts: which instances there are is known only when all
-// apps are provisioned.
+// expect notes that an instance of the name must be there when the app starts: which instances there are is known
+// only when all apps are provisioned.
 func (a *App) expect(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

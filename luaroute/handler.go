@@ -25,7 +25,7 @@ const defaultName = "main"
 // the pool `users`. A request for a route that is plain data runs no Lua at all; where a script left a function, it
 // decides while the request runs.
 //
-// A request that no route serves goes on to the next handler. The directive `luaroute` of the Caddyfile is therefore
+// A request that no route matches goes on to the next handler. The directive `luaroute` of the Caddyfile is therefore
 // ordered after `route`, before fallbacks such as `respond` and `file_server`:
 //
 //	example.com {
@@ -36,8 +36,8 @@ const defaultName = "main"
 //		respond "nothing here" 404
 //	}
 //
-// At least one of `scripts`, `sources` and `tenants` must be there. A script with an error refuses the configuration,
-// with its name and the line. Errors while requests run are treated as `on_error` says; clients never see their
+// At least one of `scripts`, `sources` and `tenants` is required. A script with an error refuses the configuration,
+// with its name and the line. Errors while requests run are handled as `on_error` says; clients never see their
 // messages.
 //
 // Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The

@@ -27,7 +27,7 @@ func libraries(ctx caddy.Context) (map[string]vm.Library, error) {
 		}
 		lib, ok := mod.(vm.Library)
 		if !ok {
-			return nil, fmt.Errorf("module %s is no library for scripts", info.ID)
+			return nil, fmt.Errorf("module %s is not a library for scripts", info.ID)
 		}
 		all[info.ID.Name()] = lib
 	}

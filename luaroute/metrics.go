@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics of the instances. Caddy has a new registry for each configuration, and so counts begin anew with it.
+// Metrics of the instances. Caddy has a new registry for each configuration, so counts restart with it.
 var (
 	reloadsMetric = prometheus.NewDesc("caddy_luaroute_reloads_total",
 		"Reloads of the scripts of an instance since the configuration was loaded, by result.", []string{"instance", "result"}, nil)
@@ -17,7 +17,7 @@ var (
 	ageMetric = prometheus.NewDesc("caddy_luaroute_table_age_seconds",
 		"Seconds since the routing table that serves was loaded.", []string{"instance"}, nil)
 	leftOutMetric = prometheus.NewDesc("caddy_luaroute_tenants_left_out",
-		"Tenants that answer 503 because their scripts have failed, with isolate_failures.", []string{"instance"}, nil)
+		"Tenants that answer 503 because their scripts failed, with isolate_failures.", []string{"instance"}, nil)
 )
 
 // instanceMetrics collects what the instances of an app know of themselves.
@@ -31,7 +31,7 @@ func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- leftOutMetric
 }
 
-// Collect sends the metrics of the moment.
+// Collect sends the current metrics.
 func (m instanceMetrics) Collect(to chan<- prometheus.Metric) {
 	m.app.mu.Lock()
 	instances := slices.Collect(maps.Values(m.app.instances))

@@ -18,13 +18,13 @@ func init() {
 
 // Permission is `permission luaroute [<instance>]` in the global option `on_demand_tls`. It allows on-demand TLS to
 // get certificates for exactly the hosts that are served: those that a tenant, or a layer for hosts, of a running
-// instance lists. A wildcard such as `*.example.com` stands for one label. What is for all hosts allows none. A script
-// may add names and veto them with `route.certificate`.
+// instance lists. A wildcard such as `*.example.com` stands for one label. A tenant or layer for all hosts allows
+// none. A script may add and veto names with `route.certificate`.
 //
-// It asks the table in memory, so that a host costs the same among ten as among a hundred thousand. While a
-// configuration loads, the one that runs answers; when none runs, nothing is allowed.
+// It looks hosts up in memory, as fast for a hundred thousand as for ten. While a configuration loads, the running
+// one answers; if none runs, nothing is allowed.
 type Permission struct {
-	// The name of the instance that is asked. Default: all of them; the certificate is allowed if one allows it.
+	// The name of the instance to ask. Default: all of them; the certificate is allowed if one allows it.
 	Name string `json:"name,omitempty"`
 }
 
@@ -46,12 +46,12 @@ func (p *Permission) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Errf("unexpected argument %q; expected the name of an instance, or nothing for all", d.Val())
 	}
 	if d.NextBlock(d.Nesting()) {
-		return d.Errf("%q: permission luaroute has no block; expected the name of an instance behind it, or nothing for all", d.Val())
+		return d.Errf("%q: permission luaroute has no block; expected the name of an instance after it, or nothing for all", d.Val())
 	}
 	return nil
 }
 
-// Provision has the app check that there is such an instance.
+// Provision lets the app check that the instance exists.
 func (p *Permission) Provision(ctx caddy.Context) error {
 	if p.Name == "" {
 		return nil
@@ -64,8 +64,8 @@ func (p *Permission) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// CertificateAllowed returns nil if a certificate may be obtained for a host. Any error wraps caddytls.ErrPermissionDenied;
-// what scripts did wrong was logged.
+// CertificateAllowed returns nil if a certificate may be obtained for a host. Any error wraps
+// caddytls.ErrPermissionDenied; what scripts did wrong was logged.
 func (p *Permission) CertificateAllowed(ctx context.Context, host string) error {
 	names := []string{p.Name}
 	if p.Name == "" {
@@ -82,7 +82,7 @@ func (p *Permission) CertificateAllowed(ctx context.Context, host string) error 
 	if failed != nil {
 		return fmt.Errorf("%s: %w: %w", host, caddytls.ErrPermissionDenied, failed)
 	}
-	return fmt.Errorf("%s: %w: nobody serves this host", host, caddytls.ErrPermissionDenied)
+	return fmt.Errorf("%s: %w: no tenant or layer serves this host", host, caddytls.ErrPermissionDenied)
 }
 
 // Interface guards

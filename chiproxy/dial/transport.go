@@ -23,11 +23,12 @@ func init() {
 // Protocol is the name of Transport among the transports of reverse_proxy.
 const Protocol = "luaroute"
 
-// Transport is a transport of `reverse_proxy` that dials only some addresses. Pools of isolated tenants use it, with the addresses that the
-// tenant's `allow` lists.
+// Transport is a transport of `reverse_proxy` that dials only some addresses. Pools of isolated tenants use it, with
+// the addresses that the tenant's `allow` lists.
 //
-// An address is checked when it is dialled, a name by what it resolves to then, for health checks, too. Caddy's admin endpoint is never
-// dialled. The proxies of the environment (`HTTP_PROXY`) are not used, since the address that they dial could not be checked.
+// An address is checked when it is dialled, a name by what it resolves to then, for health checks, too. Caddy's admin
+// endpoint is never dialled. The proxies of the environment (`HTTP_PROXY`) are not used, since the address that they
+// dial could not be checked.
 type Transport struct {
 	// The addresses: `network`, `public`, `none`, `all`, addresses, CIDRs, names such as `*.example:443`, sockets such
 	// as `unix//run/app.sock`.

@@ -5,8 +5,8 @@
 //	decision := explain.Decide(table, r, false)
 //	err = decision.WriteText(os.Stdout)
 //
-// The request goes through the table as if it were served, with a performer that records each step and replaces everything that would leave
-// the process. A Decision is data, JSON, and text for people.
+// The request goes through the table as if it were served, with a performer that records each step and replaces
+// everything that would leave the process. A Decision is data, JSON, and text for people.
 package explain
 
 import (
@@ -40,8 +40,8 @@ type Decision struct {
 	Status int `json:"status,omitempty"`
 	// Allow are the methods that a 405 names.
 	Allow []string `json:"allow,omitempty"`
-	// Stops says why the decision is not certain: something that decides was not run. The rest holds if that lets the request pass. Empty
-	// stands for a certain decision.
+	// Stops says why the decision is not certain: something that decides was not run. The rest holds if that lets the
+	// request pass. Empty stands for a certain decision.
 	Stops string `json:"stops,omitempty"`
 	// Err is the error that the request ends with, and Failure its text, without what Caddy adds to it for its log.
 	Err     error  `json:"-"`
@@ -67,7 +67,8 @@ type Handed struct {
 	Host string `json:"host"`
 	// Header is the whole header.
 	Header http.Header `json:"-"`
-	// Changed are the header fields that differ from the client's, with their new values; Removed are the names of the removed ones.
+	// Changed are the header fields that differ from the client's, with their new values; Removed are the names of the
+	// removed ones.
 	Changed http.Header `json:"changed_headers,omitempty"`
 	Removed []string    `json:"removed_headers,omitempty"`
 }

@@ -9,16 +9,16 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// UpgradeWriter notices that a request has become a stream of another protocol. From then on a reload does not wait for it, as in Caddy: it
-// is closed with its pool.
+// UpgradeWriter notices that a request has become a stream of another protocol. From then on a reload does not wait
+// for it, as in Caddy: it is closed with its pool.
 type UpgradeWriter struct {
 	*caddyhttp.ResponseWriterWrapper
 	connect bool // it is an extended CONNECT, whose stream begins with the header
 	release func()
 }
 
-// NewUpgradeWriter returns a writer that calls release when the request has become a stream: one that is hijacked, or a CONNECT that
-// succeeds.
+// NewUpgradeWriter returns a writer that calls release when the request has become a stream: one that is hijacked, or
+// a CONNECT that succeeds.
 func NewUpgradeWriter(w http.ResponseWriter, connect bool, release func()) *UpgradeWriter {
 	return &UpgradeWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, connect, sync.OnceFunc(release)}
 }

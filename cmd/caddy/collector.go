@@ -19,7 +19,7 @@ const usual = 100
 const smallest = 4 << 20
 
 // relaxCollector makes the collector run less often while little memory is in use. It does nothing, and returns nil, if the user
-// has chosen with GOGC. A memory limit holds all the same: near it Go collects as often as it must.
+// has chosen with GOGC. A memory limit still applies: near it Go collects as often as needed.
 func relaxCollector() *collector {
 	if os.Getenv("GOGC") != "" {
 		return nil
@@ -35,7 +35,7 @@ type collector struct{ percent int }
 // adjust fits the setting to what is in use, now and after each collection.
 func (c *collector) adjust() {
 	if percent := percentFor(inUse()); c.percent == 0 || percent < c.percent*9/10 || percent > c.percent*11/10 {
-		debug.SetGCPercent(percent) // stops everything for a moment, hence not for little
+		debug.SetGCPercent(percent) // stops the world for a moment, so only for larger changes
 		c.percent = percent
 	}
 	type collected struct{ _ *byte } // with a pointer, so that it is an allocation of its own

@@ -207,7 +207,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a response with headers of text", `route.respond(200, "", "X-A: b")`, "main.lua:3: headers are a string; expected a table of names and values"},
 			{"a response with headers by place", `route.respond(200, "", { "X-A" })`, "main.lua:3: headers have the key 1; expected names"},
 			{"a response with a header that is a function", `route.respond(200, "", { ["X-A"] = print })`, `main.lua:3: header "X-A": a function cannot be a value; allowed are a string, and a list of them`},
-			{"a response with a body in itself", "local t = {}\nt.t = t\nroute.respond(200, t)", "main.lua:5: json: more than 200 tables in one another, or a table that contains itself"},
+			{"a response with a body in itself", "local t = {}\nt.t = t\nroute.respond(200, t)", "main.lua:5: json: more than 200 nested tables, or a table that contains itself"},
 			{"a redirect to nowhere", `route.redirect("")`, "main.lua:3: redirect: the location is missing"},
 			{"a redirect with status 200", `route.redirect("/x", 200)`, "main.lua:3: redirect: status 200: expected 300 to 399, but not 304"},
 			{"a redirect with a line break", `route.redirect("/x\r\nSet-Cookie: a=b")`, `main.lua:3: redirect: header Location: the value "/x\r\nSet-Cookie: a=b" has a control character; only tabs are allowed`},

@@ -23,7 +23,7 @@ func TestAByteOrderMarkIsNoPartOfJSON(t *testing.T) {
 	for _, path := range []string{"/request", "/text"} {
 		for body, want := range map[string]string{
 			mark + `{"a":1}`: `200 {"a":1}`, mark + ` 5`: `200 5`,
-			mark + mark + `5`: `200 json: at byte 3: found '\ufeff'; expected a value`, `5` + mark: `200 json: at byte 1: there is more text behind the value`,
+			mark + mark + `5`: `200 json: at byte 3: found '\ufeff'; expected a value`, `5` + mark: `200 json: at byte 1: there is more text after the value`,
 		} {
 			if a := s.Do(t, "POST "+path, body); a.String() != want {
 				t.Errorf("%s %q: got %s, want %s", path, body, a, want)

@@ -36,7 +36,7 @@ var supported = gopher.Supported
 // panics if gopher.Supported fails.
 func NewBuilder(standard func(*Builder), o Options) *Builder {
 	if err := supported(); err != nil {
-		panic(err) // who asks Supported first can say it better
+		panic(err) // callers ask Supported first, for a better error
 	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()

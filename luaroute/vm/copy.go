@@ -45,7 +45,7 @@ func (c *copier) copy(v lua.LValue) (lua.LValue, error) {
 	return out, nil
 }
 
-// tooMuch says that more was copied than may be. What is left is not filled then; nobody is going to see it.
+// tooMuch reports whether more was copied than allowed. Then the rest is not filled, as the copy is discarded.
 func (c *copier) tooMuch() bool { return c.most > 0 && c.work > c.most }
 
 // forget takes back a copy that failed, so that the next one of the same value fails too.

@@ -3,7 +3,7 @@
 // # For plugins
 //
 // A plugin adds a library for scripts: a Caddy module in the namespace luaroute.libs that implements [Library]. What it needs of this
-// package stays as it is:
+// package is stable:
 //
 //   - [Bindings] are the functions of a library with what describes them, for `caddy luaroute stubs` and `check`; [Documented] and
 //     [Classified] are what such a library implements besides.
@@ -17,7 +17,7 @@
 //   - [Readable], [Writable], [Length], [Next], [RawGet], [RawSet] and [LessThan] use tables of scripts, and [Part] cuts strings.
 //   - [Keeper], [Immutable] and [Fields] say what a value of userdata holds, that it never changes, and which fields it has.
 //
-// All else is for luaroute's own packages and may change with each release.
+// Everything else is for luaroute's own packages and may change with each release.
 //
 // # How it works
 //

@@ -19,7 +19,7 @@ import (
 func load(file string) (xcaddy.Builder, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return xcaddy.Builder{}, fmt.Errorf("the description of the build cannot be read: %w", err)
+		return xcaddy.Builder{}, fmt.Errorf("cannot read the description of the build: %w", err)
 	}
 	builder, err := parse(file, text)
 	if err != nil {
@@ -46,7 +46,7 @@ func parse(file string, text []byte) (xcaddy.Builder, error) {
 		// The surplus begins at the next thing that is not white space.
 		rest := text[end:]
 		end += int64(len(rest) - len(bytes.TrimLeft(rest, " \t\r\n")))
-		return xcaddy.Builder{}, fmt.Errorf("%s: expected one JSON object, found more text behind it", place(file, text, end))
+		return xcaddy.Builder{}, fmt.Errorf("%s: expected one JSON object, found more text after it", place(file, text, end))
 	}
 	return builder, nil
 }

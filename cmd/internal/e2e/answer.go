@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Answer is what came of a request.
+// Answer is the result of a request.
 type Answer struct {
 	Status int
 	Header http.Header

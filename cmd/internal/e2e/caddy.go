@@ -170,14 +170,14 @@ func (c *Caddy) Route(script string) {
 	c.Start(Site(""))
 }
 
-// LoadBudget sets how long Lua may run while scripts load. By itself it is 5 s, which nobody needs to wait for.
+// LoadBudget sets how long Lua may run while scripts load. The default of 5 s would slow tests down.
 func (c *Caddy) LoadBudget(budget time.Duration) {
 	usual := vm.DefaultLoadLimits.CPU
 	c.t.Cleanup(func() { vm.DefaultLoadLimits.CPU = usual })
 	vm.DefaultLoadLimits.CPU = budget
 }
 
-// LoadWait sets how long scripts may wait while they load, and returns what it is by itself.
+// LoadWait sets how long scripts may wait while they load, and returns the default.
 func (c *Caddy) LoadWait(wait time.Duration) (usual time.Duration) {
 	usual = vm.DefaultLoadLimits.Wall
 	c.t.Cleanup(func() { vm.DefaultLoadLimits.Wall = usual })

@@ -40,8 +40,7 @@ func (c *Caddy) Origin(name string) *Origin {
 	})
 }
 
-// ServeTLS starts an origin that is asked by TLS. Its address is $name, and its certificate the file $dir/name.pem, which nobody
-// has signed.
+// ServeTLS starts an origin that is asked by TLS. Its address is $name, and its self-signed certificate is the file $dir/name.pem.
 func (c *Caddy) ServeTLS(name string, h http.HandlerFunc) *Origin {
 	c.t.Helper()
 	o := c.origin(name, h)

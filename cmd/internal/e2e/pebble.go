@@ -31,7 +31,7 @@ import (
 type Pebble struct {
 	// Orders counts the certificates that were asked for.
 	Orders atomic.Int64
-	// Roots are what a client trusts that trusts this authority.
+	// Roots are the certificates of a client that trusts this authority.
 	Roots *x509.CertPool
 }
 
@@ -146,7 +146,7 @@ func runPebble(t testing.TB, program string, args ...string) *output {
 // insecure asks servers of the test, whatever their certificate is.
 var insecure = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
 
-// ask returns the body at a URL, nil if it is not there.
+// ask returns the body at a URL, nil if there is none.
 func ask(t testing.TB, url string) []byte {
 	t.Helper()
 	res, err := (&http.Client{Transport: insecure, Timeout: 5 * time.Second}).Get(url)

@@ -15,8 +15,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// Decode returns the Lua value of a JSON text. null becomes Null, since nil could not be in a table. The work counts as
-// steps of L's budget, so it is called by Go functions of scripts only.
+// Decode returns the Lua value of a JSON text. null becomes Null, since nil cannot be in a table. The work counts as steps of L's budget,
+// so only Go functions of scripts may call it.
 //
 // It is a parser of its own because the text may come from a client: the token reader of encoding/json takes ten times as
 // long.
@@ -55,7 +55,7 @@ func DecodeAs(L *lua.LState, text string, o Options) (lua.LValue, error) {
 	}
 	v, err := p.value(0)
 	if err == nil && p.next() != 0 {
-		err = errors.New("there is more text behind the value")
+		err = errors.New("there is more text after the value")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("json: at byte %d: %w", p.at, err)
@@ -127,7 +127,7 @@ func (p *parser) value(depth int) (lua.LValue, error) {
 	case c == '-' || '0' <= c && c <= '9':
 		return p.number()
 	case (c == '[' || c == '{') && depth == maxDepth:
-		return nil, fmt.Errorf("more than %d lists and objects in one another", maxDepth)
+		return nil, fmt.Errorf("more than %d nested lists and objects", maxDepth)
 	case c == '[':
 		p.at++
 		return p.list(depth + 1)

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// maxDepth is how many tables may stand in one another. A table that contains itself ends there.
+	// maxDepth is how deep tables may be nested. It stops a table that contains itself.
 	maxDepth = 200
 	// maxText is the size of the largest text that is written, in bytes.
 	maxText = 64 << 20
@@ -24,7 +24,7 @@ const (
 // null is the type of Null.
 type null struct{}
 
-// Immutable says that all states share it.
+// Immutable marks it as shared by all states.
 func (null) Immutable() {}
 
 // Null stands for null in tables.
@@ -94,7 +94,7 @@ func (w *writer) value(v lua.LValue, depth int) error {
 	if w.L != nil && w.values%1000 == 0 {
 		w.spend()
 	}
-	if w.values++; w.values > maxValues { // tables that share tables may be small and yet a very long text
+	if w.values++; w.values > maxValues { // small tables that share tables may become very long JSON
 		return fmt.Errorf("json: more than %d values", maxValues)
 	}
 	if len(w.text) > maxText {
@@ -119,7 +119,7 @@ func (w *writer) value(v lua.LValue, depth int) error {
 		}
 	case *lua.LTable:
 		if depth == maxDepth {
-			return fmt.Errorf("json: more than %d tables in one another, or a table that contains itself", maxDepth)
+			return fmt.Errorf("json: more than %d nested tables, or a table that contains itself", maxDepth)
 		}
 		return w.table(v, depth+1)
 	}

@@ -71,7 +71,7 @@ func TestWhatHasNoJSONFormIsAnErrorThatIsReturned(t *testing.T) {
 		{"a key that is true", "{ [true] = 1 }", "json: a boolean is a key; allowed are strings, and 1 to n for lists"},
 		{"a list with names", "{ 1, b = 2, a = 3 }", `json: a table has list values and the key "a"`},
 		{"an array with names", "json.array{ a = 1 }", `json: a list has the key "a"`},
-		{"a table in itself", "(function() local t = {} t.t = t return t end)()", "json: more than 200 tables in one another, or a table that contains itself"},
+		{"a table in itself", "(function() local t = {} t.t = t return t end)()", "json: more than 200 nested tables, or a table that contains itself"},
 		{"tables that double", "(function() local t = {} for i = 1, 40 do t = { t, t } end return t end)()", "json: more than 1048576 values"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -136,7 +136,7 @@ func TestATextThatIsNotJSONIsAnErrorThatIsReturned(t *testing.T) {
 		{"nothing", "", "json: at byte 0: the text ends too soon"},
 		{"a word", "hello", "json: at byte 0: found 'h'; expected a value"},
 		{"half a word", "tru", "json: at byte 0: found 't'; expected a value"},
-		{"more behind", "1 2", "json: at byte 2: there is more text behind the value"},
+		{"more behind", "1 2", "json: at byte 2: there is more text after the value"},
 		{"an open list", "[1", "json: at byte 2: the text ends too soon"},
 		{"a comma at the end of a list", "[1,]", "json: at byte 3: found ']'; expected a value"},
 		{"no comma", "[1 2]", "json: at byte 3: found '2'; expected a comma or ]"},
@@ -148,7 +148,7 @@ func TestATextThatIsNotJSONIsAnErrorThatIsReturned(t *testing.T) {
 		{"an open escape", `"abc\`, "json: at byte 5: the text ends too soon"},
 		{"a line break in a string", "\"a\nb\"", `json: at byte 2: found '\n'; expected no control character in a string`},
 		{"a wrong escape", `"\x"`, "json: at byte 4: the string before has a wrong escape: invalid character 'x' in string escape code"},
-		{"a zero before", "01", "json: at byte 1: there is more text behind the value"},
+		{"a zero before", "01", "json: at byte 1: there is more text after the value"},
 		{"a plus", "+1", "json: at byte 0: found '+'; expected a value"},
 		{"no digit behind the point", "1.", "json: at byte 2: the text ends too soon"},
 		{"no digit behind the e", "1ex", "json: at byte 2: found 'x'; expected a digit"},
@@ -156,7 +156,7 @@ func TestATextThatIsNotJSONIsAnErrorThatIsReturned(t *testing.T) {
 		{"NaN", "NaN", "json: at byte 0: found 'N'; expected a value"},
 		{"a comment", "// a\n1", "json: at byte 0: found '/'; expected a value"},
 		{"NUL", "\x00", `json: at byte 0: found '\x00'; expected a value`},
-		{"too many lists", strings.Repeat("[", 201), "json: at byte 200: more than 200 lists and objects in one another"},
+		{"too many lists", strings.Repeat("[", 201), "json: at byte 200: more than 200 nested lists and objects"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,8 +30,8 @@ type kept struct {
 	program *program
 }
 
-// pattern is a pattern in the cache that has, or gets, its program. Scripts may hold many of them, because programs that nobody
-// uses are forgotten all the same.
+// pattern is a pattern in the cache that has, or gets, its program. Scripts may hold many of them, since unused programs are dropped
+// anyway.
 type pattern struct {
 	cache *cache
 	text  string

@@ -1,4 +1,4 @@
-// Package fair shares the processors among tenants whose work runs for long. It knows nothing of what the work is.
+// Package fair shares the processors among tenants whose work runs for long, whatever the work is.
 //
 // Go takes a processor from a goroutine only every 10 ms, and looks for requests on the network when a processor has nothing else to
 // do. So work that runs for long, as many goroutines at a time as there are processors, would make the requests of all others wait.
@@ -15,13 +15,13 @@ import (
 	"time"
 )
 
-// Forever is how long those wait for a turn who do so for as long as it takes.
+// Forever lets Enter wait without a limit.
 const Forever = time.Duration(math.MaxInt64)
 
 // Slice is how long a goroutine should keep its turn while others wait for one.
 const Slice = time.Millisecond
 
-// ErrTimeout says that a turn did not come in time.
+// ErrTimeout means that a turn did not come in time.
 var ErrTimeout = errors.New("no turn came in time")
 
 // Queue hands out turns to goroutines that run for long.
