@@ -28,6 +28,8 @@ type beside struct {
 	Answers map[int]int `json:"answers,omitempty"`
 	// Peak is the most memory that the process had, in bytes.
 	Peak uint64 `json:"peak"`
+	// Gone is how long the process was there after it was told to end, beside the hostile tenant.
+	Gone time.Duration `json:"gone_ns"`
 	// Failed says why there are fewer figures than there should be.
 	Failed string `json:"failed,omitempty"`
 }
@@ -38,6 +40,8 @@ const mostBeside = 2
 const (
 	// longer is how many slices of other stands one is here: a p99 needs hundreds of requests.
 	longer = 30
+	// grace is the grace period of Caddy: whatever runs, it is to be gone then.
+	grace = 2 * time.Second
 	// settled is how long a slice waits for what has begun, or was stopped.
 	settled = 200 * time.Millisecond
 )
@@ -107,13 +111,17 @@ func (b *bench) beside(h hostile, program, endless string) (r beside, err error)
 		return r, err
 	}
 	defer func() {
-		end := b.ends[len(b.ends)-1]
-		b.ends = b.ends[:len(b.ends)-1]
-		err = errors.Join(err, end())
-	}()
-	defer func() {
 		if most, peakErr := peak(s.pids[0]); peakErr == nil {
 			r.Peak = most
+		}
+		stop, beginErr := y.begin(b.ctx)
+		_, _ = b.longSlice(y.address)
+		start, end := time.Now(), b.ends[len(b.ends)-1]
+		b.ends = b.ends[:len(b.ends)-1]
+		err = errors.Join(err, beginErr, end())
+		r.Gone = time.Since(start)
+		if beginErr == nil {
+			_ = stop() // nobody is there who could be told
 		}
 		r.Answers = y.answers.count
 	}()
@@ -152,7 +160,7 @@ func (r beside) String() string {
 	if r.Failed != "" {
 		return r.Hostile + ": " + r.Failed
 	}
-	return fmt.Sprintf("%s: p99 %s, %d MiB", r.Hostile, r.P99, r.Peak>>20)
+	return fmt.Sprintf("%s: p99 %s, %d MiB, gone after %v", r.Hostile, r.P99, r.Peak>>20, r.Gone)
 }
 
 func (t tally) slice() slice {
@@ -178,6 +186,7 @@ func (y yard) caddyfile(hostile bool) []byte {
 	persist_config off
 	storage file_system %s
 	auto_https off
+	grace_period %s
 }
 http://%s {
 	bind 127.0.0.1
@@ -189,7 +198,7 @@ http://%s {
 		}%s
 	}
 }
-`, y.admin, y.dir, y.port(), y.origin, host, y.dir, tenant)
+`, y.admin, y.dir, grace, y.port(), y.origin, host, y.dir, tenant)
 }
 
 // port is the address without its host, which is no part of what requests ask for.
@@ -238,11 +247,11 @@ func (y yard) post(path, kind string, body []byte) (status int, text []byte, err
 }
 
 func besideTable(w io.Writer, all []beside) {
-	fmt.Fprintln(w, "| beside\t| p50 ms, quiet\t| p50 ms\t| p99 ms, quiet\t| p99 ms\t| ratio of p99 (95 %)\t| slowest ms\t| peak MiB\t| answers of the other\t|")
-	fmt.Fprintln(w, "|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---\t|")
+	fmt.Fprintln(w, "| beside\t| p50 ms, quiet\t| p50 ms\t| p99 ms, quiet\t| p99 ms\t| ratio of p99 (95 %)\t| slowest ms\t| peak MiB\t| gone after\t| answers of the other\t|")
+	fmt.Fprintln(w, "|---\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---\t|")
 	for _, r := range all {
 		if r.Failed != "" {
-			fmt.Fprintf(w, "| %s\t| \t| \t| \t| \t| %s\t| \t| %d\t| %s\t|\n", r.Hostile, r.Failed, r.Peak>>20, r.answers())
+			fmt.Fprintf(w, "| %s\t| \t| \t| \t| \t| %s\t| \t| %d\t| %.1f s\t| %s\t|\n", r.Hostile, r.Failed, r.Peak>>20, r.Gone.Seconds(), r.answers())
 			continue
 		}
 		quiet, busy := series{Slices: r.Quiet}.summary(), series{Slices: r.Busy}.summary()
@@ -250,8 +259,8 @@ func besideTable(w io.Writer, all []beside) {
 		if r.P99.Value > mostBeside {
 			ratio = "**" + ratio + "**"
 		}
-		fmt.Fprintf(w, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.2f\t| %s\t| %.1f\t| %d\t| %s\t|\n",
-			r.Hostile, quiet.P50, busy.P50, quiet.P99, busy.P99, ratio, r.Slowest.Seconds()*1e3, r.Peak>>20, r.answers())
+		fmt.Fprintf(w, "| %s\t| %.2f\t| %.2f\t| %.2f\t| %.2f\t| %s\t| %.1f\t| %d\t| %.1f s\t| %s\t|\n",
+			r.Hostile, quiet.P50, busy.P50, quiet.P99, busy.P99, ratio, r.Slowest.Seconds()*1e3, r.Peak>>20, r.Gone.Seconds(), r.answers())
 	}
 }
 
