@@ -103,7 +103,7 @@ matches a table: x_test.lua:4: found {}, expected a string that matches "x"
 fails: x_test.lua:5: found no error, expected an error
 fails otherwise: x_test.lua:6: found the error "x_test.lua:6: a", expected one that matches "b"
 fails a number: x_test.lua:7: found 1, expected a function that fails
-unknown: x_test.lua:8: an expectation has no method "is_odd"; it has equals, fails, is_nil, is_true and matches
+unknown: x_test.lua:8: an expectation has no method "is_odd"; it has equals, matches, is_nil, is_true, fails
 dot: x_test.lua:9: bad argument #1 to 'equals' (userdata expected, got number)
 a text like a place: x_test.lua:10: found "main.lua:3: boom", expected nil
 in one another: x_test.lua:11: found the error "found 1, expected 2", expected one that matches "^found 1, expected 3$"`,

@@ -21,12 +21,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// constants are the actions without arguments.
-var constants = map[string]lua.LValue{
-	"next":    newAction(chiproxy.Next{}),
-	"decline": newAction(chiproxy.Decline{}),
-}
-
 // actionType is the metatable of actions.
 var actionType = func() *lua.LTable {
 	t := new(lua.LState).CreateTable(0, 1)
@@ -51,8 +45,7 @@ func pushAction(L *lua.LState, a chiproxy.Action) int {
 func proxy(L *lua.LState) int {
 	p := chiproxy.Proxy{Pool: L.CheckString(1)}
 	if t := L.OptTable(2, nil); t != nil {
-		o := fields(L, "route.proxy", t,
-			"strip_prefix", "path", "method", "query", "headers", "response_headers", "upstream", "on_error")
+		o := fields(L, "route.proxy", t, &proxyOptions)
 		p.StripPrefix, p.Path, p.Method, p.Upstream = o.text("strip_prefix"), o.text("path"), o.text("method"), o.text("upstream")
 		if p.Upstream == "" && t.RawGetString("upstream") != lua.LNil {
 			o.fail("upstream", "the address of an upstream of the pool")
@@ -109,7 +102,7 @@ func (o options) headerOps(name string, read func(lua.LValue, hook.HeaderCheck) 
 	if t == nil {
 		return nil
 	}
-	inner := fields(o.L, o.what+": "+name, t, "set", "add", "remove")
+	inner := fields(o.L, o.what+": "+name, t, &headerOperations)
 	ops := &field.Ops{Remove: inner.texts("remove")}
 	for name, to := range map[string]*http.Header{"set": &ops.Set, "add": &ops.Add} {
 		header, err := read(t.RawGetString(name), allowed)

@@ -72,8 +72,7 @@ func (o options) allow(name string) *config.Allow {
 	if t == nil {
 		return nil
 	}
-	l := fields(o.L, o.what+": "+name, t,
-		"handlers", "matchers", "upstreams", "placeholders", "libs", "pools", "hosts", "certificates", "health_checks")
+	l := fields(o.L, o.what+": "+name, t, &tenantAllow)
 	a := &config.Allow{
 		Handlers: l.texts("handlers"), Matchers: l.texts("matchers"), Upstreams: l.texts("upstreams"), Placeholders: l.texts("placeholders"),
 		Libs: l.texts("libs"), Pools: l.texts("pools"), Hosts: l.texts("hosts"), HealthChecks: l.count("health_checks"),

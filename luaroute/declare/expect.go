@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Expectation is a request, and the outcome that a script expects of its table.
@@ -30,11 +31,11 @@ type Outcome struct {
 // expect is r:expect(request, outcome).
 func expect(r *router, L *lua.LState) int {
 	e := Expectation{Origin: here(L, "expect", "")}
-	e.Request = Question(L, "the request of expect", L.CheckTable(1))
+	e.Request = Question(L, "the request of expect", L.CheckTable(1), &expectRequest)
 	if e.Request.Path == "" || e.Request.Path[0] != '/' {
 		L.RaiseError("the request of expect: path %q: expected one that begins with /, perhaps with a query", e.Request.Path)
 	}
-	out := fields(L, "the outcome of expect", L.CheckTable(2), outcomeKeys...)
+	out := fields(L, "the outcome of expect", L.CheckTable(2), &expectOutcome)
 	e.Outcome = Outcome{
 		Pool: out.given("pool"), Tenant: out.given("tenant"), Route: out.given("route"), Pattern: out.given("pattern"),
 		Status: out.integer("status"), Params: out.stringMap("params"),
@@ -43,23 +44,24 @@ func expect(r *router, L *lua.LState) int {
 		next := out.flag("next")
 		e.Outcome.Next = &next
 	}
-	if !slices.ContainsFunc(outcomeKeys, func(k string) bool { return out.table.RawGetString(k) != lua.LNil }) {
-		L.RaiseError("the outcome of expect is empty; expected some of pool, status, tenant, route, pattern, params, next")
+	if first, _ := out.table.Next(lua.LNil); first == lua.LNil {
+		L.RaiseError("the outcome of expect is empty; expected some of %s", expectOutcome.Names())
 	}
 	r.load.result.Expectations = append(r.load.result.Expectations, e)
 	return 0
 }
 
-// Question reads a request that a table describes. The names of more keys that the table may have follow.
-func Question(L *lua.LState, what string, t *lua.LTable, more ...string) explain.Request {
-	in := fields(L, what, t, append([]string{"method", "scheme", "host", "path", "headers", "remote_addr", "body"}, more...)...)
+// Question reads a request that a table describes, whose fields are those of a class: RequestFields, and perhaps more.
+func Question(L *lua.LState, what string, t *lua.LTable, class *vm.Class) explain.Request {
+	in := fields(L, what, t, class)
 	return explain.Request{
 		Method: in.text("method"), Scheme: in.text("scheme"), Host: in.text("host"), Path: in.text("path"),
 		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: explain.Fields(in.header("headers")),
 	}
 }
 
-var outcomeKeys = []string{"pool", "status", "tenant", "route", "pattern", "params", "next"}
+// RequestFields describes a request that Question reads.
+func RequestFields() []vm.Doc { return slices.Clone(expectRequest.Fields) }
 
 // given returns a string, nil if it is missing.
 func (o options) given(name string) *string {

@@ -63,7 +63,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 // true for any.
 func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 	g := &chiproxy.DataGuard{Origin: here(L, "data", "")}
-	o := fields(L, "a guard", t, "header", "query", "cookie")
+	o := fields(L, "a guard", t, &guardData)
 	for _, in := range []struct {
 		name   string
 		source chiproxy.Source

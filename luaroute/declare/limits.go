@@ -15,7 +15,7 @@ func (o options) limits(name string) config.Limits {
 	if t == nil {
 		return config.Limits{}
 	}
-	l := fields(o.L, o.what+": "+name, t, "cpu", "wall", "memory", "total_memory", "body", "vms", "queue")
+	l := fields(o.L, o.what+": "+name, t, &tenantLimits)
 	return config.Limits{
 		CPU: l.duration("cpu"), Wall: l.duration("wall"), Memory: l.size("memory"), TotalMemory: l.size("total_memory"),
 		Body: l.size("body"), VMs: l.count("vms"), Queue: l.duration("queue"),

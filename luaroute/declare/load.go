@@ -24,8 +24,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// moduleName is what scripts require.
-const moduleName = "luaroute"
+// ModuleName is what scripts require for the router.
+const ModuleName = "luaroute"
 
 // Options is what the scripts of one tenant run with.
 type Options struct {
@@ -192,7 +192,7 @@ func (l *load) libraries() map[string]vm.Library {
 		all[name] = lib
 	}
 	root := l.root.value
-	all[moduleName] = vm.LibraryFunc(func(*lua.LState) lua.LValue { return root })
+	all[ModuleName] = vm.LibraryFunc(func(*lua.LState) lua.LValue { return root })
 	return all
 }
 

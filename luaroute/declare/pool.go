@@ -20,11 +20,27 @@ import (
 var shortForms = []struct {
 	name, directive string
 	duration        bool // a number stands for seconds
+	text            string
 }{
-	{"lb_policy", "lb_policy", false},
-	{"health_uri", "health_uri", false},
-	{"health_interval", "health_interval", true},
-	{"try_duration", "lb_try_duration", true},
+	{
+		"lb_policy", "lb_policy", false,
+		"a policy and its arguments, such as `\"least_conn\"` or `\"header X-User\"`. An unknown one is an error that lists those there are",
+	},
+	{"health_uri", "health_uri", false, "the path and query of active health checks"},
+	{"health_interval", "health_interval", true, "the time between health checks: seconds, or a string such as `\"10s\"`"},
+	{"try_duration", "lb_try_duration", true, "how long other upstreams are tried: seconds, or a string"},
+}
+
+// shortDocs describes them.
+func shortDocs() (docs []vm.Doc) {
+	for _, short := range shortForms {
+		doc := vm.Doc{Name: short.name, Type: "string?", Text: short.text}
+		if short.duration {
+			doc.Type = "luaroute.Duration?"
+		}
+		docs = append(docs, doc)
+	}
+	return docs
 }
 
 // poolSteps is the cost of a pool, which Caddy's parser reads.

@@ -55,34 +55,29 @@ type method func(r *router, L *lua.LState) int
 var (
 	// routerType is the metatable of routers.
 	routerType *lua.LTable
-	// methods are those of routers, and helpers the functions of the root router, which work while requests run, too.
-	methods map[string]method
-	helpers map[string]*lua.LFunction
+	// methods are those of routers, and helpers what works while requests run, too; those that know the load apart.
+	methods = map[string]method{}
+	helpers = map[string]lua.LValue{}
+	knowing = map[string]func(*load) *lua.LFunction{}
 )
 
 func init() {
-	methods = map[string]method{
-		"any": declareAny, "method": declareMethod,
-		"use": use, "with": with, "group": group, "route": scoped, "mount": mounted, "host": hosted, "when": guarded,
-		"not_found": notFound, "method_not_allowed": methodNotAllowed, "on_error": onError,
-		"pool": declarePool, "tenant": declareTenant, "expect": expect,
-		"new": newDetached, "env": env, "read": readFile, "every": every, "on_load": onLoad,
-		"certificate": certificate, "export": absent("export"),
+	for _, b := range routerBindings() {
+		methods[b.doc.Name] = b.do
 	}
-	for _, name := range []string{"get", "post", "put", "patch", "delete", "head", "options", "trace", "connect"} {
-		verb := []string{strings.ToUpper(name)}
-		methods[name] = func(r *router, L *lua.LState) int { return declareRoute(r, L, verb, 1) }
+	for _, h := range helperBindings {
+		switch {
+		case h.of != nil:
+			knowing[h.doc.Name] = h.of
+		case h.fn != nil:
+			helpers[h.doc.Name] = vm.GoFunc(func(L *lua.LState) int {
+				dropRouter(L)
+				return h.fn(L)
+			})
+		default:
+			helpers[h.doc.Name] = h.value
+		}
 	}
-	helpers = map[string]*lua.LFunction{}
-	for name, fn := range map[string]lua.LGFunction{
-		"proxy": proxy, "respond": respond, "redirect": redirect, "error": raise, "matcher": matcher,
-	} {
-		helpers[name] = vm.GoFunc(func(L *lua.LState) int {
-			dropRouter(L)
-			return fn(L)
-		})
-	}
-
 	routerType = new(lua.LState).CreateTable(0, 4)
 	routerType.RawSetString("__metatable", lua.LString("router"))
 	for event, fn := range map[string]lua.LGFunction{
@@ -100,32 +95,24 @@ func init() {
 	}
 }
 
-// routerIndex returns a method of a router, a helper, or one of the actions next and decline.
+// routerIndex returns a method of a router, or a helper.
 func routerIndex(L *lua.LState) int {
 	r, name := L.CheckUserData(1).Value.(*router), L.CheckString(2)
-	if v, ok := constants[name]; ok {
+	if v, ok := helpers[name]; ok {
 		L.Push(v)
-		return 1
-	}
-	if fn, ok := helpers[name]; ok {
-		L.Push(fn)
 		return 1
 	}
 	if fn, ok := r.load.options.Helpers[name]; ok {
 		L.Push(fn)
 		return 1
 	}
-	switch name {
-	case handlerName:
-		L.Push(r.load.handler)
-		return 1
-	case reloadName:
-		L.Push(r.load.again)
+	if of, ok := knowing[name]; ok {
+		L.Push(of(r.load))
 		return 1
 	}
 	m, ok := methods[name]
 	if !ok {
-		names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(helpers)), slices.Collect(maps.Keys(constants)), []string{handlerName, reloadName})
+		names := slices.Concat(slices.Collect(maps.Keys(methods)), slices.Collect(maps.Keys(helpers)), slices.Collect(maps.Keys(knowing)))
 		slices.Sort(names)
 		L.RaiseError("a router has no method %q; it has %s", name, strings.Join(names, ", "))
 	}
@@ -147,12 +134,6 @@ func routerIndex(L *lua.LState) int {
 	L.Push(fn)
 	return 1
 }
-
-// The helpers that need the load: for the handlers of the configuration, and the instance.
-const (
-	handlerName = "handler"
-	reloadName  = "reload"
-)
 
 // dropRouter removes a router before the arguments: route:proxy and route.proxy are the same.
 func dropRouter(L *lua.LState) {

@@ -58,7 +58,7 @@ func declareRoute(r *router, L *lua.LState, verbs []string, at int) int {
 
 // routeOptions reads the options of a route.
 func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable) {
-	o := fields(L, "the options of a route", t, "name", "when", "priority", "on_error", "meta")
+	o := fields(L, "the options of a route", t, &routeOptions)
 	route.Name = o.text("name")
 	route.Priority = o.integer("priority")
 	if v := t.RawGetString("when"); v != lua.LNil {
@@ -83,7 +83,7 @@ func errorPolicy(L *lua.LState, v lua.LValue) *chiproxy.ErrorPolicy {
 	case lua.LString:
 		mode = string(v)
 	case *lua.LTable:
-		mode, pool = config.OnErrorPool, fields(L, "on_error", v, "pool").text("pool")
+		mode, pool = config.OnErrorPool, fields(L, "on_error", v, &errorPool).text("pool")
 	}
 	o, err := config.NewOnError(mode, pool)
 	if err != nil {

@@ -55,7 +55,7 @@ func guarded(r *router, L *lua.LState) int {
 	scope := &chiproxy.Scope{Kind: chiproxy.Layer, Guards: r.load.guards(L, L.CheckAny(1)), Origin: origin}
 	at := 2
 	if L.GetTop() > 2 {
-		o := fields(L, "the options of a layer", L.CheckTable(2), "priority")
+		o := fields(L, "the options of a layer", L.CheckTable(2), &layerOptions)
 		scope.Priority = o.integer("priority")
 		at++
 	}

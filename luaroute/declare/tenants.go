@@ -22,8 +22,7 @@ func declareTenant(r *router, L *lua.LState) int {
 	if name == "" {
 		L.RaiseError("the tenant's name is missing; what is declared outside all tenants is the default tenant")
 	}
-	o := fields(L, "tenant "+name, L.CheckTable(2),
-		"hosts", "path_prefix", "strip_prefix", "fallthrough", "priority", "pool", "script", "limits", "allow", "on_error")
+	o := fields(L, "tenant "+name, L.CheckTable(2), &tenantSpec)
 	t := &tenant{Tenant: Tenant{
 		Tenant: chiproxy.Tenant{
 			Name:        name,

@@ -3,14 +3,13 @@ package declare
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // options is a table of named options.
@@ -20,11 +19,11 @@ type options struct {
 	table *lua.LTable
 }
 
-// fields checks that a table has no other keys than those allowed.
-func fields(L *lua.LState, what string, t *lua.LTable, allowed ...string) options {
+// fields checks that a table has no other keys than a class has fields.
+func fields(L *lua.LState, what string, t *lua.LTable, class *vm.Class) options {
 	t.ForEach(func(k, _ lua.LValue) {
-		if name, ok := k.(lua.LString); !ok || !slices.Contains(allowed, string(name)) {
-			L.RaiseError("%s: unknown key %q; allowed are %s", what, script.Clip(k.String()), strings.Join(allowed, ", "))
+		if name, ok := k.(lua.LString); !ok || !class.Has(string(name)) {
+			L.RaiseError("%s: unknown key %q; allowed are %s", what, script.Clip(k.String()), class.Names())
 		}
 	})
 	return options{L, what, t}

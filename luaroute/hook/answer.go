@@ -71,10 +71,8 @@ func actionOf(v lua.LValue) (chiproxy.Action, error) {
 func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
 	var unknown error
 	t.ForEach(func(k, _ lua.LValue) {
-		switch k {
-		case lua.LString("status"), lua.LString("body"), lua.LString("headers"):
-		default:
-			unknown = fmt.Errorf("a response has the key %q; allowed are status, body and headers", shorten(k.String()))
+		if name, ok := k.(lua.LString); !ok || !responseClass.Has(string(name)) {
+			unknown = fmt.Errorf("a response has the key %q; allowed are %s", shorten(k.String()), responseClass.Names())
 		}
 	})
 	if unknown != nil {

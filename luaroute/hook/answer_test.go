@@ -85,7 +85,7 @@ func TestAWrongAnswerIsAnErrorThatSaysWhatIsAllowed(t *testing.T) {
 		{"headers that are a text", "return 200, 'b', 'text/css'", "headers are a string; expected a table of names and values"},
 		{"a header with a line break", "return 200, 'b', { ['X-A'] = 'a\\r\\nb' }", `header X-A: the value "a\r\nb" has a control character; only tabs are allowed`},
 		{"an empty table", "return {}", "a response table is empty; expected { status =, body =, headers = }"},
-		{"a table with another key", "return { code = 200 }", `a response has the key "code"; allowed are status, body and headers`},
+		{"a table with another key", "return { code = 200 }", `a response has the key "code"; allowed are status, body, headers`},
 		{"a proxy to an unknown pool", "return route.proxy('q')", `no pool "q"; there are "dead", "p"`},
 		{"an answer after writing", "res:write('a') return 200", "the function wrote a response and returned an answer, too; after res:write or res:json return nothing"},
 		{"a decline after writing", "res:write('a') return route.decline", "the function wrote a response and returned an answer, too; after res:write or res:json return nothing"},

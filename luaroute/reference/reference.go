@@ -12,16 +12,38 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
+	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
+	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // Reference is all that scripts can use.
 type Reference struct {
-	// Libraries are sorted by name.
+	// Globals are what scripts find without require, but for the libraries among them.
+	Globals []vm.Doc
+	// Tables are those libraries: string, table, … Their functions are fields.
+	Tables []vm.Class
+	// Absent is what Lua 5.1 has and scripts have not, such as io.open, with the reason.
+	Absent []vm.Doc
+	// Defined are globals that scripts may define for others to call.
+	Defined []vm.Doc
+	// Libraries are what require returns, besides the router, sorted by name.
 	Libraries []Library
 	// Classes are the types that descriptions name.
 	Classes []vm.Class
+	// TestGlobals are the globals, and TestRouter the methods of the router, that only files of tests have.
+	TestGlobals, TestRouter []vm.Doc
 }
+
+// Router returns the type of what require returns for ModuleName.
+func (r *Reference) Router() *vm.Class { return r.Class(declare.RouterName) }
+
+// ModuleName is what scripts require for the router.
+const ModuleName = declare.ModuleName
 
 // Library is what require returns for a name.
 type Library struct {
@@ -55,19 +77,32 @@ func (r *Reference) Class(name string) *vm.Class {
 }
 
 // Build returns the reference of what is compiled into the program that runs: our own libraries, and those of plugins.
-func Build() *Reference {
+func Build() *Reference { return Of(Compiled()) }
+
+// Compiled returns the libraries that are compiled into the program that runs, by their names. They are not provisioned.
+func Compiled() map[string]vm.Library {
 	libraries := map[string]vm.Library{}
 	for _, info := range caddy.GetModules(namespace) {
 		if lib, ok := info.New().(vm.Library); ok {
 			libraries[info.ID.Name()] = lib
 		}
 	}
-	return Of(libraries)
+	return libraries
 }
 
 // Of returns the reference for scripts that have these libraries.
 func Of(libraries map[string]vm.Library) *Reference {
-	r := new(Reference)
+	r := &Reference{
+		Absent: stdlib.Absent(), Defined: legacy.Defined(), TestGlobals: simulate.Globals(), TestRouter: simulate.Router(),
+		Classes: slices.Concat(declare.Classes(), hook.Classes(), request.Classes(), simulate.Classes(), legacy.Classes()),
+	}
+	r.Globals, r.Tables = stdlib.Docs()
+	r.Globals = append(r.Globals, legacy.Docs()...)
+	slices.SortFunc(r.Globals, byName)
+	for i := range r.Tables {
+		r.Tables[i].Link = "lua.md#standard-libraries"
+		slices.SortFunc(r.Tables[i].Fields, byName)
+	}
 	for _, name := range slices.Sorted(maps.Keys(libraries)) {
 		r.add(name, libraries[name])
 	}
@@ -129,6 +164,8 @@ func names(lib vm.Library) (docs []vm.Doc) {
 			docs = append(docs, doc)
 		}
 	})
-	slices.SortFunc(docs, func(a, b vm.Doc) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(docs, byName)
 	return docs
 }
+
+func byName(a, b vm.Doc) int { return strings.Compare(a.Name, b.Name) }

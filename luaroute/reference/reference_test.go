@@ -3,6 +3,7 @@ package reference_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -67,6 +68,18 @@ func each(r *reference.Reference, visit func(where string, doc vm.Doc)) {
 			visit(lib.Name+"."+doc.Name, doc)
 		}
 	}
+	for where, docs := range map[string][]vm.Doc{
+		"_G": r.Globals, "defined": r.Defined, "globals of tests": r.TestGlobals, "router of tests": r.TestRouter,
+	} {
+		for _, doc := range docs {
+			visit(where+"."+doc.Name, doc)
+		}
+	}
+	for _, table := range r.Tables {
+		for _, doc := range table.Fields {
+			visit(table.Name+"."+doc.Name, doc)
+		}
+	}
 	for _, class := range r.Classes {
 		for _, doc := range class.Fields {
 			visit(class.Name+"."+doc.Name, doc)
@@ -75,6 +88,11 @@ func each(r *reference.Reference, visit func(where string, doc vm.Doc)) {
 			visit(class.Name+":"+doc.Name, doc)
 		}
 	}
+}
+
+// standard reports whether a name is that of something as in Lua 5.1, which needs no text.
+func standard(where string) bool {
+	return slices.Contains(strings.Fields(lua51), strings.TrimPrefix(where, "_G."))
 }
 
 func TestEachDescriptionCanBeReadAndNamesTypesThatThereAre(t *testing.T) {
@@ -97,7 +115,7 @@ func TestEachDescriptionCanBeReadAndNamesTypesThatThereAre(t *testing.T) {
 	count := 0
 	each(r, func(where string, doc vm.Doc) {
 		count++
-		if doc.Text == "" {
+		if doc.Text == "" && !standard(where) {
 			t.Errorf("%s: there is no text", where)
 		}
 		if doc.Type != "" {
@@ -128,7 +146,7 @@ func TestEachDescriptionCanBeReadAndNamesTypesThatThereAre(t *testing.T) {
 		}
 		seen[class.Name] = true
 	}
-	if count < 30 {
+	if count < 400 {
 		t.Errorf("there are only %d descriptions", count)
 	}
 }

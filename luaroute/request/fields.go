@@ -13,12 +13,6 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// reqFields are the fields of req, for errors.
-var reqFields = []string{
-	"client_ip", "cookies", "ctx", "headers", "host", "id", "method", "params", "path", "pattern", "port", "proto", "query", "raw_path",
-	"raw_query", "remote_addr", "route", "scheme", "tenant", "tls", "uri",
-}
-
 // reqField returns a field of req, or nil if there is none of that name.
 func reqField(r *Request, L *lua.LState, name string) lua.LValue {
 	hr := r.http()

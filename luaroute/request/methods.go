@@ -17,34 +17,97 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// reqMethods are the methods of req.
-var reqMethods = merged(map[string]lua.LGFunction{
-	"param":         reader("req", paramsGet),
-	"header":        reader("req", headersGet),
-	"query_value":   reader("req", queryGet),
-	"cookie":        reader("req", cookiesGet),
-	"header_values": lister("req", func(r *Request, _ *lua.LState, name string) []string { return headerValues(r.http(), name) }),
-	"query_values":  lister("req", func(r *Request, L *lua.LState, name string) []string { return r.values(L)[name] }),
-	"body":          reqBody,
-	"json":          reqJSON,
-	"form":          reqForm,
-	"var":           reqVar,
-	"expand":        reqExpand,
-}, changing("req", map[string]lua.LGFunction{
-	"log_field":     reqLogField,
-	"set_header":    reqSetHeader,
-	"add_header":    reqAddHeader,
-	"remove_header": reqRemoveHeader,
-	"set_path":      reqSetPath,
-	"set_uri":       reqSetURI,
-	"set_query":     reqSetQuery,
-	"set_raw_query": reqSetRawQuery,
-	"set_method":    reqSetMethod,
-	"set_body":      reqSetBody,
-	"set_cookie":    reqSetCookie,
-	"remove_cookie": reqRemoveCookie,
-	"set_json":      reqSetJSON,
-}))
+// reqReading are the methods of req that change nothing.
+var reqReading = vm.Bindings{
+	{Fn: reader("req", paramsGet), Doc: vm.Doc{
+		Name: "param", Args: "name: string", Returns: "string?",
+		Text: "the same as `req.params[name]`, a little faster",
+	}},
+	{Fn: reader("req", headersGet), Doc: vm.Doc{
+		Name: "header", Args: "name: string", Returns: "string?",
+		Text: "the same as `req.headers[name]`",
+	}},
+	{Fn: reader("req", queryGet), Doc: vm.Doc{
+		Name: "query_value", Args: "name: string", Returns: "string?",
+		Text: "the same as `req.query[name]`",
+	}},
+	{Fn: reader("req", cookiesGet), Doc: vm.Doc{
+		Name: "cookie", Args: "name: string", Returns: "string?",
+		Text: "the same as `req.cookies[name]`",
+	}},
+	{
+		Fn:  lister("req", func(r *Request, _ *lua.LState, name string) []string { return headerValues(r.http(), name) }),
+		Doc: vm.Doc{Name: "header_values", Args: "name: string", Returns: "string[]", Text: "a list of all values of a header"},
+	},
+	{
+		Fn:  lister("req", func(r *Request, L *lua.LState, name string) []string { return r.values(L)[name] }),
+		Doc: vm.Doc{Name: "query_values", Args: "name: string", Returns: "string[]", Text: "a list of all values of a query parameter"},
+	},
+	{Fn: reqBody, Doc: vm.Doc{
+		Name: "body", Args: "limit?: number", Returns: "string",
+		Text: "the body, which is still forwarded afterwards. More than `limit` bytes, or than the limit of the configuration, is 413 for the " +
+			"request. What follows a CONNECT, such as a WebSocket over HTTP/2, is no body",
+	}},
+	{Fn: reqJSON, Doc: vm.Doc{
+		Name: "json", Args: "options?: json.Options", Returns: "any value, string? err",
+		Text: "the body as a value, or `nil, error`; options as those of [`json.decode`](#json)",
+	}},
+	{Fn: reqForm, Doc: vm.Doc{
+		Name: "form", Returns: "table<string, string|string[]>? fields, string? err",
+		Text: "the fields of an urlencoded or multipart body, without files, or `nil, error`; several values are a list",
+	}},
+	{Fn: reqVar, Doc: vm.Doc{
+		Name: "var", Args: "name: string, value?: string|number|boolean", Returns: "any",
+		Text: "a variable of Caddy's; `req:var(name, value)` sets it to a string, number or boolean. Those that Caddy itself lives by, such as " +
+			"`client_ip`, `log_skip` and `root`, can only be read",
+	}},
+	{Fn: reqExpand, Doc: vm.Doc{
+		Name: "expand", Args: "text: string", Returns: "string",
+		Text: "the text with Caddy's placeholders replaced; text and result are at most 1 MiB. `{file.*}` and `{env.*}` are empty: use " +
+			"`route.read` and `route.env`. One that an isolated tenant [may not](tenants.md) read is an error. `{http.request.body}` is read as " +
+			"`req:body()` is",
+	}},
+}
+
+// reqChanging are the others, which a guard must not use.
+var reqChanging = vm.Bindings{
+	{Fn: reqLogField, Doc: vm.Doc{
+		Name: "log_field", Args: "name: string, value: any",
+		Text: "adds a field to Caddy's access log, within [what a script may log](#log)",
+	}},
+	{Fn: reqSetHeader, Doc: vm.Doc{
+		Name: "set_header", Args: "name: string, value?: luaroute.HeaderValue",
+		Text: "a string, a list, or nil to remove it",
+	}},
+	{Fn: reqAddHeader, Doc: vm.Doc{Name: "add_header", Args: "name: string, value: luaroute.HeaderValue", Text: "adds a string, or a list"}},
+	{Fn: reqRemoveHeader, Doc: vm.Doc{Name: "remove_header", Args: "name: string", Text: "removes all values of a header"}},
+	{Fn: reqSetPath, Doc: vm.Doc{Name: "set_path", Args: "path: string", Text: "another path, decoded"}},
+	{Fn: reqSetURI, Doc: vm.Doc{Name: "set_uri", Args: "uri: string", Text: "another path and query, encoded"}},
+	{Fn: reqSetQuery, Doc: vm.Doc{
+		Name: "set_query", Args: "name: string, value?: luaroute.HeaderValue",
+		Text: "a string, a list, or nil to remove the parameter",
+	}},
+	{Fn: reqSetRawQuery, Doc: vm.Doc{
+		Name: "set_raw_query", Args: "query: string",
+		Text: "another query, encoded; a broken escape is an error",
+	}},
+	{Fn: reqSetMethod, Doc: vm.Doc{Name: "set_method", Args: "method: string", Text: "another method"}},
+	{Fn: reqSetBody, Doc: vm.Doc{Name: "set_body", Args: "text: string", Text: "another body"}},
+	{Fn: reqSetJSON, Doc: vm.Doc{
+		Name: "set_json", Args: "value: any",
+		Text: "a body of JSON, with its Content-Type; what the header said of the encoding and digest of the body before is removed",
+	}},
+	{Fn: reqSetCookie, Doc: vm.Doc{
+		Name: "set_cookie", Args: "name: string, value: string|number|boolean",
+		Text: "changes one cookie; the others stay as the client has written them",
+	}},
+	{Fn: reqRemoveCookie, Doc: vm.Doc{Name: "remove_cookie", Args: "name: string", Text: "removes one cookie"}},
+}
+
+// methodsOf returns the methods of an object.
+func methodsOf(object string, reads, changes vm.Bindings) map[string]*lua.LFunction {
+	return functionsOf(merged(reads.Functions(), changing(object, changes.Functions())))
+}
 
 // changing makes methods that a guard must not use.
 func changing(object string, methods map[string]lua.LGFunction) map[string]lua.LGFunction {

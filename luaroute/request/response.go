@@ -17,27 +17,56 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// resMethods are the methods of res.
-var resMethods = merged(map[string]lua.LGFunction{
-	"header":        reader("res", outHeadersGet),
-	"header_values": lister("res", (*Request).outValues),
-}, changing("res", map[string]lua.LGFunction{
-	"write":         resWrite,
-	"flush":         resFlush,
-	"json":          resJSON,
-	"redirect":      resRedirect,
-	"cookie":        resCookie,
-	"add_header":    resAddHeader,
-	"remove_header": resRemoveHeader,
-	"vary":          resVary,
-	"on_headers":    resOnHeaders,
-	"on_body":       resOnBody,
-	"on_json":       resOnJSON,
-	"on_done":       resOnDone,
-}))
+// resReading are the methods of res that change nothing.
+var resReading = vm.Bindings{
+	{Fn: reader("res", outHeadersGet), Doc: vm.Doc{
+		Name: "header", Args: "name: string", Returns: "string?",
+		Text: "the same as `res.headers[name]`",
+	}},
+	{Fn: lister("res", (*Request).outValues), Doc: vm.Doc{
+		Name: "header_values", Args: "name: string", Returns: "string[]",
+		Text: "a list of all values that will be sent so far",
+	}},
+}
 
-// resFields are the fields of res, for errors.
-var resFields = []string{"headers", "status"}
+// resChanging are the others, which a guard must not use.
+var resChanging = vm.Bindings{
+	{Fn: resWrite, Doc: vm.Doc{
+		Name: "write", Args: "text: string",
+		Text: "writes a piece of the body; `text/plain` unless the headers say otherwise",
+	}},
+	{Fn: resFlush, Doc: vm.Doc{Name: "flush", Text: "sends what was written now"}},
+	{Fn: resJSON, Doc: vm.Doc{Name: "json", Args: "value: any", Text: "writes the value as JSON"}},
+	{Fn: resRedirect, Doc: vm.Doc{
+		Name: "redirect", Args: "location: string, status?: number",
+		Text: "answers with a Location. Default: 302",
+	}},
+	{Fn: resCookie, Doc: vm.Doc{Name: "cookie", Args: "cookie: luaroute.Cookie", Text: "adds a Set-Cookie"}},
+	{Fn: resAddHeader, Doc: vm.Doc{Name: "add_header", Args: "name: string, value: luaroute.HeaderValue", Text: "adds a string, or a list"}},
+	{Fn: resRemoveHeader, Doc: vm.Doc{Name: "remove_header", Args: "name: string", Text: "sends no such header, whoever sets it"}},
+	{Fn: resVary, Doc: vm.Doc{
+		Name: "vary", Args: "name: string",
+		Text: "adds a header of the request to Vary, once: what the response depends on",
+	}},
+	{Fn: resOnHeaders, Doc: vm.Doc{
+		Name: "on_headers", Args: "fn: fun(res: luaroute.Response)",
+		Text: "`fn(res)` runs just before the header leaves, and may change `res.status` and `res.headers`; never for 1xx, so not for the 101 of a " +
+			"WebSocket either, where what was assigned to `res.headers` before holds",
+	}},
+	{Fn: resOnBody, Doc: vm.Doc{
+		Name: "on_body", Args: "fn: fun(chunk: string, last: boolean): string|number|nil",
+		Text: "`fn(chunk, last)` gets each piece of the body as it streams and returns what is sent instead",
+	}},
+	{Fn: resOnJSON, Doc: vm.Doc{
+		Name: "on_json", Args: "fn: fun(value: any, info: luaroute.JSONInfo): any, options?: json.Options",
+		Text: "`fn(value, info)` gets the whole JSON body of a 2xx response and returns the value to send instead; options as those of " +
+			"[`json.decode`](#json)",
+	}},
+	{Fn: resOnDone, Doc: vm.Doc{
+		Name: "on_done", Args: "fn: fun(info: luaroute.DoneInfo)",
+		Text: "`fn(info)` runs when the response is finished; only `req.ctx` is left of `req` and `res`",
+	}},
+}
 
 // resField returns a field of res, or nil if there is none of that name.
 func resField(r *Request, _ *lua.LState, name string) lua.LValue {

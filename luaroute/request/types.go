@@ -19,9 +19,9 @@ var reqFunctions, resFunctions map[string]*lua.LFunction
 
 // Initialised here, because the functions below use the tables.
 func init() {
-	reqFunctions, resFunctions = functionsOf(reqMethods), functionsOf(resMethods)
-	reqType = objectType("req", reqFields, reqField, reqFunctions, nil)
-	resType = objectType("res", resFields, resField, resFunctions, setResField)
+	reqFunctions, resFunctions = methodsOf("req", reqReading, reqChanging), methodsOf("res", resReading, resChanging)
+	reqType = objectType("req", &reqClass, reqField, reqFunctions, nil)
+	resType = objectType("res", &resClass, resField, resFunctions, setResField)
 	paramsType = tableType("req.params", paramsGet, nil, paramsAll)
 	headersType = tableType("req.headers", headersGet, headersSet, headersAll)
 	queryType = tableType("req.query", queryGet, nil, queryAll)
@@ -50,7 +50,7 @@ func functionsOf(methods map[string]lua.LGFunction) map[string]*lua.LFunction {
 
 // objectType is the type of an object with fields, whose names are for errors, and methods. field returns nil for a name it does
 // not know.
-func objectType(name string, fields []string, field func(*Request, *lua.LState, string) lua.LValue, functions map[string]*lua.LFunction,
+func objectType(name string, class *vm.Class, field func(*Request, *lua.LState, string) lua.LValue, functions map[string]*lua.LFunction,
 	set func(*Request, *lua.LState, string, lua.LValue) bool,
 ) *lua.LTable {
 	return newType(name, map[string]lua.LGFunction{
@@ -67,7 +67,8 @@ func objectType(name string, fields []string, field func(*Request, *lua.LState, 
 			v := field(r, L, key)
 			if v == nil {
 				methods := strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
-				L.RaiseError("%s has no field %q; its fields are %s; its methods are %s", name, script.Clip(key), strings.Join(fields, ", "), methods)
+				fields := strings.Join(slices.Sorted(slices.Values(class.FieldNames())), ", ")
+				L.RaiseError("%s has no field %q; its fields are %s; its methods are %s", name, script.Clip(key), fields, methods)
 			}
 			L.Push(v)
 			return 1

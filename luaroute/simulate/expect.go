@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"fmt"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -51,18 +52,33 @@ func errorText(v lua.LValue) string {
 	return lua.LVAsString(v)
 }
 
+// claim is a method of what expect returns. Its other arguments begin at 2.
+type claim struct {
+	do  func(L *lua.LState, v lua.LValue) error
+	doc vm.Doc
+}
+
+var claims = []claim{
+	{equals, vm.Doc{Name: "equals", Args: "x: any", Text: "the value is `x`; tables are equal if their keys and values are"}},
+	{matches, vm.Doc{Name: "matches", Args: "pattern: string", Text: "the value is a string or number that matches a Lua pattern"}},
+	{isNil, vm.Doc{Name: "is_nil", Text: "the value is nil"}},
+	{isTrue, vm.Doc{Name: "is_true", Text: "the value is `true`"}},
+	{fails, vm.Doc{Name: "fails", Args: "pattern?: string", Text: "calling the value is an error, whose message matches the pattern"}},
+}
+
 // subjectType is the metatable of subjects. It holds Go functions only and is shared by all states.
 var subjectType = func() *lua.LTable {
-	methods := new(lua.LState).CreateTable(0, 5)
-	for name, fn := range map[string]func(*lua.LState, lua.LValue) error{
-		"equals": equals, "matches": matches, "is_nil": isNil, "is_true": isTrue, "fails": fails,
-	} {
+	methods := new(lua.LState).CreateTable(0, len(claims))
+	var names []string
+	for _, c := range claims {
+		name := c.doc.Name
+		names = append(names, name)
 		methods.RawSetString(name, vm.GoFunc(func(L *lua.LState) int {
 			d, ok := L.CheckUserData(1).Value.(*subject)
 			if !ok {
 				L.ArgError(1, "call it with a colon: expect(v):"+name+"(…)")
 			}
-			if err := fn(L, d.value); err != nil {
+			if err := c.do(L, d.value); err != nil {
 				raise(L, err)
 			}
 			return 0
@@ -73,7 +89,7 @@ var subjectType = func() *lua.LTable {
 	t.RawSetString("__index", vm.GoFunc(func(L *lua.LState) int {
 		method := methods.RawGetString(L.CheckString(2))
 		if method == lua.LNil {
-			L.RaiseError("an expectation has no method %q; it has equals, fails, is_nil, is_true and matches", L.CheckString(2))
+			L.RaiseError("an expectation has no method %q; it has %s", L.CheckString(2), strings.Join(names, ", "))
 		}
 		L.Push(method)
 		return 1

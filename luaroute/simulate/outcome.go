@@ -29,7 +29,7 @@ func (s *Suite) simulate(L *lua.LState) int {
 		L.RaiseError("route.simulate is called outside a test; wrap it in it(name, function() … end)")
 	}
 	t := L.CheckTable(1)
-	question := declare.Question(L, "the request of simulate", t, "pools")
+	question := declare.Question(L, "the request of simulate", t, &requestClass)
 	r, err := question.HTTP()
 	if err != nil {
 		L.RaiseError("simulate: %s", err)

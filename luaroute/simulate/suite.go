@@ -37,16 +37,16 @@ type testCase struct {
 
 // Globals are what a file of tests has besides what all scripts have.
 func (s *Suite) Globals() map[string]lua.LValue {
-	return map[string]lua.LValue{
-		"describe": vm.GoFunc(s.describe),
-		"it":       vm.GoFunc(s.it),
-		"expect":   vm.GoFunc(expect),
+	all := map[string]lua.LValue{}
+	for _, g := range globals {
+		all[g.doc.Name] = vm.GoFunc(func(L *lua.LState) int { return g.fn(s, L) })
 	}
+	return all
 }
 
 // Helpers are what route has besides what it has in all scripts.
 func (s *Suite) Helpers() map[string]*lua.LFunction {
-	return map[string]*lua.LFunction{"simulate": vm.GoFunc(s.simulate)}
+	return map[string]*lua.LFunction{simulateDoc.Name: vm.GoFunc(s.simulate)}
 }
 
 // describe is describe(name, fn): a group of tests.

@@ -44,20 +44,25 @@ type Class struct {
 	Of string
 	// Keys are other keys than the fields, if there may be any, and their values: "[string]: string".
 	Keys string
+	// Dot says that the methods may be called with a dot, too.
+	Dot bool
 	// Fields are read and written with a dot.
 	Fields []Doc
 	// Methods are called with a colon.
 	Methods []Doc
 }
 
-// Names returns the names of the fields, as an error lists what is allowed: "name, when, priority".
-func (c *Class) Names() string {
+// FieldNames returns the names of the fields.
+func (c *Class) FieldNames() []string {
 	names := make([]string, len(c.Fields))
-	for i, f := range c.Fields {
-		names[i] = f.Name
+	for i := range c.Fields {
+		names[i] = c.Fields[i].Name
 	}
-	return strings.Join(names, ", ")
+	return names
 }
+
+// Names returns the names of the fields as an error lists what is allowed: "name, when, priority".
+func (c *Class) Names() string { return strings.Join(c.FieldNames(), ", ") }
 
 // Has reports whether a field has a name.
 func (c *Class) Has(name string) bool {

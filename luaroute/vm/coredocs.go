@@ -1,0 +1,51 @@
+package vm
+
+// CoreDocs describes the globals that every builder has, and the libraries among them. What is as in Lua 5.1 has no text.
+func CoreDocs() (globals []Doc, libraries []Class) { return coreDocs, coreLibraryDocs }
+
+var coreDocs = []Doc{
+	{Name: "_G", Type: "table", Text: "the globals. Assigning one while a request runs is an error"},
+	{Name: "_VERSION", Type: "string"},
+	{Name: "error", Args: "message: any, level?: number"},
+	{
+		Name: "load", Args: `chunk: string|(fun(): string?), name?: string, mode?: string, env?: table`, Returns: "function? chunk, string? err",
+		Text: "takes a text of at most 64 KiB, or a function that returns its pieces; `load(text, name, mode, env)` is that of Lua 5.2",
+	},
+	{Name: "loadstring", Args: "text: string, name?: string", Returns: "function? chunk, string? err", Text: "takes at most 64 KiB"},
+	{Name: "pcall", Args: "fn: any, ...: any", Returns: "boolean ok, ...: any", Text: "does not catch the end of a budget"},
+	{
+		Name: "require", Args: "name: string", Returns: "any",
+		Text: "loads a module while scripts load; at request time it returns modules that were loaded, and opens libraries",
+	},
+	{
+		Name: "setfenv", Args: "fn: function|number, env: table", Returns: "any",
+		Text: "takes a function that `load` or `loadstring` have returned, or 1 in the main part of a script, and no other",
+	},
+	{Name: "xpcall", Args: "fn: any, handler: any, ...: any", Returns: "boolean ok, ...: any"},
+}
+
+var coreLibraryDocs = []Class{
+	{Name: "coroutine", Fields: []Doc{
+		{Name: "create", Args: "fn: function", Returns: "thread"},
+		{Name: "resume", Args: "co: thread, ...: any", Returns: "boolean ok, ...: any"},
+		{Name: "running", Returns: "thread?"},
+		{Name: "status", Args: "co: thread", Returns: `"running"|"suspended"|"normal"|"dead"`},
+		{Name: "wrap", Args: "fn: function", Returns: "fun(...: any): (...: any)", Text: "an error that leaves it keeps its place and gets no second one"},
+		{Name: "yield", Args: "...: any", Returns: "...: any"},
+	}},
+	{Name: "debug", Fields: []Doc{
+		{
+			Name: "getinfo", Args: "of: number|function, what?: string", Returns: "table?",
+			Text: "of a level or a function: where it stands and what it is called, and not the function",
+		},
+		{Name: "getmetatable", Args: "object: any", Returns: "any", Text: "of tables"},
+		{Name: "traceback", Args: "message?: any, level?: number", Returns: "string"},
+	}},
+	{Name: "package", Fields: []Doc{
+		{Name: "config", Type: "string"},
+		{Name: "cpath", Type: "string", Text: "empty"},
+		{Name: "loaded", Type: "table", Text: "read-only"},
+		{Name: "path", Type: "string", Text: "for show: modules are found as the documents say"},
+		{Name: "preload", Type: "table", Text: "empty and read-only"},
+	}},
+}
