@@ -24,28 +24,13 @@ func loading(L *lua.LState, what string) *load {
 
 // here returns the place of the Lua code that calls.
 func here(L *lua.LState, kind, text string) origin.Origin {
-	o := origin.Origin{Script: where(L), Kind: kind, Text: text}
+	o := origin.Origin{Script: vm.Where(L), Kind: kind, Text: text}
 	if i := strings.LastIndexByte(o.Script, ':'); i >= 0 {
 		if line, err := strconv.Atoi(o.Script[i+1:]); err == nil {
 			o.Script, o.Line = unique.Make(o.Script[:i]).Value(), line // one string for all that a script declares
 		}
 	}
 	return o
-}
-
-// where returns script:line of the nearest Lua code on the stack: Go functions such as pcall may stand in between.
-func where(L *lua.LState) string {
-	for ; L != nil; L = L.Parent {
-		for level := 1; ; level++ {
-			if _, ok := L.GetStack(level); !ok {
-				break
-			}
-			if at := L.Where(level); strings.HasSuffix(at, ":") && !strings.HasPrefix(at, "[G]") {
-				return strings.TrimSuffix(at, ":")
-			}
-		}
-	}
-	return ""
 }
 
 // check raises an error of the script that calls.

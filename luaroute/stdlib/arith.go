@@ -24,7 +24,7 @@ var arithmetic = map[string]*lua.LFunction{
 // binary calculates with two operands, of which one is a string. If they are not both numbers, the other one's metatable
 // decides, as it would if strings had none. The one operand of __unm is there twice.
 func binary(event string, calculate func(a, b float64) float64) *lua.LFunction {
-	return vm.GoFunc(func(L *lua.LState) int {
+	return vm.StandardFunc(func(L *lua.LState) int {
 		left, right := L.Get(1), L.Get(L.GetTop())
 		a, ok1 := value.Number(left)
 		b, ok2 := value.Number(right)

@@ -43,8 +43,8 @@ func basePrint(L *lua.LState) int {
 }
 
 var (
-	nextFunction   = vm.GoFunc(baseNext)
-	ipairsFunction = vm.GoFunc(ipairsNext)
+	nextFunction   = vm.StandardFunc(baseNext)
+	ipairsFunction = vm.StandardFunc(ipairsNext)
 )
 
 // basePairs is pairs. Userdata that read like tables, such as req.headers, bring a __pairs.

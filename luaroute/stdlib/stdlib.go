@@ -36,7 +36,7 @@ var standard = sync.OnceValue(func() *libraries {
 	s := &libraries{base: goFunctions(baseLibrary), libraries: map[string]*lua.LTable{}, arithmetic: arithmetic}
 	native := gopher.Functions(lua.OpenBase)
 	for _, name := range []string{"assert", "getmetatable", "rawequal", "type"} {
-		s.base[name] = vm.GoFunc(native[name])
+		s.base[name] = vm.StandardFunc(native[name])
 	}
 	for name, library := range map[string]map[string]lua.LGFunction{
 		"string": stringLibrary, "table": tableLibrary, "math": mathLibrary(), "os": osLibrary,
@@ -44,7 +44,7 @@ var standard = sync.OnceValue(func() *libraries {
 	} {
 		table := gopher.NewTable(0, len(library)+2)
 		for _, name := range slices.Sorted(maps.Keys(library)) {
-			table.RawSetString(name, vm.GoFunc(library[name]))
+			table.RawSetString(name, vm.StandardFunc(library[name]))
 		}
 		s.libraries[name] = table
 	}
@@ -56,7 +56,7 @@ var standard = sync.OnceValue(func() *libraries {
 func goFunctions(library map[string]lua.LGFunction) map[string]*lua.LFunction {
 	all := map[string]*lua.LFunction{}
 	for name, fn := range library {
-		all[name] = vm.GoFunc(fn)
+		all[name] = vm.StandardFunc(fn)
 	}
 	return all
 }

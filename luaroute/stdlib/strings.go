@@ -204,7 +204,7 @@ func (m *matcher) value(i int) lua.LValue {
 	return lua.LString(vm.Part(m.src, c.start, c.start+c.length))
 }
 
-var gmatchNext = vm.GoFunc(nextGmatch).GFunction
+var gmatchNext = vm.StandardFunc(nextGmatch).GFunction
 
 // stringGmatch returns an iterator. What it keeps is in upvalues, not in Go, so that a copy of it has its own.
 func stringGmatch(L *lua.LState) int {

@@ -21,12 +21,12 @@ type core struct {
 var theCore = sync.OnceValue(func() *core {
 	c := &core{base: map[string]*lua.LFunction{}, libraries: map[string]*lua.LTable{"package": packageLibrary()}}
 	for name, fn := range baseLibrary {
-		c.base[name] = GoFunc(fn)
+		c.base[name] = StandardFunc(fn)
 	}
 	for name, library := range map[string]map[string]lua.LGFunction{"coroutine": coroutineLibrary, "debug": debugLibrary} {
 		c.libraries[name] = gopher.NewTable(0, len(library))
 		for _, function := range slices.Sorted(maps.Keys(library)) {
-			c.libraries[name].RawSetString(function, GoFunc(library[function]))
+			c.libraries[name].RawSetString(function, StandardFunc(library[function]))
 		}
 	}
 	return c

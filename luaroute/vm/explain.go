@@ -35,7 +35,12 @@ func explained(L *lua.LState, text string) string {
 	runs, place := f, 0 // the frame of Lua, and its level
 	if f.Fn.IsG {
 		if f.Parent == nil || f.Parent.Fn == nil || f.Parent.Fn.IsG {
-			text = strings.TrimPrefix(text, " ") // the place of a caller that is Go, too, is empty
+			var nowhere bool
+			if text, nowhere = strings.CutPrefix(text, " "); nowhere && codeOf(f.Fn) != standardCode { // the place of a caller that is Go, too, is empty
+				if where := Where(L); where != "" {
+					text = where + ": " + text
+				}
+			}
 		}
 		if runs, place = f.Parent, 1; runs != nil && (runs.Fn == nil || runs.Fn.IsG) {
 			runs = nil

@@ -50,7 +50,6 @@ func protected(L *lua.LState, nargs, nret int, g guard) error {
 		if !g.untraced || s.budget.ended != nil {
 			traced(L)
 		}
-		s.placed(L)
 	}
 	return err
 }

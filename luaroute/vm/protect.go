@@ -23,16 +23,31 @@ func GoFunc(fn lua.LGFunction) *lua.LFunction {
 	return &lua.LFunction{IsG: true, GFunction: protect(fn)}
 }
 
+// StandardFunc is GoFunc for what Lua 5.1 has. An error of such a function says what it says there: no place, when a protected call
+// has called it and no Lua stands in between. Those of all others say the place of the nearest Lua.
+func StandardFunc(fn lua.LGFunction) *lua.LFunction {
+	return &lua.LFunction{IsG: true, GFunction: protectStandard(fn)}
+}
+
 // protectInPlace protects a function of Go that scripts have. One that is protected already is not written: it may belong
 // to several builders.
 func protectInPlace(fn *lua.LFunction) {
-	if fn.IsG && reflect.ValueOf(fn.GFunction).Pointer() != protectedCode {
+	if !fn.IsG {
+		return
+	}
+	if code := codeOf(fn); code != protectedCode && code != standardCode {
 		fn.GFunction = protect(fn.GFunction)
 	}
 }
 
-// protectedCode is the code that all protected functions have in common.
-var protectedCode = reflect.ValueOf(protect(nil)).Pointer()
+// protectedCode is the code that all functions of protect have in common, standardCode that of protectStandard.
+var (
+	protectedCode = reflect.ValueOf(protect(nil)).Pointer()
+	standardCode  = reflect.ValueOf(protectStandard(nil)).Pointer()
+)
+
+// codeOf returns the code of a function of Go.
+func codeOf(fn *lua.LFunction) uintptr { return reflect.ValueOf(fn.GFunction).Pointer() }
 
 // protect returns a Go function whose long arguments are counted. It must not be inlined: that would give the function in it
 // several codes.
@@ -40,10 +55,24 @@ var protectedCode = reflect.ValueOf(protect(nil)).Pointer()
 //go:noinline
 func protect(fn lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
-		if steps := argumentWork(L); steps > 0 {
-			Spend(L, steps)
-		}
+		spendArguments(L)
 		return fn(L)
+	}
+}
+
+// protectStandard is protect for StandardFunc.
+//
+//go:noinline
+func protectStandard(fn lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		spendArguments(L)
+		return fn(L)
+	}
+}
+
+func spendArguments(L *lua.LState) {
+	if steps := argumentWork(L); steps > 0 {
+		Spend(L, steps)
 	}
 }
 
@@ -75,7 +104,7 @@ func (s *State) abort(L *lua.LState, value any) {
 	if value == http.ErrAbortHandler && s.passing == nil {
 		s.passing = value
 	}
-	s.budget.end(&panicError{value, whereOf(L), debug.Stack()})
+	s.budget.end(&panicError{value, Where(L), debug.Stack()})
 }
 
 // Outside calls Go code that is no part of a script, such as the handlers that stand behind a function that goes on after
@@ -100,25 +129,6 @@ type panicError struct {
 
 // Error returns what Go says of a panic.
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
-
-// placed gives a panic its place, if that was hidden by a protected call.
-func (s *State) placed(L *lua.LState) {
-	if p, ok := s.budget.ended.(*panicError); ok && p.where == "" {
-		p.where = whereOf(L)
-	}
-}
-
-// whereOf returns script:line of the innermost Lua code in a thread.
-func whereOf(L *lua.LState) string {
-	for ; L != nil; L = L.Parent {
-		for f := gopher.Running(L); f != nil; f = f.Parent {
-			if !f.Fn.IsG && f.Pc > 0 {
-				return fmt.Sprintf("%s:%d", f.Fn.Proto.SourceName, f.Fn.Proto.DbgSourcePositions[f.Pc-1])
-			}
-		}
-	}
-	return ""
-}
 
 // argumentWork is what a Go function counts for at least: it may read all of its arguments, before it fails even.
 func argumentWork(L *lua.LState) int {

@@ -3,6 +3,7 @@ package vm
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -211,13 +212,17 @@ func messageOf(err error) string {
 	return err.Error()
 }
 
-// Where returns script:line of the Lua code that called the running Go function.
+// Where returns script:line of the nearest Lua code on the stack: Go functions such as pcall may stand in between, and coroutines. It is
+// empty where there is none.
 func Where(L *lua.LState) string {
-	where := L.Where(1)
-	if where == "" || where[len(where)-1] != ':' {
-		return where
+	for ; L != nil; L = L.Parent {
+		for f := gopher.Running(L); f != nil; f = callerOf(L, f) {
+			if !f.Fn.IsG && f.Pc > 0 {
+				return fmt.Sprintf("%s:%d", f.Fn.Proto.SourceName, f.Line())
+			}
+		}
 	}
-	return where[:len(where)-1]
+	return ""
 }
 
 // splitPlace returns the script and the line of script:line.
