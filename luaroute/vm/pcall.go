@@ -9,11 +9,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// pcall is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
-// protected call included, so that closures lose the locals they share with a running function (gopher-lua
-// 448). Here the chain of frames is cut at the caller while the call runs.
-func pcall(L *lua.LState, nargs, nret int) error { return protected(L, nargs, nret, guard{}) }
-
 // guard says what becomes of an error in a protected call.
 type guard struct {
 	untraced bool           // nobody is going to read its trace
@@ -25,7 +20,9 @@ type guard struct {
 // cut is a frame that is the first one of a protected call, and its caller.
 type cut struct{ frame, caller *gopher.Frame }
 
-// protected is pcall with a guard.
+// protected is LState.PCall without its fault: an error in it closes the upvalues of all frames, those outside the
+// protected call included, so that closures lose the locals they share with a running function (gopher-lua
+// 448). Here the chain of frames is cut at the caller while the call runs.
 func protected(L *lua.LState, nargs, nret int, g guard) error {
 	s := Of(L)
 	frame := gopher.Running(L)

@@ -151,7 +151,7 @@ func (s *State) Call(fn *lua.LFunction, nret int, args ...lua.LValue) error {
 	if s.line.UsedUp() && s.budget.ended == nil {
 		s.budget.keepTurn()
 	}
-	err := s.described(pcall(s.L, len(args), nret))
+	err := s.described(protected(s.L, len(args), nret, guard{}))
 	s.budget.stepAside() // also if this is a call in a call: the Go code between them may wait
 	if s.depth--; s.depth == 0 {
 		s.budget.pause()
@@ -254,7 +254,7 @@ func (s *State) described(err error) error {
 	defer s.L.SetTop(top)
 	s.L.Push(describe)
 	s.L.Push(object)
-	if pcall(s.L, 1, 1) != nil {
+	if protected(s.L, 1, 1, guard{}) != nil {
 		return err
 	}
 	text, ok := s.L.Get(-1).(lua.LString)
