@@ -141,9 +141,12 @@ func (ex *Exchange) AddHeader(name string, values []string) { ex.changed.Add(ex.
 // Middleware returns what stands around the action that is being performed, the outermost first. It must not be changed.
 func (ex *Exchange) Middleware() []Middleware { return ex.chain.middleware }
 
-// Yield tells the hooks that Go is about to wait for long.
+// Yield tells the hooks that Go is about to wait for long. Those that keep something hear when the header has left.
 func (ex *Exchange) Yield() {
-	if ex.Hold != nil {
-		ex.Hold.Yield()
+	if ex.Hold == nil {
+		return
+	}
+	if ex.Hold.Yield(); ex.Hold != nil {
+		ex.record()
 	}
 }

@@ -47,6 +47,8 @@ func Describe(x any) origin.Origin {
 type Holder interface {
 	// Yield is called before Go waits for something long, such as an upstream. The holder releases what is not needed while Go waits.
 	Yield()
+	// Left is called when the header of the response has left.
+	Left()
 	// Release is called once, when the tenant is done with the request.
 	Release()
 }

@@ -306,6 +306,8 @@ type yielder struct{ yields int }
 
 func (y *yielder) Yield() { y.yields++ }
 
+func (y *yielder) Left() {}
+
 func (y *yielder) Release() {}
 
 func TestHooksAreToldBeforeAnythingLong(t *testing.T) {

@@ -44,6 +44,13 @@ func (r *responder) Current() (http.ResponseWriter, *http.Request) { return r.W,
 // Answer returns an error with the status that Caddy answers.
 func (r *responder) Answer(err error) caddyhttp.HandlerError { return (*Exchange)(r).answerOf(err) }
 
+// Left tells the hooks that the header has left.
+func (r *responder) Left() {
+	if r.Hold != nil {
+		r.Hold.Left()
+	}
+}
+
 // record makes the exchange notice writes. Routes that are plain data do without.
 func (ex *Exchange) record() { ex.W = ex.response.Record(ex.W, (*responder)(ex)) }
 

@@ -218,7 +218,7 @@ func (h *Hooks) leaveLast(status int) (int, error) {
 			return left, failed
 		}
 		h.restore()
-		answer := h.stack.owner.Answer(h.err)
+		answer := h.stack.recorder.owner.Answer(h.err)
 		status, failed, h.err, h.masked = answer.StatusCode, answer, nil, nil
 	}
 }

@@ -23,7 +23,6 @@ import (
 
 // Stack is the layers around the response of one request. The zero value is one without layers that records nothing.
 type Stack struct {
-	owner    Owner
 	recorder recorder
 	// inner is the innermost layer, changes what Changes returns.
 	inner   *Hooks
@@ -36,6 +35,8 @@ type Owner interface {
 	Current() (http.ResponseWriter, *http.Request)
 	// Answer returns an error with the status that is answered.
 	Answer(err error) caddyhttp.HandlerError
+	// Left is called when the header has left.
+	Left()
 }
 
 // Record makes the stack notice writes, and returns the writer to use from here on. Routes that are plain data
@@ -44,7 +45,7 @@ func (s *Stack) Record(w http.ResponseWriter, owner Owner) http.ResponseWriter {
 	if s.recorder.ResponseWriterWrapper.ResponseWriter != nil {
 		return w
 	}
-	s.owner, s.recorder.ResponseWriterWrapper.ResponseWriter = owner, w
+	s.recorder.owner, s.recorder.ResponseWriterWrapper.ResponseWriter = owner, w
 	return &s.recorder
 }
 
@@ -96,12 +97,12 @@ func (s *Stack) layerNow() *Hooks {
 func (s *Stack) Changes() int { return s.changes }
 
 func (s *Stack) header() http.Header {
-	w, _ := s.owner.Current()
+	w, _ := s.recorder.owner.Current()
 	return w.Header()
 }
 
 func (s *Stack) request() *http.Request {
-	_, r := s.owner.Current()
+	_, r := s.recorder.owner.Current()
 	return r
 }
 

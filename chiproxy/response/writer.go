@@ -12,6 +12,7 @@ import (
 // recorder is the outermost writer. It knows whether the header of the response has left.
 type recorder struct {
 	caddyhttp.ResponseWriterWrapper
+	owner  Owner
 	wrote  bool
 	status int
 	bytes  int64
@@ -26,9 +27,18 @@ func (w *recorder) WriteHeader(status int) {
 		if w.root != nil {
 			status = w.rooted(status)
 		}
-		w.wrote, w.status = true, status
+		w.status = status
+		w.left()
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// left notes that the header leaves.
+func (w *recorder) left() {
+	if !w.wrote {
+		w.wrote = true
+		w.owner.Left()
+	}
 }
 
 // rooted gives a response what functions wanted that have failed. If one of them fails again, its body does not leave.
@@ -47,7 +57,7 @@ func (w *recorder) begin() {
 	if !w.wrote && w.root != nil {
 		w.WriteHeader(http.StatusOK)
 	}
-	w.wrote = true
+	w.left()
 }
 
 // Write sends the header first.
@@ -80,7 +90,7 @@ func (w *recorder) FlushError() error {
 func (w *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	if err == nil {
-		w.wrote = true
+		w.left()
 	}
 	return conn, rw, err
 }

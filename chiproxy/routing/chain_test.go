@@ -1,11 +1,13 @@
 package routing
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -320,9 +322,10 @@ func TestInformationalResponsesAreNoAnswer(t *testing.T) {
 }
 
 // holder counts what the table tells it.
-type holder struct{ yields, releases int }
+type holder struct{ yields, left, releases int }
 
 func (h *holder) Yield()   { h.yields++ }
+func (h *holder) Left()    { h.left++ }
 func (h *holder) Release() { h.releases++ }
 
 func TestAHolderIsReleasedOnceBeforeTheNextTenantIsAsked(t *testing.T) {
@@ -346,6 +349,43 @@ func TestAHolderIsReleasedOnceBeforeTheNextTenantIsAsked(t *testing.T) {
 	}
 	if first.releases != 1 || second.releases != 1 || second.yields != 1 {
 		t.Errorf("first %+v, second %+v", first, second)
+	}
+}
+
+// sender takes everything, a stream from its connection too.
+type sender struct{ noWriter }
+
+func (sender) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+func (sender) FlushError() error                            { return nil }
+
+func TestAHolderIsToldOnceThatTheHeaderHasLeft(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		send func(w http.ResponseWriter)
+		want int
+	}{
+		"a header":             {func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) }, 1},
+		"a header and a body":  {func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK); _, _ = io.WriteString(w, "x") }, 1},
+		"a body":               {func(w http.ResponseWriter) { _, _ = io.WriteString(w, "x"); _, _ = io.WriteString(w, "y") }, 1},
+		"a reader":             {func(w http.ResponseWriter) { _, _ = w.(io.ReaderFrom).ReadFrom(strings.NewReader("x")) }, 1},
+		"a flush":              {func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }, 1},
+		"another protocol":     {func(w http.ResponseWriter) { w.WriteHeader(http.StatusSwitchingProtocols) }, 1},
+		"a hijacked response":  {func(w http.ResponseWriter) { _, _, _ = http.NewResponseController(w).Hijack() }, 1},
+		"both of them":         {func(w http.ResponseWriter) { w.WriteHeader(101); _, _, _ = http.NewResponseController(w).Hijack() }, 1},
+		"an informational one": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusEarlyHints) }, 0},
+		"nothing":              {func(http.ResponseWriter) {}, 0},
+	} {
+		var h holder
+		left := -1
+		table := mustBuild(t, only(at("/", actionFunc(func(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
+			ex.Hold = &h
+			row.send(ex.W)
+			left = h.left
+			return chiproxy.Done, nil
+		}))))
+		if err := table.Serve(sender{noWriter{http.Header{}}}, ask("/"), nextNothing); err != nil || left != row.want {
+			t.Errorf("%s: told %d times, want %d (%v)", name, left, row.want, err)
+		}
 	}
 }
 

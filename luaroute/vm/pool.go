@@ -27,9 +27,13 @@ type Pool struct {
 	line  *fair.Line
 	total total
 
+	maxStreams int
+
 	mu      sync.Mutex
 	idle    []idleState // oldest first
 	size    int         // states in use and idle
+	slow    int         // those in use that wait for their client
+	streams int         // those in use whose request streams
 	waiting []chan *State
 	closed  bool
 	timer   *time.Timer // runs while states are idle
@@ -48,10 +52,14 @@ type Stats struct {
 	Idle int
 	// Waiting is the number of requests that wait for one.
 	Waiting int
+	// Slow is the number of those in use that wait for their client for long.
+	Slow int
+	// Streams is the number of those in use whose request streams.
+	Streams int
 }
 
-// NewPool returns a pool of at most max states. A request waits for one for at most queue, and, when its Lua runs for long, as
-// long again for a processor.
+// NewPool returns a pool of at most max states, not counting those that wait for clients that are slow, of which there are as many at most.
+// A request waits for one for at most queue, and, when its Lua runs for long, as long again for a processor.
 func NewPool(img *Image, max int, queue time.Duration) *Pool {
 	return &Pool{image: img, max: max, queue: queue, line: processors.NewLine()}
 }
@@ -59,7 +67,7 @@ func NewPool(img *Image, max int, queue time.Duration) *Pool {
 // newState returns a state that stands in the line of the pool for a processor.
 func (p *Pool) newState() *State {
 	s := p.image.NewState()
-	s.line, s.queue, s.total = p.line, p.queue, &p.total
+	s.pool, s.line, s.queue, s.total = p, p.line, p.queue, &p.total
 	s.account()
 	return s
 }
@@ -79,7 +87,7 @@ func (p *Pool) Get(ctx context.Context) (*State, error) {
 		p.idle = p.idle[:last]
 		p.mu.Unlock()
 		return s, nil
-	case p.size < p.max && !p.total.reached():
+	case p.mayGrow():
 		p.size++
 		p.mu.Unlock()
 		return p.newState(), nil
@@ -137,9 +145,11 @@ func (p *Pool) leave(turn chan *State) bool {
 	return false
 }
 
-// Put gives a state back. One that is broken, or whose variables have grown too large, is let go.
+// Put gives a state back. One that is broken, or whose variables have grown too large, is let go, and so is one of too many.
 func (p *Pool) Put(s *State) {
 	s.StepAside()
+	s.Resume()
+	s.lingered = 0
 	if !s.Broken() {
 		s.rest()
 	}
@@ -153,7 +163,7 @@ func (p *Pool) Put(s *State) {
 	s.account()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed {
+	if p.closed || p.used() > p.max {
 		p.size--
 		s.gone()
 		return
@@ -172,9 +182,8 @@ func (p *Pool) discard(s *State) {
 	s.gone()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || !p.next(nil) {
-		p.size--
-	}
+	p.size--
+	p.admit()
 }
 
 // next hands a state, or the right to make one, to the request that waits longest.
@@ -230,5 +239,5 @@ func (p *Pool) Close() {
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Stats{Size: p.size, Idle: len(p.idle), Waiting: len(p.waiting)}
+	return Stats{Size: p.size, Idle: len(p.idle), Waiting: len(p.waiting), Slow: p.slow, Streams: p.streams}
 }

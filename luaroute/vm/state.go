@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -43,13 +44,17 @@ type State struct {
 	// world outside calls it with a few words and fails, and a store keeps its writes to itself. It is nil otherwise.
 	Refuse func(what string)
 
-	budget  budget
-	line    *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
-	queue   time.Duration // 0 stands for a load, which waits for as long as it takes
-	total   *total        // of the pool, nil without one
-	counted int64         // what it knows of this state, in bytes
-	options *Options
-	builder *Builder // while scripts load, else nil
+	budget   budget
+	line     *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
+	queue    time.Duration // 0 stands for a load, which waits for as long as it takes
+	total    *total        // of the pool, nil without one
+	counted  int64         // what it knows of this state, in bytes
+	pool     *Pool         // nil without one
+	place    atomic.Int32  // in the pool
+	patience *time.Timer   // for the client; nil before it is first waited for
+	lingered time.Duration // for the client of the request
+	options  *Options
+	builder  *Builder // while scripts load, else nil
 	world
 	depth    int   // of Call in itself
 	compiled int64 // bytes of text that load and loadstring have compiled

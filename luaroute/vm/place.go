@@ -1,0 +1,98 @@
+package vm
+
+import "time"
+
+// A pool bounds states because of what they hold and what they run. One that waits for its client runs nothing, for as long as the client
+// likes, so it does not keep the place of one that would run: a state that waits for its client for longer than requests wait for a state
+// is slow, and one whose request streams while Lua has nothing to do until the end, or the next piece, is said to stream. Up to max slow
+// ones, and as many as LimitStreams says that stream, do not count. There are never more than max states, and these, then. When Lua goes on, it does so at once,
+// above the number if need be: its memory is there already, and for processors it waits as all do. What is too much then is let go by and by: no state
+// is made, or handed on, until enough are gone.
+
+// The places of a state.
+const (
+	inUse   int32 = iota
+	waits         // for its client, but not for long yet
+	isSlow        // waits for its client for long
+	streams       // its request streams
+)
+
+// leastPatience is the part of what a client may make a state wait that it may once it has used that up.
+const leastPatience = 100
+
+// LimitStreams says how many states whose requests stream do not count. It is to be called before the first Get.
+func (p *Pool) LimitStreams(n int) { p.maxStreams = n }
+
+// used is how many states count. p.mu is held, as for all below that do not say so.
+func (p *Pool) used() int { return p.size - min(p.slow, p.max) - min(p.streams, p.maxStreams) }
+
+// mayGrow reports whether one more state may be made.
+func (p *Pool) mayGrow() bool { return p.used() < p.max && !p.total.reached() }
+
+// admit lets those who wait make states where they may.
+func (p *Pool) admit() {
+	for !p.closed && p.mayGrow() && p.next(nil) {
+		p.size++
+	}
+}
+
+// lend gives away the place of a state that still waits for its client. It takes the lock.
+func (p *Pool) lend(s *State) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.place.CompareAndSwap(waits, isSlow) {
+		p.slow++
+		p.admit()
+	}
+}
+
+// AwaitClient calls a function that waits until the client has sent or taken something. Whoever needs a state may get the place of this one
+// meanwhile, if that takes long.
+func (s *State) AwaitClient(wait func() error) error {
+	if s.pool == nil || !s.place.CompareAndSwap(inUse, waits) {
+		return wait()
+	}
+	queue, start := s.pool.queue, time.Now()
+	patience := max(queue-s.lingered, queue/leastPatience) // a client that takes a little now and then is as slow
+	if s.patience == nil {
+		s.patience = time.AfterFunc(patience, func() { s.pool.lend(s) })
+	} else {
+		s.patience.Reset(patience)
+	}
+	defer func() {
+		s.patience.Stop() // one that goes off all the same finds nobody who waits, or lends a little early
+		s.lingered += time.Since(start)
+		s.Resume()
+	}()
+	return wait()
+}
+
+// Stream says that the request streams, and that Lua has nothing to do but with its pieces and its end, until Resume.
+func (s *State) Stream() {
+	p := s.pool
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.place.CompareAndSwap(inUse, streams) {
+		p.streams++
+		p.admit()
+	}
+}
+
+// Resume says that Lua goes on. It costs nothing where the state counted all the time.
+func (s *State) Resume() {
+	was := s.place.Swap(inUse)
+	if was == inUse || was == waits {
+		return
+	}
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if was == isSlow {
+		p.slow--
+	} else {
+		p.streams--
+	}
+}
