@@ -29,6 +29,7 @@
 //			total_memory <size>
 //			body   <size>
 //			vms    <n>
+//			streams <n>
 //			queue  <duration>
 //		}
 //		on_error closed|open|decline|pool <name>

@@ -36,6 +36,7 @@ func limits(to **config.Limits) reader {
 			{"total_memory", once, size(&l.TotalMemory)},
 			{"body", once, size(&l.Body)},
 			{"vms", once, count(&l.VMs)},
+			{"streams", once, count(&l.Streams)},
 			{"queue", once, duration(&l.Queue)},
 		}
 		if err := readBlock(h, allowed); err != nil {

@@ -160,6 +160,7 @@ func TestALimitThatIsNegativeRefusesTheConfiguration(t *testing.T) {
 		`"wall": -5`:     "limits: wall is -5ns; expected a positive duration",
 		`"queue": "-1s"`: "limits: queue is -1s; expected a positive duration",
 		`"vms": -1`:      "limits: vms is -1; expected a positive number",
+		`"streams": -1`:  "limits: streams is -1; expected a positive number",
 	} {
 		for place, config := range map[string]string{
 			"":             `"scripts": ["$dir/main.lua"], "limits": {` + limit + `}`,

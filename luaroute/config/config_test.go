@@ -59,7 +59,7 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 			`{"limits": {"cpu": 50000000}}`, withLimits(config.Limits{CPU: duration(50 * time.Millisecond)}),
 		},
 		"memory is a size and vms a number": {
-			`{"limits": {"memory": "16MiB", "vms": 12}}`, withLimits(config.Limits{Memory: 16 << 20, VMs: 12}),
+			`{"limits": {"memory": "16MiB", "vms": 12, "streams": 34}}`, withLimits(config.Limits{Memory: 16 << 20, VMs: 12, Streams: 34}),
 		},
 		"on_error is a mode":                {`{"on_error": "open"}`, withOnError("open", "")},
 		"on_error is an object with a pool": {`{"on_error": {"pool": "spare"}}`, withOnError("pool", "spare")},
@@ -98,7 +98,7 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"a flag that is a text":                {`{"tenants": {"a": {"strip_prefix": "yes"}}}`, `tenants.a.strip_prefix: expected true or false, found "yes"`},
 		"an on_error of a tenant":              {`{"tenants": {"a": {"on_error": "never"}}}`, `tenants.a: on_error "never": expected closed, open`},
 		"a long value":                         {`{"name": [` + strings.Repeat("1,", 100) + `1]}`, `name: expected a string, found [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…`},
-		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, total_memory, vms, wall`},
+		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, streams, total_memory, vms, wall`},
 		"an unknown capability":                {`{"allow": {"files": []}}`, `allow: unknown key "files"; allowed are certificates, handlers, health_checks, hosts, libs, matchers, placeholders, pools, upstreams`},
 		"a capability that is a text":          {`{"tenants": {"a": {"allow": {"libs": "json"}}}}`, `tenants.a.allow.libs: expected a list of strings, found "json"`},
 		"certificates that are a text":         {`{"allow": {"certificates": "yes"}}`, `allow.certificates: expected true or false, found "yes"`},

@@ -34,9 +34,14 @@ type Limits struct {
 	// A request with a larger one is answered with 413. Default: 1MiB.
 	Body Size `json:"body,omitempty"`
 
-	// The largest number of virtual machines. They are made on demand, and idle ones are released.
-	// Default: 1000.
+	// The largest number of virtual machines. They are made on demand, and idle ones are released. Those that have
+	// waited for their client for longer than `queue` do not count, up to the same number again. Default: 1000.
 	VMs int `json:"vms,omitempty"`
+
+	// How many virtual machines do not count against `vms` because the response has begun and their functions only
+	// wait for it to end, or for its pieces: those of a function around a stream or a WebSocket, and of
+	// `res:on_body`. Default: 10000.
+	Streams int `json:"streams,omitempty"`
 
 	// The maximum wait for a virtual machine, and again for CPU time once the tenant has used its fair share.
 	// Default: 1s.
@@ -46,7 +51,7 @@ type Limits struct {
 // DefaultLimits are those of a tenant where nobody has set others.
 var DefaultLimits = Limits{
 	CPU: caddy.Duration(100 * time.Millisecond), Wall: caddy.Duration(30 * time.Second), Memory: 64 << 20, TotalMemory: 1 << 30,
-	Body: 1 << 20, VMs: 1000, Queue: caddy.Duration(time.Second),
+	Body: 1 << 20, VMs: 1000, Streams: 10_000, Queue: caddy.Duration(time.Second),
 }
 
 // Or returns the limits with those that are not set taken from another.
@@ -58,6 +63,7 @@ func (l Limits) Or(other Limits) Limits {
 		TotalMemory: cmp.Or(l.TotalMemory, other.TotalMemory),
 		Body:        cmp.Or(l.Body, other.Body),
 		VMs:         cmp.Or(l.VMs, other.VMs),
+		Streams:     cmp.Or(l.Streams, other.Streams),
 		Queue:       cmp.Or(l.Queue, other.Queue),
 	}
 }
@@ -72,8 +78,13 @@ func (l *Limits) Check() error {
 			return fmt.Errorf("limits: %s is %s; expected a positive duration", d.name, time.Duration(d.value))
 		}
 	}
-	if l.VMs < 0 {
-		return fmt.Errorf("limits: vms is %d; expected a positive number", l.VMs)
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"vms", l.VMs}, {"streams", l.Streams}} {
+		if n.value < 0 {
+			return fmt.Errorf("limits: %s is %d; expected a positive number", n.name, n.value)
+		}
 	}
 	return nil
 }

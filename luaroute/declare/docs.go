@@ -190,7 +190,8 @@ var tenantLimits = vm.Class{Name: "luaroute.TenantLimits", Link: "lua.md#tenants
 	},
 	{Name: "body", Type: "luaroute.Size?", Text: "the largest body that is read into memory"},
 	{Name: "total_memory", Type: "luaroute.Size?", Text: "what all virtual machines may hold together"},
-	{Name: "vms", Type: "number?", Text: "the largest number of virtual machines"},
+	{Name: "vms", Type: "number?", Text: "the largest number of virtual machines, but for those of slow clients"},
+	{Name: "streams", Type: "number?", Text: "how many virtual machines that wait for a stream do not count"},
 	{
 		Name: "queue", Type: "luaroute.Duration?",
 		Text: "how long a request waits for one of them, and for a processor when its Lua runs for long",

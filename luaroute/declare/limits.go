@@ -9,7 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
-// limits returns the limits that a tenant sets: { cpu =, wall =, memory =, total_memory =, body =, vms =, queue = }.
+// limits returns the limits that a tenant sets: { cpu =, wall =, memory =, total_memory =, body =, vms =, streams =, queue = }.
 func (o options) limits(name string) config.Limits {
 	t := o.sub(name)
 	if t == nil {
@@ -18,7 +18,7 @@ func (o options) limits(name string) config.Limits {
 	l := fields(o.L, o.what+": "+name, t, &tenantLimits)
 	return config.Limits{
 		CPU: l.duration("cpu"), Wall: l.duration("wall"), Memory: l.size("memory"), TotalMemory: l.size("total_memory"),
-		Body: l.size("body"), VMs: l.count("vms"), Queue: l.duration("queue"),
+		Body: l.size("body"), VMs: l.count("vms"), Streams: l.count("streams"), Queue: l.duration("queue"),
 	}
 }
 

@@ -65,7 +65,7 @@ type guard struct{ function }
 
 // Allow calls the function.
 func (g *guard) Allow(ex *chiproxy.Exchange) (bool, error) {
-	s, err := g.vms.enter(ex)
+	s, err := g.enter(ex)
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +90,7 @@ func (h *handler) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: tr
 
 // Do calls the function and does what it returns.
 func (h *handler) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
-	s, err := h.vms.enter(ex)
+	s, err := h.enter(ex)
 	if err != nil {
 		return chiproxy.Done, err
 	}
@@ -141,7 +141,7 @@ func (b *before) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: tru
 
 // Handle calls the function, and goes on if it did not answer.
 func (b *before) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
-	s, err := b.vms.enter(ex)
+	s, err := b.enter(ex)
 	if err != nil {
 		return chiproxy.Done, err
 	}

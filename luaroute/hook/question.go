@@ -7,7 +7,6 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
-	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -18,15 +17,6 @@ type Question struct{ function }
 // Question returns a function that is called with plain values.
 func (v *VMs) Question(ref vm.Ref, origin origin.Origin) *Question {
 	return &Question{function{v, ref, origin}}
-}
-
-// Body reads the body of a request for Ask, and keeps it for later readers. The error is one for the client. As a client may send slowly,
-// the virtual machine is released meanwhile unless another function needs it.
-func (q *Question) Body(ex *chiproxy.Exchange) ([]byte, error) {
-	if ex.Hold != nil && request.IsToCome(ex.R) {
-		ex.Hold.Yield()
-	}
-	return request.ReadBody(ex.R, int64(q.vms.limits.Body))
 }
 
 // Ask calls the function as a part of a request, with the values that args returns, and hands what it returned to read. An error

@@ -33,6 +33,7 @@ type VMs struct {
 	passed sync.Map // of passage
 	meter  *meter
 	image  *vm.Image // nil before Start
+	asks   []bool    // of functions, by their Ref: whether they read the body first of all
 	pool   *vm.Pool
 }
 
@@ -48,6 +49,8 @@ func NewVMs(limits config.Limits, logger *zap.Logger) *VMs {
 func (v *VMs) Start(image *vm.Image) {
 	v.image, v.pool = image, vm.NewPool(image, v.limits.VMs, time.Duration(v.limits.Queue))
 	v.pool.LimitMemory(int64(v.limits.TotalMemory))
+	v.pool.LimitStreams(v.limits.Streams)
+	v.asks = image.Where(request.AsksForBody)
 	v.pool.StandIn(v.meter.Line)
 }
 
@@ -77,6 +80,7 @@ type session struct {
 	later   []*lua.LFunction          // what is still to be called, and which only Go holds
 	insides []*inside                 // what the wrappers that run wrap; those further in come later
 	depth   int                       // how many wrappers run
+	away    bool                      // no function of it runs until Go has waited for something long
 	revived revivals
 }
 
@@ -87,10 +91,11 @@ type revivals struct{ answer, hooks bool }
 // may have to answer that failure.
 func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	if s, ok := ex.Hold.(*session); ok {
-		if !s.state.Panicked() {
-			return s, nil
+		if s.state.Panicked() {
+			s.Yield()
 		}
-		if s.Yield(); ex.Hold == s {
+		if ex.Hold == s {
+			s.back()
 			return s, nil
 		}
 	}
@@ -105,7 +110,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 		s = &session{vms: v, state: state}
 		state.Slot = s
 	}
-	s.ex, s.request, s.pins, s.depth = ex, request.New(ex, s, int64(v.limits.Body)), 0, 0
+	s.ex, s.request, s.pins, s.depth, s.away = ex, request.New(ex, s, int64(v.limits.Body)), 0, 0, false
 	s.revived = revivals{}
 	state.Arm(v.budget, ctx)
 	if before != nil {
@@ -135,18 +140,36 @@ func (v *VMs) refused(ctx context.Context, err error) error {
 // Yield releases the virtual machine before the request waits for an upstream, unless a function continues after that or req.ctx has values
 // that cannot leave it.
 func (s *session) Yield() {
-	if s.pins > 0 {
-		return
+	if s.pins == 0 {
+		if ctx, ok := s.request.Keep(); ok {
+			s.ex.Hold = nil
+			if logged := s.state.Logged(); ctx != nil || logged > 0 {
+				s.ex.Hold = &parked{ctx, logged}
+			}
+			s.Release()
+			return
+		}
 	}
-	ctx, ok := s.request.Keep()
-	if !ok {
-		return
+	s.away = true
+	if s.ex.Wrote() {
+		s.Left()
 	}
-	s.ex.Hold = nil
-	if logged := s.state.Logged(); ctx != nil || logged > 0 {
-		s.ex.Hold = &parked{ctx, logged}
+}
+
+// Left lets the virtual machine count as one of a stream, where its functions wait for what is inside them: from now on nothing but the pieces
+// of the body, and the end, are for them.
+func (s *session) Left() {
+	if s.away {
+		s.state.Stream()
 	}
-	s.Release()
+}
+
+// back notes that what Go waited for is over.
+func (s *session) back() {
+	if s.away {
+		s.away = false
+		s.state.Resume()
+	}
 }
 
 // parked is what a request keeps of a session without its virtual machine: the functions that are called after an upstream
@@ -166,6 +189,9 @@ func (p *parked) restore(s *session) {
 
 // Yield has nothing to release.
 func (*parked) Yield() {}
+
+// Left has nothing that could count otherwise.
+func (*parked) Left() {}
 
 // Release has nothing to end.
 func (*parked) Release() {}

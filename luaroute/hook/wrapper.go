@@ -26,7 +26,7 @@ func (w *wrapper) Traits() chiproxy.Traits { return chiproxy.Traits{Declines: tr
 
 // Handle calls the function, and does what it returned.
 func (w *wrapper) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
-	s, err := w.vms.enter(ex)
+	s, err := w.enter(ex)
 	if err != nil {
 		return chiproxy.Done, err
 	}
@@ -144,6 +144,7 @@ func (in *inside) call(L *lua.LState) int {
 	in.called = true
 	in.s.state.StepAside()
 	in.s.state.Outside(func() { in.verdict, in.err = in.run() })
+	in.s.back()
 	if in.err != nil {
 		in.broken = in.s.ex.Wrote()
 		// On a line of its own: a script:line at the beginning of a message counts as the place of the error itself.

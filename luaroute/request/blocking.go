@@ -32,7 +32,7 @@ func (r *Request) wait(L *lua.LState, call func() error) error {
 	if s.Stopped() {
 		return vm.ErrStopped
 	}
-	err := call()
+	err := s.AwaitClient(call)
 	if err != nil && s.Stopped() {
 		return vm.ErrStopped
 	}

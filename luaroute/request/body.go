@@ -2,6 +2,7 @@ package request
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -92,6 +93,43 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	setBody(hr, data, nil)
 	return data, nil
 }
+
+// ReadAhead reads the body of a request before anybody asks for it, and keeps it for those who do: they find what they would have found
+// without. It ends early where room, which is told of all bytes that it reads, says that there is none. It returns how many these are.
+func ReadAhead(hr *http.Request, limit int64, room func(bytes int64) bool) (held int64) {
+	if hr.ContentLength > limit {
+		return 0
+	}
+	body := hr.Body
+	data, err := io.ReadAll(io.LimitReader(readerFunc(func(p []byte) (int, error) {
+		n, err := body.Read(p)
+		held += int64(n)
+		if !room(int64(n)) && err == nil {
+			err = errNoRoom
+		}
+		return n, err
+	}), limit+1))
+	switch {
+	case err == nil && int64(len(data)) <= limit:
+		_ = body.Close()
+		setBody(hr, data, nil)
+	case err == nil || err == errNoRoom:
+		hr.Body = unread{io.MultiReader(bytes.NewReader(data), body), body}
+	default:
+		again := readerFunc(func([]byte) (int, error) { return 0, err })
+		hr.Body = unread{io.MultiReader(bytes.NewReader(data), again), body}
+	}
+	return held
+}
+
+// errNoRoom ends the reading of a body.
+var errNoRoom = errors.New("there is no room for the body")
+
+// readerFunc is a function that is a reader.
+type readerFunc func(p []byte) (int, error)
+
+// Read calls f.
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // IsToCome reports whether the body of a request was not read yet, so that reading it may wait for the client.
 func IsToCome(hr *http.Request) bool {

@@ -32,6 +32,15 @@ func newImage(b *Builder) *Image {
 // Empty says that no function was kept, so that no state is ever needed.
 func (i *Image) Empty() bool { return len(i.builder.kept) == 0 }
 
+// Where reports of all functions that were kept, by their Ref, whether their code is of some kind.
+func (i *Image) Where(is func(*lua.FunctionProto) bool) []bool {
+	kind := make([]bool, len(i.builder.kept)+1)
+	for n, fn := range i.builder.kept {
+		kind[n+1] = !fn.IsG && is(fn.Proto)
+	}
+	return kind
+}
+
 // NewState returns a state with a copy of the image, in which nothing is copied yet. It is armed with the default limits.
 func (i *Image) NewState() *State {
 	s := newState(i.builder.state.options)

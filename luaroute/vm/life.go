@@ -63,5 +63,10 @@ func (b *budget) waiting() (context.Context, context.CancelFunc) {
 // OnStop has a function called when what runs has to end, for Go code that waits without a context. It is not called once stop was.
 func (s *State) OnStop(f func()) (stop func() bool) { return context.AfterFunc(s.budget.life, f) }
 
+// OnStop has a function called when what runs has to end, for Go code that waits without a state. It is not called once stop was.
+func (p *Pool) OnStop(f func()) (stop func() bool) {
+	return context.AfterFunc(p.image.builder.state.options.Life.span(), f)
+}
+
 // Stopped reports whether what runs has to end.
 func (s *State) Stopped() bool { return s.budget.life.Err() != nil }

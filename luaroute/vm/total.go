@@ -43,5 +43,12 @@ func (s *State) gone() {
 // called before the first Get.
 func (p *Pool) LimitMemory(bytes int64) { p.total.most = bytes }
 
+// Reserve counts bytes that are kept for requests without a state, or takes them off again. It reports whether that was less than half of the limit:
+// the rest is for states.
+func (p *Pool) Reserve(bytes int64) bool {
+	held := p.total.held.Add(bytes)
+	return p.total.most == 0 || held < p.total.most/2
+}
+
 // Held returns what all states hold together, roughly, in bytes.
 func (p *Pool) Held() int64 { return p.total.held.Load() }

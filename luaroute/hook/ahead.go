@@ -1,0 +1,51 @@
+package hook
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/luaroute/request"
+)
+
+// A client may send a body as slowly as it likes. Where the first function of a request reads it whatever else it does, see
+// request.AsksForBody, it is read before the function gets a virtual machine. All others have one while they wait, which does not count for
+// long, see vm.State.AwaitClient.
+
+// enter returns the session of a request for the function, which is called next.
+func (f *function) enter(ex *chiproxy.Exchange) (*session, error) {
+	if f.vms.asks[f.ref] && request.IsToCome(ex.R) {
+		if _, has := ex.Hold.(*session); !has {
+			defer f.vms.readAhead(ex)()
+		}
+	}
+	return f.vms.enter(ex)
+}
+
+// readAhead reads the body of a request that has no virtual machine. Its bytes count as memory until done is called.
+func (v *VMs) readAhead(ex *chiproxy.Exchange) (done func()) {
+	connection := http.NewResponseController(ex.W)
+	stop := v.pool.OnStop(func() { _ = connection.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	held := request.ReadAhead(ex.R, int64(v.limits.Body), v.pool.Reserve)
+	return func() { v.pool.Reserve(-held) }
+}
+
+// Body reads the body of a request for Ask, and keeps it for later readers. The error is one for the client. As a client may send slowly,
+// the virtual machine is released meanwhile, or does not count for long if another function needs it.
+func (q *Question) Body(ex *chiproxy.Exchange) (body []byte, err error) {
+	read := func() error {
+		body, err = request.ReadBody(ex.R, int64(q.vms.limits.Body))
+		return err
+	}
+	if request.IsToCome(ex.R) {
+		ex.Yield()
+		if s, has := ex.Hold.(*session); has {
+			err = s.state.AwaitClient(read)
+			return body, err
+		}
+		defer q.vms.readAhead(ex)()
+	}
+	err = read()
+	return body, err
+}
