@@ -81,17 +81,32 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	if hr.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(hr.Body, limit+1))
-	if err != nil {
+	data, err := read(hr, hr.Body, limit)
+	switch {
+	case err != nil:
 		return nil, caddyhttp.Error(http.StatusBadRequest, &chiproxy.BodyError{Err: fmt.Errorf("reading the body: %w", err)})
-	}
-	if int64(len(data)) > limit {
-		hr.Body = unread{io.MultiReader(bytes.NewReader(data), hr.Body), hr.Body} // whole, should the script catch the error
+	case int64(len(data)) > limit:
 		return nil, tooLarge(limit)
 	}
-	_ = hr.Body.Close() // all of it was read
-	setBody(hr, data, nil)
 	return data, nil
+}
+
+// read reads a body from what may stand before it. What is larger than the limit, or does not arrive, is put back: whoever reads it next finds it whole,
+// or the same error at the same place.
+func read(hr *http.Request, from io.Reader, limit int64) ([]byte, error) {
+	body := hr.Body
+	data, err := io.ReadAll(io.LimitReader(from, limit+1))
+	if err == nil && int64(len(data)) <= limit {
+		_ = body.Close() // all of it was read
+		setBody(hr, data, nil)
+		return data, nil
+	}
+	rest := io.Reader(body)
+	if err != nil && err != errNoRoom {
+		rest = readerFunc(func([]byte) (int, error) { return 0, err })
+	}
+	hr.Body = unread{io.MultiReader(bytes.NewReader(data), rest), body}
+	return data, err
 }
 
 // ReadAhead reads the body of a request before anybody asks for it, and keeps it for those who do: they find what they would have found
@@ -101,24 +116,14 @@ func ReadAhead(hr *http.Request, limit int64, room func(bytes int64) bool) (held
 		return 0
 	}
 	body := hr.Body
-	data, err := io.ReadAll(io.LimitReader(readerFunc(func(p []byte) (int, error) {
+	_, _ = read(hr, readerFunc(func(p []byte) (int, error) {
 		n, err := body.Read(p)
 		held += int64(n)
 		if !room(int64(n)) && err == nil {
 			err = errNoRoom
 		}
 		return n, err
-	}), limit+1))
-	switch {
-	case err == nil && int64(len(data)) <= limit:
-		_ = body.Close()
-		setBody(hr, data, nil)
-	case err == nil || err == errNoRoom:
-		hr.Body = unread{io.MultiReader(bytes.NewReader(data), body), body}
-	default:
-		again := readerFunc(func([]byte) (int, error) { return 0, err })
-		hr.Body = unread{io.MultiReader(bytes.NewReader(data), again), body}
-	}
+	}), limit) // whoever asks finds the error again
 	return held
 }
 

@@ -66,6 +66,8 @@ type Setup struct {
 	OnError chiproxy.ErrorPolicy
 	// Allow makes the scripts those of an isolated tenant.
 	Allow *config.Allow
+	// Life ends what runs. Default: nothing does.
+	Life *vm.Life
 }
 
 // Within returns a setup whose requests and loads have the same limits.
@@ -95,7 +97,7 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 		Capabilities: allowed,
 		Sources:      sources, Env: s.Env, Limits: s.Limits.Or(config.DefaultLimits), Load: s.LoadLimits, Logger: logger,
 		Libraries: libraries,
-		Modules:   modules{Context(t), s.Handlers},
+		Modules:   modules{Context(t), s.Handlers}, Life: s.Life,
 	}
 }
 
