@@ -72,7 +72,7 @@ func (p *Pool) newState() *State {
 	return s
 }
 
-// Get returns a state for one request. The caller gives it back with Put or Discard. At the limit it waits; the error then
+// Get returns a state for one request. The caller gives it back with Put. At the limit it waits; the error then
 // is ErrBusy, or that of the context.
 func (p *Pool) Get(ctx context.Context) (*State, error) {
 	p.mu.Lock()
