@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,13 @@ func (a *answered) add(ctx context.Context, status int) {
 		a.count = map[int]int{}
 	}
 	a.count[status]++
+}
+
+// all returns the counts so far.
+func (a *answered) all() map[int]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.count)
 }
 
 // spin uses one processor until its input ends: what any other program does to a machine.

@@ -114,6 +114,7 @@ func (b *bench) beside(h hostile, program, endless string) (r beside, err error)
 		if most, peakErr := peak(s.pids[0]); peakErr == nil {
 			r.Peak = most
 		}
+		r.Answers = y.answers.all()
 		stop, beginErr := y.begin(b.ctx)
 		_, _ = b.longSlice(y.address)
 		start, end := time.Now(), b.ends[len(b.ends)-1]
@@ -123,7 +124,6 @@ func (b *bench) beside(h hostile, program, endless string) (r beside, err error)
 		if beginErr == nil {
 			_ = stop() // nobody is there who could be told
 		}
-		r.Answers = y.answers.count
 	}()
 	for range max(1, b.options.rounds/40) {
 		quiet, err := b.longSlice(y.address)
