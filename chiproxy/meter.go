@@ -75,12 +75,32 @@ func sizeOf(header http.Header, r *http.Request) (n int64) {
 	return n
 }
 
-// serve runs the handler. Its time is counted up to where it hands the request on, or begins to answer: from there on it may wait for
-// others.
-func (m *Module) serve(ex *Exchange, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if m.Meter == nil {
-		return m.Handler.ServeHTTP(w, r, next)
+// metered runs the handler around next, and counts its time. Where it has regular expressions it may match them in the header of the
+// response when that leaves: then its time is counted again, until the header is on its way.
+func (m Module) metered(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+	if m.Steps == 0 {
+		return handle(ex, timed{m, ex}, next)
 	}
+	return handle(ex, timed{m, ex}, func() (Verdict, error) {
+		ex.W = &afterHeader{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, ex}
+		hooks := ex.ResponseHooks()
+		hooks.OnHeader(func(status int) (int, error) {
+			return status, ex.start(m.Meter, m.Steps, ex.W.Header(), m)
+		})
+		return ex.Around(hooks, next)
+	})
+}
+
+// timed is the handler of a module with a meter. Its time is counted up to where it hands the request on, or begins to answer: from
+// there on it may wait for others.
+type timed struct {
+	module Module
+	ex     *Exchange
+}
+
+// ServeHTTP runs the handler.
+func (t timed) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	m, ex := &t.module, t.ex
 	if err := ex.start(m.Meter, m.Steps, r.Header, m); err != nil {
 		return err
 	}
@@ -90,20 +110,6 @@ func (m *Module) serve(ex *Exchange, w http.ResponseWriter, r *http.Request, nex
 		ex.stop()
 		return next.ServeHTTP(w, r)
 	}))
-}
-
-// around runs what the handler wraps. One with regular expressions may match them in the header of the response when that leaves: then
-// its time is counted again, until the header is on its way.
-func (m *Module) around(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
-	if m.Meter == nil || m.Steps == 0 {
-		return next()
-	}
-	ex.W = &afterHeader{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, ex}
-	hooks := ex.ResponseHooks()
-	hooks.OnHeader(func(status int) (int, error) {
-		return status, ex.start(m.Meter, m.Steps, ex.W.Header(), m)
-	})
-	return ex.Around(hooks, next)
 }
 
 // meteredWriter is what a module writes to: when it does, its time is over.

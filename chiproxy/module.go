@@ -38,10 +38,10 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 	if ex.err != nil {
 		return Done, m.answerError(ex, ex.answerOf(ex.err))
 	}
-	if m.Steps == 0 {
-		return Done, m.serve(ex, ex.W, ex.R, ex.Next)
+	if m.Meter != nil {
+		return m.metered(ex, func() (Verdict, error) { return Done, ex.Next.ServeHTTP(ex.W, ex.R) })
 	}
-	return m.handle(ex, func() (Verdict, error) { return Done, ex.Next.ServeHTTP(ex.W, ex.R) })
+	return Done, m.Handler.ServeHTTP(ex.W, ex.R, ex.Next)
 }
 
 // answerError runs the handler as Caddy's handle_errors would: for the request of the client, with the placeholders of the error,
@@ -55,7 +55,10 @@ func (m Module) answerError(ex *Exchange, err caddyhttp.HandlerError) error {
 	w := response.NewHeaderWriter(ex.W, nil)
 	w.Status = err.StatusCode
 	r = (*caddyhttp.HTTPErrorConfig)(nil).WithError(r, err)
-	return m.serve(ex, w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+	if m.Meter != nil {
+		m.Handler = timed{m, ex}
+	}
+	return m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(err.StatusCode)
 		return nil
 	}))
@@ -68,16 +71,20 @@ func (m Module) Handle(ex *Exchange, next func() (Verdict, error)) (Verdict, err
 		return Done, err
 	}
 	forward.SettleConnection(ex.R.Header)
-	return m.handle(ex, next)
+	if m.Meter != nil {
+		return m.metered(ex, next)
+	}
+	return handle(ex, m.Handler, next)
 }
 
-func (m *Module) handle(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
+// handle runs a handler around next.
+func handle(ex *Exchange, h caddyhttp.MiddlewareHandler, next func() (Verdict, error)) (Verdict, error) {
 	verdict := Done
-	err := m.serve(ex, ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
+	err := h.ServeHTTP(ex.W, ex.R, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) (err error) {
 		outerW, outerR := ex.W, ex.R
 		defer func() { ex.W, ex.R = outerW, outerR }()
 		ex.W, ex.R = w, r
-		verdict, err = m.around(ex, next)
+		verdict, err = next()
 		return err
 	}))
 	if err != nil {
