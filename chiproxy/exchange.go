@@ -3,9 +3,11 @@ package chiproxy
 import (
 	"iter"
 	"net/http"
+	"net/textproto"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
@@ -30,8 +32,9 @@ type Exchange struct {
 	err       error
 	// done are told how the request ended.
 	done []func(Outcome)
-	// changed is what was changed of the header of the request.
+	// changed is what was changed of the header of the request, and grown how many bytes that was at most.
 	changed forward.Changes
+	grown   int
 	// turns are those of the request, once the table is counted among them.
 	turns *turns
 	// bare says that the whole path was stripped, so that nothing is forwarded of it.
@@ -132,11 +135,38 @@ func (ex *Exchange) Pool(name string) (Action, error) {
 }
 
 // SetHeader replaces the values of a field of the request's header; without values it is removed. Host is a field as any other,
-// and has one value. The values are kept.
-func (ex *Exchange) SetHeader(name string, values []string) { ex.changed.Set(ex.R, name, values) }
+// and has one value. The values are kept. The error says that the header would be too large.
+func (ex *Exchange) SetHeader(name string, values []string) error {
+	if err := ex.grow(name, values, true); err != nil {
+		return err
+	}
+	ex.changed.Set(ex.R, name, values)
+	return nil
+}
 
-// AddHeader adds values to a field of the request's header. Values that the client named in Connection are dropped first.
-func (ex *Exchange) AddHeader(name string, values []string) { ex.changed.Add(ex.R, name, values) }
+// AddHeader adds values to a field of the request's header. Values that the client named in Connection are dropped first. The error is that of SetHeader.
+func (ex *Exchange) AddHeader(name string, values []string) error {
+	if err := ex.grow(name, values, false); err != nil {
+		return err
+	}
+	ex.changed.Add(ex.R, name, values)
+	return nil
+}
+
+// grow counts what is set of the header of the request. Only where that is much, it looks at all of the header.
+func (ex *Exchange) grow(name string, values []string, replaces bool) error {
+	more := field.SizeOf(name, values)
+	if ex.grown += more; ex.grown <= field.MaxHeader {
+		return nil
+	}
+	size := field.Size(ex.R.Header)
+	if replaces {
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		size -= field.SizeOf(name, ex.R.Header[name])
+	}
+	ex.grown = size + more
+	return field.CheckSize(ex.grown)
+}
 
 // Middleware returns what stands around the action that is being performed, the outermost first. It must not be changed.
 func (ex *Exchange) Middleware() []Middleware { return ex.chain.middleware }

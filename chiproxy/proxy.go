@@ -66,6 +66,13 @@ func (p Proxy) Check() error {
 	case p.StripPrefix != "" && p.StripPrefix[0] != '/':
 		return fmt.Errorf("proxy: strip_prefix %q: expected a leading slash", p.StripPrefix)
 	}
+	length := len(p.Path) + len(p.StripPrefix)
+	if p.Query != nil {
+		length += len(*p.Query)
+	}
+	if err := field.CheckURI(length, 0); err != nil {
+		return fmt.Errorf("proxy: %w", err)
+	}
 	if p.Method != "" {
 		if err := field.CheckMethod(p.Method); err != nil {
 			return fmt.Errorf("proxy: %w", err)

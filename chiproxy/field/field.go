@@ -25,11 +25,14 @@ func CheckName(name string) error {
 }
 
 // Check reports a header name that is not a token, values with CR, LF, NUL or another control character, and what would
-// contradict the body: any Transfer-Encoding, and a Content-Length that is not one whole number. Values may have any
-// length, and bytes beyond ASCII are taken as they are.
+// contradict the body: any Transfer-Encoding, and a Content-Length that is not one whole number; and what is too large. Bytes beyond
+// ASCII are taken as they are.
 func Check(name string, values ...string) error {
 	if err := CheckName(name); err != nil {
 		return err
+	}
+	if size := SizeOf(name, values); size > MaxHeader {
+		return fmt.Errorf("header %s: %w", shorten(name), CheckSize(size))
 	}
 	for _, value := range values {
 		if !httpguts.ValidHeaderFieldValue(value) {
@@ -40,6 +43,10 @@ func Check(name string, values ...string) error {
 		return nil
 	}
 	switch textproto.CanonicalMIMEHeaderKey(name) {
+	case "Location":
+		if err := CheckURI(len(values[0]), 0); err != nil {
+			return fmt.Errorf("header Location: %w", err)
+		}
 	case "Transfer-Encoding":
 		return errors.New("header Transfer-Encoding: it follows from the body and cannot be set")
 	case contentLength:
@@ -74,6 +81,9 @@ func CheckHost(values ...string) error {
 	if len(values) != 1 {
 		return fmt.Errorf("the header Host needs one value, found %d", len(values))
 	}
+	if len(values[0]) > maxHost {
+		return fmt.Errorf("the header Host has %d bytes; allowed are %d", len(values[0]), maxHost)
+	}
 	if values[0] == "" || !httpguts.ValidHostHeader(values[0]) {
 		return fmt.Errorf("the header Host is %s; expected a host, and perhaps a port", Quote(values[0]))
 	}
@@ -91,14 +101,14 @@ func shorten(s string) string {
 	return s[:most] + "…"
 }
 
-// CheckAll reports what check refuses of a header.
+// CheckAll reports what check refuses of a header, and one that is too large.
 func CheckAll(h http.Header, check func(name string, values ...string) error) error {
 	for name, values := range h {
 		if err := check(name, values...); err != nil {
 			return err
 		}
 	}
-	return nil
+	return CheckSize(Size(h))
 }
 
 // Remove takes a field out of a header. Where net/http would write a value of its own, such as a Content-Type that it

@@ -21,6 +21,9 @@ func IsWebSocketConnect(r *http.Request) bool {
 
 // CheckMethod reports what cannot be a method.
 func CheckMethod(method string) error {
+	if len(method) > maxMethod {
+		return fmt.Errorf("the method %s has %d bytes; allowed are %d", Quote(method), len(method), maxMethod)
+	}
 	if !isToken(method) {
 		return fmt.Errorf("%s is not a method; a method is a token such as GET", Quote(method))
 	}

@@ -35,7 +35,10 @@ func (o *Ops) Check() error {
 	if Has(o.Add, contentLength) {
 		return errors.New("header Content-Length: there is one; set it")
 	}
-	return CheckAll(o.Add, Check)
+	if err := CheckAll(o.Add, Check); err != nil {
+		return err
+	}
+	return CheckSize(Size(o.Set) + Size(o.Add))
 }
 
 // CheckResponse reports what Ops.Check does and what the function CheckResponse refuses.

@@ -19,6 +19,8 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // Stack is the layers around the response of one request. The zero value is one without layers that records nothing.
@@ -27,6 +29,8 @@ type Stack struct {
 	// inner is the innermost layer, changes what Changes returns.
 	inner   *Hooks
 	changes int
+	// grown is how many bytes functions have set, at most.
+	grown int
 }
 
 // Owner is the request whose response it is.
@@ -95,6 +99,28 @@ func (s *Stack) layerNow() *Hooks {
 // Changes returns how much functions have changed so far in headers of the response: all values, and more for long names. To read or
 // to change a header takes time in proportion, some 10 ns for each, and five times that for Vary.
 func (s *Stack) Changes() int { return s.changes }
+
+// grow counts what a function sets. Only where that is much, it looks at all that is set. The error says that the header would be too
+// large.
+func (s *Stack) grow(name string, values []string, replaces bool) error {
+	more := field.SizeOf(name, values)
+	if s.grown += more; s.grown <= field.MaxHeader {
+		return nil
+	}
+	size := field.Size(s.header())
+	if name = textproto.CanonicalMIMEHeaderKey(name); replaces {
+		size -= field.SizeOf(name, s.header()[name])
+	}
+	for h := s.inner; h != nil; h = h.around {
+		h.inherit()
+		size += field.Size(h.changes.Set) + field.Size(h.changes.Add) + field.SizeOf(varyHeader, h.vary)
+		if replaces {
+			size -= field.SizeOf(name, h.changes.Set[name]) + field.SizeOf(name, h.changes.Add[name])
+		}
+	}
+	s.grown = size + more
+	return field.CheckSize(s.grown)
+}
 
 func (s *Stack) header() http.Header {
 	w, _ := s.recorder.owner.Current()

@@ -32,8 +32,11 @@ func (h *Hooks) Names() []string {
 	return h.around.names(h.outer.Header())
 }
 
-// Set assigns a header, or removes it where there are no values.
-func (h *Hooks) Set(name string, values []string) {
+// Set assigns a header, or removes it where there are no values. The error says that the header would be too large.
+func (h *Hooks) Set(name string, values []string) error {
+	if err := h.stack.grow(name, values, true); err != nil {
+		return err
+	}
 	h.stack.changes += 1 + len(name)/32 + len(values)
 	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
 	if h.leaving {
@@ -41,40 +44,49 @@ func (h *Hooks) Set(name string, values []string) {
 		if field.Remove(h.outer.Header(), name); len(values) > 0 {
 			h.outer.Header()[name] = values
 		}
-		return
+		return nil
 	}
 	h.inherit()
 	h.changes.Assign(name, values)
 	if name == varyHeader {
 		h.vary = nil
 	}
+	return nil
 }
 
-// Add adds values to a header.
-func (h *Hooks) Add(name string, values ...string) {
+// Add adds values to a header. The error is that of Set.
+func (h *Hooks) Add(name string, values ...string) error {
+	if err := h.stack.grow(name, values, false); err != nil {
+		return err
+	}
 	h.stack.changes += 1 + len(values)
 	h, name = h.now(), textproto.CanonicalMIMEHeaderKey(name)
 	if h.leaving {
 		h.addTo(name, values)
-		return
+		return nil
 	}
 	h.inherit()
 	h.changes.Append(name, values)
+	return nil
 }
 
 const varyHeader = "Vary"
 
-// Vary adds a name to the header Vary of the response that leaves, if it is missing.
-func (h *Hooks) Vary(token string) {
+// Vary adds a name to the header Vary of the response that leaves, if it is not there. The error is that of Set.
+func (h *Hooks) Vary(token string) error {
+	if err := h.stack.grow(varyHeader, []string{token}, false); err != nil {
+		return err
+	}
 	h.stack.changes += 1 + len(token)/4
 	if h = h.now(); h.leaving {
 		if !varies(h.Values(varyHeader), token) {
 			h.addTo(varyHeader, []string{token})
 		}
-		return
+		return nil
 	}
 	h.inherit()
 	h.addVary(token)
+	return nil
 }
 
 func (h *Hooks) addVary(token string) {

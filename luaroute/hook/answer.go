@@ -171,10 +171,8 @@ func HeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	for name, values := range header {
-		if err := check(name, values...); err != nil {
-			return nil, err
-		}
+	if err := field.CheckAll(header, check); err != nil {
+		return nil, err
 	}
 	return header, nil
 }

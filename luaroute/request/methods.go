@@ -198,7 +198,7 @@ func reqAddHeader(L *lua.LState) int {
 	}
 	vm.Spend(L, len(r.http().Header[name])/8) // they are copied
 	r.seeConnection(L)
-	r.ex.AddHeader(name, values)
+	raise(L, r.ex.AddHeader(name, values))
 	return 0
 }
 
@@ -212,22 +212,24 @@ func reqRemoveHeader(L *lua.LState) int {
 // reqSetPath is req:set_path(decoded).
 func reqSetPath(L *lua.LState) int {
 	r, path := of(L, "req"), L.CheckString(2)
+	raise(L, field.CheckURI(len(path), 0))
 	if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, 0) {
 		L.RaiseError("path %s: expected one that begins with / and has no NUL", field.Quote(path))
 	}
-	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath = path, "" })
+	r.setURL(L, len(path), func(u *url.URL) { u.Path, u.RawPath = path, "" })
 	return 0
 }
 
 // reqSetURI is req:set_uri(raw): a path and perhaps a query, both encoded.
 func reqSetURI(L *lua.LState) int {
 	r, uri := of(L, "req"), L.CheckString(2)
+	raise(L, field.CheckURI(len(uri), 0))
 	path, query, _ := strings.Cut(uri, "?")
 	decoded, err := url.PathUnescape(path)
 	if err != nil || !strings.HasPrefix(uri, "/") || rawquery.Check(uri) != nil {
 		L.RaiseError("URI %s: expected an encoded path that begins with /, and perhaps a query", field.Quote(uri))
 	}
-	r.setURL(L, func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
+	r.setURL(L, len(uri), func(u *url.URL) { u.Path, u.RawPath, u.RawQuery, u.ForceQuery = decoded, path, query, false })
 	return 0
 }
 
@@ -239,7 +241,11 @@ func reqSetQuery(L *lua.LState) int {
 		L.RaiseError("query %s: %s", field.Quote(name), err)
 	}
 	vm.Spend(L, len(r.http().URL.RawQuery)/4) // all of it is written anew
-	r.setURL(L, func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
+	size := len(values) * len(name)
+	for _, v := range values {
+		size += len(v)
+	}
+	r.setURL(L, size, func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
 	return 0
 }
 
@@ -270,19 +276,27 @@ func withQuery(raw, name string, values []string) string {
 // reqSetRawQuery is req:set_raw_query(encoded).
 func reqSetRawQuery(L *lua.LState) int {
 	r, query := of(L, "req"), L.CheckString(2)
+	raise(L, field.CheckURI(len(query), 0))
 	if err := rawquery.Check(query); err != nil {
 		L.RaiseError("query %s: %s", field.Quote(query), err)
 	}
-	r.setURL(L, func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
+	r.setURL(L, len(query), func(u *url.URL) { u.RawQuery, u.ForceQuery = query, false })
 	return 0
 }
 
-// setURL changes the URL of the request, and what depends on it.
-func (r *Request) setURL(L *lua.LState, change func(*url.URL)) {
+// setURL changes the URL of the request to one with so many bytes of the script's, and what depends on it.
+func (r *Request) setURL(L *lua.LState, size int, change func(*url.URL)) {
+	raise(L, field.CheckURI(size, 0))
 	hr := r.http()
+	was := *hr.URL
 	change(hr.URL)
 	vm.Spend(L, (len(hr.URL.Path)+len(hr.URL.RawQuery))/8)
-	hr.RequestURI = hr.URL.RequestURI()
+	uri := hr.URL.RequestURI()
+	if err := field.CheckURI(len(uri), len(hr.RequestURI)); err != nil {
+		*hr.URL = was
+		raise(L, err)
+	}
+	hr.RequestURI = uri
 }
 
 // reqSetMethod is req:set_method(method).

@@ -250,7 +250,7 @@ func resCookie(L *lua.LState) int {
 		L.RaiseError("cookie: %s", strings.TrimPrefix(err.Error(), "http: "))
 	}
 	r.seeChanges(L)
-	r.hooks().Add("Set-Cookie", cookie.String())
+	raise(L, r.hooks().Add("Set-Cookie", cookie.String()))
 	return 0
 }
 

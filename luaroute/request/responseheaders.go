@@ -30,7 +30,7 @@ func outHeadersGet(r *Request, L *lua.LState, name string) lua.LValue {
 func outHeadersSet(r *Request, L *lua.LState, name string, value lua.LValue) {
 	r.unsent(L, "res.headers")
 	r.seeChanges(L)
-	r.hooks().Set(name, outChecked(L, name, value))
+	raise(L, r.hooks().Set(name, outChecked(L, name, value)))
 }
 
 func outHeadersAll(r *Request, L *lua.LState, yield func(name, value string)) {
@@ -63,7 +63,7 @@ func resAddHeader(L *lua.LState) int {
 	r.unsent(L, "res:add_header")
 	values := outChecked(L, name, L.CheckAny(3))
 	vm.Spend(L, len(r.outValues(L, name))/8) // they are copied
-	r.hooks().Add(name, values...)
+	raise(L, r.hooks().Add(name, values...))
 	return 0
 }
 
@@ -72,7 +72,7 @@ func resRemoveHeader(L *lua.LState) int {
 	r, name := of(L, "res"), L.CheckString(2)
 	r.unsent(L, "res:remove_header")
 	r.seeChanges(L)
-	r.hooks().Set(name, outChecked(L, name, lua.LNil))
+	raise(L, r.hooks().Set(name, outChecked(L, name, lua.LNil)))
 	return 0
 }
 
@@ -84,6 +84,6 @@ func resVary(L *lua.LState) int {
 		L.RaiseError("%s", err)
 	}
 	vm.Spend(L, r.ex.Changes()) // each is compared, in any case of its letters
-	r.hooks().Vary(token)
+	raise(L, r.hooks().Vary(token))
 	return 0
 }

@@ -51,11 +51,19 @@ func setHeader(r *Request, L *lua.LState, name string, values []string) {
 		}
 	}
 	r.seeConnection(L)
-	r.ex.SetHeader(name, values)
+	raise(L, r.ex.SetHeader(name, values))
 }
 
-// seeConnection charges for looking for a name in Connection.
+// raise raises an error of Go, if there is one.
+func raise(L *lua.LState, err error) {
+	if err != nil {
+		L.RaiseError("%s", err)
+	}
+}
+
+// seeConnection charges for looking for a name in Connection, and at the size of all fields.
 func (r *Request) seeConnection(L *lua.LState) {
+	vm.Spend(L, len(r.http().Header)/8)
 	for _, line := range r.http().Header["Connection"] {
 		vm.Spend(L, len(line)/8)
 	}
