@@ -123,7 +123,7 @@ func caddyMux(shapes []*shape) (*Mux[[]string], error) {
 		if !folds(s.tokens) {
 			continue
 		}
-		tokens := caddyTokens(s.tokens)
+		tokens := foldTokens(s.tokens)
 		key := render(tokens, false)
 		i, known := byKey[key]
 		if !known {
@@ -153,22 +153,22 @@ func folds(tokens []token) bool {
 	})
 }
 
-// caddyTokens brings the tokens of forChi into the form of urlpath.CaddyForm.
-func caddyTokens(tokens []token) []token {
+// foldTokens brings the tokens of forChi into the form of urlpath.CaddyForm.
+func foldTokens(tokens []token) []token {
 	var out []token
 	for _, t := range tokens {
 		if t.parts == nil {
-			out = append(out, caddyToken(t, t.raw))
+			out = append(out, foldToken(t, t.raw))
 		}
 		for _, p := range t.parts {
-			out = append(out, caddyToken(p, p.text))
+			out = append(out, foldToken(p, p.text))
 		}
 	}
 	return forChi(out)
 }
 
-// caddyToken brings a token into the form of urlpath.CaddyForm, whose expression is as written.
-func caddyToken(t token, expr string) token {
+// foldToken brings a token into the form of urlpath.CaddyForm, whose expression is as written.
+func foldToken(t token, expr string) token {
 	switch t.kind {
 	case staticToken:
 		t.text = urlpath.CaddyText(t.text)

@@ -15,39 +15,57 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
+	"github.com/luaroute/caddy-luaroute/luaroute/reference"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // checkCommand is `caddy luaroute check`.
 func checkCommand() *cobra.Command {
-	f := new(flags)
+	f := &flags{formats: []string{formatText, formatJSON, formatGitHub, formatSARIF}}
 	cmd := &cobra.Command{
-		Use:   "check [--config <path> [--adapter <name>] | --address <address>] [--name <instance>] [--format text|json]",
+		Use: "check [--config <path> [--adapter <name>] | --address <address>] [--name <instance>] [--level <level>] " +
+			"[--format text|json|github|sarif]",
 		Short: "Loads the scripts of a configuration and reports errors and likely mistakes",
 		Long: `Loads the configuration as caddy validate does, without starting it, so that every error of a script is found. Then looks at
-the text of the scripts for what loads and still is a mistake, most likely: globals, tables that requests write to although each
-virtual machine has its own, and pools that nothing names. Notes say which pools hide another one of their name, and what a tenant with a
-script of its own would have to be allowed, as a block to copy.`,
+the text of the scripts for what loads and still is a mistake, most likely: names that are misspelt, arguments and options that do not fit,
+errors that nobody looks at, globals, tables that requests write to although each virtual machine has its own, and pools that nothing names.
+Notes say which pools hide another one of their name, and what a tenant with a script of its own would have to be allowed, as a block to
+copy.
+
+The comment "-- luaroute: ignore" at the end of a line, or alone on the line before, has findings left out; with names of kinds behind it
+only those. Exits with 1 if there are errors or warnings of the level asked for.`,
 		Args: noArgs,
 	}
 	f.add(cmd)
-	cmd.RunE = run(func(cmd *cobra.Command) (int, error) { return check(f, cmd.OutOrStdout()) })
+	level := cmd.Flags().String("level", string(lint.Note), "The least level to report: error, warning or note")
+	cmd.RunE = run(func(cmd *cobra.Command) (int, error) { return check(f, lint.Level(*level), cmd.OutOrStdout()) })
 	return cmd
 }
 
-// note is the severity of information that is not a finding.
-const note = "note"
+// levels are those of findings, the worst first.
+var levels = []lint.Level{lint.Error, lint.Warn, lint.Note}
 
 // finding is one line of the report.
 type finding struct {
-	Severity string `json:"severity"` // error, warning or note
-	Instance string `json:"instance,omitempty"`
-	Script   string `json:"script,omitempty"` // or the JSON path
-	Line     int    `json:"line,omitempty"`
-	Message  string `json:"message"`
+	Severity lint.Level `json:"severity"` // error, warning or note
+	Kind     string     `json:"kind"`
+	Instance string     `json:"instance,omitempty"`
+	Script   string     `json:"script,omitempty"` // or the JSON path
+	Line     int        `json:"line,omitempty"`
+	Column   int        `json:"column,omitempty"`
+	Message  string     `json:"message"`
 }
 
-// String writes script:line: severity: message.
+// newFinding returns a finding of a kind, with its level.
+func newFinding(kind, message string) finding {
+	k, ok := lint.KindOf(kind)
+	if !ok {
+		panic("no kind of findings: " + kind)
+	}
+	return finding{Severity: k.Level, Kind: kind, Message: message}
+}
+
+// String writes script:line:column: severity: message (kind).
 func (f finding) String() string {
 	place := ""
 	if f.Script != "" {
@@ -56,71 +74,93 @@ func (f finding) String() string {
 	if f.Line > 0 {
 		place = fmt.Sprintf("%s:%d: ", f.Script, f.Line)
 	}
-	return place + f.Severity + ": " + f.Message
+	if f.Column > 0 {
+		place = fmt.Sprintf("%s:%d:%d: ", f.Script, f.Line, f.Column)
+	}
+	message := f.Message
+	if f.Kind != "" && !strings.Contains(message, "\n") { // what is behind a line break is to be copied
+		message += " (" + f.Kind + ")"
+	}
+	return place + string(f.Severity) + ": " + message
 }
 
 // check prints what it finds.
-func check(f *flags, out io.Writer) (int, error) {
+func check(f *flags, level lint.Level, out io.Writer) (int, error) {
 	if err := f.check(); err != nil {
 		return exitWrongUse, err
+	}
+	least := slices.Index(levels, level)
+	if least < 0 {
+		return exitWrongUse, fmt.Errorf("--level %q: expected error, warning or note", level)
 	}
 	config, err := f.json()
 	if err != nil {
 		return exitFindings, err
 	}
-	instances, err := provision(config)
-	found := []finding{}
+	found, err := f.findings(config)
 	if err != nil {
-		found = append(found, failure(err))
-	} else if instances, err = f.only(instances); err != nil {
-		return exitWrongUse, err
+		return exitCode(err), err
 	}
-	for _, in := range instances {
-		for _, err := range in.LeftOut {
-			left := failure(err)
-			left.Instance = in.Name
-			found = append(found, left)
-		}
-	}
-	if len(found) > 0 {
-		for _, need := range instance.Survey(func() { _, _ = provision(config) }) {
-			message := fmt.Sprintf("the scripts of tenant %q use more than is allowed; they need\n%s", need.Tenant, need.Allow)
-			found = append(found, finding{Severity: note, Instance: need.Instance, Message: message})
-		}
-	}
-	for _, in := range instances {
-		warnings, err := warningsOf(in)
-		if err != nil {
-			return exitFindings, err
-		}
-		found = append(found, warnings...)
-		found = append(found, hiddenPools(in)...)
-	}
+	found = slices.DeleteFunc(found, func(f finding) bool { return slices.Index(levels, f.Severity) > least })
 	if err := report(out, f.format, found); err != nil {
 		return exitFindings, err
 	}
-	found = slices.DeleteFunc(found, func(f finding) bool { return f.Severity == note })
+	found = slices.DeleteFunc(found, func(f finding) bool { return f.Severity == lint.Note })
 	if len(found) > 0 {
 		return exitFindings, fmt.Errorf("findings: %d", len(found))
 	}
 	return exitGood, nil
 }
 
-// report prints findings.
-func report(out io.Writer, format string, found []finding) error {
-	if format == formatJSON {
-		return writeJSON(out, found)
+// findings loads a configuration and returns what is wrong with it.
+func (f *flags) findings(config []byte) ([]finding, error) {
+	instances, err := provision(config)
+	found := []finding{}
+	if err != nil {
+		found = append(found, failure("load", err))
+	} else if instances, err = f.only(instances); err != nil {
+		return nil, err
 	}
-	if len(found) == 0 {
-		_, err := fmt.Fprintln(out, "no findings")
-		return err
-	}
-	for _, f := range found {
-		if _, err := fmt.Fprintln(out, f); err != nil {
-			return err
+	for _, in := range instances {
+		for _, err := range in.LeftOut {
+			left := failure("left-out", err)
+			left.Instance = in.Name
+			found = append(found, left)
 		}
 	}
-	return nil
+	if len(found) > 0 {
+		needs, tried := instance.Survey(func() { _, _ = provision(config) })
+		for _, need := range needs {
+			allow := newFinding("allow", fmt.Sprintf("the scripts of tenant %q use more than is allowed; they need\n%s", need.Tenant, need.Allow))
+			allow.Instance = need.Instance
+			found = append(found, allow)
+		}
+		instances = withTried(instances, tried)
+	}
+	known := reference.Build()
+	for i := range instances {
+		more, err := findingsOf(&instances[i], known)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
+}
+
+// withTried adds the scripts that did not load to the instances that did, or takes all of them if none did.
+func withTried(instances, tried []instance.Inspection) []instance.Inspection {
+	if instances == nil {
+		return tried
+	}
+	for i := range instances {
+		for _, t := range tried {
+			if len(instances[i].LeftOut) > 0 && t.Name == instances[i].Name {
+				instances[i].Sources = t.Sources
+			}
+		}
+	}
+	return instances
 }
 
 // handlerError is the prefix that Caddy adds to an error of our handler, once for each module around it.
@@ -130,12 +170,19 @@ const handlerError = "provision http.handlers.luaroute: "
 var place = regexp.MustCompile(`^([^\s:]+):(\d+): `)
 
 // failure makes a finding of the error of a load.
-func failure(err error) finding {
+func failure(kind string, err error) finding {
+	f := located(err)
+	f.Kind = kind
+	return f
+}
+
+// located returns the error of a load with its place.
+func located(err error) finding {
 	text := err.Error()
 	if i := strings.LastIndex(text, handlerError); i >= 0 {
 		text = text[i+len(handlerError):]
 	}
-	f := finding{Severity: "error", Message: text}
+	f := finding{Severity: lint.Error, Message: text}
 	if m := place.FindStringSubmatch(text); m != nil {
 		f.Script, f.Message = m[1], text[len(m[0]):]
 		f.Line, _ = strconv.Atoi(m[2])
@@ -143,18 +190,22 @@ func failure(err error) finding {
 	return f
 }
 
-// warningsOf looks at the scripts of an instance, and at the modules that they require.
-func warningsOf(in instance.Inspection) ([]finding, error) {
-	scripts := new(lint.Scripts)
+// findingsOf looks at the scripts of an instance, and at the modules that they require.
+func findingsOf(in *instance.Inspection, known *reference.Reference) ([]finding, error) {
+	api, err := apiOf(known, in)
+	if err != nil {
+		return nil, err
+	}
+	scripts := &lint.Scripts{API: api}
 	scripts.Names(in.NamedPools...)
 	for _, pool := range in.Pools {
 		scripts.Pool(pool.Name, pool.Origin.Script)
 	}
+	loaded := in.Table != nil && len(in.LeftOut) == 0
 	seen := map[string]bool{}
-	var notes []finding
 	for _, set := range in.Sources {
 		all, err := set.Scripts(context.Background())
-		if err != nil {
+		if err != nil && loaded {
 			return nil, err
 		}
 		for len(all) > 0 {
@@ -164,56 +215,63 @@ func warningsOf(in instance.Inspection) ([]finding, error) {
 				continue
 			}
 			seen[next.Name+"\x00"+string(next.Code)] = true
-			modules, hidden, err := add(scripts, set, next)
-			if err != nil {
-				return nil, err
+			modules, err := add(scripts, set, next)
+			if err != nil && loaded {
+				return nil, err // otherwise it is among the findings
 			}
 			all = append(all, modules...)
-			for _, h := range hidden {
-				h.Instance = in.Name
-				notes = append(notes, h)
-			}
 		}
 	}
+	hiddenPools(scripts, in)
 	var found []finding
-	for _, w := range scripts.Warnings() {
-		found = append(found, finding{Severity: "warning", Instance: in.Name, Script: w.Script, Line: w.Line, Message: w.Message})
+	for _, one := range scripts.Findings() {
+		if in.Table == nil && one.Kind == "unused-pool" {
+			continue // the configuration may name it
+		}
+		f := newFinding(one.Kind, one.Message)
+		f.Instance, f.Script, f.Line, f.Column = in.Name, one.Script, one.Line, one.Column
+		found = append(found, f)
 	}
-	return append(found, notes...), nil
+	slices.SortStableFunc(found, func(a, b finding) int { // notes come last
+		return slices.Index(levels, a.Severity)/2 - slices.Index(levels, b.Severity)/2
+	})
+	return found, nil
 }
 
 // hiddenPools notes pools that hide an outer one of the same name.
-func hiddenPools(in instance.Inspection) []finding {
-	var found []finding
+func hiddenPools(scripts *lint.Scripts, in *instance.Inspection) {
+	if in.Table == nil {
+		return
+	}
 	for _, p := range in.Table.Pools() {
 		if p.Hides != nil && p.Hides.At.String() != "" {
 			message := fmt.Sprintf("pool %q hides the one at %s", p.Name, p.Hides.At)
-			found = append(found, finding{Severity: note, Instance: in.Name, Script: p.At.Script, Line: p.At.Line, Message: message})
+			scripts.Note(lint.Finding{Kind: "hidden-pool", Script: p.At.Script, Line: p.At.Line, Message: message})
 		}
 	}
-	return found
 }
 
-// add looks at a script, and returns its modules, and notes of those that are used instead of libraries. A module that no source has is a
+// add looks at a script, and returns its modules. It notes those that are used instead of libraries. A module that no source has is a
 // library.
-func add(scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, notes []finding, err error) {
+func add(scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, err error) {
 	names, err := scripts.Add(s.Name, s.Code)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, name := range names {
 		module, err := set.Module(context.Background(), s.Name, name)
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("module %s", name), err)
+			return nil, errors.Join(fmt.Errorf("module %s", name), err)
 		}
 		if module == nil {
 			continue
 		}
+		scripts.Module(s.Name, name, module.Name)
 		modules = append(modules, *module)
 		if _, err := caddy.GetModule("luaroute.libs." + name); err == nil {
-			notes = append(notes, finding{Severity: note, Script: module.Name, Line: 1, Message: fmt.Sprintf(
+			scripts.Note(lint.Finding{Kind: "shadowed-library", Script: module.Name, Line: 1, Message: fmt.Sprintf(
 				"require(%q) of %s finds this file; the library of that name is require(%q)", name, s.Name, "luaroute."+name)})
 		}
 	}
-	return modules, notes, nil
+	return modules, nil
 }

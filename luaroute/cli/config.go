@@ -21,6 +21,7 @@ type flags struct {
 	address         string // or the admin API that has it
 	name            string // of the instance, empty for all
 	format          string
+	formats         []string // that the command has; text and JSON if none are listed
 }
 
 // Formats of what is printed.
@@ -31,19 +32,28 @@ const (
 
 // add adds the flags to a command.
 func (f *flags) add(cmd *cobra.Command) {
+	if f.formats == nil {
+		f.formats = []string{formatText, formatJSON}
+	}
 	set := cmd.Flags()
 	set.StringVarP(&f.config, "config", "c", "", "Configuration file. Default: the Caddyfile in the current folder")
 	set.StringVarP(&f.adapter, "adapter", "a", "", "Name of the config adapter to apply")
 	set.StringVar(&f.address, "address", "", "Address of the admin API of a running Caddy, instead of a configuration file")
 	set.StringVar(&f.name, "name", "", "Name of one instance. Default: all")
-	set.StringVar(&f.format, "format", formatText, "text or json")
+	set.StringVar(&f.format, "format", formatText, f.allFormats())
+}
+
+// allFormats lists the formats.
+func (f *flags) allFormats() string {
+	last := len(f.formats) - 1
+	return strings.Join(f.formats[:last], ", ") + " or " + f.formats[last]
 }
 
 // check returns what is wrong with the use of the flags.
 func (f *flags) check() error {
 	switch {
-	case f.format != formatText && f.format != formatJSON:
-		return fmt.Errorf("--format %q: expected text or json", f.format)
+	case !slices.Contains(f.formats, f.format):
+		return fmt.Errorf("--format %q: expected %s", f.format, f.allFormats())
 	case f.address != "" && f.config+f.adapter != "":
 		return errors.New("--address takes the configuration of a running Caddy; expected no --config and no --adapter")
 	case f.adapter != "" && f.config == "":
@@ -123,7 +133,7 @@ func (f *flags) instances() ([]instance.Inspection, error) {
 	}
 	all, err := provision(config)
 	if err != nil {
-		return nil, errors.New(failure(err).String())
+		return nil, errors.New(located(err).String())
 	}
 	return f.only(all)
 }

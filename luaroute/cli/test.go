@@ -103,7 +103,7 @@ func (r *testRun) app() (app *luaroute.App, name string, err error) {
 		}
 	}
 	if app, err = provisionApp(config); err != nil {
-		return nil, "", errors.New(failure(err).String())
+		return nil, "", errors.New(located(err).String())
 	}
 	if r.config == "" {
 		return app, "", nil

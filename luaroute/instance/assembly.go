@@ -172,6 +172,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, r *run) error {
 // run runs the scripts of a tenant.
 func (a *assembly) run(tenant string, s scripting) (r *run) {
 	r = &run{tenant: tenant, sources: s.sources, allowed: s.allowed}
+	tries(a.config.Name, s.sources)
 	a.takePlace()
 	defer func() {
 		if p := recover(); p != nil {

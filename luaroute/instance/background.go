@@ -28,14 +28,14 @@ func (i *Instance) Stop() {
 func (i *Instance) start() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.background != nil || i.ended {
+	if i.living != nil || i.ended {
 		return
 	}
-	i.background, i.endBackground = context.WithCancel(i.loader.ctx)
-	i.now.start(i.background)
-	go i.fulfil(i.background)
+	i.living, i.die = context.WithCancel(i.loader.ctx)
+	i.now.start(i.living)
+	go i.fulfil(i.living)
 	if every := time.Duration(i.loader.config.Watch); every > 0 {
-		go i.watch(i.background, every)
+		go i.watch(i.living, every)
 	}
 }
 
@@ -43,8 +43,8 @@ func (i *Instance) start() {
 func (i *Instance) stop() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.endBackground != nil {
-		i.endBackground()
+	if i.die != nil {
+		i.die()
 	}
 }
 

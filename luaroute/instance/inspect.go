@@ -22,6 +22,8 @@ type Inspection struct {
 	Table *routing.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
+	// Handlers and Env are the names of handler blocks and of environment variables that scripts can use.
+	Handlers, Env []string
 	// LeftOut are the errors of the tenants that isolate_failures leaves out, in the order of their names.
 	LeftOut []error
 }
@@ -34,9 +36,11 @@ func (i *Instance) Inspect() Inspection {
 	for _, tenant := range slices.Sorted(maps.Keys(state.LeftOut)) {
 		in.LeftOut = append(in.LeftOut, state.LeftOut[tenant])
 	}
+	in.Env, in.Handlers = l.config.Env, slices.Collect(maps.Keys(l.root.handlers))
 	in.named(&l.config.Scripting)
 	for _, t := range l.tenants {
 		in.Pools = append(in.Pools, t.pools...)
+		in.Handlers = slices.AppendSeq(in.Handlers, maps.Keys(t.handlers))
 		in.named(&t.config.Scripting)
 		in.NamedPools = append(in.NamedPools, t.config.UsePool)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // Need is what the scripts of a tenant would have to be allowed.
@@ -19,7 +20,13 @@ type Need struct {
 var survey struct {
 	sync.Mutex
 	running bool
-	asked   []asked
+	seen    seen
+}
+
+// seen is what a survey has seen.
+type seen struct {
+	asked []asked
+	tried []Inspection
 }
 
 type asked struct {
@@ -27,20 +34,21 @@ type asked struct {
 	*capability.Needs
 }
 
-// Survey calls f, which loads a configuration, and returns what scripts of isolated tenants use without being allowed to. Nothing is
-// refused meanwhile, so the configuration must not run. It is for commands: it covers everything that loads at the same time.
-func Survey(f func()) []Need {
-	set := func(running bool) []asked {
+// Survey calls f, which loads a configuration, and returns what scripts of isolated tenants use without being allowed to; and for each
+// instance the sources of the scripts that it tried to run, even if they fail. Nothing is refused meanwhile, so the configuration must not
+// run. It is for commands: it covers everything that loads at the same time.
+func Survey(f func()) (needs []Need, tried []Inspection) {
+	set := func(running bool) seen {
 		survey.Lock()
 		defer survey.Unlock()
-		all := survey.asked
-		survey.running, survey.asked = running, nil
+		all := survey.seen
+		survey.running, survey.seen = running, seen{}
 		return all
 	}
 	set(true)
 	f()
-	var needs []Need
-	for _, a := range set(false) {
+	all := set(false)
+	for _, a := range all.asked {
 		if block := a.String(); block != "" {
 			needs = append(needs, Need{a.instance, a.tenant, block})
 		}
@@ -48,7 +56,23 @@ func Survey(f func()) []Need {
 	slices.SortFunc(needs, func(a, b Need) int {
 		return cmp.Or(cmp.Compare(a.Instance, b.Instance), cmp.Compare(a.Tenant, b.Tenant))
 	})
-	return slices.Compact(needs)
+	return slices.Compact(needs), all.tried
+}
+
+// tries notes, if a survey runs, that scripts of an instance are run.
+func tries(instance string, sources source.Set) {
+	survey.Lock()
+	defer survey.Unlock()
+	if !survey.running {
+		return
+	}
+	for i := range survey.seen.tried {
+		if survey.seen.tried[i].Name == instance {
+			survey.seen.tried[i].Sources = append(survey.seen.tried[i].Sources, sources)
+			return
+		}
+	}
+	survey.seen.tried = append(survey.seen.tried, Inspection{Name: instance, Sources: []source.Set{sources}})
 }
 
 // surveyed returns a Set that refuses nothing, if a survey runs.
@@ -59,6 +83,6 @@ func surveyed(instance string, s *capability.Set) *capability.Set {
 		return s
 	}
 	s, needs := s.Survey()
-	survey.asked = append(survey.asked, asked{instance, s.Tenant(), needs})
+	survey.seen.asked = append(survey.seen.asked, asked{instance, s.Tenant(), needs})
 	return s
 }

@@ -17,8 +17,8 @@ var answering = []string{
 // changing are the functions that change the table which is their first argument.
 var changing = map[string][]string{"table": {"insert", "remove", "sort"}, "": {"rawset"}}
 
-// callee returns the object and the name of what is called: route and get of route:get() and route.get(), and "" and f of f().
-func callee(e *syntax.Call) (object, name string) {
+// calledName returns the object and the name of what is called: route and get of route:get() and route.get(), and "" and f of f().
+func calledName(e *syntax.Call) (object, name string) {
 	owner := e.Func
 	switch fn := e.Func.(type) {
 	case *syntax.Name:
@@ -40,10 +40,10 @@ func callee(e *syntax.Call) (object, name string) {
 }
 
 func (w *walker) call(e *syntax.Call) {
-	object, name := callee(e)
+	object, name := calledName(e)
 	args := e.Args
 	if object != "" {
-		w.pattern(name, args, e.Start.Line)
+		w.pattern(name, args)
 	}
 	switch {
 	case object == "" && name == "require":
@@ -58,12 +58,12 @@ func (w *walker) call(e *syntax.Call) {
 		w.answers(first(args))
 	case name == "pool" && object != "" && len(args) == 2:
 		if pool, ok := args[0].(*syntax.String); ok {
-			w.out.pools = append(w.out.pools, Warning{w.script, e.Start.Line, pool.Value})
+			w.out.pools = append(w.out.pools, Finding{"unused-pool", w.script, pool.Start.Line, pool.Start.Column, pool.Value})
 			args = args[1:] // a declaration does not use the pool
 			w.answers(args[0])
 		}
 	case slices.Contains(changing[object], name):
-		w.changed(first(args), e.Start.Line)
+		w.changed(first(args))
 	}
 	w.walk(e.Func)
 	walkAll(w, args)
@@ -76,7 +76,7 @@ var patterned = []string{"get", "post", "put", "patch", "delete", "head", "optio
 var foreign = regexp.MustCompile(`^(?::([A-Za-z_]\w*)\??|<(?:\w+:)?([A-Za-z_]\w*)>|\[([A-Za-z_]\w*)\])$`)
 
 // pattern looks for parameters in the syntax of other routers, which are plain text here.
-func (w *walker) pattern(method string, args []syntax.Expr, line int) {
+func (w *walker) pattern(method string, args []syntax.Expr) {
 	switch {
 	case method == "method" && len(args) > 2:
 		args = args[1:]
@@ -89,7 +89,7 @@ func (w *walker) pattern(method string, args []syntax.Expr, line int) {
 	}
 	for segment := range strings.SplitSeq(text.Value, "/") {
 		if m := foreign.FindStringSubmatch(segment); m != nil {
-			w.warn(line, "%s in the pattern %s is plain text, which the path must contain; a parameter is {%s}", segment, text.Value, m[1]+m[2]+m[3])
+			w.warn("foreign-pattern", text.Start, "%s in the pattern %s is plain text, which the path must contain; a parameter is {%s}", segment, text.Value, m[1]+m[2]+m[3])
 		}
 	}
 }

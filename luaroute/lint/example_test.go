@@ -22,7 +22,7 @@ end)`))
 		return
 	}
 	fmt.Println("requires", modules)
-	for _, w := range scripts.Warnings() {
+	for _, w := range scripts.Findings() {
 		fmt.Printf("%s:%d: %s\n", w.Script, w.Line, w.Message)
 	}
 	// Output:

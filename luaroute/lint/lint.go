@@ -1,34 +1,45 @@
-// Package lint finds likely mistakes in scripts that load: accidental globals, module tables that requests write to, and pools that nothing
-// names. It runs nothing and sometimes guesses, so it returns warnings.
+// Package lint finds likely mistakes in scripts that load: accidental globals, module tables that requests write to, pools that nothing
+// names, and, where an API describes what scripts can use, wrong uses of it: names that are misspelt, arguments and options that do not fit,
+// results that nobody looks at. It runs nothing. Types are followed as far as they are certain; what is not known is not reported.
 package lint
 
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
-// Warning is a likely mistake.
-type Warning struct {
+// Finding is a likely mistake.
+type Finding struct {
+	// Kind is the name of its Kind.
+	Kind string
 	// Script is the name of the script.
 	Script string
-	// Line counts from 1.
-	Line int
+	// Line and Column count from 1, Column in characters. They are 0 where they are not known.
+	Line, Column int
 	// Message says what was found, and what to write instead.
 	Message string
 }
 
 // Scripts looks at scripts that work together: those of one instance, with their modules.
 type Scripts struct {
-	warnings []Warning
-	pools    []Warning       // where pools are declared; the message is the name
-	named    map[string]bool // strings that may name pools
-	pieces   []string        // parts of strings that are concatenated
-	legacy   bool            // a script is one of the old contract, which gets the pools as a list
+	// API is what they can use, if that is known.
+	API *API
+
+	found  []Finding
+	pools  []Finding       // where pools are declared; the message is the name
+	named  map[string]bool // strings that may name pools
+	pieces []string        // parts of strings that are concatenated
+	legacy bool            // a script is one of the old contract, which gets the pools as a list
+
+	files   []*file
+	ignores []*ignore
 }
 
 // Add looks at a script, and returns the modules that it requires by constant names.
@@ -38,7 +49,7 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 		return nil, err
 	}
 	if len(tree.Stmts) == 0 {
-		s.warnings = append(s.warnings, Warning{Script: name, Line: 1, Message: "it has no code"})
+		s.found = append(s.found, Finding{Kind: "empty-script", Script: name, Line: 1, Message: "it has no code"})
 	}
 	if s.named == nil {
 		s.named = map[string]bool{}
@@ -48,7 +59,26 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	(&walker{out: quiet, script: name, handlers: handlers}).walk(tree) // finds the names of functions that requests call
 	w := &walker{out: s, script: name, handlers: handlers, legacy: quiet.legacy}
 	w.walk(tree)
+	f := resolve(name, tree)
+	f.lines, f.requires = lines(code), w.modules
+	s.files = append(s.files, f)
+	s.ignores = append(s.ignores, ignoresOf(f, script.Comments(code))...)
 	return w.modules, nil
+}
+
+// lines divides a text as the lexer does.
+func lines(code []byte) []string {
+	text := strings.ReplaceAll(strings.ReplaceAll(string(code), "\r\n", "\n"), "\n\r", "\n")
+	return strings.Split(strings.ReplaceAll(text, "\r", "\n"), "\n")
+}
+
+// Module notes that a module which a script requires is another of the scripts. All others are libraries.
+func (s *Scripts) Module(script, module, file string) {
+	for _, f := range s.files {
+		if f.name == script {
+			f.modules[module] = file
+		}
+	}
 }
 
 // Names notes pools that are named elsewhere, such as in the configuration.
@@ -61,24 +91,70 @@ func (s *Scripts) Names(pools ...string) {
 	}
 }
 
-// Pool notes a pool that is declared elsewhere. The place is for the warning.
+// Pool notes a pool that is declared elsewhere. The place is for the finding.
 func (s *Scripts) Pool(name, place string) {
-	s.pools = append(s.pools, Warning{Script: place, Message: name})
+	s.pools = append(s.pools, Finding{Kind: "unused-pool", Script: place, Message: name})
 }
 
-// Warnings returns what was found, by script and line.
-func (s *Scripts) Warnings() []Warning {
-	all := slices.Clone(s.warnings)
+// Note adds a finding of somebody else, which comments in the scripts can ignore as well.
+func (s *Scripts) Note(f Finding) { s.found = append(s.found, f) }
+
+// Findings returns what was found and is not ignored, by script and line.
+func (s *Scripts) Findings() []Finding {
+	all := slices.Clone(s.found)
 	for _, pool := range s.pools {
 		if !s.isNamed(pool.Message) {
 			pool.Message = fmt.Sprintf("pool %q is declared, and nothing names it", pool.Message)
 			all = append(all, pool)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Warning) int {
-		return cmp.Or(strings.Compare(a.Script, b.Script), cmp.Compare(a.Line, b.Line))
+	if s.API != nil {
+		all = append(all, s.types()...)
+	}
+	for i := range all {
+		all[i].Column = s.column(all[i])
+	}
+	all = s.unignored(all)
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.Script, b.Script), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return slices.Compact(all)
+}
+
+// types returns what is wrong with the use of the API.
+func (s *Scripts) types() (found []Finding) {
+	api := *s.API
+	api.Names = maps.Clone(api.Names)
+	if pools, ok := api.Names[api.Pools]; ok { // a script may declare one under conditions that do not hold now
+		pools.All = slices.Clip(pools.All)
+		for _, pool := range s.pools {
+			pools.All = append(pools.All, pool.Message)
+		}
+		api.Names[api.Pools] = pools
+	}
+	a := &analysis{api: newAPI(api), files: map[string]*file{}, order: s.files}
+	for _, f := range s.files {
+		a.files[f.name] = f
+		for _, module := range f.requires {
+			f.own = f.own || f.modules[module] == "" && (module == a.api.Module || a.api.classes[library(ownName(a.api, module))] != nil)
+		}
+	}
+	a.out = func(f *file, kind string, at syntax.Pos, message string) {
+		found = append(found, Finding{kind, f.name, at.Line, at.Column, message})
+	}
+	a.run()
+	return found
+}
+
+// column returns the column of a finding in characters.
+func (s *Scripts) column(found Finding) int {
+	for _, f := range s.files {
+		if f.name == found.Script && found.Line > 0 && found.Line <= len(f.lines) {
+			line := f.lines[found.Line-1]
+			return min(found.Column, utf8.RuneCountInString(line[:min(max(found.Column-1, 0), len(line))])+1)
+		}
+	}
+	return found.Column
 }
 
 // isNamed reports whether a pool may be named somewhere: by a string, or by one that is concatenated.

@@ -17,7 +17,7 @@ func warningsOf(t *testing.T, code string) []string {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, w := range s.Warnings() {
+	for _, w := range s.Findings() {
 		all = append(all, fmt.Sprintf("%d: %s", w.Line, w.Message))
 	}
 	return all
@@ -101,8 +101,8 @@ func TestPoolsAndNamesOfTheConfigurationCount(t *testing.T) {
 	if err != nil || !slices.Equal(modules, []string{"luaroute", "auth.tokens"}) {
 		t.Errorf("the modules are %v, %v", modules, err)
 	}
-	want := []lint.Warning{{Script: "tenants.acme.pools.c", Message: `pool "c" is declared, and nothing names it`}}
-	if got := s.Warnings(); !slices.Equal(got, want) {
+	want := []lint.Finding{{Kind: "unused-pool", Script: "tenants.acme.pools.c", Message: `pool "c" is declared, and nothing names it`}}
+	if got := s.Findings(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -30,8 +30,8 @@ type local struct {
 	depth int
 }
 
-func (w *walker) warn(line int, format string, args ...any) {
-	w.out.warnings = append(w.out.warnings, Warning{w.script, line, fmt.Sprintf(format, args...)})
+func (w *walker) warn(kind string, at syntax.Pos, format string, args ...any) {
+	w.out.found = append(w.out.found, Finding{kind, w.script, at.Line, at.Column, fmt.Sprintf(format, args...)})
 }
 
 func (w *walker) declare(names ...*syntax.Name) {
@@ -117,7 +117,7 @@ func (w *walker) assign(s *syntax.Assign) {
 	}
 	walkAll(w, s.Values)
 	for _, target := range s.Targets {
-		w.target(target, s.Start.Line)
+		w.target(target)
 	}
 }
 
@@ -138,43 +138,44 @@ func (w *walker) functionStmt(s *syntax.FunctionStmt) {
 	}
 	switch {
 	case s.Method != nil:
-		w.changed(s.Target, s.Start.Line)
+		w.changed(s.Target)
 		w.function(s.Func, &syntax.Name{Text: "self"})
 		return
 	case s.Local:
 		w.declare(id) // the function sees its own name
 	default:
-		w.target(s.Target, s.Start.Line)
+		w.target(s.Target)
 	}
 	w.function(s.Func)
 }
 
 // target looks at what is assigned.
-func (w *walker) target(e syntax.Expr, line int) {
+func (w *walker) target(e syntax.Expr) {
 	switch e := e.(type) {
 	case *syntax.Name:
 		if _, ok := w.find(e.Text); ok {
-			w.changed(e, line)
+			w.changed(e)
 			return
 		}
 		switch {
 		case e.Text == legacyEntry && w.request == 0:
 			w.out.legacy = true
 		case w.request > 0:
-			w.warn(line, "global %q is assigned while a request runs, which is an error; write local %s, or use req.ctx", e.Text, e.Text)
+			w.warn("request-global", e.Start, "global %q is assigned while a request runs, which is an error; write local %s, or use req.ctx", e.Text, e.Text)
 		case !w.legacy:
-			w.warn(line, "global %q is assigned; write local %s, unless another script of the tenant reads it", e.Text, e.Text)
+			w.warn("global", e.Start, "global %q is assigned; write local %s, unless another script of the tenant reads it", e.Text, e.Text)
 		}
 	case *syntax.Index:
 		w.walk(e.Object)
 		w.walk(e.Key)
-		w.changed(e, line)
+		w.changed(e)
 	}
 }
 
 // changed looks at a variable or table that is changed: while a request runs it must not outlive the request, unless its name says that it
 // is a cache.
-func (w *walker) changed(e syntax.Expr, line int) {
+func (w *walker) changed(e syntax.Expr) {
+	at := e.Range().Start
 	for {
 		inner, ok := e.(*syntax.Index)
 		if !ok {
@@ -187,7 +188,7 @@ func (w *walker) changed(e syntax.Expr, line int) {
 		return
 	}
 	if v, ok := w.find(id.Text); ok && v.depth < w.request && !strings.Contains(strings.ToLower(v.name), "cache") {
-		w.warn(line, "%q is changed while a request runs, but each virtual machine has its own; use req.ctx, or name it cache if it is one", v.name)
+		w.warn("shared-state", at, "%q is changed while a request runs, but each virtual machine has its own; use req.ctx, or name it cache if it is one", v.name)
 	}
 }
 

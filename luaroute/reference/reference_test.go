@@ -138,6 +138,9 @@ func TestEachDescriptionCanBeReadAndNamesTypesThatThereAre(t *testing.T) {
 		if class.Keys != "" {
 			read(class.Name, "{"+class.Keys+"}")
 		}
+		if class.Of != "" {
+			known(class.Name)(class.Of)
+		}
 		if seen[class.Name] {
 			t.Errorf("%s is described twice", class.Name)
 		}

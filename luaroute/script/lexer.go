@@ -23,7 +23,13 @@ type lexer struct {
 	lastLine int     // of the token before
 
 	ahead *lookahead
+
+	comments []stretch // of one line, if they are kept
+	keep     bool
 }
+
+// stretch is a piece of the text: from a byte to before another.
+type stretch struct{ from, to int }
 
 // lookahead is the token after the next.
 type lookahead struct {

@@ -70,6 +70,9 @@ func (l *lexer) comment() {
 	for l.c != '\n' && l.c != '\r' && l.c != end {
 		l.advance()
 	}
+	if l.keep {
+		l.comments = append(l.comments, stretch{l.start, l.at})
+	}
 }
 
 // escapes are the letters that mean another byte behind a backslash.

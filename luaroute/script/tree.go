@@ -22,6 +22,19 @@ func Parse(name string, src []byte) (tree *syntax.Block, err error) {
 	return tree, nil
 }
 
+// Comments returns the comments of one line that a script has. It is one that Compile accepts.
+func Comments(src []byte) (all []syntax.Comment) {
+	text := ownText(src)
+	l, at := newLexer(text), &locator{text: text, line: 1}
+	for l.keep = true; l.scan() != tokenEnds; {
+	}
+	for _, c := range l.comments {
+		span := syntax.Span{Start: at.pos(c.from), End: at.pos(c.to)}
+		all = append(all, syntax.Comment{Span: span, Text: string(text[c.from:c.to])})
+	}
+	return all
+}
+
 // lexeme is a token with its value and where it stands.
 type lexeme struct {
 	syntax.Span

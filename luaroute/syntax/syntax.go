@@ -11,6 +11,12 @@ type Span struct{ Start, End Pos }
 // Range returns the span.
 func (s Span) Range() Span { return s }
 
+// Comment is a comment of one line, with its dashes. It is in no tree.
+type Comment struct {
+	Span
+	Text string
+}
+
 // Node is a statement, an expression, a block or a part of one of them.
 type Node interface {
 	// Range returns where the node stands.

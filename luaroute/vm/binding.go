@@ -40,6 +40,8 @@ type Class struct {
 	Link string
 	// Alias is what the name stands for, if it is no more than that: `"hex"|"raw"`.
 	Alias string
+	// Of is the class whose fields and methods this one has, too.
+	Of string
 	// Keys are other keys than the fields, if there may be any, and their values: "[string]: string".
 	Keys string
 	// Dot says that the methods may be called with a dot, too.

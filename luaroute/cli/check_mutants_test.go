@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/lint"
+	"github.com/luaroute/caddy-luaroute/luaroute/reference"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
+	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
+)
+
+// mutant is a name in a script that can be misspelt.
+type mutant struct {
+	what, name string
+	at         syntax.Pos
+	quoted     bool
+}
+
+// vocabulary are the names that scripts can use.
+type vocabulary struct{ members, options map[string]bool }
+
+func vocabularyOf(known *reference.Reference) vocabulary {
+	v := vocabulary{map[string]bool{}, map[string]bool{}}
+	for _, lib := range known.Libraries {
+		for _, doc := range lib.Docs {
+			v.members[doc.Name] = true
+		}
+	}
+	for _, class := range slices.Concat(known.Classes, known.Tables) {
+		for _, doc := range class.Fields {
+			v.members[doc.Name], v.options[doc.Name] = true, true
+		}
+		for _, doc := range class.Methods {
+			v.members[doc.Name] = true
+		}
+	}
+	return v
+}
+
+// mutants returns what can be misspelt in a script: methods, fields and functions that there are, keys of options, and pools.
+func mutants(t *testing.T, code string, v vocabulary, pools []string) (all []mutant) {
+	t.Helper()
+	tree, err := script.Parse("main.lua", []byte(code))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var declared syntax.Expr // the name of a pool, without which there is none to misspell
+	syntax.Walk(tree, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.Call:
+			if n.Method != nil && v.members[n.Method.Text] {
+				all = append(all, mutant{"method", n.Method.Text, n.Method.Start, false})
+			}
+			if n.Method != nil && n.Method.Text == "pool" {
+				declared = n.Args[0]
+			}
+		case *syntax.Index:
+			if key, ok := n.Key.(*syntax.String); ok && v.members[key.Value] && code[offset(code, key.Start)] != '"' {
+				all = append(all, mutant{"function or field", key.Value, key.Start, false})
+			}
+		case *syntax.Field:
+			if key, ok := n.Key.(*syntax.String); ok && v.options[key.Value] && code[offset(code, key.Start)] != '"' {
+				all = append(all, mutant{"option", key.Value, key.Start, false})
+			}
+		case *syntax.String:
+			if syntax.Expr(n) != declared && slices.Contains(pools, n.Value) && code[offset(code, n.Start)] == '"' {
+				all = append(all, mutant{"pool", n.Value, n.Start, true})
+			}
+		}
+		return true
+	}, nil)
+	return all
+}
+
+func offset(code string, at syntax.Pos) int {
+	line := 1
+	for i := range code {
+		if line == at.Line {
+			return i + at.Column - 1
+		}
+		if code[i] == '\n' {
+			line++
+		}
+	}
+	return 0
+}
+
+// misspell returns a script with two letters of a name swapped, or its last one doubled.
+func misspell(code string, m mutant) (string, string) {
+	at := offset(code, m.at)
+	if m.quoted {
+		at++
+	}
+	wrong := m.name + m.name[len(m.name)-1:]
+	for i := 1; i+1 < len(m.name); i++ {
+		if m.name[i] != m.name[i+1] {
+			wrong = m.name[:i] + m.name[i+1:i+2] + m.name[i:i+1] + m.name[i+2:]
+			break
+		}
+	}
+	return code[:at] + wrong + code[at+len(m.name):], wrong
+}
+
+// withPools returns an API that knows which pools there are.
+func withPools(api *lint.API, pools []string) *lint.API {
+	known := *api
+	known.Names = map[string]lint.Names{"luaroute.PoolName": {What: "pool", Kind: "unknown-pool", All: pools}}
+	return &known
+}
+
+// nobodysNames are those that are not found: fields of tables that the example itself has made, of a matcher's JSON, and values of headers
+// and cookies that are called as a pool is.
+var nobodysNames = []string{
+	"api_key.lua:13: option name as nmae",
+	"api_key.lua:14: option name as nmae",
+	"api_key.lua:15: option name as nmae",
+	"api_key.lua:30: option error as erorr",
+	"api_key.lua:32: function or field user as uesr",
+	"api_key.lua:34: function or field name as nmae",
+	"api_key.lua:36: function or field name as nmae",
+	"api_key.lua:42: function or field user as uesr",
+	"api_key.lua:45: option error as erorr",
+	"canary.lua:36: pool old as odl",
+	"canary.lua:37: pool new as nwe",
+	"canary.lua:49: pool new as nwe",
+	"jwt_claim.lua:18: pool paid as piad",
+	"jwt_claim.lua:18: pool paid as piad",
+	"jwt_claim.lua:19: pool free as fere",
+	"maintenance.lua:22: option client_ip as cilent_ip",
+	"sse.lua:16: option id as idd",
+	"template.lua:28: option user as uesr",
+	"validate.lua:36: option message as msesage",
+	"validate.lua:57: option error as erorr",
+	"validate.lua:61: option error as erorr",
+	"validate.lua:62: option error as erorr",
+	"weighted.lua:11: pool canary as cnaary",
+	"weighted.lua:11: pool stable as satble",
+	"weighted.lua:14: function or field version as vresion",
+	"weighted.lua:15: pool canary as cnaary",
+	"weighted.lua:15: pool stable as satble",
+}
+
+// Each name in each example is misspelt, one after the other.
+func TestANameThatIsMisspeltIsFoundWithWhatWasMeant(t *testing.T) {
+	t.Parallel()
+	v, known := vocabularyOf(reference.Build()), api(t)
+	examples := scriptsBelow(t, "../../examples")
+	all := 0
+	var missed []string
+	for _, name := range slices.Sorted(maps.Keys(examples)) {
+		code := examples[name]
+		pools := poolsOf(code)
+		known := withPools(known, pools)
+		for _, m := range mutants(t, code, v, pools) {
+			wrong, spelt := misspell(code, m)
+			all++
+			suggestion := fmt.Sprintf("did you mean %q?", m.name)
+			if slices.ContainsFunc(looked(t, known, map[string]string{name: wrong}), func(f lint.Finding) bool {
+				return f.Line == m.at.Line && strings.Contains(f.Message, suggestion)
+			}) {
+				continue
+			}
+			missed = append(missed, fmt.Sprintf("%s:%d: %s %s as %s", name, m.at.Line, m.what, m.name, spelt))
+		}
+	}
+	slices.Sort(missed)
+	t.Logf("%d of %d are found", all-len(missed), all)
+	if !slices.Equal(missed, nobodysNames) {
+		t.Errorf("not found:\n%s\nexpected:\n%s", strings.Join(missed, "\n"), strings.Join(nobodysNames, "\n"))
+	}
+}
+
+// poolsOf returns the pools that an example declares.
+func poolsOf(code string) (pools []string) {
+	for _, part := range strings.Split(code, `route:pool("`)[1:] {
+		name, _, _ := strings.Cut(part, `"`)
+		pools = append(pools, name)
+	}
+	return pools
+}
