@@ -121,6 +121,7 @@ func (e ending) Handle(context.Context, caddy.Event) error {
 	}
 	if caddy.Exiting() {
 		time.AfterFunc(a.grace, a.pools.Close)
+		instance.EndReplaced(a.grace)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -19,6 +20,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // assembly is one load: what scripts declare on the way to a table. The scripts of tenants are run side by side, so that one that waits
@@ -33,6 +35,8 @@ type assembly struct {
 	// places bounds loads that run Lua to GOMAXPROCS-1, so that requests keep a processor.
 	places  chan struct{}
 	loading sync.Mutex // held while a module is loaded
+	// waited is how long the scripts of the default tenant have waited, of the wall of the load.
+	waited time.Duration
 
 	mu   sync.Mutex // guards vms
 	vms  []*hook.VMs
@@ -142,6 +146,7 @@ func (a *assembly) inner(t declare.Tenant) *run {
 		return &run{tenant: t.Name, err: t.Origin.Errorf("tenant %q: %w", t.Name, err)}
 	}
 	s.isolate(surveyed(a.config.Name, allowed))
+	s.waited = a.waited
 	r := a.run(t.Name, s)
 	if own := (*script.Error)(nil); r.err != nil && !errors.As(r.err, &own) { // else it has a place, in a script of the tenant
 		r.err = t.Origin.Errorf("tenant %q: %w", t.Name, r.err)
@@ -185,6 +190,10 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
+		Load:  vm.Limits{Wall: max(a.wall-s.waited, 1)},
+	}
+	if tenant == "" {
+		options.Aside = a.waits
 	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
@@ -200,6 +209,15 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 // takePlace waits until a load may go on, and stepAside lets others do so while one waits.
 func (a *assembly) takePlace()  { a.places <- struct{}{} }
 func (a *assembly) leavePlace() { <-a.places }
+
+// waits is stepAside for the default tenant. What it has waited is gone for the tenants that it declares: they are loaded after it.
+func (a *assembly) waits() (back func()) {
+	start, again := time.Now(), a.stepAside()
+	return func() {
+		a.waited += time.Since(start)
+		again()
+	}
+}
 
 func (a *assembly) stepAside() (back func()) {
 	a.leavePlace()

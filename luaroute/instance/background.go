@@ -2,11 +2,15 @@ package instance
 
 import (
 	"context"
+	"runtime"
+	"sync"
 	"time"
+	"weak"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // pause is the minimum time between two reloads that scripts request.
@@ -53,6 +57,9 @@ func (i *Instance) stop() {
 func (i *Instance) EndWithin(grace time.Duration) {
 	i.stop()
 	i.ending.Do(func() {
+		if !caddy.Exiting() {
+			replaced.add(i.loader.calls)
+		}
 		time.AfterFunc(grace, func() {
 			if caddy.Exiting() {
 				i.loader.calls.End()
@@ -62,6 +69,46 @@ func (i *Instance) EndWithin(grace time.Duration) {
 		})
 	})
 }
+
+// replaced holds the lives of configurations that another has replaced. Calls that wait for what they wrap, and those of responses that still stream,
+// go on then; they end with the server. A life that nobody has any more is forgotten.
+var replaced lives
+
+type lives struct {
+	mu  sync.Mutex
+	all map[weak.Pointer[vm.Life]]struct{}
+}
+
+func (l *lives) add(life *vm.Life) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.all == nil {
+		l.all = map[weak.Pointer[vm.Life]]struct{}{}
+	}
+	key := weak.Make(life)
+	l.all[key] = struct{}{}
+	runtime.AddCleanup(life, l.forget, key)
+}
+
+func (l *lives) forget(key weak.Pointer[vm.Life]) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.all, key)
+}
+
+func (l *lives) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.all {
+		if life := key.Value(); life != nil {
+			life.End()
+		}
+	}
+}
+
+// EndReplaced ends the calls of scripts that still run for configurations that others have replaced, and all that begin for them, after a
+// while: for a server that stops.
+func EndReplaced(grace time.Duration) { time.AfterFunc(grace, replaced.end) }
 
 // want requests a reload. Calls before it begins count as one.
 func (i *Instance) want() {

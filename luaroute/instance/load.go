@@ -38,12 +38,14 @@ type loader struct {
 	leftOut map[string]error
 	started bool
 	calls   *vm.Life // of what scripts run
+	// wall is how long a load may wait.
+	wall time.Duration
 }
 
 // newLoader loads the modules that the configuration names.
 func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error) {
 	l := &loader{
-		ctx: ctx, config: c, host: host, calls: vm.NewLife(),
+		ctx: ctx, config: c, host: host, calls: vm.NewLife(), wall: vm.DefaultLoadLimits.Wall,
 		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	var err error

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -23,6 +24,8 @@ type scripting struct {
 	pools    []pool.Spec
 	// allowed is what the scripts may use that is not theirs; nil for those of the instance itself, which may use everything.
 	allowed *capability.Set
+	// waited is how much of the wall of a load was used before the scripts run.
+	waited time.Duration
 }
 
 // configTenant is a tenant of the configuration.

@@ -39,6 +39,8 @@ const (
 	textSteps  = 20
 	// bytesPerStep is the work of one step of a budget.
 	bytesPerStep = 1
+	// perLayoutByte is how many bytes a byte of a layout makes, in most.
+	perLayoutByte = 4
 	// earliest and latest are the first second of the year 1 and the last one of the year 9999.
 	earliest, latest = -62135596800, 253402300799
 )
@@ -128,8 +130,8 @@ func format(L *lua.LState) int {
 	}
 	whole := math.Floor(n)
 	at := time.Unix(int64(whole), int64(math.Round((n-whole)*1e6))*1000)
+	vm.Spend(L, textSteps+perLayoutByte*len(L.CheckString(2))/bytesPerStep)
 	text := layout.format(at.In(zone))
-	vm.Spend(L, textSteps+len(text)/bytesPerStep)
 	L.Push(lua.LString(text))
 	return 1
 }
@@ -144,8 +146,8 @@ func parse(L *lua.LState) int {
 	if err != nil {
 		return failure(L, err)
 	}
-	at, err := layout.parse(text, zone)
 	vm.Spend(L, textSteps+len(text)/bytesPerStep)
+	at, err := layout.parse(text, zone)
 	if err != nil {
 		return failure(L, err)
 	}

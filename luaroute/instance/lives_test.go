@@ -1,0 +1,126 @@
+package instance
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+	"go.uber.org/zap"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// begun returns a state in which a call begins now.
+func begun(t *testing.T, life *vm.Life) *vm.State {
+	t.Helper()
+	s := vm.NewBuilder(stdlib.Open, vm.Options{Logger: zap.NewNop(), Life: life}).State()
+	s.Arm(vm.Limits{}, t.Context())
+	return s
+}
+
+func TestCallsOfAConfigurationThatWasReplacedEndWithTheServer(t *testing.T) {
+	i := &Instance{loader: &loader{calls: vm.NewLife()}}
+	before := begun(t, i.loader.calls)
+	i.EndWithin(0)
+	for !before.Stopped() { // what runs when it is replaced
+		runtime.Gosched()
+	}
+	streams := begun(t, i.loader.calls)
+	if streams.Stopped() {
+		t.Fatal("what a response streams ends with its configuration")
+	}
+	EndReplaced(0)
+	deadline := time.Now().Add(5 * time.Minute)
+	for !streams.Stopped() {
+		if time.Now().After(deadline) {
+			t.Fatal("what a response streams goes on when the server stops")
+		}
+		runtime.Gosched()
+	}
+	if !begun(t, i.loader.calls).Stopped() {
+		t.Error("something begins afterwards")
+	}
+}
+
+func TestALifeThatNobodyHasIsForgotten(t *testing.T) {
+	var l lives
+	l.add(vm.NewLife())
+	kept := vm.NewLife()
+	l.add(kept)
+	size := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.all)
+	}
+	deadline := time.Now().Add(5 * time.Minute)
+	for size() != 1 {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d are kept; want 1", size())
+		}
+		runtime.GC()
+	}
+	runtime.KeepAlive(kept)
+}
+
+// waiting is a library that waits for a fifth of a second.
+var waiting = vm.LibraryFunc(func(*lua.LState) lua.LValue {
+	return vm.GoFunc(func(L *lua.LState) int {
+		err := vm.Of(L).Wait(func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(200 * time.Millisecond):
+				return nil
+			}
+		})
+		if err != nil {
+			vm.Throw(L, err)
+		}
+		return 0
+	})
+})
+
+func TestALoadHasOneWallForTheScriptsOfTheInstanceAndThoseOfTheirTenants(t *testing.T) {
+	folder := t.TempDir()
+	for name, code := range map[string]string{
+		"main.lua":  `local route = require("luaroute") require("waiting")() route:tenant("acme", { path_prefix = "/acme", script = "inner.lua" })`,
+		"inner.lua": `require("waiting")() require("luaroute"):get("/", { body = "x" })`,
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(code), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := testcaddy.Context(t)
+	pools := pool.NewSet(ctx)
+	t.Cleanup(pools.Close)
+	c := &config.Instance{
+		Name:      t.Name(),
+		Scripting: config.Scripting{Scripts: []string{filepath.Join(folder, "main.lua")}, Allow: &config.Allow{Libs: []string{"all"}}},
+	}
+	l, err := newLoader(ctx, c, Host{Pools: pools, Libraries: map[string]vm.Library{"waiting": waiting}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for wall, want := range map[time.Duration]bool{time.Hour: true, 390 * time.Millisecond: false} {
+		l.wall = wall
+		loaded, err := l.load(t.Context(), new(source.Trace))
+		if err == nil {
+			loaded.Table.Retire()
+		} else if !strings.Contains(err.Error(), "inner.lua:1: ") || !strings.Contains(err.Error(), "it waited for more than") {
+			t.Errorf("got %v", err)
+		}
+		if good := err == nil; good != want {
+			t.Errorf("within %v: %v", wall, err)
+		}
+	}
+}
