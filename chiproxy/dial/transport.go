@@ -105,7 +105,13 @@ func noProxy(transport json.RawMessage) error {
 	return nil
 }
 
-// guard checks everything that an HTTP transport dials.
+// MaxHeader is the largest header of a response that an upstream may send, in bytes: it is in memory for each request.
+const MaxHeader = 256 << 10
+
+// maxIdle is how many connections of one transport may be idle. Without a bound there are some for each address that a request can name.
+const maxIdle = 256
+
+// guard checks everything that an HTTP transport dials, and bounds what it holds.
 func (t *Transport) guard(plain *reverseproxy.HTTPTransport) error {
 	if len(plain.Versions) == 1 && plain.Versions[0] == "3" {
 		return errors.New(`versions: "3" dials in a way that cannot be checked; expected 1.1, 2 or h2c`)
@@ -118,11 +124,21 @@ func (t *Transport) guard(plain *reverseproxy.HTTPTransport) error {
 		t.resolver = resolver
 	}
 	plain.Transport.Proxy = nil
+	plain.Transport.MaxResponseHeaderBytes = bounded(plain.Transport.MaxResponseHeaderBytes, MaxHeader)
+	plain.Transport.MaxIdleConns = bounded(plain.Transport.MaxIdleConns, maxIdle)
 	plain.Transport.DialContext = t.checked(plain.Transport.DialContext)
 	if tls := plain.Transport.DialTLSContext; tls != nil {
 		plain.Transport.DialTLSContext = t.checked(tls)
 	}
 	return nil
+}
+
+// bounded returns a number, or the most that it may be, also where zero stands for no bound.
+func bounded[N int | int64](n, most N) N {
+	if n <= 0 || n > most {
+		return most
+	}
+	return n
 }
 
 // resolverAt returns a resolver that asks some servers, which must be allowed themselves.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
 
@@ -40,7 +41,6 @@ const (
 	maxFail     = time.Minute // how long a failure is remembered: each has a goroutine
 	maxWait     = time.Hour
 	maxBuffer   = 64 << 10 // of a connection
-	maxHeader   = 10 << 20 // as by default
 	maxCheck    = 16 << 10 // of the answer to a health check: Caddy reads all of it, which may never end
 )
 
@@ -148,7 +148,7 @@ func readLittle(proxy map[string]any) {
 func (s *Set) transport(t *reverseproxy.HTTPTransport) error {
 	err := first(
 		s.buffer("read_buffer_size", int64(t.ReadBufferSize), maxBuffer), s.buffer("write_buffer_size", int64(t.WriteBufferSize), maxBuffer),
-		s.buffer("max_response_header_size", t.MaxResponseHeaderSize, maxHeader),
+		s.buffer("max_response_header_size", t.MaxResponseHeaderSize, dial.MaxHeader),
 		atMost("dial_timeout", t.DialTimeout, maxWait), atMost("response_header_timeout", t.ResponseHeaderTimeout, maxWait),
 		atMost("expect_continue_timeout", t.ExpectContinueTimeout, maxWait),
 	)
