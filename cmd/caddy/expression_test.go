@@ -26,6 +26,7 @@ func TestAnExpressionOfAScriptEnds(t *testing.T) {
 		"in a not":         `route:get("/", { when = route.matcher("not", { { expression = BOMB } }) }, { body = "x" })`,
 		"in a subroute":    `route:get("/", route.handler("subroute", { routes = { { match = { { expression = BOMB } }, handle = { { handler = "static_response", body = "x" } } } } }))`,
 		"in a pool":        `route:pool("p", { "$app", handle_response = { { routes = { { match = { { expression = BOMB } }, handle = { { handler = "copy_response" } } } } } } }) route:get("/", "p")`,
+		"matchers in it":   `BOMB = [==[lists.range(100).exists(x, header({"X-None": "x"}))]==] route:get("/", { when = route.matcher("expression", BOMB) }, { body = "x" })`,
 		"with a long text": `route:get("/", { when = route.matcher("expression", "'` + strings.Repeat("a", 1000) + `'.matches('` + strings.Repeat("(a*)*", 100) + `') && " .. BOMB) }, { body = "x" })`,
 	} {
 		for _, kind := range []string{"trusted", "isolated"} {

@@ -3,10 +3,12 @@ package capability
 import (
 	"errors"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -56,7 +58,30 @@ func (*Expressions) CELLibrary(ctx caddy.Context) (cel.Library, error) {
 	if s, _ := ctx.Value(Key).(*Set); s != nil {
 		compile = append(compile, cel.ASTValidators(expression{s}))
 	}
-	return caddyhttp.NewMatcherCELLibrary(compile, []cel.ProgramOption{cel.CostLimit(maxCost)}), nil
+	return caddyhttp.NewMatcherCELLibrary(compile, []cel.ProgramOption{cel.CostLimit(maxCost), cel.CostTracking(costs{})}), nil
+}
+
+// matcherCost is the cost of a matcher that is called as a function. CEL does not know what it does, and would count 1.
+const matcherCost = 2000
+
+// costs knows the cost of matchers.
+type costs struct{}
+
+// isMatcher remembers of each function of expressions whether it is a matcher.
+var isMatcher sync.Map
+
+// CallCost returns the cost of a call, nil for what CEL counts by itself.
+func (costs) CallCost(function, _ string, _ []ref.Val, _ ref.Val) *uint64 {
+	matches, known := isMatcher.Load(function)
+	if !known {
+		matches = function != caddyhttp.CELPlaceholderFuncName && matcherOf(function) != ""
+		isMatcher.Store(function, matches)
+	}
+	if matches == false {
+		return nil
+	}
+	cost := uint64(matcherCost)
+	return &cost
 }
 
 // expression checks what the expressions of a tenant use.
