@@ -64,7 +64,11 @@ func TestAStateKeepsItsPlaceForAClientThatIsQuick(t *testing.T) {
 		for range 3 { // requests
 			s := mustGet(t, p)
 			for range 9 {
-				_ = s.AwaitClient(func() error { time.Sleep(time.Second / 10); return nil })
+				_ = s.AwaitClient(func() error {
+					time.Sleep(time.Second / 10)
+					wantStats(t, p, Stats{Size: 1})
+					return nil
+				})
 			}
 			time.Sleep(time.Hour)
 			wantStats(t, p, Stats{Size: 1})
