@@ -88,7 +88,11 @@ func TestAClientThatTakesALittleNowAndThenIsSlow(t *testing.T) {
 			_ = s.AwaitClient(piece)
 		}
 		_ = s.AwaitClient(func() error {
+			start := time.Now()
 			defer p.Put(mustGet(t, p))
+			if waited := time.Since(start); waited > time.Second/10 {
+				t.Errorf("another request waited for %v", waited)
+			}
 			return piece()
 		})
 		p.Put(s)
