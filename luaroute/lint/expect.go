@@ -90,12 +90,12 @@ func (p *pass) count(f *file, call *syntax.Call, c callee) {
 			open = true // which may be none, or many
 		}
 	}
-	takes := fmt.Sprintf("%d", least)
+	takes := arguments(most)
 	switch {
 	case most < 0:
-		takes = fmt.Sprintf("at least %d", least)
+		takes = "at least " + arguments(least)
 	case most > least:
-		takes = fmt.Sprintf("%d to %d", least, most)
+		takes = fmt.Sprintf("%d to %s", least, arguments(most))
 	}
 	fixed := n
 	if open {
@@ -106,8 +106,16 @@ func (p *pass) count(f *file, call *syntax.Call, c callee) {
 		least--
 	}
 	if !open && n < least || most >= 0 && fixed > most && !c.loose {
-		p.warn(f, "argument-count", place(call), "%s takes %s arguments (%s), found %d", c.name, takes, signature.Join(c.params), fixed)
+		p.warn(f, "argument-count", place(call), "%s takes %s (%s), found %d", c.name, takes, signature.Join(c.params), fixed)
 	}
+}
+
+// arguments writes a number of them.
+func arguments(n int) string {
+	if n == 1 {
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", n)
 }
 
 // pushed is a type that was handed to an expression.

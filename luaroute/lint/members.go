@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/signature"
@@ -41,6 +42,9 @@ func (p *pass) callee(f *file, call *syntax.Call) callee {
 			c.name = "the function"
 		}
 		c.loose = true
+		if p.isObject(f, first(call.Args)) {
+			return callee{args: call.Args} // it may be a method, and this what it is called of
+		}
 		return c.with()
 	}
 	m := p.api.member(p.typeOf(f, c.object), c.member)
@@ -89,6 +93,14 @@ func (c callee) with() callee {
 		c.params = c.fn.Fields
 	}
 	return c
+}
+
+// isObject reports whether a value is something that has methods.
+func (p *pass) isObject(f *file, e syntax.Expr) bool {
+	if e == nil {
+		return false
+	}
+	return slices.ContainsFunc(p.api.alternatives(truthy(p.typeOf(f, e))), p.api.isObject)
 }
 
 // isOf reports whether a type may be a class.

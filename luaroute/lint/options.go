@@ -42,7 +42,7 @@ func (p *pass) pushTable(f *file, e *syntax.Table, want *signature.Type, what st
 	if len(sets) > 1 {
 		set = choose(sets, e)
 	}
-	given := map[string]bool{}
+	given := map[string]bool{} // or misspelt
 	computed := false
 	for _, field := range e.Fields {
 		key, named := field.Key.(*syntax.String)
@@ -59,8 +59,7 @@ func (p *pass) pushTable(f *file, e *syntax.Table, want *signature.Type, what st
 			computed = true
 			p.push(f, field.Value, orNil(set.keys), "a value of "+set.label, depth+1)
 		default:
-			given[key.Value] = true
-			p.option(f, set, key, field.Value, depth)
+			given[p.option(f, set, key, field.Value, depth)] = true
 		}
 	}
 	for _, m := range set.fields {
@@ -91,20 +90,22 @@ func (p *pass) nilable(t *signature.Type) bool {
 	return false
 }
 
-func (p *pass) option(f *file, set fieldSet, key *syntax.String, value syntax.Expr, depth int) {
+// option checks a key and its value. It returns the name that was meant.
+func (p *pass) option(f *file, set fieldSet, key *syntax.String, value syntax.Expr, depth int) string {
 	if m, ok := find(set.fields, key.Value); ok {
 		p.push(f, value, orNil(m.Type), fmt.Sprintf("%q of %s", key.Value, set.label), depth+1)
-		return
+		return key.Value
 	}
 	if set.keys != nil {
 		p.push(f, value, orNil(set.keys), fmt.Sprintf("%q of %s", key.Value, set.label), depth+1)
-		return
+		return key.Value
 	}
 	var names []string
 	for _, m := range set.fields {
 		names = append(names, m.Name)
 	}
 	p.warn(f, "unknown-option", key.Start, "%s has no %q%s", set.label, key.Value, meant(key.Value, names))
+	return nearest(key.Value, names)
 }
 
 // fieldSet returns what a table of a type may have; ok is false if that is anything.

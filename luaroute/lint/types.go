@@ -252,7 +252,7 @@ func isConstant(t *signature.Type) bool { return t.Name == "true" || t.Name == "
 // isObject reports whether a type is an object that is neither a table nor a function, for certain.
 func (a *api) isObject(t *signature.Type) bool {
 	c := a.classes[t.Name]
-	return c != nil && len(c.Methods) > 0
+	return t.Kind == signature.Named && c != nil && len(c.Methods) > 0
 }
 
 // extends reports whether a class is another one, or may be.

@@ -77,8 +77,9 @@ func TestTypesAreFollowedAsFarAsTheyAreCertain(t *testing.T) {
 		"kv.open({ name = 'a' }):closse()":                             {`kv.Bucket has no method "closse"; did you mean "close"?`},
 		"local b = kv.open({ name = 'a' }) b:close() b:pt('a', b.nam)": {`b has no method "pt"; did you mean "put"?`, `b has no field "nam"; did you mean "name"?`},
 		"kv.open({ name = 'a' }):put('a')":                             {"kv.Bucket:put takes 2 arguments (key: string, value: string), found 1"},
-		"kv.open({ 'x', nmae = 'a' })":                                 {"the table needs name", `the table has no "nmae"; did you mean "name"?`},
+		"kv.open({ 'x', nmae = 'a' })":                                 {`the table has no "nmae"; did you mean "name"?`},
 		"kv.open({ name = 1, size = {}, [1] = 2 })":                    {`"size" of the table is a table; expected a number`},
+		"kv.open({ size = 1 })":                                        {"the table needs name"},
 		// Loops.
 		"for _, b in ipairs(kv.all()) do b:putt() end":           {`b has no method "putt"; did you mean "put"?`},
 		"kv.all()[1]:putt()":                                     {`kv.Bucket has no method "putt"; did you mean "put"?`},
@@ -91,9 +92,10 @@ func TestTypesAreFollowedAsFarAsTheyAreCertain(t *testing.T) {
 		"local function f(b) b:putt() end local function g(h) h(kv.open({ name = 'a' })) end g(f)": {`b has no method "putt"; did you mean "put"?`},
 		"function main(r) return r.pth end":   {`r has no field "pth"; did you mean "path"?`},
 		"function main(r) return 'usres' end": {`there is no pool "usres"; did you mean "users"?`},
-		"local get = kv.gt get('a')":          {`kv has no field "gt"; did you mean "get"?`},
-		"print(kv.get(web).x)":                {"kv.get may return nil and an error; look at it first, such as with assert(…)", "argument 1 of kv.get is web.Router; expected a string", `a string has no field "x"`},
-		"local x = kv.get x()":                {"x takes 1 arguments (key: string), found 0"},
+		"local get, url = web.get, function(r) local url = r.url return url(r) end get(web, '/', 'users') web:get('/', url)": nil,
+		"local get = kv.gt get('a')": {`kv has no field "gt"; did you mean "get"?`},
+		"print(kv.get(web).x)":       {"kv.get may return nil and an error; look at it first, such as with assert(…)", "argument 1 of kv.get is web.Router; expected a string", `a string has no field "x"`},
+		"local x = kv.get x()":       {"x takes 1 argument (key: string), found 0"},
 		// A library that does not describe itself may have more than its table shows.
 		"plugin.serch() plugin.anything() require('empty').anything()": {`plugin has no function "serch"; did you mean "search"?`},
 		// A script may declare a pool under a condition that does not hold now.
