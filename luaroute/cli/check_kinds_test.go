@@ -2,9 +2,12 @@ package cli
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
 )
@@ -72,17 +75,18 @@ route:get("/", { when = guard("a") }, "users")`: `1:58 unknown-field: q has no f
 		`route:get("/", function(q) return q.scheme == "htps" and 200 or 201 end)`: `1:47 unknown-value: it is never "htps"; expected "http", "https"; did you mean "https"?`,
 		`route:get("/", function() return true end)`:                               `1:34 wrong-type: what the function returns is true; expected the name of a pool or luaroute.Action or a number or luaroute.ResponseTable`,
 		// Options.
-		`route:get("/", { naem = "a" }, "users")`:                                           `1:18 unknown-option: luaroute.RouteOptions has no "naem"; did you mean "name"?`,
-		`route:get("/", { when = { haeder = { A = "b" } } }, "users")`:                      `1:27 unknown-option: luaroute.GuardData has no "haeder"; did you mean "header"?`,
-		`route:get("/", route.proxy("users", { headers = { sett = { A = "b" } } }))`:        `1:51 unknown-option: luaroute.HeaderOperations has no "sett"; did you mean "set"?`,
-		`local o = { prio = 1 } route:get("/", o, "users")`:                                 `1:13 unknown-option: luaroute.RouteOptions has no "prio"`,
-		`local function o() return { priorty = 1 } end route:get("/", o(), "users")`:        `1:29 unknown-option: luaroute.RouteOptions has no "priorty"; did you mean "priority"?`,
-		`route:get("/", { priority = "high" }, "users")`:                                    `1:29 wrong-type: "priority" of luaroute.RouteOptions is "high"; expected a number`,
-		`route:get("/", { on_error = "opne" }, "users")`:                                    `1:29 unknown-value: "on_error" of luaroute.RouteOptions is "opne"; expected "closed", "open", "decline"; did you mean "open"?`,
-		`route:get("/", function() return { statsu = 200 } end)`:                            `1:36 unknown-option: luaroute.ResponseTable has no "statsu"; did you mean "status"?`,
-		`route:get("/", function(q, s) s:cookie({ value = "a" }) return 200 end)`:           `1:40 missing-option: luaroute.Cookie needs name`,
-		`route:get("/", function(q) return 200, q:json({ big = "strin" }) end)`:             `1:55 unknown-value: "big" of json.Options is "strin"; expected "string"; did you mean "string"?`,
-		`route:tenant("a", { hosts = "a.example", limits = { cpuu = 1 } }, function() end)`: `1:53 unknown-option: luaroute.TenantLimits has no "cpuu"; did you mean "cpu"?`,
+		`route:get("/", { naem = "a" }, "users")`:                                                    `1:18 unknown-option: luaroute.RouteOptions has no "naem"; did you mean "name"?`,
+		`route:get("/", { when = { haeder = { A = "b" } } }, "users")`:                               `1:27 unknown-option: luaroute.GuardData has no "haeder"; did you mean "header"?`,
+		`route:get("/", route.proxy("users", { headers = { sett = { A = "b" } } }))`:                 `1:51 unknown-option: luaroute.HeaderOperations has no "sett"; did you mean "set"?`,
+		`local o = { prio = 1 } route:get("/", o, "users")`:                                          `1:13 unknown-option: luaroute.RouteOptions has no "prio"`,
+		`local function o() return { priorty = 1 } end route:get("/", o(), "users")`:                 `1:29 unknown-option: luaroute.RouteOptions has no "priorty"; did you mean "priority"?`,
+		`route:get("/", { priority = "high" }, "users")`:                                             `1:29 wrong-type: "priority" of luaroute.RouteOptions is "high"; expected a number`,
+		`route:get("/", { on_error = "opne" }, "users")`:                                             `1:29 unknown-value: "on_error" of luaroute.RouteOptions is "opne"; expected "closed", "open", "decline"; did you mean "open"?`,
+		`route:get("/", function() return { statsu = 200 } end)`:                                     `1:36 unknown-option: luaroute.ResponseTable has no "statsu"; did you mean "status"?`,
+		`route:get("/", function(q, s) s:cookie({ value = "a" }) return 200 end)`:                    `1:40 missing-option: luaroute.Cookie needs name`,
+		`route:get("/", function(q) return 200, q:json({ big = "strin" }) end)`:                      `1:55 unknown-value: "big" of json.Options is "strin"; expected "string"; did you mean "string"?`,
+		`route:tenant("a", { hosts = "a.example", limits = { cpuu = 1 } }, function() end)`:          `1:53 unknown-option: luaroute.TenantLimits has no "cpuu"; did you mean "cpu"?`,
+		`route:pool("a", { "10.0.0.1:80", lb_polcy = "random", transport = { protocol = "http" } })`: `1:34 unknown-option: luaroute.PoolSpec has no "lb_polcy"; did you mean "lb_policy"?`,
 		// Results.
 		`route:get("/", function(q) return 200, json.decode(q:body()).name end)`:             `1:45 unchecked-result: json.decode may return nil and an error; look at it first, such as with assert(…)`,
 		`route:get("/", function(q) local v = json.decode(q:body()) return 200, v.name end)`: `1:72 unchecked-result: v is what json.decode returned, which may be nil and an error; look at it first, such as with assert(…)`,
@@ -179,5 +183,23 @@ return M`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A pool takes the fields of Caddy's reverse_proxy besides its own. None of them is taken for one of those, misspelt.
+func TestNoFieldOfReverseProxyIsTakenForAnother(t *testing.T) {
+	t.Parallel()
+	var fields []string
+	of := reflect.TypeFor[reverseproxy.Handler]()
+	for i := range of.NumField() {
+		if name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ","); name != "" && name != "-" {
+			fields = append(fields, name+" = {}")
+		}
+	}
+	if len(fields) < 10 {
+		t.Fatalf("there are only %q", fields)
+	}
+	if got := saysOf(t, `route:pool("a", { `+strings.Join(fields, ", ")+` })`); len(got) > 0 {
+		t.Errorf("got %q", got)
 	}
 }
