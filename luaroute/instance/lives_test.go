@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -9,21 +8,20 @@ import (
 	"testing"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	luatime "github.com/luaroute/caddy-luaroute/luaroute/lib/time"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
-	"github.com/luaroute/caddy-luaroute/luaroute/stdlib"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // begun returns a state in which a call begins now.
 func begun(t *testing.T, life *vm.Life) *vm.State {
 	t.Helper()
-	s := vm.NewBuilder(stdlib.Open, vm.Options{Logger: zap.NewNop(), Life: life}).State()
+	s := vm.NewBuilder(func(*vm.Builder) {}, vm.Options{Logger: zap.NewNop(), Life: life}).State()
 	s.Arm(vm.Limits{}, t.Context())
 	return s
 }
@@ -72,29 +70,11 @@ func TestALifeThatNobodyHasIsForgotten(t *testing.T) {
 	runtime.KeepAlive(kept)
 }
 
-// waiting is a library that waits for a fifth of a second.
-var waiting = vm.LibraryFunc(func(*lua.LState) lua.LValue {
-	return vm.GoFunc(func(L *lua.LState) int {
-		err := vm.Of(L).Wait(func(ctx context.Context) error {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-time.After(200 * time.Millisecond):
-				return nil
-			}
-		})
-		if err != nil {
-			vm.Throw(L, err)
-		}
-		return 0
-	})
-})
-
 func TestALoadHasOneWallForTheScriptsOfTheInstanceAndThoseOfTheirTenants(t *testing.T) {
 	folder := t.TempDir()
 	for name, code := range map[string]string{
-		"main.lua":  `local route = require("luaroute") require("waiting")() route:tenant("acme", { path_prefix = "/acme", script = "inner.lua" })`,
-		"inner.lua": `require("waiting")() require("luaroute"):get("/", { body = "x" })`,
+		"main.lua":  `local route = require("luaroute") require("time").sleep(0.2) route:tenant("acme", { path_prefix = "/acme", script = "inner.lua" })`,
+		"inner.lua": `require("time").sleep(0.2) require("luaroute"):get("/", { body = "x" })`,
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(code), 0o600); err != nil {
 			t.Fatal(err)
@@ -107,7 +87,7 @@ func TestALoadHasOneWallForTheScriptsOfTheInstanceAndThoseOfTheirTenants(t *test
 		Name:      t.Name(),
 		Scripting: config.Scripting{Scripts: []string{filepath.Join(folder, "main.lua")}, Allow: &config.Allow{Libs: []string{"all"}}},
 	}
-	l, err := newLoader(ctx, c, Host{Pools: pools, Libraries: map[string]vm.Library{"waiting": waiting}})
+	l, err := newLoader(ctx, c, Host{Pools: pools, Libraries: map[string]vm.Library{"time": luatime.Library{}}})
 	if err != nil {
 		t.Fatal(err)
 	}
