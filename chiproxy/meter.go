@@ -2,8 +2,10 @@ package chiproxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -106,10 +108,10 @@ func (t timed) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	defer ex.stop()
 	w = &meteredWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ex}
-	return m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+	return brief(m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		ex.stop()
 		return next.ServeHTTP(w, r)
-	}))
+	})))
 }
 
 // meteredWriter is what a module writes to: when it does, its time is over.
@@ -152,3 +154,18 @@ var (
 	_ io.ReaderFrom = (*meteredWriter)(nil)
 	_ io.ReaderFrom = (*afterHeader)(nil)
 )
+
+// brief bounds the message of an error, which Caddy logs: what placeholders make of one may be a megabyte for each request.
+func brief(err error) error {
+	const most = 4 << 10
+	var failed caddyhttp.HandlerError
+	if !errors.As(err, &failed) || failed.Err == nil {
+		return err
+	}
+	text := failed.Err.Error()
+	if len(text) <= most {
+		return err
+	}
+	failed.Err = errors.New(strings.ToValidUTF8(text[:most], "") + "…")
+	return failed
+}

@@ -65,3 +65,25 @@ func TestConnectionsToManyUpstreamsAreNotKept(t *testing.T) {
 	}
 	e2e.Until(t, "the others are closed", func() bool { return kept.Load() <= most })
 }
+
+// TestWhatAnErrorOfATenantSaysInTheLogIsBounded has the handler error make a megabyte of placeholders.
+func TestWhatAnErrorOfATenantSaysInTheLogIsBounded(t *testing.T) {
+	const long = `("{http.request.header.X}"):rep(100)`
+	for name, script := range map[string]string{
+		"an answer":     `route:get("/*", route.handler("error", { error = ` + long + `, status_code = 500 }))`,
+		"middleware":    `route:use(route.handler("error", { error = ` + long + `, status_code = 500 })) route:get("/*", { body = "x" })`,
+		"in a subroute": `route:get("/*", route.handler("subroute", { routes = { { handle = { { handler = "error", error = ` + long + `, status_code = 500 } } } } }))`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := e2e.New(t)
+			c.File("acme/main.lua", head+script)
+			c.Start("http:// {\nluaroute {\ntenant acme {\nscript $dir/acme/main.lua\n}\n}\n}")
+			if got := c.Get("/", "X: "+strings.Repeat("long ", 1000)); got.Status != http.StatusInternalServerError {
+				t.Errorf("the answer is %d", got.Status)
+			}
+			if n := c.Logged("long "); n < 1000 || n > 4000 { // with the header of the request, once
+				t.Errorf("the log has %d words of it", n)
+			}
+		})
+	}
+}
