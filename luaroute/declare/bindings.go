@@ -99,7 +99,7 @@ func routerBindings() []binding {
 				"tenant's script only, and once",
 		}},
 		{every, vm.Doc{
-			Name: "every", Args: "seconds: number, fn: fun(): (any value, string? err)", Returns: "fun(): any",
+			Name: "every", Args: "seconds: number, fn: fun(): (any value, string? err)", Returns: "fun(): any", Effect: true,
 			Text: "a [timer](#timers)",
 		}},
 		{absent("export"), vm.Doc{Name: "export", Args: "...: any", Text: "reserved: calling it is an error in this version"}},

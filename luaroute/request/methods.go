@@ -44,7 +44,7 @@ var reqReading = vm.Bindings{
 		Doc: vm.Doc{Name: "query_values", Args: "name: string", Returns: "string[]", Text: "a list of all values of a query parameter"},
 	},
 	{Fn: reqBody, Doc: vm.Doc{
-		Name: "body", Args: "limit?: number", Returns: "string",
+		Name: "body", Args: "limit?: number", Returns: "string", Effect: true,
 		Text: "the body, which is still forwarded afterwards. More than `limit` bytes, or than the limit of the configuration, is 413 for the " +
 			"request. What follows a CONNECT, such as a WebSocket over HTTP/2, is no body",
 	}},
@@ -57,7 +57,7 @@ var reqReading = vm.Bindings{
 		Text: "the fields of an urlencoded or multipart body, without files, or `nil, error`; several values are a list",
 	}},
 	{Fn: reqVar, Doc: vm.Doc{
-		Name: "var", Args: "name: string, value?: string|number|boolean", Returns: "any",
+		Name: "var", Args: "name: string, value?: string|number|boolean", Returns: "any", Effect: true,
 		Text: "a variable of Caddy's; `req:var(name, value)` sets it to a string, number or boolean. Those that Caddy itself lives by, such as " +
 			"`client_ip`, `log_skip` and `root`, can only be read",
 	}},

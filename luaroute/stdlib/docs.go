@@ -26,7 +26,7 @@ const (
 )
 
 var baseDocs = []vm.Doc{
-	{Name: "assert", Args: "v: any, message?: any, ...: any", Returns: "...: any"},
+	{Name: "assert", Args: "v: any, message?: any, ...: any", Returns: "...: any", Effect: true},
 	{Name: "getmetatable", Args: "object: any", Returns: "any"},
 	{Name: "ipairs", Args: "table: any", Returns: "fun(): (number? index, any value), any table, number index"},
 	{Name: "next", Args: "table: table, index?: any", Returns: "any key, any value"},
@@ -37,9 +37,9 @@ var baseDocs = []vm.Doc{
 	{Name: "print", Args: "...: any", Text: "writes to Caddy's log, as `log.info` does"},
 	{Name: "rawequal", Args: "a: any, b: any", Returns: "boolean"},
 	{Name: "rawget", Args: "table: table, index: any", Returns: "any"},
-	{Name: "rawset", Args: "table: table, index: any, value: any", Returns: "table"},
+	{Name: "rawset", Args: "table: table, index: any, value: any", Returns: "table", Effect: true},
 	{Name: "select", Args: `index: number|"#", ...: any`, Returns: "...: any"},
-	{Name: "setmetatable", Args: "table: table, metatable: table?", Returns: "table", Text: "of tables. `__gc` and `__mode` mean nothing"},
+	{Name: "setmetatable", Args: "table: table, metatable: table?", Returns: "table", Effect: true, Text: "of tables. `__gc` and `__mode` mean nothing"},
 	{
 		Name: "tonumber", Args: "e: any, base?: number", Returns: "number?",
 		Text: "does not take `inf`, `nan` and texts with a zero byte for oneNumber. In a base, `tonumber(\"-ff\", 16)` is -255",
@@ -81,12 +81,12 @@ var stringDocs = []vm.Doc{
 
 var tableDocs = []vm.Doc{
 	{Name: "concat", Args: "list: table, sep?: " + str + ", i?: number, j?: number", Returns: "string"},
-	{Name: "foreach", Args: "table: table, fn: fun(key: any, value: any): any", Returns: "any"},
-	{Name: "foreachi", Args: "list: table, fn: fun(index: number, value: any): any", Returns: "any"},
+	{Name: "foreach", Args: "table: table, fn: fun(key: any, value: any): any", Returns: "any", Effect: true},
+	{Name: "foreachi", Args: "list: table, fn: fun(index: number, value: any): any", Returns: "any", Effect: true},
 	{Name: "getn", Args: "list: table", Returns: "number"},
 	{Name: "insert", Args: "list: table, pos?: number, value: any"},
 	{Name: "maxn", Args: "table: table", Returns: "number"},
-	{Name: "remove", Args: "list: table, pos?: number", Returns: "any"},
+	{Name: "remove", Args: "list: table, pos?: number", Returns: "any", Effect: true},
 	{Name: "sort", Args: "list: table, comp?: fun(a: any, b: any): boolean"},
 }
 
@@ -144,7 +144,11 @@ func Absent() (absent []vm.Doc) {
 			"setfenv", "sethook", "setlocal", "setmetatable", "setupvalue")},
 	} {
 		for _, name := range group.names {
-			absent = append(absent, vm.Doc{Name: name, Text: group.why})
+			doc := vm.Doc{Name: name, Text: group.why, Args: "...: any", Returns: "...: any", Effect: true}
+			if slices.Contains([]string{"io.stderr", "io.stdin", "io.stdout", "package.loaders"}, name) {
+				doc = vm.Doc{Name: name, Text: group.why, Type: "any"}
+			}
+			absent = append(absent, doc)
 		}
 	}
 	return absent

@@ -26,6 +26,8 @@ type Doc struct {
 	Returns string
 	// Type is that of a field; a function has none. "T?" is a field that may be nil, or an option that may be left out.
 	Type string
+	// Effect says that a function is called for what it does, so that nobody need look at its results.
+	Effect bool
 	// Text says what it does or is, in Markdown and a line or two: "the digest of a text".
 	Text string
 }

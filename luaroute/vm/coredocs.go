@@ -12,26 +12,26 @@ var coreDocs = []Doc{
 		Text: "takes a text of at most 64 KiB, or a function that returns its pieces; `load(text, name, mode, env)` is that of Lua 5.2",
 	},
 	{Name: "loadstring", Args: "text: string, name?: string", Returns: "function? chunk, string? err", Text: "takes at most 64 KiB"},
-	{Name: "pcall", Args: "fn: any, ...: any", Returns: "boolean ok, ...: any", Text: "does not catch the end of a budget"},
+	{Name: "pcall", Args: "fn: any, ...: any", Returns: "boolean ok, ...: any", Effect: true, Text: "does not catch the end of a budget"},
 	{
-		Name: "require", Args: "name: string", Returns: "any",
+		Name: "require", Args: "name: string", Returns: "any", Effect: true,
 		Text: "loads a module while scripts load; at request time it returns modules that were loaded, and opens libraries",
 	},
 	{
-		Name: "setfenv", Args: "fn: function|number, env: table", Returns: "any",
+		Name: "setfenv", Args: "fn: function|number, env: table", Returns: "any", Effect: true,
 		Text: "takes a function that `load` or `loadstring` have returned, or 1 in the main part of a script, and no other",
 	},
-	{Name: "xpcall", Args: "fn: any, handler: any, ...: any", Returns: "boolean ok, ...: any"},
+	{Name: "xpcall", Args: "fn: any, handler: any, ...: any", Returns: "boolean ok, ...: any", Effect: true},
 }
 
 var coreLibraryDocs = []Class{
 	{Name: "coroutine", Fields: []Doc{
 		{Name: "create", Args: "fn: function", Returns: "thread"},
-		{Name: "resume", Args: "co: thread, ...: any", Returns: "boolean ok, ...: any"},
+		{Name: "resume", Args: "co: thread, ...: any", Returns: "boolean ok, ...: any", Effect: true},
 		{Name: "running", Returns: "thread?"},
 		{Name: "status", Args: "co: thread", Returns: `"running"|"suspended"|"normal"|"dead"`},
 		{Name: "wrap", Args: "fn: function", Returns: "fun(...: any): (...: any)", Text: "an error that leaves it keeps its place and gets no second one"},
-		{Name: "yield", Args: "...: any", Returns: "...: any"},
+		{Name: "yield", Args: "...: any", Returns: "...: any", Effect: true},
 	}},
 	{Name: "debug", Fields: []Doc{
 		{

@@ -55,7 +55,7 @@ var bindings = vm.Bindings{
 		Text: "the value, or `nil, error`; a byte order mark before it is skipped. With `{ big = \"string\" }` integers beyond 2^53 are strings",
 	}},
 	{Fn: array, Doc: vm.Doc{
-		Name: "array", Args: "table?: table", Returns: "table",
+		Name: "array", Args: "table?: table", Returns: "table", Effect: true,
 		Text: "the table, marked as a list, so that an empty one is `[]`; an empty table otherwise is `{}`",
 	}},
 	{Value: Null, Doc: vm.Doc{
