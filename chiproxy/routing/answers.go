@@ -19,12 +19,12 @@ var (
 	notFoundKind = &answerKind{
 		"not_found",
 		func(s *chiproxy.Scope) *chiproxy.Answer { return s.NotFound },
-		func(p *scope) **answer { return &p.notFound },
+		func(s *scope) **answer { return &s.notFound },
 	}
 	notAllowedKind = &answerKind{
 		"method_not_allowed",
 		func(s *chiproxy.Scope) *chiproxy.Answer { return s.MethodNotAllowed },
-		func(p *scope) **answer { return &p.notAllowed },
+		func(s *scope) **answer { return &s.notAllowed },
 	}
 )
 
@@ -42,13 +42,13 @@ type answerBuilder struct {
 }
 
 // declare notes what a scope says itself.
-func (x *answerBuilder) declare(p *scope, s *chiproxy.Scope, k *answerKind) {
-	spec := k.of(s)
+func (x *answerBuilder) declare(s *scope, from *chiproxy.Scope, k *answerKind) {
+	spec := k.of(from)
 	if spec == nil {
 		return
 	}
-	a := &answer{p.middleware, x.b.bind(spec.Action, x.pools, spec.Origin), p, spec, k}
-	*k.in(p) = a
+	a := &answer{s.middleware, x.b.bind(spec.Action, x.pools, spec.Origin), s, spec, k}
+	*k.in(s) = a
 	x.said = append(x.said, a)
 }
 
@@ -100,12 +100,12 @@ func (x *answerBuilder) give(w *walked, k *answerKind, a *answer) {
 }
 
 // from is the answer when another scope gives it. What stands around its declaration and not around that scope comes innermost.
-func (a *answer) from(p *scope) *answer {
-	extra := a.by.middleware[len(a.by.common(p).middleware):]
+func (a *answer) from(s *scope) *answer {
+	extra := a.by.middleware[len(a.by.common(s).middleware):]
 	own := *a
-	own.middleware = p.middleware
+	own.middleware = s.middleware
 	if len(extra) > 0 {
-		own.middleware = slices.Concat(p.middleware, extra)
+		own.middleware = slices.Concat(s.middleware, extra)
 	}
 	return &own
 }
@@ -118,11 +118,11 @@ func (x *answerBuilder) use(a *answer) {
 }
 
 // refuse gives a scope the 405 that it answers if it has only a notFound.
-func (p *scope) refuse() {
-	if p.notFound != nil {
-		own := *p.notFound
+func (s *scope) refuse() {
+	if s.notFound != nil {
+		own := *s.notFound
 		own.action = refuse{}
-		p.refused = &own
+		s.refused = &own
 	}
 }
 

@@ -16,9 +16,9 @@ import (
 var errAround = caddyhttp.Error(http.StatusNotFound,
 	errors.New("a server may read the path as one that something else guards, for example %2F as a slash"))
 
-// walksAround reports whether another reading of the path would lead the request, which something in p is about to take, to something
+// walksAround reports whether another reading of the path would lead the request, which something in the scope is about to take, to something
 // guarded that was not asked. An upstream may read it so.
-func (rq *request) walksAround(p *scope) bool {
+func (rq *request) walksAround(scope *scope) bool {
 	if !rq.ambiguous {
 		return false
 	}
@@ -28,7 +28,7 @@ func (rq *request) walksAround(p *scope) bool {
 	if rq.readings == nil {
 		rq.readings = urlpath.Readings(rq.spelled, rq.fullPath)
 	}
-	s := aroundSearch{rq: rq, taker: p}
+	s := aroundSearch{rq: rq, taker: scope}
 	if rq.entry != nil {
 		s.pattern = rq.tenant.prefix + rq.match.Pattern()
 	}
@@ -137,21 +137,21 @@ func (s *aroundSearch) entry(e *entry, pattern string) arrival {
 }
 
 // answer looks at what a scope says where no route does.
-func (s *aroundSearch) answer(t *tenant, p *scope) arrival {
+func (s *aroundSearch) answer(t *tenant, scope *scope) arrival {
 	switch {
-	case p.notFound == nil:
+	case scope.notFound == nil:
 		return nowhere
-	case s.counts(p.notFound.at(p), p.notFound.action, t.prefix+"/*"):
+	case s.counts(scope.notFound.at(scope), scope.notFound.action, t.prefix+"/*"):
 		return atGuard
 	}
 	return atOpen
 }
 
-// counts reports whether something that stands in p and does a (nil for what is not known) guards what the taker does not. What
+// counts reports whether something that is in the scope and does a (nil for what is not known) guards what the taker does not. What
 // runs middleware that the taker does not run, or refuses, always does. What may be a guard, as all that is not open,
 // does where dot segments lead to it, where it is more specific than the taker, or where the path has left the ground of the taker.
-func (s *aroundSearch) counts(p *scope, a chiproxy.Action, pattern string) bool {
-	if g := p.guarded(); g != nil && !s.taker.within(g) || chiproxy.TraitsOf(a).Refuses() {
+func (s *aroundSearch) counts(scope *scope, a chiproxy.Action, pattern string) bool {
+	if g := scope.guarded(); g != nil && !s.taker.within(g) || chiproxy.TraitsOf(a).Refuses() {
 		return true
 	}
 	if chiproxy.TraitsOf(a).Open() {
@@ -218,15 +218,15 @@ func (rq *request) cameBy(t *tenant, l *layer) bool {
 	return false
 }
 
-// guarded returns the innermost scope around p, or p itself, that has middleware of its own, or nil.
-func (p *scope) guarded() *scope {
-	for ; p != nil; p = p.outer {
+// guarded returns the innermost scope around s, or s itself, that has middleware of its own, or nil.
+func (s *scope) guarded() *scope {
+	for ; s != nil; s = s.outer {
 		around := 0
-		if p.outer != nil {
-			around = len(p.outer.middleware)
+		if s.outer != nil {
+			around = len(s.outer.middleware)
 		}
-		if len(p.middleware) > around {
-			return p
+		if len(s.middleware) > around {
+			return s
 		}
 	}
 	return nil

@@ -70,22 +70,22 @@ type walked struct {
 // enter makes a scope that stands in outer, and those of the groups in it, which say nothing but what they
 // declare.
 func (w *scopeWalk) enter(outer *scope, s *chiproxy.Scope) *walked {
-	p := &scope{outer: outer, origin: s.Origin}
+	in := &scope{outer: outer, origin: s.Origin}
 	if outer != nil {
-		p.middleware, p.owner, p.prefix, p.failed = outer.middleware, outer.owner, outer.prefix, outer.failed
+		in.middleware, in.owner, in.prefix, in.failed = outer.middleware, outer.owner, outer.prefix, outer.failed
 	}
 	if s.Failed != nil {
-		p.failed = w.b.bind(s.Failed.Action, w.pools, s.Failed.Origin)
+		in.failed = w.b.bind(s.Failed.Action, w.pools, s.Failed.Origin)
 		if s.Kind == chiproxy.Group && outer != nil && !says(s) {
 			w.b.add(s.Failed.Origin, errors.New("on_error can never answer: the group has no routes"))
 		}
 	}
 	if len(s.Middleware) > 0 {
-		p.middleware = slices.Concat(p.middleware, s.Middleware)
+		in.middleware = slices.Concat(in.middleware, s.Middleware)
 	}
-	w.answers.declare(p, s, notFoundKind)
-	w.answers.declare(p, s, notAllowedKind)
-	return &walked{scope: p, spec: s}
+	w.answers.declare(in, s, notFoundKind)
+	w.answers.declare(in, s, notAllowedKind)
+	return &walked{scope: in, spec: s}
 }
 
 // says reports whether something in a scope may fail.
@@ -117,17 +117,17 @@ func (w *scopeWalk) enterGroups(s *walked) {
 
 // items puts what stands in a scope into its layer.
 func (w *scopeWalk) items(s *walked, l *layerDraft) {
-	p, groups := s.scope, s.groups
+	groups := s.groups
 	for _, item := range s.spec.Items {
 		switch {
 		case item.Route != nil:
-			w.answers.use(p.notAllowed)
-			w.route(item.Route, p, l)
+			w.answers.use(s.notAllowed)
+			w.route(item.Route, s.scope, l)
 		case item.Scope == nil:
 		case item.Scope.Kind == chiproxy.Owner:
-			w.owner(item.Scope, p, l)
+			w.owner(item.Scope, s.scope, l)
 		case item.Scope.Kind == chiproxy.Layer:
-			w.layer(item.Scope, p, l)
+			w.layer(item.Scope, s.scope, l)
 		default:
 			w.items(groups[0], l)
 			groups = groups[1:]
@@ -136,7 +136,7 @@ func (w *scopeWalk) items(s *walked, l *layerDraft) {
 }
 
 // route puts a route on its shape, or at the root of an owner on those of both forms of the root.
-func (w *scopeWalk) route(r *chiproxy.Route, p *scope, l *layerDraft) {
+func (w *scopeWalk) route(r *chiproxy.Route, scope *scope, l *layerDraft) {
 	methods, err := w.b.methodSet(r.Methods)
 	if err != nil {
 		w.b.add(r.Origin, err)
@@ -150,35 +150,35 @@ func (w *scopeWalk) route(r *chiproxy.Route, p *scope, l *layerDraft) {
 		w.b.add(r.Origin, fmt.Errorf("pattern %q must begin with a slash", r.Pattern))
 		return
 	}
-	pattern, err := pathmux.Parse(p.prefix + r.Pattern)
+	pattern, err := pathmux.Parse(scope.prefix + r.Pattern)
 	if err != nil {
 		w.b.add(r.Origin, err)
 		return
 	}
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
-	w.checkStrip(r, p, pattern)
+	w.checkStrip(r, scope, pattern)
 	d := routeDraft{candidate: candidate{
-		route: r, scope: p, action: w.b.bind(r.Action, w.pools, r.Origin),
+		route: r, scope: scope, action: w.b.bind(r.Action, w.pools, r.Origin),
 	}}
 	policy := r.OnError
 	if policy == nil {
 		policy = w.policy
 	}
-	d.common = w.b.common(common{methods, w.b.text(p.prefix, pattern), len(p.middleware) > 0 || !chiproxy.TraitsOf(d.action).NeverDeclines(policy)})
+	d.common = w.b.common(common{methods, w.b.text(scope.prefix, pattern), len(scope.middleware) > 0 || !chiproxy.TraitsOf(d.action).NeverDeclines(policy)})
 	put := func(p pathmux.Pattern) {
 		s := &l.draft.Shape(p).Draft
 		s.routes = append(s.routes, d)
 	}
 	put(pattern)
-	if p.prefix == "" {
+	if scope.prefix == "" {
 		return
 	}
 	switch r.Pattern {
 	case "/":
-		w.root(p.prefix, put, false)
+		w.root(scope.prefix, put, false)
 	case "/*":
 		d.root = true
-		w.root(p.prefix, put, true)
+		w.root(scope.prefix, put, true)
 	}
 }
 
@@ -196,9 +196,9 @@ func (w *scopeWalk) root(prefix string, f func(pathmux.Pattern), both bool) {
 }
 
 // checkStrip reports a prefix to strip that no path of the route begins with. Middleware may rewrite the path.
-func (w *scopeWalk) checkStrip(r *chiproxy.Route, p *scope, pattern pathmux.Pattern) {
+func (w *scopeWalk) checkStrip(r *chiproxy.Route, s *scope, pattern pathmux.Pattern) {
 	proxy, ok := r.Action.(chiproxy.Proxy)
-	if !ok || proxy.StripPrefix == "" || len(p.middleware) > 0 {
+	if !ok || proxy.StripPrefix == "" || len(s.middleware) > 0 {
 		return
 	}
 	prefix := strings.TrimRight(urlpath.DecodeOnce(proxy.StripPrefix), "/")
@@ -208,7 +208,7 @@ func (w *scopeWalk) checkStrip(r *chiproxy.Route, p *scope, pattern pathmux.Patt
 			return
 		}
 	}
-	w.b.add(r.Origin, fmt.Errorf("strip_prefix %q can never be stripped: no path of %s begins with it", proxy.StripPrefix, p.prefix+r.Pattern))
+	w.b.add(r.Origin, fmt.Errorf("strip_prefix %q can never be stripped: no path of %s begins with it", proxy.StripPrefix, s.prefix+r.Pattern))
 }
 
 var errOwnAll = errors.New("a scope's pattern must not have a *; it owns everything below it anyway")
@@ -234,19 +234,19 @@ func (w *scopeWalk) owner(s *chiproxy.Scope, outer *scope, l *layerDraft) {
 		key = p.Key()
 	}
 	in := w.enter(outer, s)
-	p := in.scope
-	p.prefix = prefix
+	own := in.scope
+	own.prefix = prefix
 	if other := l.draft.owners[key]; other != nil && !outer.inside(other) {
 		w.b.add(s.Origin, fmt.Errorf("the prefix %s is owned by another scope already%s", prefix+"/", other.origin.Earlier()))
 		return
 	}
-	p.owner = p
-	l.draft.owners[key] = p
+	own.owner = own
+	l.draft.owners[key] = own
 	w.settle(in, outer)
 	w.items(in, l)
 	miss := func(pattern pathmux.Pattern) {
 		if s := &l.draft.Shape(pattern).Draft; s.miss == nil {
-			s.miss = p
+			s.miss = own
 		}
 	}
 	w.root(prefix, miss, true)
@@ -258,14 +258,13 @@ func (w *scopeWalk) owner(s *chiproxy.Scope, outer *scope, l *layerDraft) {
 // layer walks a scope that is tried before the unlayered routes.
 func (w *scopeWalk) layer(s *chiproxy.Scope, outer *scope, around *layerDraft) {
 	in := w.enter(outer, s)
-	p := in.scope
 	w.settle(in, nil) // what is outside is tried after the layer, so its answers are not the layer's
 	l := newLayerDraft()
-	l.scope, l.priority, l.order = p, s.Priority, len(w.layers)
+	l.scope, l.priority, l.order = in.scope, s.Priority, len(w.layers)
 	l.gates, l.hosts, l.keys, l.around = around.gates, around.hosts, around.keys, around.around
 	l.depth = around.depth + 1
 	if len(s.Guards) > 0 {
-		l.gates = append(slices.Clip(l.gates), &gate{s.Guards, p})
+		l.gates = append(slices.Clip(l.gates), &gate{s.Guards, in.scope})
 	}
 	if keys := w.b.hosts(s.Hosts, s.Origin); len(keys) > 0 {
 		l.hosts = append(slices.Clip(l.hosts), host.NewSet(keys))

@@ -60,27 +60,27 @@ func (rq *request) reset() {
 	rq.state = state{}
 }
 
-// perform runs middleware around an action as a candidate of scope p: its changes are undone when it declines, and the scope's Failed
+// perform runs middleware around an action as a candidate of scope s: its changes are undone when it declines, and the scope's Failed
 // answers its errors.
-func (rq *request) perform(mw []chiproxy.Middleware, a chiproxy.Action, p *scope, restores bool) (chiproxy.Verdict, error) {
+func (rq *request) perform(mw []chiproxy.Middleware, a chiproxy.Action, s *scope, restores bool) (chiproxy.Verdict, error) {
 	v, err := rq.Run(mw, a, restores)
-	return rq.settled(v, err, p)
+	return rq.settled(v, err, s)
 }
 
-// allows asks guards in scope p. If they do not allow, the other results are the verdict.
-func (rq *request) allows(guards []chiproxy.Guard, p *scope) (bool, chiproxy.Verdict, error) {
+// allows asks guards in scope s. If they do not allow, the other results are the verdict.
+func (rq *request) allows(guards []chiproxy.Guard, s *scope) (bool, chiproxy.Verdict, error) {
 	open, v, err := rq.Allows(guards)
-	v, err = rq.settled(v, err, p)
+	v, err = rq.settled(v, err, s)
 	return open, v, err
 }
 
 // settled lets the Failed of a scope answer an error, if there is one.
-func (rq *request) settled(v chiproxy.Verdict, err error, p *scope) (chiproxy.Verdict, error) {
+func (rq *request) settled(v chiproxy.Verdict, err error, s *scope) (chiproxy.Verdict, error) {
 	if err == nil {
 		return v, nil
 	}
-	answer := p.failed
-	if answer != nil && rq.walksAround(p) {
+	answer := s.failed
+	if answer != nil && rq.walksAround(s) {
 		answer = nil
 	}
 	return rq.Fail(v, err, answer)

@@ -35,17 +35,17 @@ type answer struct {
 	kind *answerKind
 }
 
-// at is the scope whose Failed is for the errors of an answer that p gives: the inner one of the two.
-func (a *answer) at(p *scope) *scope {
-	if a.by.within(p) {
+// at returns the scope whose Failed is for the errors of an answer that s gives: the inner of s and the one that declared it.
+func (a *answer) at(s *scope) *scope {
+	if a.by.within(s) {
 		return a.by
 	}
-	return p
+	return s
 }
 
-// inside reports whether p is owner or stands in it.
-func (p *scope) inside(owner *scope) bool {
-	for o := p.owner; o != nil; o = o.outer.owner {
+// inside reports whether s is owner or stands in it.
+func (s *scope) inside(owner *scope) bool {
+	for o := s.owner; o != nil; o = o.outer.owner {
 		if o == owner {
 			return true
 		}
@@ -56,20 +56,20 @@ func (p *scope) inside(owner *scope) bool {
 	return false
 }
 
-// within reports whether p is a scope or stands in it.
-func (p *scope) within(scope *scope) bool {
-	for ; p != nil; p = p.outer {
-		if p == scope {
+// within reports whether s is outer or stands in it.
+func (s *scope) within(outer *scope) bool {
+	for ; s != nil; s = s.outer {
+		if s == outer {
 			return true
 		}
 	}
 	return false
 }
 
-// common returns the innermost scope that both stand in.
-func (p *scope) common(q *scope) *scope {
-	for !q.within(p) {
-		p = p.outer
+// common returns the innermost scope that both are in.
+func (s *scope) common(other *scope) *scope {
+	for !other.within(s) {
+		s = s.outer
 	}
-	return p
+	return s
 }

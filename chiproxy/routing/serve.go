@@ -151,42 +151,42 @@ func (rq *request) missedLayer(l *layer) (chiproxy.Verdict, error) {
 
 // missed answers if no route of a scope took the request: with its not_found or, if known says that one has the path for another method,
 // method_not_allowed.
-func (rq *request) missed(p *scope, known bool) (chiproxy.Verdict, error) {
+func (rq *request) missed(s *scope, known bool) (chiproxy.Verdict, error) {
 	rq.chosen, rq.entry = nil, nil
 	if !known || rq.table.mismatch == chiproxy.DeclineMismatch {
-		return rq.say(p, p.notFound)
+		return rq.say(s, s.notFound)
 	}
-	a := p.notAllowed
-	if here := rq.search.here; here != nil && here.owner == p.owner {
+	a := s.notAllowed
+	if here := rq.search.here; here != nil && here.owner == s.owner {
 		a = here.notAllowed // a group's
 	}
 	if a != nil {
 		rq.W.Header().Set("Allow", rq.search.allow.String())
-		return rq.say(p, a)
+		return rq.say(s, a)
 	}
-	return rq.say(p, p.refused)
+	return rq.say(s, s.refused)
 }
 
 // say performs the answer of a scope, which may be nil.
-func (rq *request) say(p *scope, a *answer) (chiproxy.Verdict, error) {
+func (rq *request) say(s *scope, a *answer) (chiproxy.Verdict, error) {
 	if a == nil {
 		return chiproxy.Declined, nil
 	}
-	rq.walker.Begin(&rq.Exchange, Turn{Kind: TurnMissed, scope: p})
-	return rq.give(p, a)
+	rq.walker.Begin(&rq.Exchange, Turn{Kind: TurnMissed, scope: s})
+	return rq.give(s, a)
 }
 
 // give performs an answer of a scope.
-func (rq *request) give(p *scope, a *answer) (chiproxy.Verdict, error) {
+func (rq *request) give(s *scope, a *answer) (chiproxy.Verdict, error) {
 	rq.walker.Says(&rq.Exchange, a.saying())
-	if rq.walksAround(p) {
+	if rq.walksAround(s) {
 		return chiproxy.Done, errAround
 	}
 	action := a.action
-	if a == p.refused {
+	if a == s.refused {
 		action = refuse{rq}
 	}
-	return rq.perform(a.middleware, action, a.at(p), true)
+	return rq.perform(a.middleware, action, a.at(s), true)
 }
 
 // leave ends the search in an owner: its middleware runs, and then its answer, if it has one.
@@ -299,14 +299,14 @@ func (rq *request) try(c *candidate, e *entry) (chiproxy.Verdict, error) {
 	return rq.perform(c.scope.middleware, c.action, c.scope, c.restores)
 }
 
-// mismatched notes routes that stand in p and have the path, but not the method.
-func (rq *request) mismatched(methods *pathmux.Methods, p *scope) {
+// mismatched notes routes that are in the scope and have the path, but not the method.
+func (rq *request) mismatched(methods *pathmux.Methods, scope *scope) {
 	s := &rq.search
 	s.allow.Add(methods)
 	s.path = true
-	if s.here == nil || s.here.owner != p.owner {
-		s.here, s.shape = p, rq.entry
+	if s.here == nil || s.here.owner != scope.owner {
+		s.here, s.shape = scope, rq.entry
 	} else if s.shape == rq.entry {
-		s.here = s.here.common(p)
+		s.here = s.here.common(scope)
 	}
 }

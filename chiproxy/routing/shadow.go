@@ -153,21 +153,21 @@ func (w *scopeWalk) taker(l *layerDraft, s *shape, want *pathmux.Cover) string {
 }
 
 // ends reports whether what a scope of a layer says is the end of all requests that it has.
-func (w *scopeWalk) ends(l *layerDraft, p *scope) bool {
-	end, known := w.endings[p]
+func (w *scopeWalk) ends(l *layerDraft, scope *scope) bool {
+	end, known := w.endings[scope]
 	if !known {
-		end = p.notFound != nil && w.final(p.notFound) && w.final(p.notAllowed) && !slices.ContainsFunc(l.draft.Shapes(), func(s *shape) bool {
-			return slices.ContainsFunc(s.Draft.routes, func(r routeDraft) bool { return r.scope.within(p) && !w.refuses(r.scope) })
+		end = scope.notFound != nil && w.final(scope.notFound) && w.final(scope.notAllowed) && !slices.ContainsFunc(l.draft.Shapes(), func(s *shape) bool {
+			return slices.ContainsFunc(s.Draft.routes, func(r routeDraft) bool { return r.scope.within(scope) && !w.refuses(r.scope) })
 		})
-		w.endings[p] = end
+		w.endings[scope] = end
 	}
 	return end
 }
 
 // refuses reports whether no scope around a route declines a request for another method.
-func (w *scopeWalk) refuses(p *scope) bool {
-	for ; p != nil; p = p.outer {
-		if !w.final(p.notAllowed) {
+func (w *scopeWalk) refuses(s *scope) bool {
+	for ; s != nil; s = s.outer {
+		if !w.final(s.notAllowed) {
 			return false
 		}
 	}
