@@ -74,6 +74,7 @@ route:get("/", { when = guard("a") }, "users")`: `1:58 unknown-field: q has no f
 		`local how = "sha257" print(crypto.hash(how, "a"))`:                        `1:40 unknown-value: argument 1 of crypto.hash is "sha257"; expected "md5", "sha1", "sha256", "sha384", "sha512"; did you mean "sha256"?`,
 		`route:get("/", function(q) return q.scheme == "htps" and 200 or 201 end)`: `1:47 unknown-value: it is never "htps"; expected "http", "https"; did you mean "https"?`,
 		`route:get("/", function() return true end)`:                               `1:34 wrong-type: what the function returns is true; expected the name of a pool or luaroute.Action or a number or luaroute.ResponseTable`,
+		`route:use(function(q, s, next) return next() end)`:                        `1:39 wrong-type: what the function returns is a boolean; expected the name of a pool or luaroute.Action or a number or luaroute.ResponseTable`,
 		// Options.
 		`route:get("/", { naem = "a" }, "users")`:                                                    `1:18 unknown-option: luaroute.RouteOptions has no "naem"; did you mean "name"?`,
 		`route:get("/", { when = { haeder = { A = "b" } } }, "users")`:                               `1:27 unknown-option: luaroute.GuardData has no "haeder"; did you mean "header"?`,
@@ -151,6 +152,7 @@ func TestWhatIsNotCertainIsNotAFinding(t *testing.T) {
 		`route:pool("users", { "10.0.0.1:80", lb_policy = "random", anything = { 1 } })`,
 		`route:get("/", { when = { function() return true end, { header = { A = true } } } }, "users")`,
 		`local function add(path, h) route:get(path, h) end add("/", function(q) return 200, q.path end)`,
+		`local function name(v) if type(v) == "table" then return v.name end return v end print(name("a"))`,
 		`goto done ::done:: repeat local x = crypto until x`,
 		`local a a = a and a.b`,
 		`local function again(n) return n > 0 and again(n - 1) or crypto end print(again(1).hash)`,

@@ -61,13 +61,10 @@ func place(call *syntax.Call) syntax.Pos {
 
 // calls notes what a call hands to a function of the script.
 func (p *pass) calls(f *file, call *syntax.Call) {
-	var all []function
-	if call.Method == nil {
-		all = p.functions(f, call.Func)
-	} else {
+	if call.Method != nil {
 		return
 	}
-	for _, fn := range all {
+	for _, fn := range p.functions(f, call.Func) {
 		for i, v := range fn.file.params[fn.Function] {
 			var t *signature.Type
 			if i < len(call.Args) {

@@ -91,7 +91,10 @@ func (p *pass) typeOfVariable(f *file, v *variable) *signature.Type {
 	if t, ok := p.variables[v]; ok {
 		return t
 	}
-	t := p.declared(f, v)
+	var t *signature.Type
+	if !f.tells(v) {
+		t = p.declared(f, v)
+	}
 	p.variables[v] = t // for what is assigned and depends on it
 	for _, to := range v.assigned {
 		if t == nil {
@@ -101,6 +104,18 @@ func (p *pass) typeOfVariable(f *file, v *variable) *signature.Type {
 	}
 	p.variables[v] = t
 	return t
+}
+
+// tells reports whether a script asks for the type of a variable, so that what it does with it depends on the answer.
+func (f *file) tells(v *variable) bool {
+	return slices.ContainsFunc(v.uses, func(use *syntax.Name) bool {
+		call, ok := f.parents[use].(*syntax.Call)
+		if !ok || call.Func == use {
+			return false
+		}
+		id, ok := call.Func.(*syntax.Name)
+		return ok && id.Text == "type" && f.variables[id] == nil
+	})
 }
 
 // declared returns the type that a variable begins with.

@@ -20,7 +20,7 @@ type analysis struct {
 }
 
 // rounds is how often what is known of parameters is used to find out more.
-const rounds = 6
+const rounds = 12
 
 // handed is an argument of a call of a function of the script.
 type handed struct {
@@ -31,18 +31,24 @@ type handed struct {
 // pass goes through all scripts once. Only the last one reports.
 type pass struct {
 	*analysis
-	last      bool
+	last bool
+
+	// What the round before has found: types of parameters, and what calls of the script hand to them.
+	params map[*variable]*signature.Type
+	before map[*variable][]handed
+
+	// What this one finds: types that the API gives to parameters, those of what calls of the script hand to them, nil where one is not
+	// known, and what that is; and which functions serve which routes.
+	found, called map[*variable][]*signature.Type
+	handed        map[*variable][]handed
+	routes        *routes
+
+	// What is found out once, or at work.
 	types     map[syntax.Expr]*signature.Type
 	variables map[*variable]*signature.Type
 	known     map[syntax.Expr][]function // see functions
+	onlyCalls map[*variable]bool         // see calledOnly
 	contexts  map[given]bool
-	onlyCalls map[*variable]bool            // see calledOnly
-	params    map[*variable]*signature.Type // of parameters, as the round before has found them
-	found     map[*variable][]*signature.Type
-	called    map[*variable][]*signature.Type // what calls of the script hand over; a nil type is one that is not known
-	handed    map[*variable][]handed          // what it was, and what the round before has found
-	before    map[*variable][]handed
-	routes    *routes
 	returning map[*syntax.Return]bool
 	pushed    map[pushed]bool
 	depth     int
@@ -72,13 +78,13 @@ func (a *analysis) run() {
 	p.all()
 }
 
+// pass returns the pass after another one, which has settled the types of parameters.
 func (a *analysis) pass(before *pass, params map[*variable]*signature.Type) *pass {
 	return &pass{
-		analysis: a, params: params, routes: before.routes.next(), handed: map[*variable][]handed{}, before: before.handed, types: map[syntax.Expr]*signature.Type{},
-		variables: map[*variable]*signature.Type{}, known: map[syntax.Expr][]function{}, contexts: map[given]bool{},
-		onlyCalls: map[*variable]bool{},
-		found:     map[*variable][]*signature.Type{}, called: map[*variable][]*signature.Type{},
-		returning: map[*syntax.Return]bool{}, pushed: map[pushed]bool{},
+		analysis: a, params: params, before: before.handed, routes: before.routes.next(),
+		found: map[*variable][]*signature.Type{}, called: map[*variable][]*signature.Type{}, handed: map[*variable][]handed{},
+		types: map[syntax.Expr]*signature.Type{}, variables: map[*variable]*signature.Type{}, known: map[syntax.Expr][]function{},
+		onlyCalls: map[*variable]bool{}, contexts: map[given]bool{}, returning: map[*syntax.Return]bool{}, pushed: map[pushed]bool{},
 	}
 }
 

@@ -23,7 +23,6 @@ type variable struct {
 	fields map[string][]syntax.Expr
 	// methods are those of them that were declared with a colon.
 	methods map[string]bool
-	inside  *syntax.Function // the function that declares it
 }
 
 // file is a script whose names are resolved.
@@ -38,14 +37,13 @@ type file struct {
 	parents   map[syntax.Node]syntax.Node
 	owners    map[*syntax.Function][]*syntax.Return // the returns of each function
 	params    map[*syntax.Function][]*variable
-	exports   []*syntax.Return                  // those of the script itself
-	globals   map[string][]*syntax.Name         // that are read
-	assigned  map[string]bool                   // globals that are assigned
-	extended  map[string]bool                   // "string.trim": fields that are assigned to globals
-	holders   map[*syntax.Function]*variable    // the variables that functions are declared in
-	defined   map[string][]*syntax.Function     // what globals are assigned, if it is a function
-	own       bool                              // it requires something of luaroute's, or the configuration names it
-	inside    map[*syntax.Call]*syntax.Function // where calls stand
+	exports   []*syntax.Return               // those of the script itself
+	globals   map[string][]*syntax.Name      // that are read
+	assigned  map[string]bool                // globals that are assigned
+	extended  map[string]bool                // "string.trim": fields that are assigned to globals
+	holders   map[*syntax.Function]*variable // the variables that functions are declared in
+	defined   map[string][]*syntax.Function  // what globals are assigned, if it is a function
+	own       bool                           // it requires something of luaroute's, or the configuration names it
 
 	scope   []*variable
 	current *syntax.Function
@@ -58,14 +56,14 @@ func resolve(name string, tree *syntax.Block) *file {
 		name: name, tree: tree, modules: map[string]string{},
 		variables: map[*syntax.Name]*variable{}, parents: map[syntax.Node]syntax.Node{}, owners: map[*syntax.Function][]*syntax.Return{},
 		params: map[*syntax.Function][]*variable{}, globals: map[string][]*syntax.Name{}, assigned: map[string]bool{},
-		extended: map[string]bool{}, holders: map[*syntax.Function]*variable{}, defined: map[string][]*syntax.Function{}, inside: map[*syntax.Call]*syntax.Function{},
+		extended: map[string]bool{}, holders: map[*syntax.Function]*variable{}, defined: map[string][]*syntax.Function{},
 	}
 	f.block(tree)
 	return f
 }
 
 func (f *file) declare(n *syntax.Name, v variable) *variable {
-	v.name, v.inside = n.Text, f.current
+	v.name = n.Text
 	f.scope = append(f.scope, &v)
 	f.variables[n] = &v
 	if fn, ok := v.value.(*syntax.Function); ok && v.result == 0 {
@@ -166,7 +164,6 @@ func (f *file) node(n syntax.Node) {
 			f.exports = append(f.exports, n)
 		}
 	case *syntax.Call:
-		f.inside[n] = f.current
 		f.node(n.Func)
 		f.nodes(n.Args)
 	case *syntax.Name:
