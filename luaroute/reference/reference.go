@@ -101,7 +101,7 @@ func Of(libraries map[string]vm.Library) *Reference {
 	slices.SortFunc(r.Globals, byName)
 	for i := range r.Tables {
 		r.Tables[i].Link = "lua.md#standard-libraries"
-		slices.SortFunc(r.Tables[i].Fields, byName)
+		r.Tables[i].Fields = slices.SortedFunc(slices.Values(r.Tables[i].Fields), byName)
 	}
 	for _, name := range slices.Sorted(maps.Keys(libraries)) {
 		r.add(name, libraries[name])

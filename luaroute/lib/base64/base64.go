@@ -1,9 +1,4 @@
-// Package base64 is the library `base64` for scripts:
-//
-//	base64.encode(bytes)      the text, standard alphabet, padded
-//	base64.decode(text)       the bytes, or nil and an error
-//	base64.encode_url(bytes)  the text, URL-safe alphabet, without padding
-//	base64.decode_url(text)   the bytes, or nil and an error; padding may be there or not
+// Package base64 is the library `base64` for scripts: bytes as texts of two alphabets, and back. Its bindings describe its functions.
 //
 // Both decoders ignore line breaks (CR and LF).
 package base64

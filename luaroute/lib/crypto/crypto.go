@@ -1,9 +1,5 @@
-// Package crypto is the library `crypto` for scripts:
-//
-//	crypto.hash(algorithm, text, encoding)       the digest of a text
-//	crypto.hmac(algorithm, key, text, encoding)  the HMAC of a text
-//	crypto.equal(a, b)                           whether two texts are the same, in a time that does not tell where they differ
-//	crypto.random(n, encoding)                   n random bytes, 1 to 1024
+// Package crypto is the library `crypto` for scripts: digests, HMACs, comparison in constant time and random bytes. Its bindings describe its
+// functions.
 //
 // Algorithms are md5, sha1, sha256, sha384 and sha512; md5 and sha1 are for old protocols, not for new ones. The encoding
 // may be left out: hex (the default, lower case), base64, base64url (URL-safe and without padding) or raw (the bytes). Any

@@ -1,9 +1,4 @@
-// Package json is the library `json` for scripts:
-//
-//	json.encode(value)            the text, or nil and an error
-//	json.decode(text, [options])  the value, or nil and an error
-//	json.array(table)             the table, marked as a list, so that an empty one is []
-//	json.null                     null, which unlike nil can be in a table
+// Package json is the library `json` for scripts: values to JSON and back. Its bindings describe its functions.
 //
 // A table with the keys 1 to n is a list, any other an object; an empty table is {}. A number without a fraction is
 // written without one. Decoded lists are marked as such. A decoded value that stands unchanged where it was is written as it was read:

@@ -1,9 +1,4 @@
-// Package log is the library `log` for scripts:
-//
-//	log.debug(message, fields)
-//	log.info(message, fields)
-//	log.warn(message, fields)
-//	log.error(message, fields)
+// Package log is the library `log` for scripts: a function for each level. Its bindings describe them.
 //
 // They write to Caddy's log, with the script and line that called. fields is a table of names and values, and may be
 // left out. For one request a script logs at most 256 KiB, where a line counts for at least 256 bytes, and all scripts of

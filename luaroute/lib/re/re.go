@@ -1,15 +1,7 @@
 // Package re is the library `re` for scripts: regular expressions as RE2 has them, whose search takes a time in proportion to
 // the text, whatever the pattern. Their syntax is https://github.com/google/re2/wiki/Syntax, and they match the
 // characters of UTF-8.
-//
-//	re.match(text, pattern, init)      the groups of the first match, or the whole match if there are none; nil if nothing matches
-//	re.find(text, pattern, init)       where the first match begins and ends, and its groups; or nil
-//	re.captures(text, pattern, init)   a table of the first match: [0] is all of it, [1] … and names are its groups; or nil
-//	re.gmatch(text, pattern)           an iterator over what re.match gives of every match
-//	re.gsub(text, pattern, repl, n)    the text with its matches, or the first n, replaced; and how many there were
-//	re.split(text, pattern, n)         a list of the pieces between matches, n at most
-//	re.escape(text)                    the pattern that matches exactly this text
-//	re.compile(pattern)                an object with these functions as methods, without the pattern: r:match(text, init)
+// Its bindings describe its functions.
 //
 // A group that took no part in a match is false. init is where the search begins, as in string.match: what is before it is
 // not looked at, so ^ matches there. repl is a text, in which $1, ${1} and ${name} stand for groups, $0 for the whole match and

@@ -1,9 +1,5 @@
 // Package time is the library `time` for scripts. Times are numbers: seconds since 1970, with a fraction to the microsecond.
-//
-//	time.now()                       the time
-//	time.sleep(seconds)              waits; 0 or more
-//	time.format(time, layout, zone)  the text of a time, or nil and an error if there is no such zone
-//	time.parse(text, layout, zone)   the time of a string, or nil and an error
+// Its bindings describe its functions.
 //
 // A layout is "rfc3339" (2026-05-04T10:00:00Z), "http" or "rfc1123" (Mon, 04 May 2026 10:00:00 GMT), or a string with
 // directives:

@@ -1,13 +1,4 @@
-// Package url is the library `url` for scripts:
-//
-//	url.parse(text)         the parts of a URL as a table, or nil and an error
-//	url.build(parts)        the URL of such a table, or nil and an error
-//	url.resolve(base, ref)  the URL that a reference means on a page, or nil and an error
-//	url.escape(text)        the text with all but letters, digits and -_.~ as %XX
-//	url.unescape(text)      the text with %XX decoded, or nil and an error; a + stays
-//	url.escape_path(text)   the same as escape for a whole path, whose slashes stay
-//	url.parse_query(text)   a query as a table of names and values, as req.query has them; several values are a list
-//	url.build_query(table)  the query of such a table, sorted by name
+// Package url is the library `url` for scripts: URLs, their parts, escapes and queries. Its bindings describe its functions.
 //
 // The parts are scheme, user, password, host (without port, and an IPv6 address without brackets), port (a number), path
 // (decoded), raw_path (where its encoding is not the usual one), query (encoded), fragment, and opaque for

@@ -1,8 +1,4 @@
-// Package uuid is the library `uuid` for scripts:
-//
-//	uuid.v4()         a random UUID
-//	uuid.v7()         a UUID that begins with the time, so that later ones sort behind
-//	uuid.parse(text)  the UUID in its usual form (36 characters, lower case), or nil and an error
+// Package uuid is the library `uuid` for scripts: random UUIDs and those that sort by time. Its bindings describe its functions.
 //
 // parse also takes the forms {…}, urn:uuid:… and 32 hexadecimal digits.
 package uuid
