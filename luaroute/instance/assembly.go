@@ -195,6 +195,9 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 	if tenant == "" {
 		options.Aside = a.waits
 	}
+	if s.allowed != nil {
+		options.Reload = a.againForTenants
+	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
 	}

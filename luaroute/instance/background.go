@@ -13,8 +13,12 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// pause is the minimum time between two reloads that scripts request.
-const pause = 100 * time.Millisecond
+const (
+	// pause is the minimum time between two reloads that scripts request.
+	pause = 100 * time.Millisecond
+	// tenantPause is that between two that isolated tenants request, all of them together: each runs the scripts of all tenants.
+	tenantPause = time.Minute
+)
 
 // Start makes the instance known by its name, and begins what runs in the background.
 func (i *Instance) Start() {
@@ -38,6 +42,7 @@ func (i *Instance) start() {
 	i.living, i.die = context.WithCancel(i.loader.ctx)
 	i.now.start(i.living)
 	go i.fulfil(i.living)
+	go i.handOn(i.living)
 	if every := time.Duration(i.loader.config.Watch); every > 0 {
 		go i.watch(i.living, every)
 	}
@@ -110,11 +115,30 @@ func (l *lives) end() {
 // while: for a server that stops.
 func EndReplaced(grace time.Duration) { time.AfterFunc(grace, replaced.end) }
 
-// want requests a reload. Calls before it begins count as one.
-func (i *Instance) want() {
+// wish is whether something is requested. Requests count as one until it is taken.
+type wish chan struct{}
+
+func newWish() wish { return make(wish, 1) }
+
+func (w wish) make() {
 	select {
-	case i.wanted <- struct{}{}:
+	case w <- struct{}{}:
 	default:
+	}
+}
+
+// handOn requests the reloads that isolated tenants have requested, one in a tenantPause. One that must wait is not lost.
+func (i *Instance) handOn(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-i.wantedByTenants:
+		}
+		i.wanted.make()
+		if !wait(ctx, tenantPause) {
+			return
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package instance
 
 import (
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -42,5 +44,67 @@ func TestAChangeIsTakenWhenItHasSettled(t *testing.T) {
 		if got != row.want {
 			t.Errorf("%s: settled is %t, want %t", name, got, row.want)
 		}
+	}
+}
+
+func TestReloadsThatIsolatedTenantsAskForComeOnceAMinuteAndNoneIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := &Instance{wanted: newWish(), wantedByTenants: newWish()}
+		go i.handOn(t.Context())
+		start := time.Now()
+		var came []time.Duration
+		go func() {
+			for {
+				select {
+				case <-t.Context().Done():
+					return
+				case <-i.wanted:
+					came = append(came, time.Since(start))
+				}
+			}
+		}()
+		for range 1500 { // for two and a half minutes
+			i.wantedByTenants.make()
+			i.wantedByTenants.make()
+			time.Sleep(time.Minute / 600)
+		}
+		time.Sleep(time.Hour)
+		i.wantedByTenants.make()
+		synctest.Wait()
+		if want := []time.Duration{0, time.Minute, 2 * time.Minute, 3 * time.Minute, 62*time.Minute + 30*time.Second}; !slices.Equal(came, want) {
+			t.Errorf("reloads came after %v, want %v", came, want)
+		}
+	})
+}
+
+func TestOnlyTheReloadsOfIsolatedTenantsWait(t *testing.T) {
+	const script = `local route = require("luaroute")
+		route.every(0.1, function() route.reload() end)
+		route:get("/", { status = 204 })`
+	i, err := fleet(t, 2, false, func(int) string { return script })
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.start()
+	until(t, "the first ask is a reload", func() bool { return i.State().Version >= 2 })
+	until(t, "the second one waits", func() bool { return len(i.wantedByTenants) == 1 || i.State().Version > 2 })
+	if v := i.State().Version; v != 2 || len(i.wanted) != 0 {
+		t.Errorf("it is table %d, and %d reloads are to come; want the second table", v, len(i.wanted))
+	}
+	i.loader.tenants[0].scripting.allowed = nil // from the next load on it is a trusted one
+	i.wanted.make()
+	until(t, "reloads of a trusted tenant do not wait", func() bool { return i.State().Version >= 5 })
+}
+
+// until waits for something that happens in the background.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Minute)
+	for !is() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }

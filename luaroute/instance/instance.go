@@ -39,7 +39,7 @@ type Instance struct {
 	die    context.CancelFunc
 	ending sync.Once // see EndWithin
 
-	wanted chan struct{} // buffered: at most one pending reload
+	wanted, wantedByTenants wish // reloads that trusted and isolated scripts request
 
 	reloads, failed atomic.Int64 // since the configuration was loaded
 }
@@ -78,8 +78,8 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{name: c.Name, logger: l.logger, loader: l, panics: newPanics(l.logger), wanted: make(chan struct{}, 1)}
-	l.again = i.want
+	i := &Instance{name: c.Name, logger: l.logger, loader: l, panics: newPanics(l.logger), wanted: newWish(), wantedByTenants: newWish()}
+	l.again, l.againForTenants = i.wanted.make, i.wantedByTenants.make
 	trace := new(source.Trace)
 	first, err := l.load(ctx, trace)
 	if err != nil {

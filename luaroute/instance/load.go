@@ -30,8 +30,10 @@ type loader struct {
 	root    scripting
 	tenants []configTenant
 	// suite are the tests that the scripts declare; nil if they are none of tests.
-	suite    *simulate.Suite
-	again    func() // asks for a reload
+	suite *simulate.Suite
+	// again and againForTenants request reloads, for trusted and isolated scripts.
+	again, againForTenants func()
+
 	programs script.Programs
 	logs     vm.Logs
 	// leftOut are the tenants that the current table leaves out; the first table may leave out any.
