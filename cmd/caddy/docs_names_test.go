@@ -1,24 +1,17 @@
 package main
 
 import (
-	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-
-	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
 )
 
 var (
@@ -86,126 +79,6 @@ func compare(t *testing.T, document string, code map[string][]string) {
 			t.Errorf("%s lists %s, which the test does not know", document, kind)
 		}
 	}
-}
-
-// asking is a script that answers with what the bindings say of themselves: libraries their names, everything else the
-// error about a name that it has not.
-const asking = `
-	local route, json = require("luaroute"), require("json")
-	route:pool("p", "127.0.0.1:1")
-	local said = {}
-	local function fails(kind, fn)
-	  local ok, err = pcall(fn)
-	  said[kind] = { tostring(err) }
-	end
-	local none = { none_such = 1 }
-	fails("router", function() return route.none_such end)
-	fails("route options", function() route:get("/", none, "p") end)
-	fails("layer options", function() route:when({ header = { a = "b" } }, none, function() end) end)
-	fails("proxy options", function() route.proxy("p", none) end)
-	fails("header operations", function() route.proxy("p", { headers = none }) end)
-	fails("response", function() route:get("/", none) end)
-	fails("guard", function() route:get("/", { when = none }, "p") end)
-	fails("tenant", function() route:tenant("t", none, function() end) end)
-	fails("tenant limits", function() route:tenant("t", { script = "t.lua", limits = none }) end)
-	fails("expect request", function() route:expect(none, {}) end)
-	fails("expect outcome", function() route:expect({ path = "/" }, none) end)
-	local function names(kind, library)
-	  said[kind] = json.array{}
-	  for name in pairs(library) do table.insert(said[kind], name) end
-	end
-	names("globals", _G)
-	for _, name in ipairs { "string", "table", "math", "os", "coroutine", "io", "debug", "package", $libraries } do names(name, require(name)) end
-	route:get("/", function(req, res)
-	  fails("req methods", function() return req.none_such end)
-	  fails("res methods", function() return res.none_such end)
-	  return 200, said
-	end)`
-
-func TestTheReferenceListsWhatScriptsCanUse(t *testing.T) {
-	c := e2e.New(t)
-	var libraries []string
-	for _, info := range caddy.GetModules("luaroute.libs") {
-		libraries = append(libraries, strconv.Quote(info.ID.Name()))
-	}
-	c.Route(strings.Replace(asking, "$libraries", strings.Join(libraries, ", "), 1))
-	var said map[string][]string
-	answer := c.Get("/")
-	if err := json.Unmarshal([]byte(answer.Body), &said); err != nil {
-		t.Fatalf("%d %q: %s", answer.Status, answer.Body, err)
-	}
-	listing := regexp.MustCompile(`(?:it has|allowed are|its methods are) ([\w, ]+)$`)
-	for kind, texts := range said {
-		if len(texts) != 1 || !strings.Contains(texts[0], " ") {
-			continue // names
-		}
-		m := listing.FindStringSubmatch(texts[0])
-		if m == nil {
-			t.Fatalf("%s: no names in %q", kind, texts[0])
-		}
-		said[kind] = strings.Split(strings.ReplaceAll(m[1], " and ", ", "), ", ")
-	}
-	for kind, place := range map[string][2]string{
-		"req fields":  {"request/fields.go", "reqField"},
-		"tls":         {"request/fields.go", "tlsTable"},
-		"res fields":  {"request/response.go", "resField"},
-		"cookie":      {"request/response.go", "setCookieField"},
-		"info":        {"hook/later.go", "info"},
-		"pool fields": {"declare/pool.go", "shortForms"},
-	} {
-		said[kind] = literals(t, "../../luaroute/"+place[0], place[1])
-	}
-	said["globals"] = slices.DeleteFunc(said["globals"], func(name string) bool { return strings.HasPrefix(name, "(") })
-	compare(t, "../../docs/lua.md", said)
-}
-
-// literals returns the names in a declaration: the texts of its cases, of the fields it sets, and the first ones of its
-// composite values.
-func literals(t *testing.T, file, declaration string) []string {
-	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	add := func(e ast.Expr) {
-		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-			if name, err := strconv.Unquote(lit.Value); err == nil && !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	collect := func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.CaseClause:
-			for _, e := range n.List {
-				add(e)
-			}
-		case *ast.CallExpr:
-			if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "RawSetString" {
-				add(n.Args[0])
-			}
-		case *ast.CompositeLit:
-			if n.Type == nil && len(n.Elts) > 0 {
-				add(n.Elts[0])
-			}
-		}
-		return true
-	}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.FuncDecl:
-			if n.Name.Name == declaration {
-				ast.Inspect(n.Body, collect)
-			}
-		case *ast.ValueSpec:
-			if n.Names[0].Name == declaration {
-				ast.Inspect(n, collect)
-			}
-		}
-		return true
-	})
-	return names
 }
 
 func TestTheReferenceListsTheKeysOfTheConfiguration(t *testing.T) {

@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -80,18 +79,4 @@ func TestTheCommandsAreDocumentedWhole(t *testing.T) {
 		flags = strings.ReplaceAll(flags, "--help", "")
 		same(t, "flags of "+name, found("`(--[a-z]+)", section), found(`(?m)^ .*?(--[a-z]+)`, flags))
 	}
-}
-
-func TestWhatSimulateTakesAndReturnsIsDocumentedWhole(t *testing.T) {
-	t.Parallel()
-	dir := written(t, map[string]string{"x_test.lua": `it("x", function() require("luaroute").simulate({ none_such = 1 }) end)`})
-	out, _, _ := caddyOutput(t, "luaroute", "test", filepath.Join(dir, "x_test.lua"))
-	m := regexp.MustCompile(`allowed are ([\w, ]+)`).FindStringSubmatch(out)
-	if m == nil {
-		t.Fatalf("no names in %s", out)
-	}
-	compare(t, "../../docs/testing.md", map[string][]string{
-		"simulate request": strings.Split(m[1], ", "),
-		"simulate outcome": literals(t, "../../luaroute/simulate/outcome.go", "outcomeTable"),
-	})
 }

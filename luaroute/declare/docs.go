@@ -15,7 +15,8 @@ func Classes() []vm.Class {
 		Name: RouterName, Link: "lua.md#the-router", Dot: true,
 		Text: "what routes are declared on: that of the tenant whose script runs, or of a scope",
 	}
-	for _, b := range routerBindings() {
+	all := routerBindings()
+	for _, b := range all[:len(all)-1] {
 		router.Methods = append(router.Methods, b.doc)
 	}
 	for _, h := range helperBindings {
@@ -25,6 +26,7 @@ func Classes() []vm.Class {
 			router.Methods = append(router.Methods, h.doc)
 		}
 	}
+	router.Methods = append(router.Methods, all[len(all)-1].doc) // export, which is for later
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
@@ -190,7 +192,7 @@ var tenantLimits = vm.Class{Name: "luaroute.TenantLimits", Link: "lua.md#tenants
 	},
 	{Name: "body", Type: "luaroute.Size?", Text: "the largest body that is read into memory"},
 	{Name: "total_memory", Type: "luaroute.Size?", Text: "what all virtual machines may hold together"},
-	{Name: "vms", Type: "number?", Text: "the largest number of virtual machines, but for those of slow clients"},
+	{Name: "vms", Type: "number?", Text: "the largest number of virtual machines, but for those of [slow clients](configuration.md#slow-clients)"},
 	{Name: "streams", Type: "number?", Text: "how many virtual machines that wait for a stream do not count"},
 	{
 		Name: "queue", Type: "luaroute.Duration?",

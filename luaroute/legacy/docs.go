@@ -28,13 +28,13 @@ func Classes() []vm.Class {
 			{Name: "host", Type: "string", Text: "the host without its port, as the client wrote it"},
 			{
 				Name: "headers", Type: "table<string, string?>",
-				Text: "a plain table by canonical names such as `X-Forwarded-For`. A look-up ignores case. Several values of a header are one string, " +
+				Text: "a plain table by canonical names such as `X-Forwarded-For`. Lookups ignore case. Several values of a header are one string, " +
 					"joined with `, `, or with `; ` for `Cookie`",
 			},
 			{
 				Name: "body", Type: "string",
-				Text: "the whole body; the backend still gets it. One that is larger than the limit `body` (1 MiB) is answered with 413. No virtual " +
-					"machine waits until it is there",
+				Text: "the whole body; the backend still gets it. A body larger than the limit `body` (1 MiB) is answered with 413. No virtual " +
+					"machine is held while it arrives",
 			},
 		}},
 		{Name: "luaroute.LegacyBackend", Link: link, Text: "a pool of the old contract", Fields: []vm.Doc{
@@ -45,14 +45,14 @@ func Classes() []vm.Class {
 			},
 			{
 				Name: "health", Type: "boolean",
-				Text: "whether any of its upstreams is healthy, as active and passive health checks see it. Without checks, and with dynamic " +
+				Text: "whether any of its upstreams is healthy by active and passive health checks. Without checks, and with dynamic " +
 					"upstreams, it is true",
 			},
 		}},
 		{Name: "luaroute.LegacyDecision", Link: link, Text: "what the function of the old contract returns", Fields: []vm.Doc{
 			{
 				Name: "selected_backend", Type: "string?",
-				Text: "the name of a pool. For one that is unknown or unhealthy the first healthy backend is used. Without a healthy one the answer is 502",
+				Text: "the name of a pool. If it is unknown or unhealthy, the first healthy backend is used; without one the answer is 502",
 			},
 			{
 				Name: "modified_headers", Type: "table<string, string>?",
@@ -60,7 +60,7 @@ func Classes() []vm.Class {
 			},
 			{
 				Name: "modified_path", Type: "string?",
-				Text: "the decoded path that the backend is asked for, instead of that of the client without the prefix. The query stays",
+				Text: "the decoded path for the backend, instead of the client's without the prefix. The query stays",
 			},
 			{Name: "reject", Type: "boolean?", Text: "if it is true, the answer is 403"},
 			{Name: "reject_reason", Type: "string?", Text: "the body of that answer. Default: `Forbidden`"},

@@ -10,8 +10,8 @@ import (
 func Classes() []vm.Class {
 	const reqLink, resLink = "lua.md#req", "lua.md#res"
 	req, res := reqClass, resClass
-	req.Methods = slices.Concat(reqReading.Docs(), reqChanging.Docs())
-	res.Methods = slices.Concat(resReading.Docs(), resChanging.Docs())
+	req.Methods = slices.Concat(reqReading, reqChanging).Docs()
+	res.Methods = slices.Concat(resWriting, resReading, resChanging).Docs()
 	all := []vm.Class{
 		req,
 		{Name: "luaroute.Params", Text: "the parameters of the pattern, decoded", Keys: "[string]: string"},

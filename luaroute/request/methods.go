@@ -46,7 +46,8 @@ var reqReading = vm.Bindings{
 	{Fn: reqBody, Doc: vm.Doc{
 		Name: "body", Args: "limit?: number", Returns: "string", Effect: true,
 		Text: "the body, which is still forwarded afterwards. More than `limit` bytes, or than the limit of the configuration, is 413 for the " +
-			"request. What follows a CONNECT, such as a WebSocket over HTTP/2, is no body",
+			"request. What follows a CONNECT, such as a WebSocket over HTTP/2, is no body. A function that reads the body first of all needs no " +
+			"virtual machine for [slow clients](configuration.md#slow-clients)",
 	}},
 	{Fn: reqJSON, Doc: vm.Doc{
 		Name: "json", Args: "options?: json.Options", Returns: "any value, string? err",
@@ -76,7 +77,7 @@ var reqChanging = vm.Bindings{
 		Text: "adds a field to Caddy's access log, within [what a script may log](#log)",
 	}},
 	{Fn: reqSetHeader, Doc: vm.Doc{
-		Name: "set_header", Args: "name: string, value?: luaroute.HeaderValue",
+		Name: "set_header", Args: "name: string, value: luaroute.HeaderValue?",
 		Text: "a string, a list, or nil to remove it",
 	}},
 	{Fn: reqAddHeader, Doc: vm.Doc{Name: "add_header", Args: "name: string, value: luaroute.HeaderValue", Text: "adds a string, or a list"}},
@@ -84,7 +85,7 @@ var reqChanging = vm.Bindings{
 	{Fn: reqSetPath, Doc: vm.Doc{Name: "set_path", Args: "path: string", Text: "another path, decoded"}},
 	{Fn: reqSetURI, Doc: vm.Doc{Name: "set_uri", Args: "uri: string", Text: "another path and query, encoded"}},
 	{Fn: reqSetQuery, Doc: vm.Doc{
-		Name: "set_query", Args: "name: string, value?: luaroute.HeaderValue",
+		Name: "set_query", Args: "name: string, value: luaroute.HeaderValue?",
 		Text: "a string, a list, or nil to remove the parameter",
 	}},
 	{Fn: reqSetRawQuery, Doc: vm.Doc{

@@ -29,8 +29,8 @@ var resReading = vm.Bindings{
 	}},
 }
 
-// resChanging are the others, which a guard must not use.
-var resChanging = vm.Bindings{
+// resWriting and resChanging are the others, which a guard must not use.
+var resWriting = vm.Bindings{
 	{Fn: resWrite, Doc: vm.Doc{
 		Name: "write", Args: "text: string",
 		Text: "writes a piece of the body; `text/plain` unless the headers say otherwise",
@@ -42,6 +42,9 @@ var resChanging = vm.Bindings{
 		Text: "answers with a Location. Default: 302",
 	}},
 	{Fn: resCookie, Doc: vm.Doc{Name: "cookie", Args: "cookie: luaroute.Cookie", Text: "adds a Set-Cookie"}},
+}
+
+var resChanging = vm.Bindings{
 	{Fn: resAddHeader, Doc: vm.Doc{Name: "add_header", Args: "name: string, value: luaroute.HeaderValue", Text: "adds a string, or a list"}},
 	{Fn: resRemoveHeader, Doc: vm.Doc{Name: "remove_header", Args: "name: string", Text: "sends no such header, whoever sets it"}},
 	{Fn: resVary, Doc: vm.Doc{

@@ -19,7 +19,7 @@ var reqFunctions, resFunctions map[string]*lua.LFunction
 
 // Initialised here, because the functions below use the tables.
 func init() {
-	reqFunctions, resFunctions = methodsOf("req", reqReading, reqChanging), methodsOf("res", resReading, resChanging)
+	reqFunctions, resFunctions = methodsOf("req", reqReading, reqChanging), methodsOf("res", resReading, slices.Concat(resWriting, resChanging))
 	reqType = objectType("req", &reqClass, reqField, reqFunctions, nil)
 	resType = objectType("res", &resClass, resField, resFunctions, setResField)
 	paramsType = tableType("req.params", paramsGet, nil, paramsAll)

@@ -47,17 +47,17 @@ var requestClass = func() vm.Class {
 	}
 	class.Fields = append(class.Fields, vm.Doc{
 		Name: "pools", Type: "table<luaroute.PoolName, luaroute.Stub>?",
-		Text: "what pools answer, by name: a table of `status`, `body` and `headers`, or `{ error = 502 }` for a pool that fails, as one does whose " +
-			"upstreams cannot be reached. A pool that is not there answers 200 with an empty body",
+		Text: "what pools answer, by name: a table of `status`, `body` and `headers`, or `{ error = 502 }` for a pool that fails, as if its " +
+			"upstreams were unreachable. A pool that is not listed answers 200 with an empty body",
 	})
 	return class
 }()
 
 // outcomeClass is what route.simulate returns.
 var outcomeClass = vm.Class{Name: "luaroute.Outcome", Link: "testing.md#simulate", Text: "what becomes of a request", Fields: []vm.Doc{
-	{Name: "pool", Type: "luaroute.PoolName?", Text: "the pool that was forwarded to; nil if there was none"},
+	{Name: "pool", Type: "luaroute.PoolName?", Text: "the pool that gets the request; nil if none does"},
 	{Name: "upstream", Type: "string?", Text: "the one upstream that the action names; nil if it names none"},
-	{Name: "handler", Type: "string?", Text: "the handler of Caddy that would answer; it is not run. Nil if there is none"},
+	{Name: "handler", Type: "string?", Text: "the Caddy handler that would answer; it is not run. Nil if there is none"},
 	{Name: "next", Type: "boolean", Text: "`true` if the request goes to Caddy's next handler"},
 	{Name: "tenant", Type: "string", Text: asReq},
 	{Name: "route", Type: "string", Text: asReq},
@@ -69,14 +69,14 @@ var outcomeClass = vm.Class{Name: "luaroute.Outcome", Link: "testing.md#simulate
 	{Name: "error", Type: "string?", Text: "the error that the request ended with, of a script or of `route.error`; nil if there was none"},
 	{
 		Name: "request", Type: "luaroute.HandedRequest?",
-		Text: "the request as it was handed on: `method`, `uri`, `host`, `headers`, and for a pool `body`; nil if it was answered here",
+		Text: "the request as it is forwarded or passed on: `method`, `uri`, `host`, `headers`, and for a pool `body`; nil if luaroute answers it",
 	},
 }}
 
 // What several fields have in common.
 const (
 	asReq    = "as `req` has them: strings, empty where there is none"
-	asClient = "what the client would get; nil if a pool or Caddy decides that. A field of `headers` is a string, or a list where it has several " +
+	asClient = "what the client would get; nil where a pool or Caddy decides. A field of `headers` is a string, or a list where it has several " +
 		"values; names are read in any case"
 )
 

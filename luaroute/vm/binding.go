@@ -28,7 +28,7 @@ type Doc struct {
 	Type string
 	// Effect says that a function is called for what it does, so that nobody need look at its results.
 	Effect bool
-	// Text says what it does or is, in Markdown and a line or two: "the digest of a text".
+	// Text says what it does or is, in Markdown and a line or two: "the digest of a string".
 	Text string
 }
 

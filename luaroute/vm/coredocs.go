@@ -45,7 +45,7 @@ var coreLibraryDocs = []Class{
 		{Name: "config", Type: "string"},
 		{Name: "cpath", Type: "string", Text: "empty"},
 		{Name: "loaded", Type: "table", Text: "read-only"},
-		{Name: "path", Type: "string", Text: "for show: modules are found as the documents say"},
+		{Name: "path", Type: "string", Text: "not where modules are found"},
 		{Name: "preload", Type: "table", Text: "empty and read-only"},
 	}},
 }
