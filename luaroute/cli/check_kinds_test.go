@@ -64,7 +64,7 @@ route:get("/", { when = guard("a") }, "users")`: `1:58 unknown-field: q has no f
 		`route:get("/", function(q) return 200, q.header("A") end)`: `1:42 call-style: header is called as q:header(…)`,
 		`print(crypto:hash("md5", "a"))`:                            `1:14 call-style: hash is called as crypto.hash(…)`,
 		// Arguments.
-		`print(crypto.hash("md5"))`:                                                `1:14 argument-count: crypto.hash takes 2 to 3 arguments (algorithm: crypto.Algorithm, text: string, encoding?: crypto.Encoding), found 1`,
+		`print(crypto.hash("md5"))`:                                                `1:14 argument-count: crypto.hash takes 2 to 3 arguments (algorithm: crypto.Algorithm, s: string, encoding?: crypto.Encoding), found 1`,
 		`route:get("/")`:                                                           `1:7 argument-count: route:get takes 2 to 3 arguments (pattern: string, options?: luaroute.RouteOptions, handler: luaroute.Handler), found 1`,
 		`print(crypto.equal("a", "b", "c"))`:                                       `1:14 argument-count: crypto.equal takes 2 arguments (a: string, b: string), found 3`,
 		`print(crypto.hash("md5", {}))`:                                            `1:26 wrong-type: argument 2 of crypto.hash is a table; expected a string`,

@@ -15,7 +15,7 @@ func Docs() (globals []vm.Doc, libraries []vm.Class) {
 		{Name: "math", Fields: mathDocs},
 		{Name: "os", Fields: osDocs},
 	}, coreLibraries, []vm.Class{
-		{Name: "io", Fields: []vm.Doc{{Name: "type", Args: "value: any", Returns: "nil", Text: "returns nil: nothing is a file"}}},
+		{Name: "io", Fields: []vm.Doc{{Name: "type", Args: "value: any", Returns: "nil", Text: "returns nil: there are no files"}}},
 	})
 }
 
@@ -32,17 +32,17 @@ var baseDocs = []vm.Doc{
 	{Name: "next", Args: "table: table, index?: any", Returns: "any key, any value"},
 	{
 		Name: "pairs", Args: "table: any", Returns: "fun(): (any key, any value), any table, nil",
-		Text: "walks `req.params`, `req.headers`, `req.query`, `req.cookies` and `res.headers`, too",
+		Text: "iterates over `req.params`, `req.headers`, `req.query`, `req.cookies` and `res.headers`, too",
 	},
 	{Name: "print", Args: "...: any", Text: "writes to Caddy's log, as `log.info` does"},
 	{Name: "rawequal", Args: "a: any, b: any", Returns: "boolean"},
 	{Name: "rawget", Args: "table: table, index: any", Returns: "any"},
 	{Name: "rawset", Args: "table: table, index: any, value: any", Returns: "table", Effect: true},
 	{Name: "select", Args: `index: number|"#", ...: any`, Returns: "...: any"},
-	{Name: "setmetatable", Args: "table: table, metatable: table?", Returns: "table", Effect: true, Text: "of tables. `__gc` and `__mode` mean nothing"},
+	{Name: "setmetatable", Args: "table: table, metatable: table?", Returns: "table", Effect: true, Text: "for tables. `__gc` and `__mode` have no effect"},
 	{
 		Name: "tonumber", Args: "e: any, base?: number", Returns: "number?",
-		Text: "does not take `inf`, `nan` and texts with a zero byte for oneNumber. In a base, `tonumber(\"-ff\", 16)` is -255",
+		Text: "returns nil for `inf`, `nan` and strings with a zero byte. In a base, `tonumber(\"-ff\", 16)` is -255",
 	},
 	{
 		Name: "tostring", Args: "e: any", Returns: "string",
@@ -103,7 +103,7 @@ var mathDocs = slices.Concat([]vm.Doc{
 	{Name: "modf", Args: oneNumber, Returns: "number whole, number fraction"},
 	{Name: "pow", Args: "x: number, y: number", Returns: "number"},
 	{Name: "random", Args: "m?: number, n?: number", Returns: "number"},
-	{Name: "randomseed", Args: "x: number", Text: "does nothing: random oneNumber differ in each run"},
+	{Name: "randomseed", Args: "x: number", Text: "does nothing: random numbers differ in each run"},
 }, ofOne("abs", "acos", "asin", "atan", "ceil", "cos", "cosh", "deg", "exp", "floor", "log", "log10", "rad", "sin", "sinh", "sqrt", "tan", "tanh"))
 
 // ofOne describes functions of one number.

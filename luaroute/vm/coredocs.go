@@ -9,9 +9,9 @@ var coreDocs = []Doc{
 	{Name: "error", Args: "message: any, level?: number"},
 	{
 		Name: "load", Args: `chunk: string|(fun(): string?), name?: string, mode?: string, env?: table`, Returns: "function? chunk, string? err",
-		Text: "takes a text of at most 64 KiB, or a function that returns its pieces; `load(text, name, mode, env)` is that of Lua 5.2",
+		Text: "takes a string of at most 64 KiB, or a function that returns its pieces; `load(chunk, name, mode, env)` is that of Lua 5.2",
 	},
-	{Name: "loadstring", Args: "text: string, name?: string", Returns: "function? chunk, string? err", Text: "takes at most 64 KiB"},
+	{Name: "loadstring", Args: "s: string, name?: string", Returns: "function? chunk, string? err", Text: "takes at most 64 KiB"},
 	{Name: "pcall", Args: "fn: any, ...: any", Returns: "boolean ok, ...: any", Effect: true, Text: "does not catch the end of a budget"},
 	{
 		Name: "require", Args: "name: string", Returns: "any", Effect: true,
@@ -19,7 +19,7 @@ var coreDocs = []Doc{
 	},
 	{
 		Name: "setfenv", Args: "fn: function|number, env: table", Returns: "any", Effect: true,
-		Text: "takes a function that `load` or `loadstring` have returned, or 1 in the main part of a script, and no other",
+		Text: "takes a function that `load` or `loadstring` returned, or 1 in the main part of a script; nothing else",
 	},
 	{Name: "xpcall", Args: "fn: any, handler: any, ...: any", Returns: "boolean ok, ...: any", Effect: true},
 }
@@ -30,15 +30,15 @@ var coreLibraryDocs = []Class{
 		{Name: "resume", Args: "co: thread, ...: any", Returns: "boolean ok, ...: any", Effect: true},
 		{Name: "running", Returns: "thread?"},
 		{Name: "status", Args: "co: thread", Returns: `"running"|"suspended"|"normal"|"dead"`},
-		{Name: "wrap", Args: "fn: function", Returns: "fun(...: any): (...: any)", Text: "an error that leaves it keeps its place and gets no second one"},
+		{Name: "wrap", Args: "fn: function", Returns: "fun(...: any): (...: any)", Text: "an error keeps its place and gets no second one"},
 		{Name: "yield", Args: "...: any", Returns: "...: any", Effect: true},
 	}},
 	{Name: "debug", Fields: []Doc{
 		{
 			Name: "getinfo", Args: "of: number|function, what?: string", Returns: "table?",
-			Text: "of a level or a function: where it stands and what it is called, and not the function",
+			Text: "of a level or a function: its place and name, not the function",
 		},
-		{Name: "getmetatable", Args: "object: any", Returns: "any", Text: "of tables"},
+		{Name: "getmetatable", Args: "object: any", Returns: "any", Text: "for tables"},
 		{Name: "traceback", Args: "message?: any, level?: number", Returns: "string"},
 	}},
 	{Name: "package", Fields: []Doc{

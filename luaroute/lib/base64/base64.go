@@ -1,4 +1,4 @@
-// Package base64 is the library `base64` for scripts: bytes as texts of two alphabets, and back. Its bindings describe its functions.
+// Package base64 is the library `base64` for scripts: encoding and decoding with the standard and the URL-safe alphabet. Its bindings describe its functions.
 //
 // Both decoders ignore line breaks (CR and LF).
 package base64
@@ -20,7 +20,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is `require("base64")` of scripts: texts and bytes in the standard and the URL-safe alphabet. It has no configuration.
+// Library is `require("base64")` of scripts: Base64 in the standard and the URL-safe alphabet. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -37,19 +37,19 @@ func (Library) Docs() []vm.Doc { return bindings.Docs() }
 var bindings = vm.Bindings{
 	{Fn: encoder(base64.StdEncoding), Doc: vm.Doc{
 		Name: "encode", Args: "bytes: string", Returns: "string",
-		Text: "the text, in the standard alphabet and padded",
+		Text: "the bytes in the standard alphabet, padded",
 	}},
 	{Fn: decoder(base64.StdEncoding.DecodeString), Doc: vm.Doc{
-		Name: "decode", Args: "text: string", Returns: "string? bytes, string? err",
+		Name: "decode", Args: "s: string", Returns: "string? bytes, string? err",
 		Text: "the bytes, or `nil, error`",
 	}},
 	{Fn: encoder(base64.RawURLEncoding), Doc: vm.Doc{
 		Name: "encode_url", Args: "bytes: string", Returns: "string",
-		Text: "the text, in the URL-safe alphabet and without padding",
+		Text: "the bytes in the URL-safe alphabet, without padding",
 	}},
 	{Fn: decoder(decodeURL), Doc: vm.Doc{
-		Name: "decode_url", Args: "text: string", Returns: "string? bytes, string? err",
-		Text: "the bytes, or `nil, error`; padding may be there or not",
+		Name: "decode_url", Args: "s: string", Returns: "string? bytes, string? err",
+		Text: "the bytes, or `nil, error`; padding is optional",
 	}},
 }
 

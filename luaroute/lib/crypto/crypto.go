@@ -31,7 +31,7 @@ import (
 const (
 	// bytesPerStep is the work of one step of a budget.
 	bytesPerStep = 16
-	// callSteps is what a call costs of a budget, whatever its text.
+	// callSteps is the fixed cost of a call.
 	callSteps = 10
 	// chunk is how much is hashed between two looks at the budget.
 	chunk = 64 << 10
@@ -67,12 +67,12 @@ func (Library) Classes() []vm.Class {
 
 var bindings = vm.Bindings{
 	{Fn: digest, Doc: vm.Doc{
-		Name: "hash", Args: "algorithm: crypto.Algorithm, text: string, encoding?: crypto.Encoding", Returns: "string",
-		Text: "the digest of a text",
+		Name: "hash", Args: "algorithm: crypto.Algorithm, s: string, encoding?: crypto.Encoding", Returns: "string",
+		Text: "the digest of a string",
 	}},
 	{Fn: authenticate, Doc: vm.Doc{
-		Name: "hmac", Args: "algorithm: crypto.Algorithm, key: string, text: string, encoding?: crypto.Encoding", Returns: "string",
-		Text: "the HMAC of a text",
+		Name: "hmac", Args: "algorithm: crypto.Algorithm, key: string, s: string, encoding?: crypto.Encoding", Returns: "string",
+		Text: "the HMAC of a string",
 	}},
 	{Fn: equal, Doc: vm.Doc{
 		Name: "equal", Args: "a: string, b: string", Returns: "boolean",
@@ -97,13 +97,13 @@ var encodings = map[string]func([]byte) string{
 	"raw":       func(b []byte) string { return string(b) },
 }
 
-// digest is crypto.hash(algorithm, text, encoding).
+// digest is crypto.hash(algorithm, s, encoding).
 func digest(L *lua.LState) int {
 	h := named(L, 1, "algorithm", algorithms)()
 	return finish(L, h, L.CheckString(2), encoding(L, 3))
 }
 
-// authenticate is crypto.hmac(algorithm, key, text, encoding).
+// authenticate is crypto.hmac(algorithm, key, s, encoding).
 func authenticate(L *lua.LState) int {
 	algorithm, key := named(L, 1, "algorithm", algorithms), L.CheckString(2)
 	text, encode := L.CheckString(3), encoding(L, 4)
@@ -114,7 +114,7 @@ func authenticate(L *lua.LState) int {
 	return finish(L, hmac.New(algorithm, []byte(key)), text, encode)
 }
 
-// finish hashes a text and pushes the digest.
+// finish hashes a string and pushes the digest.
 func finish(L *lua.LState, h hash.Hash, text string, encode func([]byte) string) int {
 	vm.Spend(L, callSteps)
 	write(L, h, text)
@@ -122,7 +122,7 @@ func finish(L *lua.LState, h hash.Hash, text string, encode func([]byte) string)
 	return 1
 }
 
-// write hashes a text. A long one is hashed in pieces, each counted before, so that the budget can end in between, and others have turns.
+// write hashes a string. A long one is hashed in pieces, each counted before, so that the budget can end in between and others get turns.
 func write(L *lua.LState, h hash.Hash, text string) {
 	piece := make([]byte, min(len(text), chunk))
 	for len(text) > 0 {

@@ -18,13 +18,13 @@ import (
 // Decode returns the Lua value of a JSON text. null becomes Null, since nil cannot be in a table. The work counts as steps of L's budget,
 // so only Go functions of scripts may call it.
 //
-// It is a parser of its own because the text may come from a client: the token reader of encoding/json takes ten times as
+// It is a parser of its own because JSON may come from a client: the token reader of encoding/json takes ten times as
 // long.
 func Decode(L *lua.LState, text string) (lua.LValue, error) { return DecodeAs(L, text, Options{}) }
 
-// Options says what values become.
+// Options says how values are read.
 type Options struct {
-	// BigAsString makes strings of integers beyond 2^53.
+	// BigAsString reads integers beyond 2^53 as strings.
 	BigAsString bool
 }
 
@@ -43,7 +43,7 @@ func OptionsOf(L *lua.LState, arg int) (o Options) {
 	return o
 }
 
-// byteOrderMark may stand before a text. RFC 8259 lets readers ignore it; writers must not add it.
+// byteOrderMark may precede JSON. RFC 8259 lets readers ignore it; writers must not add it.
 const byteOrderMark = "\uFEFF"
 
 // DecodeAs is Decode with options.
@@ -63,7 +63,7 @@ func DecodeAs(L *lua.LState, text string, o Options) (lua.LValue, error) {
 	return v, nil
 }
 
-// What a value and the tables take in memory, in bytes.
+// The memory of a value and of tables, in bytes.
 const (
 	valueSize  = 48
 	listSize   = 160
@@ -88,7 +88,7 @@ type parser struct {
 
 var errEnd = errors.New("the text ends too soon")
 
-// next skips blanks and returns the byte behind them, 0 at the end. A NUL is no part of JSON, so it may stand for the end.
+// next skips blanks and returns the byte after them, 0 at the end. JSON has no NUL outside of strings, so it can mean the end.
 func (p *parser) next() byte {
 	for end := p.at; end < len(p.text); vm.Spend(p.L, pieceSteps) {
 		for end = min(p.at+piece, len(p.text)); p.at < end; p.at++ {
@@ -104,7 +104,7 @@ func (p *parser) next() byte {
 	return 0
 }
 
-// unexpected is the error about the byte at which the parser stands.
+// unexpected returns the error about the next byte.
 func (p *parser) unexpected(wanted string) error {
 	if p.at >= len(p.text) {
 		return errEnd
@@ -256,8 +256,8 @@ func (p *parser) string() (string, error) {
 	return "", errEnd
 }
 
-// divides reports whether a string may be read in two pieces, the second from here: not inside of a character or of the last escape,
-// and not between the escapes of two surrogates.
+// divides reports whether a string may be read in two pieces, the second from here: not inside a character or the last escape,
+// nor between the escapes of two surrogates.
 func (p *parser) divides(escape int) bool {
 	if !utf8.RuneStart(p.text[p.at]) {
 		return false
@@ -268,7 +268,7 @@ func (p *parser) divides(escape int) bool {
 	return p.at > escape+6 || p.at == escape+6 && p.text[p.at] != '\\'
 }
 
-// unquote returns what stands between the quotes of a string.
+// unquote decodes what is between the quotes of a string.
 func unquote(text string) (s string, err error) {
 	if err = json.Unmarshal([]byte(`"`+text+`"`), &s); err != nil {
 		err = fmt.Errorf("the string before has a wrong escape: %w", err)
@@ -309,10 +309,10 @@ func (p *parser) number() (lua.LValue, error) {
 	return lua.LNumber(n), nil
 }
 
-// shortNumber is the length of a number from which on it may have more digits than Lua holds.
+// shortNumber is the length from which a number may have more digits than Lua holds.
 const shortNumber = 16
 
-// skip skips one of some bytes, if it is there, and returns how many it skipped.
+// skip skips the next byte if it is in set, and returns how many it skipped.
 func (p *parser) skip(set string) int {
 	if p.at < len(p.text) && strings.IndexByte(set, p.text[p.at]) >= 0 {
 		p.at++

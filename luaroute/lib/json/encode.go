@@ -15,7 +15,7 @@ import (
 const (
 	// maxDepth is how deep tables may be nested. It stops a table that contains itself.
 	maxDepth = 200
-	// maxText is the size of the largest text that is written, in bytes.
+	// maxText is the size of the largest JSON that is written, in bytes.
 	maxText = 64 << 20
 	// maxValues is how many values are written.
 	maxValues = 1 << 20
@@ -36,7 +36,7 @@ func nullType() *lua.LTable {
 	return t
 }
 
-// arrayMark is what getmetatable says of a list.
+// arrayMark is what getmetatable returns for a list.
 const arrayMark = lua.LString("json.array")
 
 // arrayType is the metatable that marks lists.
@@ -57,8 +57,8 @@ func isArray(t *lua.LTable) bool {
 	return ok && mark.RawGetString("__metatable") == arrayMark
 }
 
-// Encode returns the JSON text of a Lua value. Keys of objects are sorted. Its work is bounded, whatever the value is. A
-// Go function that a script calls hands its thread in, and Encode does not return if the budget ends; others hand in nil.
+// Encode returns the JSON of a Lua value. Keys of objects are sorted. Its work is bounded, whatever the value is. A
+// Go function that a script calls passes its thread, and Encode does not return if the budget ends; others pass nil.
 func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
 	w := &writer{L: L}
 	err := w.value(v, 0)
@@ -80,10 +80,10 @@ type writer struct {
 	L            *lua.LState // whose budget counts, or nil
 }
 
-// steps is what the work counts as.
+// steps returns the work so far, in steps.
 func (w *writer) steps() int { return w.values + w.keys + len(w.text)/64 }
 
-// spend counts the work since it was called last.
+// spend counts the work since its last call.
 func (w *writer) spend() {
 	done := w.steps()
 	vm.Spend(w.L, done-w.spent)
@@ -216,7 +216,7 @@ func (w *writer) table(t *lua.LTable, depth int) error {
 	return nil
 }
 
-// element writes a value of a list or object, as it was written where the table remembers that.
+// element writes a value of a list or object, in its original form if the table remembers that.
 func (w *writer) element(x *exact, key, v lua.LValue, depth int) error {
 	if text := x.text(key, v); text != "" {
 		w.values++

@@ -7,7 +7,7 @@ import (
 )
 
 // exact is what a decoded list or object remembers of values that Lua does not hold exactly, such as integers beyond 2^53: how they
-// were written. They are written so again where they stand unchanged.
+// were written. Those that are unchanged are written so again.
 type exact struct{ written map[lua.LValue]writing }
 
 // writing is a value and how it was written.
@@ -19,7 +19,7 @@ type writing struct {
 // Immutable says that all states share it.
 func (*exact) Immutable() {}
 
-// exactKey is where the metatable of a list or object has its exact.
+// exactKey is the field of a metatable that holds the exact of a list or object.
 const exactKey = "json.exact"
 
 // exactOf returns what t remembers, or nil.
@@ -35,7 +35,7 @@ func exactOf(t *lua.LTable) *exact {
 	return nil
 }
 
-// text returns how the value of a key was written, or "" if it is another value now.
+// text returns how the value of a key was written, or "" if it has changed.
 func (x *exact) text(key, value lua.LValue) string {
 	if x == nil {
 		return ""
@@ -46,10 +46,10 @@ func (x *exact) text(key, value lua.LValue) string {
 	return ""
 }
 
-// writingSize is what remembering a value takes in memory, in bytes.
+// writingSize is the memory of a remembered value, in bytes.
 const writingSize = 160
 
-// remember keeps how the value of a key in t was written, if it is to be kept.
+// remember keeps how the value of a key in t was written, if Lua does not hold it exactly.
 func (p *parser) remember(t *lua.LTable, key, value lua.LValue) {
 	if p.written == "" {
 		return

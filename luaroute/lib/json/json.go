@@ -1,7 +1,7 @@
 // Package json is the library `json` for scripts: values to JSON and back. Its bindings describe its functions.
 //
 // A table with the keys 1 to n is a list, any other an object; an empty table is {}. A number without a fraction is
-// written without one. Decoded lists are marked as such. A decoded value that stands unchanged where it was is written as it was read:
+// written without one. Decoded lists are marked as such. A decoded value that was not changed or moved is written as it was read:
 // an integer beyond 2^53 keeps its digits. With the option big = "string" such integers are strings for the script.
 package json
 
@@ -37,21 +37,21 @@ func (Library) Classes() []vm.Class {
 
 // options is what OptionsOf reads.
 var options = vm.Class{Name: "json.Options", Text: "how JSON is read", Fields: []vm.Doc{
-	{Name: "big", Type: `"string"?`, Text: "`\"string\"` has integers beyond 2^53 as strings, with all their digits"},
+	{Name: "big", Type: `"string"?`, Text: "`\"string\"` returns integers beyond 2^53 as strings, with all their digits"},
 }}
 
 var bindings = vm.Bindings{
 	{Fn: encode, Doc: vm.Doc{
-		Name: "encode", Args: "value: any", Returns: "string? text, string? err",
-		Text: "the text, or `nil, error`",
+		Name: "encode", Args: "value: any", Returns: "string? json, string? err",
+		Text: "the JSON of the value, or `nil, error`",
 	}},
 	{Fn: decode, Doc: vm.Doc{
-		Name: "decode", Args: "text: string, options?: json.Options", Returns: "any value, string? err",
-		Text: "the value, or `nil, error`; a byte order mark before it is skipped. With `{ big = \"string\" }` integers beyond 2^53 are strings",
+		Name: "decode", Args: "s: string, options?: json.Options", Returns: "any value, string? err",
+		Text: "the value, or `nil, error`; a byte order mark is skipped. With `{ big = \"string\" }` integers beyond 2^53 are strings",
 	}},
 	{Fn: array, Doc: vm.Doc{
 		Name: "array", Args: "table?: table", Returns: "table", Effect: true,
-		Text: "the table, marked as a list, so that an empty one is `[]`; an empty table otherwise is `{}`",
+		Text: "the table, marked as a list, so that an empty one is `[]`; any other empty table is `{}`",
 	}},
 	{Value: Null, Doc: vm.Doc{
 		Name: "null", Type: "json.Null",
@@ -69,7 +69,7 @@ func encode(L *lua.LState) int {
 	return 1
 }
 
-// decode is json.decode(text).
+// decode is json.decode(s, options).
 func decode(L *lua.LState) int {
 	v, err := DecodeAs(L, L.CheckString(1), OptionsOf(L, 2))
 	if err != nil {

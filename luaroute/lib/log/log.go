@@ -77,7 +77,7 @@ func at(level zapcore.Level) lua.LGFunction {
 	}
 }
 
-// field returns a field of the log, and how many bytes it takes there, roughly.
+// field returns a field of the log, and roughly its size in bytes.
 func field(L *lua.LState, name string, v lua.LValue) (zap.Field, int) {
 	const number = 8
 	switch v := v.(type) {

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// maxKept and maxKeptSize are how many programs a cache keeps, and of how many bytes together.
+	// maxKept and maxKeptSize are how many programs a cache keeps, and their total size in bytes.
 	maxKept, maxKeptSize = 500, 8 << 20
-	// patternSteps is what each byte of a pattern costs of a budget when it is compiled.
+	// patternSteps is the cost of compiling one byte of a pattern, in steps.
 	patternSteps = 20
 )
 
-// cache keeps the programs that were used last. The states of an image share one.
+// cache keeps the most recently used programs. The states of an image share one.
 type cache struct {
 	mutex    sync.Mutex
 	programs map[string]*list.Element
@@ -30,8 +30,7 @@ type kept struct {
 	program *program
 }
 
-// pattern is a pattern in the cache that has, or gets, its program. Scripts may hold many of them, since unused programs are dropped
-// anyway.
+// pattern is a pattern with the cache of its program. Scripts may hold many of them, since unused programs are dropped.
 type pattern struct {
 	cache *cache
 	text  string

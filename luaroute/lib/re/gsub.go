@@ -14,7 +14,7 @@ import (
 // maxReferences is how many references to groups a replacement may have.
 const maxReferences = 1000
 
-// gsub is re.gsub(text, pattern, repl, n).
+// gsub is re.gsub(s, pattern, repl, n).
 func gsub(L *lua.LState, p pattern, text string) int {
 	L.CheckTypes(3, lua.LTNumber, lua.LTString, lua.LTTable, lua.LTFunction)
 	prog, most := p.program(L), integer(L, 4, math.MaxInt)
@@ -43,7 +43,7 @@ func gsub(L *lua.LState, p pattern, text string) int {
 	return 2
 }
 
-// replacer returns the function that writes what stands for a match.
+// replacer returns the function that writes the replacement of a match.
 func replacer(L *lua.LState, prog *program, repl lua.LValue, text string) func(found []int, write func(string)) {
 	switch repl := repl.(type) {
 	case *lua.LFunction:
@@ -75,7 +75,7 @@ func replacer(L *lua.LState, prog *program, repl lua.LValue, text string) func(f
 	}
 }
 
-// replacement returns the text of a value that a table or function gave for a match.
+// replacement returns the string for the value that a table or function returned for a match.
 func replacement(L *lua.LState, v lua.LValue, match string) string {
 	if lua.LVIsFalse(v) {
 		return match
@@ -86,7 +86,7 @@ func replacement(L *lua.LState, v lua.LValue, match string) string {
 	return v.String()
 }
 
-// piece is a part of a replacement: a text, or a group if that is not negative.
+// piece is a part of a replacement: a group, or literal text if group is negative.
 type piece struct {
 	text  string
 	group int
@@ -116,7 +116,7 @@ func template(L *lua.LState, prog *program, text string) []piece {
 	}
 }
 
-// reference returns the name of a group behind a $, "" if there is none, and what comes after it.
+// reference returns the name of the group after a $, "" if there is none, and the rest.
 func reference(text string) (name, rest string) {
 	if braced, ok := strings.CutPrefix(text, "{"); ok {
 		name, rest, _ = strings.Cut(braced, "}")

@@ -61,7 +61,7 @@ func init() {
 	}
 }
 
-// checkObject returns the compiled pattern that the first argument is.
+// checkObject returns the first argument, which must be a compiled pattern.
 func checkObject(L *lua.LState) *pattern {
 	if data, ok := L.Get(1).(*lua.LUserData); ok {
 		if p, ok := data.Value.(*pattern); ok {

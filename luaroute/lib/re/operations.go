@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// maxText is the size of the largest text that is made, in bytes.
+	// maxText is the size of the largest string that is made, in bytes.
 	maxText = 16 << 20
-	// valueSize is what a value takes in memory, its text aside, in bytes.
+	// valueSize is the memory of a value without the bytes of its string.
 	valueSize = 32
 )
 
@@ -31,32 +31,32 @@ func (o operation) method() vm.Doc {
 
 var operations = []operation{
 	{match, vm.Doc{
-		Name: "match", Args: "text: string, pattern: string, init?: number", Returns: "(string|false)? group, ...: string|false",
+		Name: "match", Args: "s: string, pattern: string, init?: number", Returns: "(string|false)? group, ...: string|false",
 		Text: "the groups of the first match, or the whole match if the pattern has none; nil if nothing matches",
 	}},
 	{find, vm.Doc{
-		Name: "find", Args: "text: string, pattern: string, init?: number", Returns: "number? first, number? last, ...: string|false",
+		Name: "find", Args: "s: string, pattern: string, init?: number", Returns: "number? first, number? last, ...: string|false",
 		Text: "where the first match begins and ends, and its groups; or nil",
 	}},
 	{captures, vm.Doc{
-		Name: "captures", Args: "text: string, pattern: string, init?: number", Returns: "table<number|string, string|false>?",
+		Name: "captures", Args: "s: string, pattern: string, init?: number", Returns: "table<number|string, string|false>?",
 		Text: "the first match as a table: `[0]` is all of it, `[1]` … and the names of `(?P<name>…)` are its groups; or nil",
 	}},
 	{gmatch, vm.Doc{
-		Name: "gmatch", Args: "text: string, pattern: string", Returns: "fun(): ((string|false)? group, ...: string|false)",
-		Text: "an iterator over all matches, each as `re.match` gives it",
+		Name: "gmatch", Args: "s: string, pattern: string", Returns: "fun(): ((string|false)? group, ...: string|false)",
+		Text: "an iterator over all matches, each as `re.match` returns it",
 	}},
 	{gsub, vm.Doc{
-		Name: "gsub", Args: "text: string, pattern: string, replacement: re.Replacement, n?: number", Returns: "string text, number count",
-		Text: "the text with its matches replaced, or the first `n`; and how many they were",
+		Name: "gsub", Args: "s: string, pattern: string, replacement: re.Replacement, n?: number", Returns: "string result, number count",
+		Text: "the string with all matches replaced, or the first `n`; and their number",
 	}},
 	{split, vm.Doc{
-		Name: "split", Args: "text: string, pattern: string, n?: number", Returns: "string[]",
+		Name: "split", Args: "s: string, pattern: string, n?: number", Returns: "string[]",
 		Text: "a list of the pieces between matches, at most `n`",
 	}},
 }
 
-// first returns the program of a pattern and the first match from the argument init on, in the text that is left.
+// first returns the program of a pattern and the first match from the argument init on, in the rest of the string.
 func first(L *lua.LState, p pattern, text string) (prog *program, found []int, rest string, skipped int) {
 	prog = p.program(L)
 	from := integer(L, 3, 1)
@@ -68,7 +68,7 @@ func first(L *lua.LState, p pattern, text string) (prog *program, found []int, r
 	return prog, prog.next(L, rest, 0), rest, skipped
 }
 
-// match is re.match(text, pattern, init).
+// match is re.match(s, pattern, init).
 func match(L *lua.LState, p pattern, text string) int {
 	_, found, rest, _ := first(L, p, text)
 	if found == nil {
@@ -78,7 +78,7 @@ func match(L *lua.LState, p pattern, text string) int {
 	return push(L, rest, found)
 }
 
-// find is re.find(text, pattern, init).
+// find is re.find(s, pattern, init).
 func find(L *lua.LState, p pattern, text string) int {
 	_, found, rest, skipped := first(L, p, text)
 	if found == nil {
@@ -90,7 +90,7 @@ func find(L *lua.LState, p pattern, text string) int {
 	return 2 + pushGroups(L, rest, found)
 }
 
-// captures is re.captures(text, pattern, init).
+// captures is re.captures(s, pattern, init).
 func captures(L *lua.LState, p pattern, text string) int {
 	prog, found, rest, _ := first(L, p, text)
 	if found == nil {
@@ -112,7 +112,7 @@ func captures(L *lua.LState, p pattern, text string) int {
 	return 1
 }
 
-// gmatch is re.gmatch(text, pattern). What the iterator keeps is in upvalues, not in Go, so that a copy of it has its own.
+// gmatch is re.gmatch(s, pattern). What the iterator keeps is in upvalues, not in Go, so that a copy of it has its own.
 func gmatch(L *lua.LState, p pattern, text string) int {
 	p.program(L) // a malformed pattern raises here
 	L.Push(L.NewClosure(iterate, lua.LString(text), object(p), lua.LNumber(start.at), lua.LNumber(start.last)))
@@ -132,7 +132,7 @@ var iterate = vm.GoFunc(func(L *lua.LState) int {
 	return push(L, text, found)
 }).GFunction
 
-// split is re.split(text, pattern, n).
+// split is re.split(s, pattern, n).
 func split(L *lua.LState, p pattern, text string) int {
 	prog, most := p.program(L), integer(L, 3, math.MaxInt)
 	if most < 1 {
@@ -182,13 +182,13 @@ func group(L *lua.LState, text string, found []int, i int) lua.LValue {
 	return part(L, text, found[2*i], found[2*i+1])
 }
 
-// part returns a part of a text. It keeps a large text alive only if it is a large part of it.
+// part returns a part of a string. A small part of a large string gets its own memory, so it does not keep the whole alive.
 func part(L *lua.LState, text string, from, to int) lua.LValue {
 	vm.Charge(L, valueSize+to-from)
 	return lua.LString(vm.Part(text, from, to))
 }
 
-// integer returns an argument that is an integer, or a default. Numbers that are out of reach become the nearest one.
+// integer returns an argument that is an integer, or a default. Numbers out of range become the nearest one.
 func integer(L *lua.LState, n, otherwise int) int {
 	if L.Get(n) == lua.LNil {
 		return otherwise
@@ -200,7 +200,7 @@ func integer(L *lua.LState, n, otherwise int) int {
 	return int(min(max(f, -1<<53), 1<<53))
 }
 
-// tooLarge raises if a text has too many bytes.
+// tooLarge raises if a string has too many bytes.
 func tooLarge(L *lua.LState, size int) {
 	if size > maxText {
 		L.RaiseError("the string is too large; allowed are %d bytes", maxText)

@@ -14,7 +14,7 @@ const (
 	maxGroups = 100
 	// maxProgram is the size of the largest compiled pattern, in bytes.
 	maxProgram = 2 << 20
-	// instructionSize is what an instruction takes in memory, that of the search included, in bytes. A class takes
+	// instructionSize is the memory of an instruction, with that of the search, in bytes. A class takes
 	// rangeSize more for each end of its ranges, and a search groupSize for each group at each instruction.
 	instructionSize, rangeSize, groupSize = 128, 8, 16
 )
@@ -26,12 +26,12 @@ type program struct {
 	names []string
 	// literal begins every match. It is empty where a match depends on what is before it.
 	literal string
-	// behind searches from the second character of a text, while it sees the first. It is nil where a match does not
+	// behind searches from the second character of a string, but sees the first. It is nil where a match does not
 	// depend on what is before it.
 	behind *regexp.Regexp
-	// cost is how many instructions one character of a text may take, those with many groups counted more.
+	// cost is how many instructions one character may take; with many groups they count more.
 	cost int
-	// size is what the program takes in memory, in bytes.
+	// size is the memory of the program, in bytes.
 	size int
 }
 
@@ -80,7 +80,7 @@ func malformed(text string, err error) error {
 	return fmt.Errorf("the pattern %q is malformed: %s", text, reason)
 }
 
-// weigh returns how many instructions an expression becomes, and how many bytes they take. It counts before anything is
+// weigh returns how many instructions an expression becomes, and their size in bytes. It counts before anything is
 // compiled, because a pattern of 20 bytes may become many megabytes.
 func weigh(re *syntax.Regexp) (instructions, size int) {
 	instructions, size = 1, instructionSize
@@ -100,7 +100,7 @@ func weigh(re *syntax.Regexp) (instructions, size int) {
 	return instructions * times, size * times
 }
 
-// looksBehind reports whether an expression asks what is before a place: whether it begins a text, a line or a word.
+// looksBehind reports whether an expression depends on what precedes a match: the beginning of the string, of a line or of a word.
 func looksBehind(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpBeginLine, syntax.OpBeginText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:

@@ -1,16 +1,14 @@
-// Package re is the library `re` for scripts: regular expressions as RE2 has them, whose search takes a time in proportion to
-// the text, whatever the pattern. Their syntax is https://github.com/google/re2/wiki/Syntax, and they match the
-// characters of UTF-8.
-// Its bindings describe its functions.
+// Package re is the library `re` for scripts: regular expressions of RE2, which search in linear time, whatever the pattern.
+// Their syntax is https://github.com/google/re2/wiki/Syntax, and they match UTF-8 characters. Its bindings describe its functions.
 //
 // A group that took no part in a match is false. init is where the search begins, as in string.match: what is before it is
-// not looked at, so ^ matches there. repl is a text, in which $1, ${1} and ${name} stand for groups, $0 for the whole match and
-// $$ for a dollar; a table, which is asked for the first group or the whole match; or a function, which gets what
-// re.match gives. nil and false of them keep the match as it is.
+// not looked at, so ^ matches there. repl is a string, in which $1, ${1} and ${name} stand for groups, $0 for the whole match and
+// $$ for a dollar; a table, in which the first group, or the whole match if there is none, is looked up; or a function, which gets
+// what re.match returns. If those two give nil or false, the match stays.
 //
 // A malformed pattern raises, and so does one of more than 2 KiB, of more than 100 groups, or of more than 2 MiB
-// in memory, such as one with large repetitions. Texts that gsub and escape make have at most 16 MiB. Patterns are kept compiled,
-// so compile is for tidy scripts, not for fast ones.
+// in memory, such as one with large repetitions. Strings that gsub and escape make have at most 16 MiB. Compiled patterns are cached,
+// so compile makes scripts tidier, not faster.
 package re
 
 import (
@@ -34,8 +32,8 @@ func (Library) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "luaroute.libs.re", New: func() caddy.Module { return new(Library) }}
 }
 
-// Open returns the library's table. Its functions share a cache of compiled patterns; scripts that opened the library apart
-// cannot push one another's patterns out.
+// Open returns the library's table. Its functions share a cache of compiled patterns; scripts that opened the library separately
+// cannot evict one another's patterns.
 func (Library) Open(*lua.LState) lua.LValue { return bindings(new(cache)).Table() }
 
 // Docs describes what is in it.
@@ -49,7 +47,7 @@ func (Library) Classes() []vm.Class {
 	}
 	return []vm.Class{object, {
 		Name: "re.Replacement", Alias: "string|table<string, any>|(fun(group: string|false, ...: string|false): any)",
-		Text: "a text with `$1`, `${name}`, `$0` and `$$`, a table that is asked for the first group, or a function that gets what `re.match` gives",
+		Text: "a string with `$1`, `${name}`, `$0` and `$$`, a table in which the first group is looked up, or a function that gets what `re.match` returns",
 	}}
 }
 
@@ -63,15 +61,15 @@ func bindings(patterns *cache) vm.Bindings {
 		}})
 	}
 	return append(all, vm.Binding{Fn: escape, Doc: vm.Doc{
-		Name: "escape", Args: "text: string", Returns: "string",
-		Text: "the pattern that matches exactly this text",
+		Name: "escape", Args: "s: string", Returns: "string",
+		Text: "the pattern that matches exactly this string",
 	}}, vm.Binding{Fn: func(L *lua.LState) int { return compileObject(L, patterns) }, Doc: vm.Doc{
 		Name: "compile", Args: "pattern: string", Returns: "re.Pattern",
-		Text: "an object with these functions as methods, such as `r:match(text, [init])`",
+		Text: "an object with these functions as methods, such as `r:match(s, [init])`",
 	}})
 }
 
-// escape is re.escape(text).
+// escape is re.escape(s).
 func escape(L *lua.LState) int {
 	s := L.CheckString(1)
 	vm.Spend(L, 1+len(s)/bytesPerStep)

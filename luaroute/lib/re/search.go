@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// perStep is how many instructions of a program are one step of a budget.
+	// perStep is how many instructions of a program count as one step.
 	perStep = 10
 	// bytesPerStep is the same for bytes that are copied.
 	bytesPerStep = 64
@@ -22,8 +22,8 @@ const (
 	batch = 500
 )
 
-// next returns where the first match from a place on is: the ends of the match and of its groups, as package regexp has
-// them, or nil. The match knows what is before the place.
+// next returns the first match from a place on: the ends of the match and of its groups, as in package regexp,
+// or nil. What precedes the place counts for ^ and \b.
 func (p *program) next(L *lua.LState, text string, from int) []int {
 	re, start := p.re, from
 	switch {
@@ -54,8 +54,8 @@ func (p *program) next(L *lua.LState, text string, from int) []int {
 	return found
 }
 
-// search returns the first match in a text. A search in a string cannot be ended, but one in a reader can, whenever it
-// reads: so long texts are read, which takes about as long.
+// search returns the first match in a string. A search in a string cannot be interrupted, but one in a reader can, whenever it
+// reads: so long strings are read through a reader, which takes about as long.
 func (p *program) search(L *lua.LState, re *regexp.Regexp, text string) []int {
 	if len(text) <= atOnce/p.cost {
 		vm.Spend(L, 1+len(text)*p.cost/perStep)
@@ -67,7 +67,7 @@ func (p *program) search(L *lua.LState, re *regexp.Regexp, text string) []int {
 	return found
 }
 
-// reader reads a text for a search, and counts the work of the search.
+// reader reads a string for a search, and counts the work of the search.
 type reader struct {
 	L     *lua.LState
 	text  string
@@ -98,7 +98,7 @@ type walk struct {
 
 var start = walk{at: 0, last: -1}
 
-// next returns the next match. Like in package regexp, an empty match right behind another match does not count.
+// next returns the next match. Like in package regexp, an empty match right after another match does not count.
 func (w *walk) next(L *lua.LState, p *program, text string) []int {
 	for w.at <= len(text) {
 		found := p.next(L, text, w.at)

@@ -12,7 +12,7 @@ type directive struct {
 	// layout is the same for Go; write writes what Go has no layout for.
 	layout string
 	write  func([]byte, time.Time) []byte
-	// read takes its part off the front of a text. wanted says what that is.
+	// read reads its part from the front of a string. wanted says what that is.
 	read   func(text string, f *fields) (rest string, ok bool)
 	wanted string
 }
@@ -111,7 +111,7 @@ func cut(name string, length int) string {
 	return name[:length]
 }
 
-// scanDigits takes a number of some digits off the front of a text.
+// scanDigits reads a number of least to most digits from the front of a string.
 func scanDigits(text string, least, most int) (n int, rest string, ok bool) {
 	i := 0
 	for ; i < min(len(text), most) && '0' <= text[i] && text[i] <= '9'; i++ {
@@ -120,7 +120,7 @@ func scanDigits(text string, least, most int) (n int, rest string, ok bool) {
 	return n, text[i:], i >= least
 }
 
-// scanOffset takes an offset from UTC off the front of a text: +hh:mm or +hhmm, in seconds.
+// scanOffset reads an offset from UTC from the front of a string: +hh:mm or +hhmm, in seconds.
 func scanOffset(text string) (offset int, rest string, ok bool) {
 	if text == "" || text[0] != '+' && text[0] != '-' {
 		return 0, text, false

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxLayout is the size of the largest layout, and maxText that of the largest text that is parsed, in bytes.
+	// maxLayout is the size of the largest layout, and maxText that of the largest string that is parsed, in bytes.
 	maxLayout = 256
 	maxText   = 1024
 )
@@ -18,7 +18,7 @@ const (
 // layout says how a time is written.
 type layout struct {
 	format func(time.Time) string
-	// parse reads a time; the zone is for texts that have none.
+	// parse reads a time; the zone is for strings that have none.
 	parse func(text string, zone *time.Location) (time.Time, error)
 	// gmt says that no other zone can be written.
 	gmt bool
@@ -62,7 +62,7 @@ func layoutOf(text string) (layout, error) {
 	}
 	if !strings.Contains(text, "%") {
 		names := strings.Join(slices.Sorted(maps.Keys(named)), ", ")
-		return layout{}, fmt.Errorf("no layout %s; allowed are %s and texts with directives such as %%Y-%%m-%%d", short(text), names)
+		return layout{}, fmt.Errorf("no layout %s; allowed are %s and strings with directives such as %%Y-%%m-%%d", short(text), names)
 	}
 	if len(text) > maxLayout {
 		return layout{}, fmt.Errorf("the layout has %d bytes; allowed are %d", len(text), maxLayout)
@@ -74,7 +74,7 @@ func layoutOf(text string) (layout, error) {
 	return layout{format: items.format, parse: items.parse}, nil
 }
 
-// items are a layout of directives: texts, and what stands between them.
+// items are a layout of directives, and the literal text between them.
 type items []item
 
 type item struct {
@@ -157,7 +157,7 @@ func (all items) parse(text string, zone *time.Location) (time.Time, error) {
 	return f.time()
 }
 
-// short quotes a text for an error, or its beginning.
+// short quotes a string for an error, or its beginning.
 func short(text string) string {
 	if len(text) > 40 {
 		return fmt.Sprintf("%q…", text[:40])

@@ -8,13 +8,13 @@
 //	%y %e %j      year of two digits, day with a blank   %I %p        hour of twelve, AM or PM
 //	              for a zero, day of the year            %s           seconds since 1970
 //	%b %B %a %A   names of months and weekdays           %z %Z        +0200, UTC
-//	%F %T %R      %Y-%m-%d, %H:%M:%S, %H:%M              %%           a per cent sign
+//	%F %T %R      %Y-%m-%d, %H:%M:%S, %H:%M              %%           a percent sign
 //
 // A zone is "UTC" (the default), "local", an offset such as "+02:00" or a name such as "Europe/Berlin". parse needs it where
-// the text has none. What a text leaves out is taken from 1970-01-01 00:00:00.
+// the string has none. What a string leaves out is taken from 1970-01-01 00:00:00.
 //
-// sleep holds up its own request only, works wherever Lua runs, and counts as waiting, not as running. It ends early
-// with the limit for waiting, or when the client goes; then the request ends.
+// sleep delays its own request only, works wherever Lua runs, and counts as waiting, not as running. At the limit for waiting, or
+// when the client leaves, the request ends.
 package time
 
 import (
@@ -30,7 +30,7 @@ import (
 )
 
 const (
-	// sleepSteps and textSteps are what a call costs of a budget.
+	// sleepSteps and textSteps are the fixed cost of a call.
 	sleepSteps = 50
 	textSteps  = 20
 	// bytesPerStep is the work of one step of a budget.
@@ -45,7 +45,7 @@ func init() {
 	caddy.RegisterModule(Library{})
 }
 
-// Library is `require("time")` of scripts: the time, its texts and zones, and waiting. It has no configuration.
+// Library is `require("time")` of scripts: the time, formats and zones, and waiting. It has no configuration.
 type Library struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -66,15 +66,15 @@ var bindings = vm.Bindings{
 	}},
 	{Fn: sleep, Doc: vm.Doc{
 		Name: "sleep", Args: "seconds: number",
-		Text: "waits. Only this request waits; it counts against the limit `wall`, not `cpu`, and ends when the client goes",
+		Text: "waits. Only this request waits; it counts against the limit `wall`, not `cpu`, and ends when the client leaves",
 	}},
 	{Fn: format, Doc: vm.Doc{
-		Name: "format", Args: "time: number, layout: string, zone?: string", Returns: "string? text, string? err",
-		Text: "the text of a time; `nil, error` if there is no such zone",
+		Name: "format", Args: "time: number, layout: string, zone?: string", Returns: "string? formatted, string? err",
+		Text: "the time as a string; `nil, error` if there is no such zone",
 	}},
 	{Fn: parse, Doc: vm.Doc{
-		Name: "parse", Args: "text: string, layout: string, zone?: string", Returns: "number? time, string? err",
-		Text: "the time of a text, or `nil, error`",
+		Name: "parse", Args: "s: string, layout: string, zone?: string", Returns: "number? time, string? err",
+		Text: "the time in a string, or `nil, error`",
 	}},
 }
 
@@ -132,11 +132,11 @@ func format(L *lua.LState) int {
 	return 1
 }
 
-// parse is time.parse(text, layout, zone).
+// parse is time.parse(s, layout, zone).
 func parse(L *lua.LState) int {
 	text, layout := L.CheckString(1), checkLayout(L)
 	if len(text) > maxText {
-		return failure(L, fmt.Errorf("time: the text has %d bytes; allowed are %d", len(text), maxText))
+		return failure(L, fmt.Errorf("time: the string has %d bytes; allowed are %d", len(text), maxText))
 	}
 	zone, err := location(L, 3)
 	if err != nil {

@@ -83,7 +83,7 @@ func TestATimeIsRead(t *testing.T) {
 		{"not rfc3339", `time.parse("2026-05-04", "rfc3339")`, `nil time: found "2026-05-04"; expected a time such as "2026-05-04T10:00:00Z"`},
 		{"not http", `time.parse("now", "http")`, `nil time: found "now"; expected a time such as "Mon, 04 May 2026 10:00:00 GMT"`},
 		{"a time before the year 1", `time.parse("0001-01-01T00:00:00+02:00", "rfc3339")`, `nil time: found "0001-01-01T00:00:00+02:00"; allowed are the years 1 to 9999`},
-		{"a text that is too long", `time.parse(("x"):rep(1025), "%Y")`, `nil time: the text has 1025 bytes; allowed are 1024`},
+		{"a string that is too long", `time.parse(("x"):rep(1025), "%Y")`, `nil time: the string has 1025 bytes; allowed are 1024`},
 	})
 }
 
@@ -96,12 +96,12 @@ func TestWrongArgumentsRaise(t *testing.T) {
 		{`time.format(0/0, "%Y")`, `bad argument #1 to 'format' (found NaN; allowed are the years 1 to 9999)`},
 		{`time.format(-1e12, "%Y")`, `bad argument #1 to 'format' (found -1e+12; allowed are the years 1 to 9999)`},
 		{`time.format(0)`, `bad argument #2 to 'format' (string expected, got no value)`},
-		{`time.format(0, "2006-01-02")`, `bad argument #2 to 'format' (no layout "2006-01-02"; allowed are http, rfc1123, rfc3339 and texts with directives such as %Y-%m-%d)`},
+		{`time.format(0, "2006-01-02")`, `bad argument #2 to 'format' (no layout "2006-01-02"; allowed are http, rfc1123, rfc3339 and strings with directives such as %Y-%m-%d)`},
 		{`time.format(0, "%Q")`, `bad argument #2 to 'format' (no directive "%Q"; allowed are ` + letters + `)`},
 		{`time.format(0, "%Y%")`, `bad argument #2 to 'format' (the layout ends with %; a per cent sign is %%)`},
 		{`time.format(0, ("%Y"):rep(200))`, `bad argument #2 to 'format' (the layout has 400 bytes; allowed are 256)`},
 		{`time.format(0, "http", "local")`, `bad argument #3 to 'format' (the layout "http" is always in GMT)`},
-		{`time.parse("x", "y")`, `bad argument #2 to 'parse' (no layout "y"; allowed are http, rfc1123, rfc3339 and texts with directives such as %Y-%m-%d)`},
+		{`time.parse("x", "y")`, `bad argument #2 to 'parse' (no layout "y"; allowed are http, rfc1123, rfc3339 and strings with directives such as %Y-%m-%d)`},
 		{`time.parse({}, "%Y")`, `bad argument #1 to 'parse' (string expected, got table)`},
 		{`time.sleep()`, `bad argument #1 to 'sleep' (number expected, got no value)`},
 		{`time.sleep(-1)`, `bad argument #1 to 'sleep' (found -1; allowed are seconds from 0 on)`},

@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	// zoneSteps is what reading the data of a zone costs of a budget.
+	// zoneSteps is the cost of reading the data of a zone.
 	zoneSteps = 4000
-	// maxZones is how many zones are kept. There are some 600; where files have names in any case there are more.
+	// maxZones is how many zones are kept. There are about 600, and more on file systems that ignore case.
 	maxZones = 1000
 )
 
-// zones are the time zones that were asked for, by name. Reading one takes much longer than using it.
+// zones are the time zones that were used, by name. Reading one takes much longer than using it.
 var zones = struct {
 	sync.RWMutex
 	all map[string]*time.Location

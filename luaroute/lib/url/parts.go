@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// parse is url.parse(text).
+// parse is url.parse(s).
 func parse(L *lua.LState) int {
 	u, err := read(L, L.CheckString(1))
 	if err != nil {
@@ -42,8 +42,8 @@ func parse(L *lua.LState) int {
 	return 1
 }
 
-// encoding returns an encoded path with what no URL may have encoded, too. Go takes a path with such bytes for one that it has to encode itself,
-// and an escaped slash in it for a slash.
+// encoding returns an encoded path in which bytes that no URL may contain are encoded, too. Go would encode a path with such bytes itself,
+// and read an escaped slash in it as a slash.
 func encoding(raw string) string {
 	var b strings.Builder
 	for i := range len(raw) {
@@ -70,7 +70,7 @@ func port(text string) (int, error) {
 
 // parts is what url.build takes.
 var parts = vm.Class{Name: "url.NewParts", Text: "the parts of a URL that is to be built", Fields: []vm.Doc{
-	{Name: "fragment", Type: "string?", Text: "what is behind #"},
+	{Name: "fragment", Type: "string?", Text: "what follows #"},
 	{Name: "host", Type: "string?", Text: "the host, without port, and an IPv6 address without brackets"},
 	{Name: "opaque", Type: "string?", Text: "what follows the scheme of a URL such as `mailto:ann@example.com`"},
 	{Name: "password", Type: "string?", Text: "the password before the host"},

@@ -12,10 +12,10 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// pairSize is what a name and its value take in memory, the texts aside, in bytes.
+// pairSize is the memory of a name and its value without the bytes of their strings.
 const pairSize = 128
 
-// parseQuery is url.parse_query(text).
+// parseQuery is url.parse_query(s).
 func parseQuery(L *lua.LState) int {
 	s := checked(L)
 	vm.Spend(L, callSteps+len(s)/bytesPerStep)

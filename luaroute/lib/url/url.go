@@ -4,7 +4,7 @@
 // (decoded), raw_path (where its encoding is not the usual one), query (encoded), fragment, and opaque for
 // URLs such as mailto:ann@example.com. Only path is always there. build takes query as a table too.
 //
-// A URL has at most 64 KiB, other texts 16 MiB. Wrong types and unknown parts raise.
+// A URL has at most 64 KiB, other strings 16 MiB. Wrong types and unknown parts raise.
 package url
 
 import (
@@ -22,11 +22,11 @@ import (
 const (
 	// bytesPerStep is the work of one step of a budget.
 	bytesPerStep = 8
-	// callSteps is what a call costs of a budget, whatever its text.
+	// callSteps is the fixed cost of a call.
 	callSteps = 10
 	// maxURL is the size of the largest URL, in bytes.
 	maxURL = 64 << 10
-	// maxText is the size of the largest text that is read or made, in bytes.
+	// maxText is the size of the largest string that is read or made, in bytes.
 	maxText = 16 << 20
 )
 
@@ -67,7 +67,7 @@ func (Library) Classes() []vm.Class {
 
 var bindings = vm.Bindings{
 	{Fn: parse, Doc: vm.Doc{
-		Name: "parse", Args: "text: string", Returns: "url.Parts? parts, string? err",
+		Name: "parse", Args: "s: string", Returns: "url.Parts? parts, string? err",
 		Text: "a table of the parts, or `nil, error`",
 	}},
 	{Fn: build, Doc: vm.Doc{
@@ -76,22 +76,22 @@ var bindings = vm.Bindings{
 	}},
 	{Fn: resolve, Doc: vm.Doc{
 		Name: "resolve", Args: "base: string, reference: string", Returns: "string? url, string? err",
-		Text: "the URL that a reference on the page `base` means, or `nil, error`",
+		Text: "the URL of a reference relative to `base`, or `nil, error`",
 	}},
 	{Fn: escape, Doc: vm.Doc{
-		Name: "escape", Args: "text: string", Returns: "string",
-		Text: "the text with all but letters, digits and `-_.~` as `%XX`",
+		Name: "escape", Args: "s: string", Returns: "string",
+		Text: "the string with all but letters, digits and `-_.~` as `%XX`",
 	}},
 	{Fn: unescape, Doc: vm.Doc{
-		Name: "unescape", Args: "text: string", Returns: "string? text, string? err",
-		Text: "the text with `%XX` decoded, or `nil, error`; a `+` stays",
+		Name: "unescape", Args: "s: string", Returns: "string? decoded, string? err",
+		Text: "the string with `%XX` decoded, or `nil, error`; a `+` stays",
 	}},
 	{Fn: escapePath, Doc: vm.Doc{
-		Name: "escape_path", Args: "text: string", Returns: "string",
-		Text: "as `url.escape`, for a whole path: slashes and what else a path may have stay",
+		Name: "escape_path", Args: "s: string", Returns: "string",
+		Text: "the same for a whole path: slashes and whatever else a path may contain stay",
 	}},
 	{Fn: parseQuery, Doc: vm.Doc{
-		Name: "parse_query", Args: "text: string", Returns: "table<string, string|string[]>",
+		Name: "parse_query", Args: "s: string", Returns: "table<string, string|string[]>",
 		Text: "a table of names and values, read as [`req.query`](#req) is; several values are a list",
 	}},
 	{Fn: buildQuery, Doc: vm.Doc{
@@ -112,10 +112,10 @@ func read(L *lua.LState, text string) (*url.URL, error) {
 		return nil, fmt.Errorf("url: %w", err)
 	}
 	if strings.Contains(u.Hostname(), ":") && u.Host[0] != '[' { // which Go lets pass for schemes other than http
-		return nil, fmt.Errorf("url: the host is %q; an IPv6 address stands in brackets", u.Host)
+		return nil, fmt.Errorf("url: the host is %q; an IPv6 address must be in brackets", u.Host)
 	}
 	if _, zone, _ := strings.Cut(u.Hostname(), "%"); strings.Contains(u.Hostname(), ":") && strings.ContainsFunc(zone, beyondASCII) {
-		return nil, fmt.Errorf("url: the host is %q; the zone of an IPv6 address is ASCII", u.Host) // Go reads others, but not what it writes of them
+		return nil, fmt.Errorf("url: the host is %q; the zone of an IPv6 address must be ASCII", u.Host) // Go cannot read what it writes for others
 	}
 	if _, err := port(u.Port()); err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ var kept = func() (kept [256]bool) {
 	return kept
 }()
 
-// escape is url.escape(text).
+// escape is url.escape(s).
 func escape(L *lua.LState) int {
 	s := checked(L)
 	size := len(s)
@@ -171,7 +171,7 @@ func escape(L *lua.LState) int {
 	return success(L, string(out))
 }
 
-// unescape is url.unescape(text).
+// unescape is url.unescape(s).
 func unescape(L *lua.LState) int {
 	s, err := url.PathUnescape(checked(L))
 	if err != nil {
@@ -180,12 +180,12 @@ func unescape(L *lua.LState) int {
 	return success(L, s)
 }
 
-// escapePath is url.escape_path(text).
+// escapePath is url.escape_path(s).
 func escapePath(L *lua.LState) int {
 	return success(L, (&url.URL{Path: checked(L)}).EscapedPath())
 }
 
-// checked returns the text that is the first argument.
+// checked returns the string that is the first argument.
 func checked(L *lua.LState) string {
 	s := L.CheckString(1)
 	tooLarge(L, len(s))
@@ -194,14 +194,14 @@ func checked(L *lua.LState) string {
 	return s
 }
 
-// tooLarge raises if a text has too many bytes.
+// tooLarge raises if a string has too many bytes.
 func tooLarge(L *lua.LState, size int) {
 	if size > maxText {
 		L.RaiseError("the string is too large; allowed are %d bytes", maxText)
 	}
 }
 
-// success pushes a text that was made.
+// success pushes a string that was made.
 func success(L *lua.LState, s string) int {
 	vm.Spend(L, callSteps+len(s)/bytesPerStep)
 	tooLarge(L, len(s))

@@ -62,8 +62,8 @@ func TestAURLIsTakenApart(t *testing.T) {
 		{"a control character", `url.parse("/a\nb")`, `nil url: parse "/a\nb": net/url: invalid control character in URL`},
 		{"a host with a blank", `url.parse("http://a b/")`, `nil url: parse "http://a b/": invalid character " " in host name`},
 		{"a port that is no number", `url.parse("http://h:x/")`, `nil url: parse "http://h:x/": invalid port ":x" after host`},
-		{"a zone that is not ASCII", `url.parse("//[::1%25\233]/")`, `nil url: the host is "[::1%\xe9]"; the zone of an IPv6 address is ASCII`},
-		{"a host with two colons", `url.parse("x://0::/")`, `nil url: the host is "0::"; an IPv6 address stands in brackets`},
+		{"a zone that is not ASCII", `url.parse("//[::1%25\233]/")`, `nil url: the host is "[::1%\xe9]"; the zone of an IPv6 address must be ASCII`},
+		{"a host with two colons", `url.parse("x://0::/")`, `nil url: the host is "0::"; an IPv6 address must be in brackets`},
 		{"a port that is too large", `url.parse("http://h:65536/")`, `nil url: the port is "65536"; allowed are 0 to 65535`},
 		{"a URL that is too long", `url.parse(("x"):rep(65537))`, `nil url: it has 65537 bytes; allowed are 65536`},
 	})

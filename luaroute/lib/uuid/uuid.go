@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// randomSteps is what a new UUID costs of a budget.
+// randomSteps is the cost of a new UUID.
 const randomSteps = 8
 
 func init() {
@@ -39,7 +39,7 @@ var bindings = vm.Bindings{
 		Text: "a UUID that begins with the time, so that later ones sort after earlier ones",
 	}},
 	{Fn: parse, Doc: vm.Doc{
-		Name: "parse", Args: "text: string", Returns: "string? uuid, string? err",
+		Name: "parse", Args: "s: string", Returns: "string? uuid, string? err",
 		Text: "the UUID in its usual form, or `nil, error`",
 	}},
 }
@@ -52,7 +52,7 @@ func maker(fresh func() (uuid.UUID, error)) lua.LGFunction {
 	}
 }
 
-// parse is uuid.parse(text).
+// parse is uuid.parse(s).
 func parse(L *lua.LState) int {
 	s := L.CheckString(1)
 	if len(s) == len("{}")+36 && (s[0] != '{' || s[len(s)-1] != '}') { // of which uuid.Parse looks at the middle only
