@@ -48,6 +48,7 @@ type metered struct {
 
 // start begins to count the time of a module whose regular expressions have so many instructions.
 func (ex *Exchange) start(m Meter, steps int, header http.Header, at Describer) error {
+	ex.stop() // one that did not notice that it has begun to answer: there is one at a time
 	if ex.metered == nil || ex.metered.Meter != m {
 		ex.metered = &metered{Meter: m}
 	}
@@ -85,8 +86,12 @@ func (m Module) metered(ex *Exchange, next func() (Verdict, error)) (Verdict, er
 	}
 	return handle(ex, timed{m, ex}, func() (Verdict, error) {
 		ex.W = &afterHeader{caddyhttp.ResponseWriterWrapper{ResponseWriter: ex.W}, ex}
-		hooks := ex.ResponseHooks()
+		hooks, over := ex.ResponseHooks(), false
+		defer func() { over = true }()
 		hooks.OnHeader(func(status int) (int, error) {
+			if over { // what is inside has failed, and somebody else answers that, without the handler
+				return status, nil
+			}
 			return status, ex.start(m.Meter, m.Steps, ex.W.Header(), m)
 		})
 		return ex.Around(hooks, next)

@@ -151,6 +151,27 @@ func TestTheTimeOfAModuleCountsUntilOthersMayKeepItWaiting(t *testing.T) {
 			})
 			return err
 		}, time.Second},
+		"a handler with expressions around what fails, whose error somebody else answers": {func(ex *Exchange, watch *stopwatch) error {
+			ex.record() // as all requests of tables do
+			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+				time.Sleep(time.Second)
+				return next.ServeHTTP(atHeader{w, time.Second}, r)
+			}), Meter: watch, Steps: 1}.Handle(ex, func() (Verdict, error) { return Done, errors.New("an error") })
+			if err == nil {
+				return errors.New("it did not fail")
+			}
+			ex.W.WriteHeader(http.StatusInternalServerError)
+			time.Sleep(time.Hour) // the client is slow
+			return nil
+		}, time.Second},
+		"a handler that flushes inside of one with expressions": {func(ex *Exchange, watch *stopwatch) error {
+			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+				return next.ServeHTTP(atHeader{w, time.Second}, r)
+			}), Meter: watch, Steps: 1}.Handle(ex, func() (Verdict, error) {
+				return Module{Handler: answer(func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }), Meter: watch}.Handle(ex, nil)
+			})
+			return err
+		}, 2 * time.Second},
 		"a handler with expressions as the answer": {func(ex *Exchange, watch *stopwatch) error {
 			ex.Next = caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 				time.Sleep(time.Hour)
