@@ -1,6 +1,6 @@
 // Package reference gathers what describes all that scripts can use: the globals of the sandbox, what require returns, and the types that
-// these name. Each description stands beside the code that it describes, as vm.Doc and vm.Class; here they become one. Commands and tests
-// read it, and nothing that serves.
+// these name. Each description is beside the code that it describes, as vm.Doc and vm.Class; here they are put together. Only commands and
+// tests use it, nothing that serves requests.
 package reference
 
 import (

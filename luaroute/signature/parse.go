@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Error says where a text is not what it should be.
+// Error says where a signature is malformed.
 type Error struct {
-	// Text is what was read, and At the byte in it, from 0 on, where something else was expected.
+	// Text is the signature, and At the offset of the byte where something else was expected.
 	Text     string
 	At       int
 	Expected string
 }
 
-// Error names the place, what stands there, and what was expected.
+// Error returns the place, what was found there, and what was expected.
 func (e *Error) Error() string {
 	found := "its end"
 	if e.At < len(e.Text) {
@@ -36,10 +36,10 @@ func Results(text string) ([]Result, error) {
 // Parse reads a type.
 func Parse(text string) (*Type, error) { return whole(text, (*parser).union) }
 
-// maxDepth is how many types may stand in one another.
+// maxDepth is how deep types may be nested.
 const maxDepth = 50
 
-// parser reads a text. Its first error ends it.
+// parser reads a signature. It stops at its first error.
 type parser struct {
 	text  string
 	at    int
@@ -109,12 +109,12 @@ func (p *parser) word() string {
 	return word
 }
 
-// ends reports whether a list is over: at the end of the text, or before what closes it.
+// ends reports whether a list is over: at the end of the signature, or before its closing bracket.
 func (p *parser) ends(closing string) bool {
 	return p.at == len(p.text) || closing != "" && p.is(closing)
 }
 
-// params reads parameters, or the fields of a table, up to what closes them.
+// params reads parameters, or the fields of a table, up to the closing bracket.
 func (p *parser) params(closing string) []Param {
 	all := []Param{}
 	for !p.ends(closing) {
@@ -149,7 +149,7 @@ func (p *parser) params(closing string) []Param {
 	return all
 }
 
-// results reads results, up to what closes them.
+// results reads results, up to the closing bracket.
 func (p *parser) results(closing string) []Result {
 	all := []Result{}
 	for !p.ends(closing) {
@@ -172,7 +172,7 @@ func (p *parser) results(closing string) []Result {
 	return all
 }
 
-// union reads a type. One that is the same as another of the union is left out.
+// union reads a type, without the duplicates of a union.
 func (p *parser) union() *Type {
 	p.depth++
 	p.deep(p.depth)
@@ -229,7 +229,7 @@ func (p *parser) postfixed() *Type {
 	}
 }
 
-// deep fails for a type that stands in too many others.
+// deep fails for a type that is nested too deep.
 func (p *parser) deep(depth int) {
 	if depth > maxDepth {
 		p.fail(fmt.Sprintf("at most %d types in one another", maxDepth))
@@ -280,7 +280,7 @@ func (p *parser) single() *Type {
 	return &Type{Name: name}
 }
 
-// function reads a function from behind its bracket on.
+// function reads a function, from after its bracket.
 func (p *parser) function() *Type {
 	t := &Type{Kind: Function, Fields: p.params(")"), Results: []Result{}}
 	p.need(")")

@@ -10,28 +10,28 @@
 //
 //	string number boolean nil any table function userdata thread
 //	luaroute.Request                                 a class or an alias, by its name
-//	"hex"|"raw"                                      texts, and what is one of several types
+//	"hex"|"raw"                                      certain strings, and a union of types
 //	true                                             that value
 //	string[]                                         a list
 //	table<string, number>                            a table of keys and values
 //	{name: string, ttl?: number}                     a table with these fields and no others; {[string]: T} has any names
 //	fun(req: luaroute.Request): boolean?             a function; one with several results is fun(): (string? value, string? err)
 //
-// It is what editors with lua-language-server show, so that little has to be translated.
+// It is close to the annotations of lua-language-server, which editors show, so that little has to be translated.
 package signature
 
 import (
 	"strings"
 )
 
-// Kind says what a type is made of.
+// Kind is the form of a type.
 type Kind int
 
 // The kinds of types.
 const (
 	// Named is a type by its name: string, luaroute.Request.
 	Named Kind = iota
-	// Text is one text: "hex".
+	// Text is one string: "hex".
 	Text
 	// Union is one of several types.
 	Union
@@ -93,8 +93,8 @@ func Required(params []Param) (least, most int) {
 	return least, most
 }
 
-// Arrange returns the parameters that a call with so many arguments has: those in the middle that may be left out are, where there would
-// be too few for the ones behind them. Arguments beyond the last parameter have none.
+// Arrange returns the parameters of a call with so many arguments. It leaves out optional ones in the middle where there would be too few
+// arguments for those that follow. Arguments beyond the last parameter have none.
 func Arrange(params []Param, arguments int) []Param {
 	needed, _ := Required(params)
 	spare := arguments - needed
@@ -157,10 +157,10 @@ var basic = map[string]bool{
 	"userdata": true, "thread": true, "true": true, "false": true,
 }
 
-// String writes a type as it is read.
+// String writes a type in the form that Parse reads.
 func (t *Type) String() string { return t.text(false) }
 
-// text writes a type; with inner one that ? or [] follows, or that stands in a union.
+// text writes a type; inner is set for one that ? or [] follows, or that is part of a union.
 func (t *Type) text(inner bool) string {
 	switch t.Kind {
 	case Text:

@@ -183,7 +183,7 @@ func baseUnpack(L *lua.LState) int {
 	return to - from + 1
 }
 
-// textOf returns what tostring shows.
+// textOf returns the result of tostring.
 func textOf(L *lua.LState, v lua.LValue) string {
 	if s, ok := value.String(v); ok {
 		return s

@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// stringFormat is string.format with the directives of Lua 5.1, and no others: those of Go would show its insides.
+// stringFormat is string.format with the directives of Lua 5.1, and no others: those of Go would reveal its internals.
 func stringFormat(L *lua.LState) int {
 	format := value.CheckString(L, 1)
 	var out strings.Builder
@@ -48,7 +48,7 @@ func stringFormat(L *lua.LState) int {
 	return 1
 }
 
-// directive is what stands between % and the letter.
+// directive is what is between % and the letter.
 type directive struct {
 	flags            string
 	width, precision int // -1: none
@@ -130,7 +130,7 @@ func unsigned(f float64) uint64 {
 
 func (d directive) has(flag string) bool { return strings.Contains(d.flags, flag) }
 
-// sign is what stands before a number that is not negative.
+// sign returns what precedes a number that is not negative.
 func (d directive) sign() string {
 	switch {
 	case d.has("+"):
@@ -166,7 +166,7 @@ func hexDigits(verb byte, n uint64) string {
 	return strconv.FormatUint(n, 16)
 }
 
-// digits fills the digits of an integer up, to the precision or else to the width. A precision of 0 writes nothing for 0.
+// digits pads the digits of an integer to the precision, or else to the width. A precision of 0 writes nothing for 0.
 func (d directive) digits(prefix, digits string) string {
 	least := d.precision
 	if least < 0 && d.has("0") && !d.has("-") {
@@ -204,7 +204,7 @@ func (d directive) float(verb byte, f float64) string {
 	return fmt.Sprintf(string(spec)+"*.*"+string(verb), max(d.width, 0), d.precision, f)
 }
 
-// pad fills up with spaces. It counts bytes, as Lua does.
+// pad pads with spaces. It counts bytes, as Lua does.
 func (d directive) pad(s string) string {
 	missing := d.width - len(s)
 	switch {

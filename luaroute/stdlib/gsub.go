@@ -46,7 +46,7 @@ func stringGsub(L *lua.LState) int {
 	return 2
 }
 
-// replace writes what stands for one match.
+// replace writes the replacement of one match.
 func (m *matcher) replace(out *strings.Builder, replacement lua.LValue, start, end int) {
 	before := out.Len()
 	switch r := replacement.(type) {
@@ -63,7 +63,7 @@ func (m *matcher) replace(out *strings.Builder, replacement lua.LValue, start, e
 	vm.Spend(m.L, 1+(out.Len()-before)/64)
 }
 
-// template writes a text in which %0 to %9 stand for captures.
+// template writes a string in which %0 to %9 stand for captures.
 func (m *matcher) template(out *strings.Builder, text string, start, end int) {
 	for i := 0; i < len(text); i++ {
 		if text[i] != '%' {
@@ -87,7 +87,7 @@ func (m *matcher) template(out *strings.Builder, text string, start, end int) {
 	}
 }
 
-// substitute asks a table or a function.
+// substitute looks the match up in a table, or calls a function with it.
 func (m *matcher) substitute(r lua.LValue, start, end int) string {
 	L := m.L
 	var v lua.LValue

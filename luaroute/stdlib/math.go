@@ -11,7 +11,7 @@ import (
 )
 
 // mathLibrary is gopher-lua's, with strings read as Lua reads numbers, except for random, which panics on an empty interval,
-// modf, which does not know infinite numbers, and mod, which is the old name of fmod.
+// modf, which is wrong for infinite numbers, and mod, which is the old name of fmod.
 func mathLibrary() map[string]lua.LGFunction {
 	library := map[string]lua.LGFunction{}
 	for name, fn := range gopher.Functions(lua.OpenMath) {

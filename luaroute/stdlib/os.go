@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// osLibrary is the part of the os library that only tells the time.
+// osLibrary is the part of the os library that deals with time only.
 var osLibrary = map[string]lua.LGFunction{
 	"clock":    osClock,
 	"date":     osDate,

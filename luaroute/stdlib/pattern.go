@@ -21,7 +21,7 @@ const (
 	noMatch         = -1
 )
 
-// matcher matches a Lua pattern at one place of a text. It goes back in the text as often as it needs, so every step is
+// matcher matches a Lua pattern at one place of a string. It backtracks without limit, so every step is
 // counted in the budget.
 type matcher struct {
 	L        *lua.LState
@@ -32,7 +32,7 @@ type matcher struct {
 	steps    int
 }
 
-// capture is a part of the text. Its length may be captureOpen or capturePosition.
+// capture is a part of the string. Its length may be captureOpen or capturePosition.
 type capture struct{ start, length int }
 
 func (m *matcher) step() {
@@ -49,13 +49,13 @@ func (m *matcher) count() {
 	}
 }
 
-// anchor takes the ^ off a pattern, and reports whether there was one.
+// anchor removes the ^ from a pattern, and reports whether there was one.
 func (m *matcher) anchor() (anchored bool) {
 	m.pat, anchored = strings.CutPrefix(m.pat, "^")
 	return anchored
 }
 
-// search returns the first match that begins at a place or behind it; the end is noMatch if there is none.
+// search returns the first match that begins at a place or after it; the end is noMatch if there is none.
 func (m *matcher) search(at int, anchored bool) (start, end int) {
 	first, literal := m.literal()
 	for ; at <= len(m.src); at++ {
@@ -90,7 +90,7 @@ func (m *matcher) literal() (c byte, ok bool) {
 	return m.pat[0], true
 }
 
-// match matches the pattern from p on with the text from s on. It returns the end of the match.
+// match matches the pattern from p on with the string from s on. It returns the end of the match.
 func (m *matcher) match(s, p int) int {
 	if m.depth++; m.depth > maxPatternDepth {
 		m.L.RaiseError("pattern too complex: more than %d items wait for one another", maxPatternDepth)
@@ -173,7 +173,7 @@ func (m *matcher) items(s, p int) int {
 	return s
 }
 
-// longest takes as many characters as it can, and gives them back one by one.
+// longest takes as many characters as it can, and backtracks one by one.
 func (m *matcher) longest(s, p, end, least int) int {
 	n := 0
 	for s+n < len(m.src) && m.single(s+n, p, end) {
@@ -229,14 +229,14 @@ func (m *matcher) close(s, p int) int {
 	return r
 }
 
-// back matches what a capture has matched before.
+// back matches the string of an earlier capture.
 func (m *matcher) back(s int, digit byte) int {
 	i := int(digit - '1')
 	if digit == '0' || i >= m.level || m.captures[i].length == captureOpen {
 		m.L.RaiseError("invalid capture index")
 	}
 	if m.captures[i].length == capturePosition {
-		return noMatch // a position is no text
+		return noMatch // a position is no string
 	}
 	text := m.text(i)
 	m.steps += len(text) / 8

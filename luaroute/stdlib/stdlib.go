@@ -1,5 +1,5 @@
-// Package stdlib has the standard libraries of Lua 5.1 for the scripts of package vm: those parts that cannot reach out of a state, and
-// whose work is counted. What runs Lua, such as pcall, require and coroutines, is in package vm itself.
+// Package stdlib has the standard libraries of Lua 5.1 for the scripts of package vm: those parts that cannot reach outside a state. Their
+// work is counted. What runs Lua, such as pcall, require and coroutines, is in package vm itself.
 package stdlib
 
 import (

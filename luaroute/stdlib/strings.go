@@ -28,7 +28,7 @@ var stringLibrary = map[string]lua.LGFunction{
 	"upper":   stringUpper,
 }
 
-// stringDump is string.dump without the code: what is left says of which kind the numbers are, which libraries look at. load takes no
+// stringDump is string.dump without the code: the header that is left describes the format of numbers, which libraries read. load accepts no
 // bytecode.
 func stringDump(L *lua.LState) int {
 	if L.CheckFunction(1).IsG {
@@ -38,7 +38,7 @@ func stringDump(L *lua.LState) int {
 	return 1
 }
 
-// between turns a range as Lua has it, from 1 and with negative numbers for the end, into one of Go.
+// between converts a range of Lua, from 1 and with negative numbers from the end, into one of Go.
 func between(from, to, length int) (int, int) {
 	if from < 0 {
 		from = max(length+from+1, 1)
@@ -146,7 +146,7 @@ func findOrMatch(L *lua.LState, find bool) int {
 	if init < 0 {
 		init = max(len(s)+init+1, 1)
 	}
-	init = min(max(init-1, 0), len(s)) // Lua 5.1 looks at the end if it begins behind that
+	init = min(max(init-1, 0), len(s)) // beyond the end, Lua 5.1 searches at the end
 	vm.Spend(L, len(pat)/64)
 	if find && (lua.LVAsBool(L.Get(4)) || !strings.ContainsAny(pat, special)) {
 		vm.Spend(L, (len(s)-init)/64)

@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// valueSize is what a value takes in a list, in bytes.
+// valueSize is the memory of a value in a list, in bytes.
 const valueSize = 16
 
 // tableLibrary is the table library of Lua 5.1.
@@ -49,7 +49,7 @@ func tableMaxn(L *lua.LState) int {
 	vm.Spend(L, vm.Length(L, table)/8+len(gopher.Keys(table))/8)
 	start := lua.LValue(lua.LNil)
 	if largest > 0 {
-		start = largest // behind the array
+		start = largest // after the array
 	}
 	for k, _ := table.Next(start); k != lua.LNil; k, _ = table.Next(k) {
 		if n, ok := k.(lua.LNumber); ok && n > largest {

@@ -139,7 +139,7 @@ func (b Bindings) Docs() []Doc {
 	return docs
 }
 
-// OneOf returns the type of a text that is one of the keys of a map: `"base64"|"hex"`.
+// OneOf returns the type of a string that is one of the keys of a map: `"base64"|"hex"`.
 func OneOf[T any](all map[string]T) string {
 	return `"` + strings.Join(slices.Sorted(maps.Keys(all)), `"|"`) + `"`
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
-// ErrBudget says that a script used up what it was given.
+// ErrBudget means that a script has used up its budget.
 var ErrBudget = errors.New("the budget of the script is used up")
 
 const (
@@ -247,7 +247,7 @@ func (s *State) Wait(wait func(ctx context.Context) error) error {
 	return err
 }
 
-// slowness says how many times as long as usual an instruction may take: those that make and close functions go over the
+// slowness returns how many times as long as usual an instruction may take: those that make and close functions go over the
 // captured variables of all calls that run.
 func (s *State) slowness() int {
 	L := s.L.G.CurrentThread

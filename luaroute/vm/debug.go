@@ -11,14 +11,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// debugLibrary is what libraries ask the debug library for that reaches nothing: places, and metatables that a script may have anyway.
+// debugLibrary is the part of the debug library that gives access to nothing new: places, and metatables that a script may have anyway.
 var debugLibrary = map[string]lua.LGFunction{
 	"getinfo":      debugGetInfo,
 	"getmetatable": debugGetMetatable,
 	"traceback":    debugTraceback,
 }
 
-// debugGetInfo is debug.getinfo for a level or a function. It tells where code stands and what it is called there, and hands out no function.
+// debugGetInfo is debug.getinfo for a level or a function. It returns the place and name of code, but no function.
 func debugGetInfo(L *lua.LState) int {
 	info := gopher.NewTable(0, 8)
 	if fn, ok := L.Get(1).(*lua.LFunction); ok {
@@ -59,7 +59,7 @@ func (f frame) calledAs() named {
 	return frame{caller, f.L}.calledName()
 }
 
-// describeTailCall describes a function that a tail call has taken away.
+// describeTailCall describes a function whose frame a tail call has replaced.
 func describeTailCall(info *lua.LTable) {
 	for _, name := range []string{"linedefined", "lastlinedefined", "currentline"} {
 		info.RawSetString(name, lua.LNumber(-1))
@@ -88,7 +88,7 @@ func describeFunction(info *lua.LTable, fn *lua.LFunction) {
 	info.RawSetString("namewhat", lua.LString(""))
 }
 
-// sourceOf returns the source of a function of Lua. That of a loaded text is not kept, but what messages call it.
+// sourceOf returns the source of a Lua function. That of a loaded string is not kept, only its name in messages.
 func sourceOf(fn *lua.LFunction) string {
 	if name := fn.Proto.SourceName; strings.HasPrefix(name, `[string "`) {
 		return "=" + name
@@ -98,7 +98,7 @@ func sourceOf(fn *lua.LFunction) string {
 
 var nativeGetMetatable = gopher.Functions(lua.OpenBase)["getmetatable"]
 
-// debugGetMetatable is debug.getmetatable for tables of scripts. What is guarded stays so.
+// debugGetMetatable is debug.getmetatable for tables of scripts. Protected metatables stay protected.
 func debugGetMetatable(L *lua.LState) int {
 	table, ok := L.CheckAny(1).(*lua.LTable)
 	if ro, _ := readonlyOf(L.Get(1)); !ok || ro != nil {
@@ -109,7 +109,7 @@ func debugGetMetatable(L *lua.LState) int {
 	return 1
 }
 
-// debugTraceback is debug.traceback. Of many calls it lists the first and the last. A message that is no string it returns.
+// debugTraceback is debug.traceback. If there are many calls, it lists the first and the last. A message that is not a string is returned as it is.
 func debugTraceback(L *lua.LState) int {
 	message, isText := value.String(L.Get(1))
 	if L.GetTop() > 0 && !isText {
@@ -138,7 +138,7 @@ func debugTraceback(L *lua.LState) int {
 	return 1
 }
 
-// callsFrom returns the frames of a thread from a level on, up to a number. For one that a tail call has taken away there is nil.
+// callsFrom returns the frames of a thread from a level on, up to a number. One that a tail call has replaced is nil.
 func callsFrom(L *lua.LState, level, most int) []*gopher.Frame {
 	var calls []*gopher.Frame
 	for f := gopher.Running(L); f != nil && len(calls)-level < most; f = callerOf(L, f) {

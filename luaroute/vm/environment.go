@@ -7,8 +7,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
-// baseSetFEnv is setfenv for whole texts: what load and loadstring return, as engines for templates use it, and setfenv(1, t) of a module
-// that keeps its globals to itself. No other function may get an environment, least of all one of Go, which belongs to all.
+// baseSetFEnv is setfenv for whole chunks: what load and loadstring return, as template engines use it, and setfenv(1, t) in a module
+// that keeps its globals to itself. No other function may get an environment, least of all a Go function, which all states share.
 func baseSetFEnv(L *lua.LState) int {
 	fn, ok := L.Get(1).(*lua.LFunction)
 	if L.Get(1) == lua.LNumber(1) {
@@ -30,7 +30,7 @@ func runningLua(L *lua.LState) (*lua.LFunction, bool) {
 	return nil, false
 }
 
-// environment returns the table in which a function finds its globals if a script wants them to be the fields of another. It stands before
+// environment returns the table in which a function finds its globals if a script wants them to be the fields of another. It wraps
 // that one, so that the name which the compiler needs is not a field of it.
 func environment(L *lua.LState, fields *lua.LTable) *lua.LTable {
 	s := Of(L)

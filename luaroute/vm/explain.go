@@ -12,7 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// raise is where all errors of Lua pass while the frames that they come from are still there. It has them say what Lua 5.1 says.
+// raise gets all errors of Lua before the stack is unwound, and gives them the messages of Lua 5.1.
 func raise(L *lua.LState) {
 	object := L.Get(-1)
 	b, ours := L.Context().(*budget)
@@ -144,7 +144,7 @@ func (f frame) indexError(message string, register int) string {
 	return fmt.Sprintf("attempt to index a %s value", m[1])
 }
 
-// typeError says what a value cannot do. It is in a register, or a constant.
+// typeError returns the message about a value, in a register or a constant, that does not support an operation.
 func (f frame) typeError(what string, operand int) string {
 	kind := f.Operand(f.L, operand).Type()
 	if operand&gopher.ConstantBit == 0 {

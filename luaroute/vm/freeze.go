@@ -19,7 +19,7 @@ func (b *Builder) Freeze() (*Image, error) {
 	if err := w.walk(); err != nil {
 		return nil, err
 	}
-	// What else a script left behind is copied only if it is used, and may be anything.
+	// Everything else is copied only if it is used, and may be anything.
 	w.lenient = true
 	w.visit(b.state.env, nil)
 	w.visit(b.state.L.G.Registry, nil)
@@ -32,11 +32,11 @@ func (b *Builder) Freeze() (*Image, error) {
 	return image, nil
 }
 
-// forget lets go what was for the load only: a fleet of tenants has many images. What an image needs are the tables.
+// forget releases what only the load needed, since there may be many images: an image needs the tables only.
 func (b *Builder) forget() {
 	s := b.state
 	b.refs = nil
-	gopher.DropRegisters(s.L) // captured variables go on pointing at them, although nothing runs any more
+	gopher.DropRegisters(s.L) // captured variables would keep them alive
 	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, budget{}
 }
 
@@ -118,7 +118,7 @@ func (w *walker) function(fn, owner *lua.LFunction) {
 	}
 }
 
-// fail says which function captures a coroutine.
+// fail records an error that names the function which captures a coroutine.
 func (w *walker) fail(owner *lua.LFunction) {
 	if w.lenient || w.err != nil {
 		return

@@ -11,7 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
-// Image is what a builder left: the world that states are copied from. It is never changed and may be used by any number
+// Image is the result of a load, from which states are copied. It never changes and may be used by any number
 // of goroutines.
 type Image struct {
 	builder *Builder
@@ -29,10 +29,10 @@ func newImage(b *Builder) *Image {
 	return i
 }
 
-// Empty says that no function was kept, so that no state is ever needed.
+// Empty reports whether no function was kept, so that no state is ever needed.
 func (i *Image) Empty() bool { return len(i.builder.kept) == 0 }
 
-// Where reports of all functions that were kept, by their Ref, whether their code is of some kind.
+// Where reports for each kept function, by its Ref, whether is returns true for its code.
 func (i *Image) Where(is func(*lua.FunctionProto) bool) []bool {
 	kind := make([]bool, len(i.builder.kept)+1)
 	for n, fn := range i.builder.kept {
@@ -49,7 +49,7 @@ func (i *Image) NewState() *State {
 	return s
 }
 
-// shared says that a value of the builder is used by all states as it is.
+// shared reports whether all states use a value of the builder itself, not copies.
 func (i *Image) shared(v lua.LValue) bool {
 	if i.builder.shared[v] {
 		return true
@@ -109,7 +109,7 @@ func (s *State) completeGlobals() {
 	}
 }
 
-// Func returns a kept function in this state, or nil for the zero Ref. It is copied when it is first asked for.
+// Func returns a kept function in this state, or nil for the zero Ref. It is copied at first use.
 func (s *State) Func(r Ref) *lua.LFunction {
 	if r == 0 {
 		return nil
@@ -145,7 +145,7 @@ type world struct {
 	outer  *world // what Scratch goes back to; nil outside of it
 }
 
-// enter lets what runs in a state see a new world, in which nothing is copied yet.
+// enter gives a state a new world, in which nothing is copied yet.
 func (i *Image) enter(s *State, env, registry *lua.LTable) {
 	s.env = env
 	s.modules = modules{}
@@ -163,10 +163,9 @@ func (i *Image) enter(s *State, env, registry *lua.LTable) {
 // copyTime is about how long it takes to copy one value.
 const copyTime = 200 * time.Nanosecond
 
-// Scratch calls a function in a world of its own: what Lua functions of this state find there is what the scripts left when
-// they had loaded, globals, tables and captured variables alike. It may assign globals, which is an error elsewhere while
-// requests run. All that is forgotten when the function returns. What it takes to copy what is used is a part of the
-// budget.
+// Scratch calls a function in a world of its own: globals, tables and captured variables are as they were when the scripts had
+// loaded. Lua in it may assign globals, which is an error elsewhere while requests run. All changes are forgotten when the function
+// returns. Copying counts against the budget.
 func (s *State) Scratch(run func() error) error {
 	outer, registry := s.world, s.L.G.Registry
 	defer func() {
@@ -180,7 +179,7 @@ func (s *State) Scratch(run func() error) error {
 	return run()
 }
 
-// paid counts what was copied inside of Scratch. Elsewhere a copy is made once for many requests, and is nobody's fault.
+// paid counts what was copied inside of Scratch. Elsewhere a copy is made once for many requests, and no request is charged for it.
 func (s *State) paid() {
 	work := s.copier.work
 	s.copier.work = 0
@@ -206,8 +205,8 @@ func (w *world) erase(key lua.LValue, erased bool) {
 
 var fingerprintSeed = maphash.MakeSeed()
 
-// Fingerprint returns a number for what a kept function does: its code, wherever it stands, and the texts, numbers and
-// booleans that it captures. It is good within this process.
+// Fingerprint returns a number for what a kept function does: its code, but not its place, and the strings, numbers and
+// booleans that it captures. It is valid within this process.
 func (i *Image) Fingerprint(r Ref) uint64 {
 	var h maphash.Hash
 	h.SetSeed(fingerprintSeed)

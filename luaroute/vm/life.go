@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// ErrStopped says that a script ran, or waited, when the server or its configuration had to end.
+// ErrStopped means that a script ran, or waited, when the server or its configuration had to end.
 var ErrStopped = fmt.Errorf("%w: the server stops, or its configuration has ended", ErrBudget)
 
-// Life is how long scripts may go on. It is that of a configuration: all builders, and the states of their images, have the same.
+// Life is how long scripts may run. It is that of a configuration: all builders, and the states of their images, have the same.
 type Life struct {
 	now atomic.Pointer[span]
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// maxChunk is the size of the largest text that load and loadstring compile, in bytes.
+// maxChunk is the size of the largest chunk that load and loadstring compile, in bytes.
 const maxChunk = 64 << 10
 
 func baseLoadString(L *lua.LState) int {
@@ -17,7 +17,7 @@ func baseLoadString(L *lua.LState) int {
 	return compileChunk(L, text, L.OptString(2, text))
 }
 
-// baseLoad is load: it takes a function that returns the pieces of a text or, as in Lua 5.2, a text, a mode and an environment.
+// baseLoad is load: it takes a function that returns the pieces of a chunk or, as in Lua 5.2, a string, a mode and an environment.
 func baseLoad(L *lua.LState) int {
 	if text, ok := L.Get(1).(lua.LString); ok {
 		n := compileChunk(L, string(text), L.OptString(2, string(text)))
@@ -48,14 +48,14 @@ func baseLoad(L *lua.LState) int {
 	return compileChunk(L, text.String(), name)
 }
 
-// refused leaves nil and an error.
+// refused pushes nil and an error.
 func refused(L *lua.LState, object lua.LValue) int {
 	L.Push(lua.LNil)
 	L.Push(object)
 	return 2
 }
 
-// compileChunk leaves a function, or nil and an error.
+// compileChunk pushes a function, or nil and an error.
 func compileChunk(L *lua.LState, text, name string) int {
 	if len(text) > maxChunk {
 		return refused(L, lua.LString("the text is too large to load; allowed are 64 KiB"))

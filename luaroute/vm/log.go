@@ -10,7 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
 )
 
-// A log is on a disk that others need, too, and to write it takes time of theirs.
+// A log is on a disk that others need, too, and writing it takes their time.
 const (
 	// MaxLogged is how many bytes a script may log for one request, what it does after the response included, in one run of a
 	// timer, or while it loads.
@@ -18,7 +18,7 @@ const (
 	// LogRate is how many bytes all scripts of a tenant may log in a second, and LogBurst how many at once.
 	LogRate  = 1 << 20
 	LogBurst = 4 << 20
-	// leastLogged is what a line counts for at least.
+	// leastLogged is the least that a line counts for.
 	leastLogged = 256
 	// logSteps is what a line counts for in time: some microseconds.
 	logSteps = 100
@@ -34,7 +34,7 @@ type Log struct {
 	seen  time.Time // when spent was that
 }
 
-// newLog returns the log of a tenant, which says to a logger what it leaves out.
+// newLog returns the log of a tenant, which reports to a logger what it leaves out.
 func newLog(logger *zap.Logger) *Log {
 	return &Log{left: tally.New(func(c tally.Count) {
 		logger.Warn("scripts log too much; lines were left out",
@@ -71,7 +71,7 @@ func (l *Logs) Of(tenant string, logger *zap.Logger) *Log {
 	return log
 }
 
-// take reports whether so many bytes may be logged now, and counts them.
+// take reports whether so many bytes may be logged now, and if so counts them.
 func (l *Log) take(bytes int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -85,13 +85,13 @@ func (l *Log) take(bytes int) bool {
 	return true
 }
 
-// MayLog reports whether a script may log a line of so many bytes, and counts them, or that it was left out. Once a line was too much for a
-// request, so are all that follow.
+// MayLog reports whether a script may log a line of so many bytes, and counts it as logged or as left out. After the first line beyond the
+// limit of a request, all others are left out.
 func (s *State) MayLog(L *lua.LState, bytes int) bool {
 	return s.mayLog(L, bytes, max(bytes, leastLogged))
 }
 
-// MayLogField is MayLog for a field of a line that is written in any case: of the rate of its tenant it takes no more than its bytes.
+// MayLogField is MayLog for a field of a line that is written anyway: only its own bytes count against the rate of its tenant.
 func (s *State) MayLogField(L *lua.LState, bytes int) bool { return s.mayLog(L, bytes, bytes) }
 
 func (s *State) mayLog(L *lua.LState, bytes, rated int) bool {

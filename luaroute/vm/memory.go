@@ -22,13 +22,13 @@ import (
 const (
 	// madeEach is how many bytes of memory a script may make in a nanosecond.
 	madeEach = 2
-	// madeByText is how many bytes a compiled text takes for each of its own.
+	// madeByText is how many bytes compiled code takes for each byte of its source.
 	madeByText = 32
-	// leastRoom is the part of the limit that is made between two walks even by a state that holds nearly all of it.
+	// leastRoom bounds how often a state walks that holds nearly all of its limit: 1/leastRoom of it may be made in between.
 	leastRoom = 16
 )
 
-// Keeper is what holds values of Lua for a state where that cannot see them: its Slot, or the value of a userdata.
+// Keeper is what holds values of Lua where a walk cannot see them: the Slot of a state, or the value of a userdata.
 type Keeper interface {
 	// Keeps calls visit with the values.
 	Keeps(visit func(lua.LValue))
@@ -85,7 +85,7 @@ func (b *budget) measure() {
 	}
 }
 
-// weighsSooner reports whether others wait for what the state may have let go.
+// weighsSooner reports whether the pool has reached its limit of memory and much of what the state has made may be garbage.
 func (b *budget) weighsSooner() bool {
 	t := b.state.total
 	return t != nil && t.reached() && b.made > max(b.live, leastMade)
@@ -98,7 +98,7 @@ func (b *budget) weigh() (visits int) {
 	return visits
 }
 
-// grown says that a state whose request is over holds so much that the next one had better get a new state.
+// grown reports whether a state holds so much after its request that the next one should get a new state.
 func (s *State) grown() bool {
 	b := &s.budget
 	most := b.limits.Memory / 4 * 3
@@ -204,7 +204,7 @@ func (w *sizer) walk() {
 	}
 }
 
-// first says that an object was not seen before.
+// first reports whether an object was not seen before.
 func (w *sizer) first(p gopher.Address) bool {
 	if _, seen := w.seen[p]; seen {
 		return false
@@ -232,7 +232,7 @@ func (w *sizer) visit(v lua.LValue) {
 	}
 }
 
-// shared says that a value belongs to all states of an image.
+// shared reports whether a value belongs to all states of an image.
 func (w *sizer) shared(v lua.LValue) bool {
 	image := w.state.copier.image
 	return image != nil && image.shared(v)

@@ -6,8 +6,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
-// What a variable is called is not known while a script runs. Where an error has to name one, it is found in the instructions that
-// lead to the error, as Lua 5.1 does it.
+// The names of variables are not known while a script runs. Where an error needs one, it is found from the instructions that
+// lead to the error, as in Lua 5.1.
 
 // frame is a frame of Lua with its thread.
 type frame struct {
@@ -15,10 +15,10 @@ type frame struct {
 	L *lua.LState
 }
 
-// named is a name of a value: what kind of variable it is in, and what that is called.
+// named is the variable that a value is in: its kind and name.
 type named struct{ kind, name string }
 
-// nameOf returns the name of what is in a register of a frame of Lua, or an empty one.
+// nameOf returns the variable whose value is in a register of a Lua frame; empty if it is unknown.
 func (f frame) nameOf(register int) named {
 	proto, pc := f.Fn.Proto, f.Pc-1
 	for {
@@ -54,7 +54,7 @@ func (f frame) nameOf(register int) named {
 	}
 }
 
-// constantName returns a constant that is a name.
+// constantName returns the name in a constant, or "?".
 func constantName(proto *lua.FunctionProto, index int) string {
 	if index >= 0 {
 		if name, ok := proto.Constants[index].(lua.LString); ok {
@@ -80,8 +80,8 @@ func localName(proto *lua.FunctionProto, register, pc int) string {
 	return ""
 }
 
-// lastWrite returns the instruction that has written a register last, before another one. Jumps are taken if they lead forward, and
-// not beyond that. If nothing has written it, the instruction is the last of the function.
+// lastWrite returns the last instruction before another one that wrote a register. Jumps are followed if they lead forward, but
+// not past that. If none wrote it, the result is the last instruction of the function.
 func lastWrite(proto *lua.FunctionProto, register, before int) int {
 	last := len(proto.Code) - 1
 	for pc := 0; pc < before; pc++ {
@@ -122,13 +122,13 @@ func lastWrite(proto *lua.FunctionProto, register, before int) int {
 	return last
 }
 
-// writesA are the instructions that write the register A, or after which it may have come from elsewhere; a bit for each.
+// writesA are the instructions that write the register A, or may have; a bit for each.
 const writesA = 1<<lua.OP_MOVE | 1<<lua.OP_MOVEN | 1<<lua.OP_LOADK | 1<<lua.OP_LOADBOOL | 1<<lua.OP_LOADNIL | 1<<lua.OP_GETUPVAL |
 	1<<lua.OP_GETGLOBAL | 1<<lua.OP_GETTABLE | 1<<lua.OP_NEWTABLE | 1<<lua.OP_SELF | 1<<lua.OP_ADD | 1<<lua.OP_SUB | 1<<lua.OP_MUL |
 	1<<lua.OP_DIV | 1<<lua.OP_MOD | 1<<lua.OP_POW | 1<<lua.OP_UNM | 1<<lua.OP_NOT | 1<<lua.OP_LEN | 1<<lua.OP_CONCAT |
 	1<<lua.OP_TEST | 1<<lua.OP_TESTSET | 1<<lua.OP_CALL | 1<<lua.OP_TAILCALL | 1<<lua.OP_FORLOOP | 1<<lua.OP_FORPREP | 1<<lua.OP_CLOSURE | 1<<lua.OP_VARARG
 
-// calledName returns what the function that a frame calls is called there.
+// calledName returns the variable through which a frame is calling a function.
 func (f frame) calledName() named {
 	code := f.Fn.Proto.Code[f.Pc-1]
 	switch gopher.Op(code) {

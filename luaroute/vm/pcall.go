@@ -11,10 +11,10 @@ import (
 
 // guard says what becomes of an error in a protected call.
 type guard struct {
-	untraced bool           // nobody is going to read its trace
+	untraced bool           // its trace will not be read
 	thread   *lua.LState    // where the handler handles errors: not in coroutines that the call resumes
 	handler  *lua.LFunction // of xpcall, or nil
-	handling int            // calls of the handler in one another
+	handling int            // nested calls of the handler
 }
 
 // cut is a frame that is the first one of a protected call, and its caller.
@@ -65,7 +65,7 @@ func baseXPCall(L *lua.LState) int {
 	return protectedCall(L, 0, handler)
 }
 
-// protectedCall calls what is first on the stack and leaves true and its results, or false and the error.
+// protectedCall calls what is first on the stack and pushes true and its results, or false and the error.
 func protectedCall(L *lua.LState, nargs int, handler lua.LValue) int {
 	if fn := L.Get(1); fn.Type() != lua.LTFunction && L.GetMetaField(fn, "__call").Type() != lua.LTFunction {
 		return failed(L, lua.LString("attempt to call a "+fn.Type().String()+" value"), handler)
@@ -89,12 +89,12 @@ const (
 	maxHandled = 200
 	// handlerCalls is how many calls a handler must be able to make.
 	handlerCalls = 20
-	// notHandled is the error of a handler that fails on and on.
+	// notHandled is the error of a handler that keeps failing.
 	notHandled = lua.LString("error in error handling")
 )
 
-// handle has the handler of xpcall make another error of one that is raised, while the functions that it comes from are still there: it
-// may look at them. If so many calls run that the handler could not make any, it has to wait until they are unwound, see failed.
+// handle calls the handler of xpcall with an error that is raised, before the stack is unwound, so that it can inspect it. If the stack is
+// too deep for the handler to make calls, it is called after unwinding instead; see failed.
 func (b *budget) handle(L *lua.LState, object lua.LValue) (lua.LValue, bool) {
 	f := gopher.Running(L)
 	if b.guard.handler == nil || b.guard.thread != L || b.ended != nil || f == nil || f.Idx >= maxCalls-handlerCalls {
@@ -115,7 +115,7 @@ func (b *budget) handle(L *lua.LState, object lua.LValue) (lua.LValue, bool) {
 	return L.Get(-1), true
 }
 
-// failed leaves false and an error, which goes through the handler if there is one. A handler that fails gets its own error.
+// failed pushes false and an error, passed through the handler if there is one. A handler that fails gets its own error.
 func failed(L *lua.LState, object lua.LValue, handler lua.LValue) int {
 	L.SetTop(0)
 	L.Push(lua.LFalse)
@@ -161,7 +161,7 @@ func errorObject(err error) lua.LValue {
 	return lua.LString(err.Error())
 }
 
-// baseError is error. The error may be any value; a text gets the place of the function at the level.
+// baseError is error. The error may be any value; a string gets the place of the function at the level.
 func baseError(L *lua.LState) int {
 	object, level := L.Get(1), value.OptInt(L, 2, 1)
 	if text, ok := value.String(object); ok && level > 0 {

@@ -3,11 +3,11 @@ package vm
 import "time"
 
 // A pool bounds states because of what they hold and what they run. One that waits for its client runs nothing, for as long as the client
-// likes, so it does not keep the place of one that would run: a state that waits for its client for longer than requests wait for a state
-// is slow, and one whose request streams while Lua has nothing to do until the end, or the next piece, is said to stream. Up to max slow
-// ones, and as many as LimitStreams says that stream, do not count. There are never more than max states, and these, then. When Lua goes on, it does so at once,
-// above the number if need be: its memory is there already, and for processors it waits as all do. What is too much then is let go by and by: no state
-// is made, or handed on, until enough are gone.
+// likes, so it does not keep the place of another. A state that waits for its client for longer than requests wait for a state is slow; one
+// whose request streams while Lua has nothing to do until the next piece, or the end, streams. Up to max slow ones and as many streaming
+// ones as LimitStreams says do not count, so a pool has at most max states and these. When Lua continues, it does so at once, even above
+// the limit: its memory is there already, and for processors it waits as all do. States above the limit are released over time: none is
+// made, or passed on, until enough are gone.
 
 // The places of a state.
 const (
@@ -20,7 +20,7 @@ const (
 // leastPatience is the part of what a client may make a state wait that it may once it has used that up.
 const leastPatience = 100
 
-// LimitStreams says how many states whose requests stream do not count. It is to be called before the first Get.
+// LimitStreams sets how many states whose requests stream do not count. Call it before the first Get.
 func (p *Pool) LimitStreams(n int) { p.maxStreams = n }
 
 // used is how many states count. p.mu is held, as for all below that do not say so.
@@ -36,7 +36,7 @@ func (p *Pool) admit() {
 	}
 }
 
-// lend gives away the place of a state that still waits for its client. It takes the lock.
+// lend frees the place of a state that still waits for its client. It takes the lock.
 func (p *Pool) lend(s *State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,8 +46,8 @@ func (p *Pool) lend(s *State) {
 	}
 }
 
-// AwaitClient calls a function that waits until the client has sent or taken something. Whoever needs a state may get the place of this one
-// meanwhile, if that takes long.
+// AwaitClient calls a function that waits until the client has sent or taken something. If that takes long, its place is free
+// for another state meanwhile.
 func (s *State) AwaitClient(wait func() error) error {
 	if s.pool == nil || !s.place.CompareAndSwap(inUse, waits) {
 		return wait()
@@ -81,7 +81,7 @@ func (s *State) Stream() {
 	}
 }
 
-// Resume says that Lua goes on. It costs nothing where the state counted all the time.
+// Resume says that Lua continues. It costs nothing if the state still counts.
 func (s *State) Resume() {
 	was := s.place.Swap(inUse)
 	if was == inUse || was == waits {

@@ -9,17 +9,17 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
 )
 
-// ErrBusy says that all states were in use for as long as a request may wait.
+// ErrBusy means that all states were in use for as long as a request may wait.
 var ErrBusy = errors.New("all states are busy")
 
-// ErrClosed says that a pool was closed.
+// ErrClosed means that the pool was closed.
 var ErrClosed = errors.New("the pool of states is closed")
 
-// idleFor is how long a state may be idle before it is let go.
+// idleFor is how long a state may be idle before it is released.
 const idleFor = time.Minute
 
-// Pool keeps the states of an image for requests. It makes them on demand, hands out the one that was used last,
-// because its memory is warm, and lets go those that are idle.
+// Pool keeps the states of an image for requests. It makes them on demand, returns the most recently used one,
+// because its memory is warm, and releases idle ones.
 type Pool struct {
 	image *Image
 	max   int
@@ -58,13 +58,13 @@ type Stats struct {
 	Streams int
 }
 
-// NewPool returns a pool of at most max states, not counting those that wait for clients that are slow, of which there are as many at most.
-// A request waits for one for at most queue, and, when its Lua runs for long, as long again for a processor.
+// NewPool returns a pool of at most max states, and as many again that wait for slow clients. A request waits at most queue for a state
+// and, when its Lua runs for long, as long again for a processor.
 func NewPool(img *Image, max int, queue time.Duration) *Pool {
 	return &Pool{image: img, max: max, queue: queue, line: processors.NewLine()}
 }
 
-// newState returns a state that stands in the line of the pool for a processor.
+// newState returns a state that waits for a processor in the line of the pool.
 func (p *Pool) newState() *State {
 	s := p.image.NewState()
 	s.pool, s.line, s.queue, s.total = p, p.line, p.queue, &p.total
@@ -72,8 +72,8 @@ func (p *Pool) newState() *State {
 	return s
 }
 
-// Get returns a state for one request. The caller gives it back with Put. At the limit it waits; the error then
-// is ErrBusy, or that of the context.
+// Get returns a state for one request. The caller returns it with Put. At the limit Get waits; the error is
+// ErrBusy, ErrClosed, or that of the context.
 func (p *Pool) Get(ctx context.Context) (*State, error) {
 	p.mu.Lock()
 	switch {
@@ -98,10 +98,10 @@ func (p *Pool) Get(ctx context.Context) (*State, error) {
 	return p.wait(ctx, turn)
 }
 
-// NewState returns a state that the pool does not count and that is not given back.
+// NewState returns a state that the pool does not count and that is not returned to it.
 func (p *Pool) NewState() *State { return p.image.NewState() }
 
-// wait waits for a turn. A nil state says that the caller may make one.
+// wait waits for a state. A nil one on the channel means that the caller may make one.
 func (p *Pool) wait(ctx context.Context, turn chan *State) (*State, error) {
 	timer := time.NewTimer(p.queue)
 	defer timer.Stop()
@@ -132,7 +132,7 @@ func (p *Pool) take(s *State, ok bool) (*State, error) {
 	return s, nil
 }
 
-// leave takes a turn out of the queue. It returns false if it is not there any more.
+// leave removes a turn from the queue. It returns false if it is not there any more.
 func (p *Pool) leave(turn chan *State) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +145,7 @@ func (p *Pool) leave(turn chan *State) bool {
 	return false
 }
 
-// Put gives a state back. One that is broken, or whose variables have grown too large, is let go, and so is one of too many.
+// Put returns a state. It is released if it is broken, if its variables have grown too large, or if there are too many.
 func (p *Pool) Put(s *State) {
 	s.StepAside()
 	s.Resume()
@@ -177,7 +177,7 @@ func (p *Pool) Put(s *State) {
 	}
 }
 
-// discard lets a state go instead of giving it back.
+// discard releases a state instead of keeping it.
 func (p *Pool) discard(s *State) {
 	s.gone()
 	p.mu.Lock()
@@ -196,7 +196,7 @@ func (p *Pool) next(s *State) bool {
 	return true
 }
 
-// trim lets go what is idle for too long.
+// trim releases states that were idle for too long.
 func (p *Pool) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -213,7 +213,7 @@ func (p *Pool) trim() {
 	}
 }
 
-// Close lets all states go, those in use when they come back. Requests that wait get ErrClosed.
+// Close releases all states, those in use when they are returned. Waiting requests get ErrClosed.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

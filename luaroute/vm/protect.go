@@ -12,7 +12,7 @@ import (
 )
 
 // Function returns a Go function for scripts, whose long arguments are counted. Functions of libraries, and those that an
-// image reaches, are made so by themselves; use it for functions made while a request runs.
+// image reaches, are wrapped automatically; use it for functions made while a request runs.
 func Function(L *lua.LState, fn lua.LGFunction) *lua.LFunction {
 	return L.NewFunction(protect(fn))
 }
@@ -23,14 +23,14 @@ func GoFunc(fn lua.LGFunction) *lua.LFunction {
 	return &lua.LFunction{IsG: true, GFunction: protect(fn)}
 }
 
-// StandardFunc is GoFunc for what Lua 5.1 has. An error of such a function says what it says there: no place, when a protected call
-// has called it and no Lua stands in between. Those of all others say the place of the nearest Lua.
+// StandardFunc is GoFunc for functions of Lua 5.1. As there, their errors have no place when a protected call calls them directly.
+// Those of all other functions have the place of the nearest Lua code.
 func StandardFunc(fn lua.LGFunction) *lua.LFunction {
 	return &lua.LFunction{IsG: true, GFunction: protectStandard(fn)}
 }
 
-// protectInPlace protects a function of Go that scripts have. One that is protected already is not written: it may belong
-// to several builders.
+// protectInPlace protects a Go function that scripts have. One that is protected already is not written: several builders
+// may share it.
 func protectInPlace(fn *lua.LFunction) {
 	if !fn.IsG {
 		return
@@ -76,11 +76,11 @@ func spendArguments(L *lua.LState) {
 	}
 }
 
-// untraced stands for the trace of an error that a script catches, and so never sees. To write one takes longer than anything
-// else that a call does.
+// untraced replaces the trace of an error that a script catches, and so never sees. Writing a trace takes longer than anything
+// else in a call.
 const untraced = "\n"
 
-// catch ends the state if Go code panics in a thread: its own functions, those of libraries, or gopher-lua itself. It goes on as
+// catch ends the state if Go code panics in a thread: our own functions, those of libraries, or gopher-lua itself. The panic becomes
 // an error of Lua, which closes the variables that functions have captured.
 func catch(L *lua.LState) {
 	r := recover()
@@ -98,8 +98,8 @@ func catch(L *lua.LState) {
 	L.RaiseError("%s", s.budget.ended.Error())
 }
 
-// abort records that Go code panicked. Nothing runs in the state any more, so that no pcall can hide it. A panic that ends a
-// response goes on behind State.Call.
+// abort records that Go code panicked. Nothing runs in the state any more, so that no pcall can hide it. State.Call
+// panics with http.ErrAbortHandler again.
 func (s *State) abort(L *lua.LState, value any) {
 	if value == http.ErrAbortHandler && s.passing == nil {
 		s.passing = value
@@ -107,8 +107,8 @@ func (s *State) abort(L *lua.LState, value any) {
 	s.budget.end(&panicError{value, Where(L), debug.Stack()})
 }
 
-// Outside calls Go code that is no part of a script, such as the handlers that stand behind a function that goes on after
-// them. A panic in it is not the script's: it goes on behind State.Call. The script gets no chance to catch it.
+// Outside calls Go code that is not part of a script, such as the handler that a middleware wraps. The script cannot catch a panic
+// in it: State.Call panics with it again.
 func (s *State) Outside(run func()) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -127,10 +127,10 @@ type panicError struct {
 	stack []byte
 }
 
-// Error returns what Go says of a panic.
+// Error returns Go's message of the panic.
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
-// argumentWork is what a Go function counts for at least: it may read all of its arguments, before it fails even.
+// argumentWork is the least that a Go function costs: it may read all of its arguments, even if it fails.
 func argumentWork(L *lua.LState) int {
 	arguments := gopher.Arguments(L)
 	steps := len(arguments) / 16

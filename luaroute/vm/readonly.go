@@ -15,7 +15,7 @@ type readonly struct {
 	name  string
 	table *lua.LTable
 	view  *lua.LTable
-	// private says that states must not share the table: it is the globals, or a script put something into it.
+	// private says that states must not share the table, because it is the globals or a script has written to it.
 	private bool
 	// borrowed says that builders share the table: one that writes to it gets a copy.
 	borrowed bool
@@ -33,7 +33,7 @@ func (s *readonly) own(table *lua.LTable) *lua.LTable {
 	return s.table
 }
 
-// newReadonly has scripts see a table through another one. A metatable of it keeps its meaning.
+// newReadonly makes a read-only view of a table. The metatable of the table still applies.
 func newReadonly(name string, table *lua.LTable) *readonly {
 	ro := &readonly{name: name, table: table, view: gopher.NewTable(0, 0)}
 	meta := gopher.NewTable(0, 4)
@@ -49,7 +49,7 @@ func newReadonly(name string, table *lua.LTable) *readonly {
 }
 
 // readonlyLibrary makes the table of a library and those in it read-only, and protects its functions. Its userdata, such as json.null,
-// are what they are in all states, so that scripts can compare them. The tables must not hold one another in a circle.
+// are shared by all states, so that scripts can compare them. The tables must not form a cycle.
 func readonlyLibrary(L *lua.LState, name string, table *lua.LTable) *lua.LTable {
 	ro := newReadonly(name, table)
 	table.ForEach(func(k, v lua.LValue) {
@@ -72,8 +72,8 @@ func readonlyLibrary(L *lua.LState, name string, table *lua.LTable) *lua.LTable 
 	return ro.view
 }
 
-// readonlyOf returns what a table that scripts see stands for, and the table behind it in this state. It returns nil for a
-// table that stands for no other.
+// readonlyOf returns what a view is of, and the table of it in this state. It returns nil for a table that is no
+// view.
 func readonlyOf(v lua.LValue) (*readonly, *lua.LTable) {
 	view, ok := v.(*lua.LTable)
 	if !ok {
@@ -97,7 +97,7 @@ var writeGuard = GoFunc(func(L *lua.LState) int {
 	return 0
 })
 
-// assign writes to a read-only table while scripts load, and refuses to later.
+// assign writes to a read-only table while scripts load, and raises an error later.
 func assign(L *lua.LState, view, key, value lua.LValue) {
 	ro, table := readonlyOf(view)
 	s := Of(L)
@@ -119,7 +119,7 @@ func assign(L *lua.LState, view, key, value lua.LValue) {
 	}
 }
 
-// shorten bounds what a message quotes.
+// shorten limits the length of what a message quotes.
 func shorten(s string) string {
 	const most = 100
 	if len(s) <= most {

@@ -8,8 +8,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
-// What functions of Go do with the tables of scripts. Scripts see the globals and the tables of libraries through empty ones, and some
-// of what gopher-lua does with a table takes as long as the table is large. These functions look behind the one and count the other.
+// How Go functions use the tables of scripts. Scripts see the globals and the tables of libraries through empty ones, and some
+// operations of gopher-lua take time in proportion to the size of a table. These functions see through the former and count the latter.
 
 // Readable returns the table to read for a table that a script handed in.
 func Readable(L *lua.LState, t *lua.LTable) *lua.LTable {
@@ -45,7 +45,7 @@ func Length(L *lua.LState, t *lua.LTable) int {
 	return t.Len()
 }
 
-// Next returns the field behind another one, in the order of the function next.
+// Next returns the field after another one, in the order of the function next.
 func Next(L *lua.LState, table *lua.LTable, from lua.LValue) (k, v lua.LValue) {
 	table = Readable(L, table)
 	k, v = next(L, table, from)

@@ -6,7 +6,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// MaxString is the size of the largest string that a script makes, in bytes.
+// MaxString is the size of the largest string that a script may make, in bytes.
 const MaxString = 16 << 20
 
 // ChargeString is Charge and Spend for a string that a Go function is about to make. It raises an error of Lua if that is too large.

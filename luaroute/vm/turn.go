@@ -15,21 +15,21 @@ var processors = fair.NewQueue(func() int { return max(1, runtime.GOMAXPROCS(0)-
 // NewLine returns a line for turns of the process, for a tenant that also has other work than that of a Pool; see Pool.StandIn.
 func NewLine() *fair.Line { return processors.NewLine() }
 
-// StandIn gives the states the line of their tenant, whose allowance they use. It is to be called before the first Get.
+// StandIn gives the states the line of their tenant, whose allowance they use. Call it before the first Get.
 func (p *Pool) StandIn(line *fair.Line) { p.line = line }
 
 // Line returns the line of the states.
 func (p *Pool) Line() *fair.Line { return p.line }
 
-// turn is what a budget knows of its turn. It has one only while Lua runs: whoever waits for something else, or returns to Go code
-// that might, steps aside first. The next look at the clock, or call, waits for another one.
+// turn is what a budget knows of its turn. It has one only while Lua runs: before it waits for something else, or returns to Go code
+// that might, it steps aside. The next check of the clock, or call, waits for another one.
 type turn struct {
 	taken  bool
 	since  time.Time
 	queued time.Duration // for turns, since the budget began
 }
 
-// keepTurn sees that a script whose tenant has used up its allowance has a turn, and that it makes room for others after a slice. It
+// keepTurn makes sure that a script whose tenant has used up its allowance has a turn, and yields to others after a slice. It
 // may wait, or end the budget.
 func (b *budget) keepTurn() {
 	line, queue := b.state.line, b.state.queue
@@ -69,7 +69,7 @@ func (b *budget) waitForTurn() error {
 	return b.state.line.Enter(ctx, most, b.spent < fair.Slice && !b.streams)
 }
 
-// giveWay lets everything else run that can, where no processor may be left for it. Go would do so after 10 ms.
+// giveWay yields to all other goroutines where they may have no processor. Go would do so after 10 ms.
 func (b *budget) giveWay() {
 	if runtime.GOMAXPROCS(0) == 1 {
 		runtime.Gosched()
@@ -88,8 +88,8 @@ func (b *budget) stepAside() {
 	}
 }
 
-// StepAside lets others run Lua. Go functions that scripts call do it before they wait, for the network or for a disk;
-// State.Wait does it by itself. Nothing has to be done afterwards.
+// StepAside lets others run Lua. Go functions that scripts call use it before they wait, for the network or for a disk;
+// State.Wait does it itself. Nothing has to be done afterwards.
 func (s *State) StepAside() {
 	s.account()
 	s.budget.stepAside()

@@ -6,24 +6,24 @@ import (
 )
 
 const (
-	// Burst is how long a tenant that was quiet runs before it needs a turn.
+	// Burst is how long a tenant with its whole allowance runs before it needs a turn.
 	Burst = 2 * time.Millisecond
-	// share is what it may run without one in the long run: one part in so many of the time of a processor.
+	// share is what it may run without one on average: 1/share of the time of a processor.
 	share = 50
 )
 
 // allowance is how long one tenant runs without a turn.
 type allowance struct {
 	began time.Time
-	// paid is when all that was used will be paid for with the share, in nanoseconds since it began.
+	// paid is when the share will have paid for all that was used, in nanoseconds since it began.
 	paid atomic.Int64
-	// used says that it is used up, or was at the last look.
+	// used says that it was used up when last checked.
 	used atomic.Bool
 }
 
 func newAllowance() allowance { return allowance{began: time.Now()} }
 
-// Use takes from the allowance of the tenant what ran without a turn until now.
+// Use charges the allowance for time that ran without a turn until now.
 func (a *allowance) Use(ran time.Duration, now time.Time) {
 	at := int64(now.Sub(a.began))
 	for {
@@ -38,7 +38,7 @@ func (a *allowance) Use(ran time.Duration, now time.Time) {
 	}
 }
 
-// UsedUp reports whether nothing of the tenant may run without a turn. It looks at the clock only if it was so before.
+// UsedUp reports whether the tenant needs a turn to run. It reads the clock only if that was so before.
 func (a *allowance) UsedUp() bool {
 	if !a.used.Load() {
 		return false

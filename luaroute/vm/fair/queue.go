@@ -1,9 +1,9 @@
-// Package fair shares the processors among tenants whose work runs for long, whatever the work is.
+// Package fair shares the processors among tenants whose work takes long, whatever it is.
 //
-// Go takes a processor from a goroutine only every 10 ms, and looks for requests on the network when a processor has nothing else to
-// do. So work that runs for long, as many goroutines at a time as there are processors, would make the requests of all others wait.
-// Therefore a tenant that has used up its allowance, see [Line.UsedUp], has to wait for turns in a [Queue], which leaves a processor
-// to those that need little. Tenants are served one after the other there, however many goroutines of each wait.
+// Go preempts a goroutine only every 10 ms, and polls the network when a processor is idle. So as many busy goroutines as there are
+// processors would delay the requests of everybody else. Therefore a tenant that has used up its allowance, see [Line.UsedUp], waits
+// for turns in a [Queue], which leaves a processor to those that need little. It serves tenants in rotation, however many
+// goroutines of each wait.
 package fair
 
 import (
@@ -24,30 +24,30 @@ const Slice = time.Millisecond
 // ErrTimeout means that a turn did not come in time.
 var ErrTimeout = errors.New("no turn came in time")
 
-// Queue hands out turns to goroutines that run for long.
+// Queue gives turns to goroutines that run for long.
 type Queue struct {
 	turns func() int
 
 	mu    sync.Mutex
 	taken int
-	lines []*Line // those in which somebody waits; the first is served next
+	lines []*Line // those with waiting goroutines; the first is served next
 }
 
-// NewQueue returns a queue of which so many goroutines have a turn at once. The number may change.
+// NewQueue returns a queue in which turns() goroutines have a turn at once. The number may change.
 func NewQueue(turns func() int) *Queue { return &Queue{turns: turns} }
 
-// Line is the line of one tenant in a queue, with its allowance.
+// Line is where the goroutines of one tenant wait, with its allowance.
 type Line struct {
 	*Queue
 	waiting []chan struct{} // in the order in which they are served
-	fresh   int             // how many of them, at the front, have not had a slice yet
+	fresh   int             // how many of them have not had a slice yet; they are at the front
 	allowance
 }
 
-// NewLine returns the line of a tenant that was quiet.
+// NewLine returns the line of a tenant with its whole allowance.
 func (q *Queue) NewLine() *Line { return &Line{Queue: q, allowance: newAllowance()} }
 
-// TryEnter takes a turn, which Leave ends, if one is free and nobody waits for it.
+// TryEnter takes a turn, which Leave ends, if one is free and no goroutine waits.
 func (q *Queue) TryEnter() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -62,9 +62,8 @@ func (q *Queue) tryEnter() bool {
 	return true
 }
 
-// Enter waits for a turn, which Leave ends. Those that have not had a slice yet, the fresh ones, come before those of the same line that
-// have, for most of them need no more. The error is that of the context, or ErrTimeout after the most that the goroutine may wait,
-// which may be Forever.
+// Enter waits for a turn, which Leave ends. Within a line, fresh goroutines, which have not had a slice yet, come before the others: most
+// need no second one. The error is that of the context, or ErrTimeout after most, which may be Forever.
 func (l *Line) Enter(ctx context.Context, most time.Duration, fresh bool) error {
 	turn := l.lineUp(fresh)
 	if turn == nil {
@@ -90,7 +89,7 @@ func (l *Line) Enter(ctx context.Context, most time.Duration, fresh bool) error 
 	return nil // its turn came at the same moment
 }
 
-// lineUp takes a turn and returns nil, or returns a channel that is closed when the turn of the goroutine has come.
+// lineUp takes a turn and returns nil, or returns a channel that is closed when the goroutine gets its turn.
 func (l *Line) lineUp(fresh bool) chan struct{} {
 	q := l.Queue
 	q.mu.Lock()
@@ -111,7 +110,7 @@ func (l *Line) lineUp(fresh bool) chan struct{} {
 	return turn
 }
 
-// giveUp takes somebody who waits out of the line. It reports false if the turn has come.
+// giveUp removes a waiting goroutine from the line. It returns false if that has got its turn.
 func (l *Line) giveUp(turn chan struct{}) bool {
 	q := l.Queue
 	q.mu.Lock()
@@ -126,7 +125,7 @@ func (l *Line) giveUp(turn chan struct{}) bool {
 	return true
 }
 
-// drop takes one of those who wait out of the line.
+// drop removes a waiting goroutine from the line.
 func (l *Line) drop(i int) {
 	l.waiting = slices.Delete(l.waiting, i, i+1)
 	if i < l.fresh {
@@ -142,7 +141,7 @@ func (q *Queue) Leave() {
 	q.serve()
 }
 
-// serve hands out the turns that are free. A line in which more wait goes to the end.
+// serve gives out free turns. A line with more waiting goroutines goes to the end.
 func (q *Queue) serve() {
 	for len(q.lines) > 0 && q.taken < q.turns() {
 		l := q.lines[0]
@@ -155,7 +154,7 @@ func (q *Queue) serve() {
 	}
 }
 
-// Crowded reports whether somebody waits for a turn.
+// Crowded reports whether any goroutine waits for a turn.
 func (q *Queue) Crowded() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Frame is a call that runs, or has called what runs.
+// Frame is a call that is running or waits for one that it made.
 type Frame struct {
-	Idx                         int // how many calls it stands in
+	Idx                         int // how many calls it is nested in
 	Fn                          *lua.LFunction
 	Parent                      *Frame // that of the caller
 	Pc                          int    // the next instruction
@@ -19,7 +19,7 @@ type Frame struct {
 // Running returns the frame of the function that runs in a thread, or nil if none does.
 func Running(L *lua.LState) *Frame { return *RunningIn(L) }
 
-// RunningIn returns the place in which a thread keeps the frame of the function that runs.
+// RunningIn returns the address of the field in which a thread keeps the frame of the function that runs.
 func RunningIn(L *lua.LState) **Frame { return at[*Frame](unsafe.Pointer(L), layout.frame) }
 
 // Depth returns how many calls are nested in a thread.
@@ -40,7 +40,7 @@ func Arguments(L *lua.LState) []lua.LValue {
 	return values[min(f.LocalBase, top):top]
 }
 
-// Registers returns the registers of a frame, with all that the thread has room for behind them.
+// Registers returns the registers of a frame, followed by all others that the thread has room for.
 func (f *Frame) Registers(L *lua.LState) []lua.LValue {
 	return (*at[[]lua.LValue](registry(L), layout.values))[f.LocalBase:]
 }
@@ -50,7 +50,7 @@ func (f *Frame) Register(L *lua.LState, i int) lua.LValue {
 	return (*at[[]lua.LValue](registry(L), layout.values))[f.LocalBase+i]
 }
 
-// SetRegister puts a value into a register of a function of Lua.
+// SetRegister puts a value into a register of a Lua function.
 func (f *Frame) SetRegister(L *lua.LState, i int, v lua.LValue) {
 	r := registry(L)
 	(*at[[]lua.LValue](r, layout.values))[f.LocalBase+i] = v
@@ -66,5 +66,5 @@ func (f *Frame) Operand(L *lua.LState, operand int) lua.LValue {
 	return f.Register(L, operand)
 }
 
-// Line returns the line at which a function of Lua stands.
+// Line returns the line that a Lua function is executing.
 func (f *Frame) Line() int { return f.Fn.Proto.DbgSourcePositions[max(f.Pc-1, 0)] }

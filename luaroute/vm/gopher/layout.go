@@ -8,12 +8,12 @@ import (
 
 func at[T any](p unsafe.Pointer, offset uintptr) *T { return (*T)(unsafe.Add(p, offset)) }
 
-// Array returns the part of a table that is an array, with nil values where nothing is any more.
+// Array returns the array part of a table, with nil for elements that were removed.
 func Array(t *lua.LTable) []lua.LValue {
 	return *at[[]lua.LValue](unsafe.Pointer(t), layout.array)
 }
 
-// Keys returns the keys of the other part of a table, in the order of next, those of fields that are nil again included.
+// Keys returns the other keys of a table, in the order of next, including those of removed fields.
 func Keys(t *lua.LTable) []lua.LValue {
 	return *at[[]lua.LValue](unsafe.Pointer(t), layout.keys)
 }
@@ -40,7 +40,7 @@ func registers(L *lua.LState) (values []lua.LValue, top int) {
 	return values, min(*at[int](r, layout.top), len(values))
 }
 
-// DropRegisters gives back the registers of a thread in which nothing is going to run.
+// DropRegisters frees the registers of a thread in which nothing will run.
 func DropRegisters(L *lua.LState) { *at[[]lua.LValue](registry(L), layout.values) = nil }
 
 // SetNames fills in the names that instructions of a program read: those of its constants that are strings.

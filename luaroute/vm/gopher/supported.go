@@ -21,16 +21,16 @@ func Supported() error { return unsupported }
 var unsupported = func() error {
 	err := layout.err
 	if err == nil && Instructions[lua.OP_NOP] == nil {
-		err = errors.New("jumpTable is not there")
+		err = errors.New("no variable jumpTable")
 	}
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("this Caddy has gopher-lua %s, whose insides are others (%w), so that scripts could not be kept within their limits; "+
+	return fmt.Errorf("this Caddy has gopher-lua %s, whose internals differ (%w), so that scripts could not be kept within their limits; "+
 		"build it with gopher-lua %s", builtWith(debug.ReadBuildInfo()), err, version)
 }()
 
-// builtWith returns the version of gopher-lua that a program has.
+// builtWith returns the version of gopher-lua in a program.
 func builtWith(info *debug.BuildInfo, ok bool) string {
 	if ok {
 		for _, dep := range info.Deps {
@@ -46,7 +46,7 @@ func builtWith(info *debug.BuildInfo, ok bool) string {
 	return "of an unknown version"
 }
 
-// layout says where gopher-lua keeps what it does not export.
+// layout is where gopher-lua keeps what it does not export.
 var layout = layoutOf(reflect.TypeFor[lua.LTable](), reflect.TypeFor[lua.LState](), reflect.TypeFor[lua.FunctionProto]())
 
 // offsets are those of fields in their structs.
@@ -94,11 +94,11 @@ func layoutOf(table, thread, program reflect.Type) (o offsets) {
 	return o
 }
 
-// sameFields fails unless a struct begins with the fields of another.
+// sameFields returns an error unless a struct begins with the fields of another.
 func sameFields(of, like reflect.Type) error {
 	for i := range like.NumField() {
 		if i >= of.NumField() || of.Field(i).Name != like.Field(i).Name || of.Field(i).Type.Kind() != like.Field(i).Type.Kind() {
-			return fmt.Errorf("%s has another field than %s", of, like.Field(i).Name)
+			return fmt.Errorf("%s differs at the field %s", of, like.Field(i).Name)
 		}
 	}
 	return nil

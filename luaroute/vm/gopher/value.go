@@ -6,26 +6,25 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
-// Address says where something is. Two addresses are the same if they are of one thing, which lives as long as its address.
+// Address identifies an object by where it is in memory. An object lives as long as its Address.
 type Address unsafe.Pointer
 
-// AddressOf returns where a thing is.
+// AddressOf returns the address of an object.
 func AddressOf[T any](p *T) Address { return Address(p) }
 
-// ValueAddress returns where a value is: a table, function, userdata or thread itself, of a number or a string what Go has allocated
-// for it.
+// ValueAddress returns the address of a table, function, userdata or thread, or of what Go has allocated for a number or a string.
 func ValueAddress(v lua.LValue) Address { return Address((*words)(unsafe.Pointer(&v)).data) }
 
-// TextAddress returns where the bytes of a string are.
+// TextAddress returns the address of the bytes of a string.
 func TextAddress(s string) Address { return Address(unsafe.StringData(s)) }
 
-// Block returns which block of memory an address is in, if each has so many bytes; that is a power of two.
+// Block returns the block of memory that an address is in. The size of blocks is a power of two.
 func Block(a Address, size uintptr) uintptr { return uintptr(a) &^ (size - 1) }
 
 // words is how Go lays out an interface value.
 type words struct{ kind, data unsafe.Pointer }
 
-// String returns a string as a value that Go allocates nothing for: it stays in s, which must never be written again.
+// String returns a string as a value without an allocation. The value points to s, which must never be written again.
 func String(s *lua.LString) lua.LValue {
 	v := lua.LValue(lua.LString(""))
 	(*words)(unsafe.Pointer(&v)).data = unsafe.Pointer(s)
@@ -47,5 +46,5 @@ func Functions(open lua.LGFunction) map[string]lua.LGFunction {
 	return all
 }
 
-// NewTable returns an empty table with room for exactly what is going to be in it. Without that, gopher-lua makes room for 32 fields.
+// NewTable returns an empty table with exactly the room that is asked for. Without that, gopher-lua makes room for 32 fields.
 func NewTable(array, fields int) *lua.LTable { return (*lua.LState)(nil).CreateTable(array, fields) }

@@ -1,4 +1,4 @@
-// Package tally says how often something was left out of a log: once a second, and not each time. It knows no Lua.
+// Package tally reports once a second how much was left out of a log. It does not depend on Lua.
 package tally
 
 import (
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Interval is how long a tally counts before it says what it has counted.
+// Interval is how long a tally counts before it reports.
 const Interval = time.Second
 
-// Tally counts until it says so. While nothing is counted it costs nothing.
+// Tally counts what is left out. It costs nothing while nothing is.
 type Tally struct {
 	say func(Count)
 
@@ -21,13 +21,13 @@ type Tally struct {
 type Count struct {
 	// Lines is how many lines were left out.
 	Lines int
-	// Bytes is what is known of their size.
+	// Bytes is their size, as far as it is known.
 	Bytes int
 	// First is the place of the first of them.
 	First string
 }
 
-// New returns a tally. say is called by a goroutine of its own, an interval after the first line that was left out.
+// New returns a tally. say is called on its own goroutine, an interval after the first line that was left out.
 func New(say func(Count)) *Tally { return &Tally{say: say} }
 
 // Add counts a line of so many bytes. place is called for the first line of an interval only.
@@ -42,7 +42,7 @@ func (t *Tally) Add(bytes int, place func() string) {
 	t.count.Bytes += bytes
 }
 
-// flush says what was counted.
+// flush reports the count and begins anew.
 func (t *Tally) flush() {
 	t.mu.Lock()
 	count := t.count

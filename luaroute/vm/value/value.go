@@ -12,10 +12,10 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 )
 
-// maxNumber is the length of the longest string that is a number: reading one cannot be interrupted.
+// maxNumber is the length of the longest string that is read as a number, since reading cannot be interrupted.
 const maxNumber = 1000
 
-// space is what Lua takes for white space around a number.
+// space is what Lua accepts as white space around a number.
 const space = " \t\n\v\f\r"
 
 // ParseNumber reads a number as tonumber does, with white space around it, and in a base from 2 to 36.
