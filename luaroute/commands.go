@@ -2,16 +2,13 @@ package luaroute
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
-	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // Inspect returns what the instances of the app were made of, by name. They must have been provisioned.
@@ -25,20 +22,9 @@ func (a *App) Inspect() []instance.Inspection {
 	return all
 }
 
-// Test runs a file of tests. route.simulate in it asks the table of the instance of that name, or without a name the one
-// that the file declares itself. The app must have been provisioned.
-func (a *App) Test(ctx context.Context, file, name string) simulate.File {
-	result := simulate.File{Name: file, Tests: []simulate.Test{}}
-	tests, err := a.test(ctx, file, name)
-	if err != nil {
-		result.Failure = loadFailure(err)
-		return result
-	}
-	result.Tests = tests
-	return result
-}
-
-func (a *App) test(ctx context.Context, file, name string) ([]simulate.Test, error) {
+// Tests prepares tests. route.simulate in them asks the table of the instance of that name, or without a name the one that a file declares
+// itself. The app must have been provisioned. What is read is written into the trace. The caller closes the tests.
+func (a *App) Tests(ctx context.Context, name string, bench *simulate.Bench, trace *source.Trace) (*instance.Tests, error) {
 	var of *instance.Instance
 	if name != "" {
 		var err error
@@ -50,7 +36,7 @@ func (a *App) test(ctx context.Context, file, name string) ([]simulate.Test, err
 	if err != nil {
 		return nil, err
 	}
-	return instance.Test(ctx, a.ctx, host, file, of)
+	return instance.NewTests(ctx, a.ctx, host, of, bench, trace)
 }
 
 func (a *App) named(name string) (*instance.Instance, error) {
@@ -60,15 +46,4 @@ func (a *App) named(name string) (*instance.Instance, error) {
 		return i.Instance, nil
 	}
 	return nil, fmt.Errorf("no luaroute instance %q", name)
-}
-
-// loadFailure describes why a file of tests could not be loaded.
-func loadFailure(err error) *simulate.Failure {
-	f := &simulate.Failure{Message: err.Error()}
-	var own *script.Error
-	if errors.As(err, &own) && own.Script != "" {
-		f.At = origin.Origin{Script: own.Script, Line: own.Line}.String()
-		f.Message, f.Trace = own.Message, strings.TrimSpace(own.Trace)
-	}
-	return f
 }

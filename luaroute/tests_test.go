@@ -13,6 +13,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // files writes files, and returns their folder.
@@ -45,6 +46,17 @@ func provisioned(t *testing.T, config string) *luaroute.App {
 	return app.(*luaroute.App)
 }
 
+// tested runs a file of tests.
+func tested(t *testing.T, app *luaroute.App, bench *simulate.Bench, file, name string) simulate.File {
+	t.Helper()
+	tests, err := app.Tests(t.Context(), name, bench, new(source.Trace))
+	if err != nil {
+		return simulate.File{Failure: simulate.FailureOf(err)}
+	}
+	defer tests.Close()
+	return tests.Run(t.Context(), file)
+}
+
 const bare = `{"apps": {"events": {}, "luaroute": {}}, "logging": {"logs": {"default": {"level": "PANIC"}}}}`
 
 // report is the result of a file: its tests with "ok", or with the place and message of the failure.
@@ -55,8 +67,11 @@ func report(dir string, f simulate.File) string {
 	}
 	for _, t := range f.Tests {
 		text := "ok"
-		if t.Failure != nil {
+		switch {
+		case t.Failure != nil:
 			text = t.Failure.Text()
+		case t.Pending:
+			text = "pending"
 		}
 		lines = append(lines, t.Title()+": "+text)
 	}
@@ -136,7 +151,7 @@ io: ok`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := files(t, map[string]string{"x_test.lua": row.code, "double.lua": "return function(n) return 2 * n end"})
-			got := report(dir, app.Test(t.Context(), filepath.Join(dir, "x_test.lua"), ""))
+			got := report(dir, tested(t, app, new(simulate.Bench), filepath.Join(dir, "x_test.lua"), ""))
 			if !strings.HasPrefix(got, row.want) {
 				t.Errorf("got\n%s\nexpected\n%s", got, row.want)
 			}
@@ -147,7 +162,7 @@ io: ok`,
 func TestATestThatNeverEndsIsCutOffAndTheNextOneRuns(t *testing.T) {
 	app := provisioned(t, bare)
 	dir := files(t, map[string]string{"x_test.lua": `it("loops", function() pcall(function() while true do end end) end) it("next", function() end)`})
-	got := report(dir, app.Test(t.Context(), filepath.Join(dir, "x_test.lua"), ""))
+	got := report(dir, tested(t, app, new(simulate.Bench), filepath.Join(dir, "x_test.lua"), ""))
 	if !strings.HasPrefix(got, "loops: x_test.lua:1: the budget of the script is used up") || !strings.HasSuffix(got, "\nnext: ok") {
 		t.Error(got)
 	}
@@ -249,9 +264,9 @@ end)
 func TestSimulateAsksTheRoutesOfTheFile(t *testing.T) {
 	app := provisioned(t, bare)
 	dir := files(t, map[string]string{"x_test.lua": simulated})
-	got := app.Test(t.Context(), filepath.Join(dir, "x_test.lua"), "")
-	if failed, all := simulate.Failed([]simulate.File{got}); failed > 0 || all != 9 {
-		t.Errorf("%d of %d have failed:\n%s", failed, all, report(dir, got))
+	got := tested(t, app, new(simulate.Bench), filepath.Join(dir, "x_test.lua"), "")
+	if count := simulate.CountOf(got); count.Failed > 0 || count.All != 9 {
+		t.Errorf("%d of %d have failed:\n%s", count.Failed, count.All, report(dir, got))
 	}
 }
 
@@ -272,11 +287,11 @@ it("runs", function() expect(route.simulate({ path = "/count" }).body):equals("1
 		"x_test.lua":   "is there: ok\nruns: ok",
 		"own_test.lua": "file: own_test.lua:1: these tests ask about the routes of a configuration; expected no routes of their own",
 	} {
-		if got := report(dir, app.Test(t.Context(), filepath.Join(dir, file), "main")); got != want {
+		if got := report(dir, tested(t, app, new(simulate.Bench), filepath.Join(dir, file), "main")); got != want {
 			t.Errorf("%s: got\n%s\nexpected\n%s", file, got, want)
 		}
 	}
-	if got := app.Test(t.Context(), filepath.Join(dir, "x_test.lua"), "other"); got.Failure == nil || got.Failure.Message != `no luaroute instance "other"` {
+	if got := tested(t, app, new(simulate.Bench), filepath.Join(dir, "x_test.lua"), "other"); got.Failure == nil || got.Failure.Message != `no luaroute instance "other"` {
 		t.Errorf("got %+v", got)
 	}
 }

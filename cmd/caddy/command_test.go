@@ -25,6 +25,18 @@ func caddyOutput(t *testing.T, args ...string) (output, log string, code int) {
 // caddyOutputIn is caddyOutput in a folder.
 func caddyOutputIn(t *testing.T, dir string, args ...string) (output, log string, code int) {
 	t.Helper()
+	cmd := caddyIn(t, dir, args...)
+	var out, errors strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errors
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return out.String(), errors.String(), cmd.ProcessState.ExitCode()
+}
+
+// caddyIn returns the command of this package, to be run in a folder.
+func caddyIn(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -32,12 +44,7 @@ func caddyOutputIn(t *testing.T, dir string, args ...string) (output, log string
 	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), asCaddy+"=1", "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
-	var out, errors strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &errors
-	if err := cmd.Run(); cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	return out.String(), errors.String(), cmd.ProcessState.ExitCode()
+	return cmd
 }
 
 func TestTheCommandListsOurModules(t *testing.T) {

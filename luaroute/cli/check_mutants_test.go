@@ -133,6 +133,7 @@ var nobodysNames = []string{
 	"maintenance.lua:22: option client_ip as cilent_ip",
 	"sse.lua:16: option id as idd",
 	"template.lua:28: option user as uesr",
+	"validate.lua:28: option count as cuont",
 	"validate.lua:36: option message as msesage",
 	"validate.lua:57: option error as erorr",
 	"validate.lua:61: option error as erorr",

@@ -31,19 +31,26 @@ func reportText(out io.Writer, files []simulate.File) error {
 			fmt.Fprintf(&b, "  FAIL  the file cannot be run\n%s", indented(f.Failure, "        "))
 		}
 		for _, t := range f.Tests {
-			if t.Failure == nil {
+			switch {
+			case t.Pending:
+				fmt.Fprintf(&b, "  --    %s (pending)\n", t.Title())
+			case t.Failure == nil:
 				fmt.Fprintf(&b, "  ok    %s\n", t.Title())
-				continue
+			default:
+				fmt.Fprintf(&b, "  FAIL  %s\n%s", t.Title(), indented(t.Failure, "        "))
 			}
-			fmt.Fprintf(&b, "  FAIL  %s\n%s", t.Title(), indented(t.Failure, "        "))
 		}
 	}
-	failed, all := simulate.Failed(files)
+	count := simulate.CountOf(files...)
 	tests := "tests"
-	if all == 1 {
+	if count.All == 1 {
 		tests = "test"
 	}
-	fmt.Fprintf(&b, "\n%d %s, %d failed\n", all, tests, failed)
+	fmt.Fprintf(&b, "\n%d %s, %d failed", count.All, tests, count.Failed)
+	if count.Pending > 0 {
+		fmt.Fprintf(&b, ", %d pending", count.Pending)
+	}
+	b.WriteString("\n")
 	_, err := io.WriteString(out, b.String())
 	return err
 }
@@ -60,16 +67,15 @@ func indented(f *simulate.Failure, indent string) string {
 // reportTAP is the Test Anything Protocol, version 13, with a YAML block for each failure.
 func reportTAP(out io.Writer, files []simulate.File) error {
 	var b strings.Builder
-	_, all := simulate.Failed(files)
-	fmt.Fprintf(&b, "TAP version 13\n1..%d\n", all)
+	fmt.Fprintf(&b, "TAP version 13\n1..%d\n", simulate.CountOf(files...).All)
 	n := 0
-	line := func(title string, f *simulate.Failure) {
+	line := func(title, directive string, f *simulate.Failure) {
 		n++
 		verdict := "ok"
 		if f != nil {
 			verdict = "not ok"
 		}
-		fmt.Fprintf(&b, "%s %d - %s\n", verdict, n, tapText(title))
+		fmt.Fprintf(&b, "%s %d - %s%s\n", verdict, n, tapText(title), directive)
 		if f == nil {
 			return
 		}
@@ -85,10 +91,14 @@ func reportTAP(out io.Writer, files []simulate.File) error {
 	}
 	for _, f := range files {
 		if f.Failure != nil {
-			line(f.Name, f.Failure)
+			line(f.Name, "", f.Failure)
 		}
 		for _, t := range f.Tests {
-			line(f.Name+" > "+t.Title(), t.Failure)
+			directive := ""
+			if t.Pending {
+				directive = " # SKIP pending"
+			}
+			line(f.Name+" > "+t.Title(), directive, t.Failure)
 		}
 	}
 	_, err := io.WriteString(out, b.String())
@@ -104,12 +114,14 @@ type (
 		XMLName  xml.Name     `xml:"testsuites"`
 		Tests    int          `xml:"tests,attr"`
 		Failures int          `xml:"failures,attr"`
+		Skipped  int          `xml:"skipped,attr"`
 		Suites   []junitSuite `xml:"testsuite"`
 	}
 	junitSuite struct {
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr"`
 		Time     string      `xml:"time,attr"`
 		Cases    []junitCase `xml:"testcase"`
 	}
@@ -120,6 +132,7 @@ type (
 		Line    int           `xml:"line,attr,omitempty"`
 		Time    string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure"`
+		Skipped *struct{}     `xml:"skipped"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
@@ -129,11 +142,11 @@ type (
 
 // reportJUnit is the XML that JUnit writes.
 func reportJUnit(out io.Writer, files []simulate.File) error {
-	failed, all := simulate.Failed(files)
-	report := junitSuites{Tests: all, Failures: failed}
+	count := simulate.CountOf(files...)
+	report := junitSuites{Tests: count.All, Failures: count.Failed, Skipped: count.Pending}
 	for _, f := range files {
-		failed, all := simulate.Failed([]simulate.File{f})
-		suite := junitSuite{Name: f.Name, Tests: all, Failures: failed}
+		count := simulate.CountOf(f)
+		suite := junitSuite{Name: f.Name, Tests: count.All, Failures: count.Failed, Skipped: count.Pending}
 		if f.Failure != nil {
 			suite.Cases = append(suite.Cases, junitCase{
 				Class: f.Name, Name: "load", File: f.Name, Time: seconds(0), Failure: junitFailed(f.Failure),
@@ -142,9 +155,13 @@ func reportJUnit(out io.Writer, files []simulate.File) error {
 		total := 0.0
 		for _, t := range f.Tests {
 			total += t.Seconds
-			suite.Cases = append(suite.Cases, junitCase{
+			c := junitCase{
 				Class: f.Name, Name: t.Title(), File: t.Script, Line: t.Line, Time: seconds(t.Seconds), Failure: junitFailed(t.Failure),
-			})
+			}
+			if t.Pending {
+				c.Skipped = new(struct{})
+			}
+			suite.Cases = append(suite.Cases, c)
 		}
 		suite.Time = seconds(total)
 		report.Suites = append(report.Suites, suite)

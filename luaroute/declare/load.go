@@ -56,6 +56,8 @@ type Options struct {
 	Life *vm.Life
 	// Aside is called when the load begins to wait in a library; the function it returns, when it continues. It may be nil.
 	Aside func() (back func())
+	// Step is called before each instruction, for coverage and traces. Default: nothing is.
+	Step func(*lua.LState)
 	// Globals and Helpers are what only tests have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
@@ -152,6 +154,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Aside:     o.Aside,
 		Load:      o.Load,
 		Context:   ctx,
+		Step:      o.Step,
 		Libraries: l.libraries(),
 		Globals:   l.globals(),
 		Modules:   modules{l},

@@ -33,6 +33,9 @@ func here(L *lua.LState, kind, text string) origin.Origin {
 	return o
 }
 
+// Here is the place of the Lua code that called the running Go function.
+func Here(L *lua.LState) origin.Origin { return here(L, "", "") }
+
 // check raises an error of the script that calls.
 func check(L *lua.LState, err error) {
 	if err == nil {

@@ -116,7 +116,9 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	if before != nil {
 		before.restore(s)
 	}
-	state.Refuse = ex.Refuse()
+	if state.Refuse = ex.Refuse(); state.Refuse != nil {
+		state.Clock = vm.ClockOf(ctx)
+	}
 	ex.Hold = s
 	return s, nil
 }
@@ -200,11 +202,14 @@ func (*parked) Release() {}
 func (s *session) Release() {
 	s.request.End()
 	s.ex = nil
-	if len(s.done) > 0 {
+	switch {
+	case len(s.done) == 0:
+		s.rest()
+	case s.state.Refuse != nil: // nobody waits for a response, but whoever asks what would happen wants to see all of it
+		s.detached()
+	default:
 		go s.detached()
-		return
 	}
-	s.rest()
 }
 
 // rest returns the virtual machine to the pool.

@@ -198,6 +198,9 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 	if s.allowed != nil {
 		options.Reload = a.againForTenants
 	}
+	if a.bench != nil {
+		options.Step = a.bench.Step
+	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
 	}

@@ -158,17 +158,23 @@ func (i *Instance) fulfil(ctx context.Context) {
 	}
 }
 
-// watch reloads when something that the last load read has changed and stays unchanged for a moment: an editor may write several files, or
-// one in several steps.
+// watch reloads when something that the last load read has changed: an editor may write several files, or one in several steps.
 func (i *Instance) watch(ctx context.Context, every time.Duration) {
+	for Changed(ctx, every, func() *source.Trace { return i.State().trace }) {
+		_, _ = i.Reload(ctx, causeWatch) // which reports what goes wrong
+	}
+}
+
+// Changed looks at each interval, and returns when something that the last load has read has changed and stays unchanged for a moment. It
+// returns false when the context ends.
+func Changed(ctx context.Context, every time.Duration, last func() *source.Trace) bool {
 	var p pending
 	for wait(ctx, every) {
-		trace := i.State().trace
-		if p.settled(trace, trace.Changes(ctx), time.Now()) {
-			p = pending{}
-			_, _ = i.Reload(ctx, causeWatch) // which reports what goes wrong
+		if trace := last(); p.settled(trace, trace.Changes(ctx), time.Now()) {
+			return true
 		}
 	}
+	return false
 }
 
 const (

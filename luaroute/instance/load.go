@@ -31,6 +31,8 @@ type loader struct {
 	tenants []configTenant
 	// suite are the tests that the scripts declare; nil if they are none of tests.
 	suite *simulate.Suite
+	// bench is what the scripts run on for tests; nil if they are to serve.
+	bench *simulate.Bench
 	// again and againForTenants request reloads, for trusted and isolated scripts.
 	again, againForTenants func()
 
@@ -81,6 +83,13 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		l.tenants = append(l.tenants, configTenant{t, s})
 	}
 	return l, nil
+}
+
+// offline returns a loader of the same scripts for tests.
+func (l *loader) offline(host Host, bench *simulate.Bench) *loader {
+	return &loader{
+		ctx: l.ctx, logger: l.logger, config: l.config, root: l.root, tenants: l.tenants, host: host, bench: bench, calls: vm.NewLife(),
+	}
 }
 
 // loaded is the result of a load.

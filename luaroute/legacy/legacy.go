@@ -119,7 +119,7 @@ func Globals() map[string]lua.LValue { return map[string]lua.LValue{"log": logFu
 var logFunction = vm.GoFunc(func(L *lua.LState) int {
 	message := L.ToStringMeta(L.CheckAny(1)).String()
 	if s := vm.Of(L); s.MayLog(L, len(message)) {
-		s.Logger().Info(message, zap.String("script", vm.Where(L)))
+		s.Entry(zap.InfoLevel, message).Write(zap.String("script", vm.Where(L)))
 	}
 	return 0
 })

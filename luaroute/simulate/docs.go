@@ -26,7 +26,7 @@ func Classes() []vm.Class {
 		expectation.Methods = append(expectation.Methods, c.doc)
 	}
 	return []vm.Class{
-		expectation, requestClass, outcomeClass, handedClass,
+		expectation, requestClass, outcomeClass, handedClass, doubleClass,
 		{
 			Name: "luaroute.Stub", Link: "testing.md#simulate", Text: "what a pool answers",
 			Alias: "luaroute.ResponseTable|luaroute.StubError",
@@ -36,6 +36,12 @@ func Classes() []vm.Class {
 		}},
 	}
 }
+
+// doubleClass is what stub and spy return.
+var doubleClass = vm.Class{Name: "luaroute.Double", Link: "testing.md#stubs", Text: "the calls of a function", Fields: []vm.Doc{
+	{Name: "count", Type: "number", Text: "how many calls there were"},
+	{Name: "calls", Type: "any[][]", Text: "their arguments: a list for each call"},
+}}
 
 // requestClass is what route.simulate takes.
 var requestClass = func() vm.Class {
@@ -49,6 +55,10 @@ var requestClass = func() vm.Class {
 		Name: "pools", Type: "table<luaroute.PoolName, luaroute.Stub>?",
 		Text: "what pools answer, by name: a table of `status`, `body` and `headers`, or `{ error = 502 }` for a pool that fails, as if its " +
 			"upstreams were unreachable. A pool that is not listed answers 200 with an empty body",
+	}, vm.Doc{
+		Name: "now", Type: "number|string|nil",
+		Text: "the time that scripts see, in `os.time`, `os.date`, the library `time` and the log: seconds since 1970, or a string such as " +
+			"`2026-05-04T10:00:00Z`. It stands still. Default: the real one",
 	})
 	return class
 }()
@@ -93,6 +103,12 @@ var simulateDoc = vm.Doc{
 	Text: "what becomes of a request; in files of tests only, see [simulate](testing.md#simulate)",
 }
 
+// What runs around tests.
+const (
+	nameSetup, nameTeardown       = "setup", "teardown"
+	nameBeforeEach, nameAfterEach = "before_each", "after_each"
+)
+
 // global is what a file of tests finds without require.
 type global struct {
 	fn  func(*Suite, *lua.LState) int
@@ -105,6 +121,22 @@ var globals = []global{
 		Text: "groups the tests that the function declares; groups may be nested",
 	}},
 	{(*Suite).it, vm.Doc{Name: "it", Args: "name: string, fn: fun()", Text: "a test. It passes if the function does not fail"}},
+	{(*Suite).pending, vm.Doc{Name: "pending", Args: "name: string, fn?: fun()", Text: "a test that is still to be written. It is counted, and not run"}},
+	{around(nameSetup), vm.Doc{Name: nameSetup, Args: "fn: fun()", Text: "runs before the first test of the group, or of the file"}},
+	{around(nameTeardown), vm.Doc{Name: nameTeardown, Args: "fn: fun()", Text: "runs after the last one"}},
+	{around(nameBeforeEach), vm.Doc{Name: nameBeforeEach, Args: "fn: fun()", Text: "runs before each test of the group; that of an outer group first"}},
+	{around(nameAfterEach), vm.Doc{
+		Name: nameAfterEach, Args: "fn: fun()",
+		Text: "runs after each test, also if it fails; that of an outer group last",
+	}},
+	{(*Suite).stub, vm.Doc{
+		Name: "stub", Args: "library: string, name: string, fn?: function", Returns: "luaroute.Double",
+		Text: "has a function of a library replaced by another one, or by one that does nothing, see [stubs](testing.md#stubs)",
+	}},
+	{(*Suite).spy, vm.Doc{
+		Name: "spy", Args: "library: string, name: string", Returns: "luaroute.Double",
+		Text: "writes down the calls of a function of a library",
+	}},
 	{func(_ *Suite, L *lua.LState) int { return expect(L) }, vm.Doc{
 		Name: "expect", Args: "value: any", Returns: "luaroute.Expectation",
 		Text: "a value that is to be compared",

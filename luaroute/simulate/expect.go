@@ -101,9 +101,11 @@ func failed(found, expected string) error {
 	return &unmet{fmt.Sprintf("found %s, expected %s", found, expected), found, expected}
 }
 
-// equals is expect(v):equals(x). Tables are equal if their keys and values are.
-func equals(L *lua.LState, v lua.LValue) error {
-	want := L.CheckAny(2)
+// equals is expect(v):equals(x).
+func equals(L *lua.LState, v lua.LValue) error { return same(L, v, L.CheckAny(2)) }
+
+// same compares two values. Tables are equal if their keys and values are.
+func same(L *lua.LState, v, want lua.LValue) error {
 	place, a, b, same := compare(L, v, want)
 	if same {
 		return nil
@@ -161,16 +163,22 @@ func fails(L *lua.LState, v lua.LValue) error {
 	if !ok {
 		return failed(inspect(v), "a function that fails")
 	}
-	L.Push(L.GetGlobal("pcall"))
-	L.Push(fn)
-	L.Call(1, 2)
-	good, message := L.Get(-2), L.Get(-1)
-	L.Pop(2)
-	if good == lua.LTrue {
+	message, ok := errorOf(L, fn)
+	if !ok {
 		return failed("no error", "an error")
 	}
 	if pattern := L.OptString(2, ""); pattern != "" && !find(L, errorText(message), pattern) {
 		return failed("the error "+inspect(lua.LString(errorText(message))), "one that matches "+inspect(lua.LString(pattern)))
 	}
 	return nil
+}
+
+// errorOf calls a function, and returns the error that it raises.
+func errorOf(L *lua.LState, fn *lua.LFunction) (raised lua.LValue, failed bool) {
+	L.Push(L.GetGlobal("pcall"))
+	L.Push(fn)
+	L.Call(1, 2)
+	good, raised := L.Get(-2), L.Get(-1)
+	L.Pop(2)
+	return raised, good != lua.LTrue
 }

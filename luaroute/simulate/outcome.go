@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/textproto"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
@@ -35,14 +37,43 @@ func (s *Suite) simulate(L *lua.LState) int {
 		L.RaiseError("simulate: %s", err)
 	}
 	stubs := &stubs{answers: s.stubs(L, t.RawGetString("pools"))}
+	now := clock(L, t.RawGetString("now"))
 	var d explain.Decision
 	_ = st.Wait(func(ctx context.Context) error { // the functions of the table have budgets of their own
+		if !now.IsZero() {
+			ctx = vm.WithClock(ctx, now)
+			st.Clock = now // of stubs that they call
+			defer func() { st.Clock = time.Time{} }()
+		}
 		d = explain.Simulate(s.table, r.WithContext(ctx), stubs.of)
 		return nil
 	})
 	L.Push(outcomeTable(L, &d, stubs.body))
 	return 1
 }
+
+// clock returns the time that scripts are to see, the zero time for the real one.
+func clock(L *lua.LState, v lua.LValue) time.Time {
+	switch v := v.(type) {
+	case *lua.LNilType:
+		return time.Time{}
+	case lua.LNumber:
+		if seconds := math.Floor(float64(v)); seconds >= 0 && seconds <= latest {
+			return time.Unix(int64(seconds), int64((float64(v)-seconds)*1e9))
+		}
+	case lua.LString:
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
+			if now, err := time.Parse(layout, string(v)); err == nil {
+				return now
+			}
+		}
+	}
+	L.RaiseError("simulate: now is %s; expected seconds since 1970, or a time such as \"2026-05-04T10:00:00Z\"", inspect(v))
+	return time.Time{}
+}
+
+// latest is the last second of the year 9999.
+const latest = 253402300799
 
 // stub is what a pool answers.
 type stub struct {

@@ -17,12 +17,16 @@ type Test struct {
 	Script  string   `json:"script"`
 	Line    int      `json:"line"`
 	Seconds float64  `json:"seconds"`
+	// Pending says that the test is still to be written.
+	Pending bool `json:"pending,omitempty"`
 	// Failure is nil for a test that has passed.
 	Failure *Failure `json:"failure,omitempty"`
 }
 
 // Title is the whole name of the test.
-func (t Test) Title() string { return strings.Join(t.Name, " > ") }
+func (t Test) Title() string { return title(t.Name) }
+
+func title(path []string) string { return strings.Join(path, " > ") }
 
 // Failure is why a test failed.
 type Failure struct {
@@ -44,19 +48,25 @@ func (f Failure) Text() string {
 	return f.At + ": " + f.Message
 }
 
-// Failed counts the tests that have failed. A file that was not run counts as one.
-func Failed(files []File) (failed, all int) {
+// Count is how many tests there are.
+type Count struct{ All, Failed, Pending int }
+
+// CountOf counts tests. A file that was not run counts as one that has failed.
+func CountOf(files ...File) (c Count) {
 	for _, f := range files {
 		if f.Failure != nil {
-			failed++
-			all++
+			c.All++
+			c.Failed++
 		}
 		for _, t := range f.Tests {
-			all++
-			if t.Failure != nil {
-				failed++
+			c.All++
+			switch {
+			case t.Failure != nil:
+				c.Failed++
+			case t.Pending:
+				c.Pending++
 			}
 		}
 	}
-	return failed, all
+	return c
 }

@@ -37,7 +37,7 @@ func basePrint(L *lua.LState) int {
 	}
 	text := strings.Join(words, "\t")
 	if s := vm.Of(L); s != nil && s.MayLog(L, len(text)) {
-		s.Logger().Info(text, zap.String("script", vm.Where(L)))
+		s.Entry(zap.InfoLevel, text).Write(zap.String("script", vm.Where(L)))
 	}
 	return 0
 }

@@ -46,7 +46,7 @@ func osDifftime(L *lua.LState) int {
 // osTime is os.time: now, or the time that a table describes, in seconds since 1970.
 func osTime(L *lua.LState) int {
 	if L.Get(1) == lua.LNil {
-		L.Push(lua.LNumber(time.Now().Unix()))
+		L.Push(lua.LNumber(vm.Of(L).Now().Unix()))
 		return 1
 	}
 	table := L.CheckTable(1)
@@ -72,7 +72,7 @@ func osTime(L *lua.LState) int {
 
 // osDate is os.date. The names of days and months are those of the C locale.
 func osDate(L *lua.LState) int {
-	format, at := "%c", time.Now()
+	format, at := "%c", vm.Of(L).Now()
 	if L.Get(1) != lua.LNil {
 		format = L.CheckString(1)
 	}

@@ -97,8 +97,9 @@ var ended = func() chan struct{} { c := make(chan struct{}); close(c); return c 
 // arm starts a new budget.
 func (b *budget) arm(parent context.Context, limits Limits) {
 	b.stepAside()
+	steps := b.state.ahead(quantum)
 	*b = budget{
-		state: b.state, parent: parent, limits: limits, left: quantum, size: quantum, slow: 1, ended: b.ended,
+		state: b.state, parent: parent, limits: limits, left: steps, size: steps, slow: 1, ended: b.ended,
 		live: b.live, made: b.made, guessed: b.guessed, cuts: b.cuts[:0],
 	}
 	b.enter()
@@ -114,6 +115,9 @@ func (b *budget) Done() <-chan struct{} {
 
 // pass is look between two instructions, where all that the script holds can be seen.
 func (b *budget) pass() <-chan struct{} {
+	if b.state.options.Step != nil && b.stepped() {
+		return nil
+	}
 	b.measure()
 	b.state.account()
 	return b.look()
@@ -152,7 +156,7 @@ func (b *budget) count() {
 	now := time.Now()
 	took := unseen
 	if !b.looked.IsZero() {
-		took = min(now.Sub(b.looked), time.Duration(b.size-b.left+b.ahead)*slowest*time.Duration(b.slow))
+		took = min(now.Sub(b.looked), time.Duration(b.size-b.left+b.ahead)*b.state.longest()*time.Duration(b.slow))
 		b.spent += took
 		b.guessed += int64(took) * madeEach
 	}
@@ -160,7 +164,7 @@ func (b *budget) count() {
 		b.state.line.Use(took, now)
 	}
 	b.slow = b.state.slowness()
-	steps := max(quantum/b.slow, 1)
+	steps := b.state.ahead(max(quantum/b.slow, 1))
 	if b.made+b.guessed > b.room() {
 		steps = 0 // the next instruction measures
 	}

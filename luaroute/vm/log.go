@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
 )
@@ -83,6 +84,16 @@ func (l *Log) take(bytes int) bool {
 	}
 	l.spent += float64(bytes)
 	return true
+}
+
+// Entry returns a line for the log, at the time that scripts see, or nil if lines of that level are not logged. MayLog comes before it is
+// written.
+func (s *State) Entry(level zapcore.Level, message string) *zapcore.CheckedEntry {
+	entry := s.options.Logger.Check(level, message)
+	if entry != nil && !s.Clock.IsZero() {
+		entry.Time = s.Clock
+	}
+	return entry
 }
 
 // MayLog reports whether a script may log a line of so many bytes, and counts it as logged or as left out. After the first line beyond the

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
-	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
@@ -43,6 +42,8 @@ type State struct {
 	// Refuse is set while the state runs for a request that is only explained, or for a test. A library that would reach the
 	// world outside calls it with a few words and fails, and a store keeps its writes to itself. It is nil otherwise.
 	Refuse func(what string)
+	// Clock is the time that scripts see, where Refuse is set; the zero time stands for the real one. See Now.
+	Clock time.Time
 
 	budget   budget
 	line     *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
@@ -65,7 +66,7 @@ type State struct {
 
 // rest forgets the request that the state served.
 func (s *State) rest() {
-	s.thrown, s.Refuse = nil, nil
+	s.thrown, s.Refuse, s.Clock = nil, nil, time.Time{}
 	s.L.SetTop(0)
 	s.Arm(s.budget.limits, context.Background())
 }
@@ -90,9 +91,6 @@ func Of(L *lua.LState) *State {
 
 // Loading reports whether scripts are being loaded, so that they may declare things.
 func (s *State) Loading() bool { return s.builder != nil }
-
-// Logger returns the logger of the scripts.
-func (s *State) Logger() *zap.Logger { return s.options.Logger }
 
 // Context returns the context that the state was armed with. Unlike that of the Lua threads it may be used by other
 // goroutines.

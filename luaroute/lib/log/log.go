@@ -56,7 +56,7 @@ var bindings = vm.Bindings{
 func at(level zapcore.Level) lua.LGFunction {
 	return func(L *lua.LState) int {
 		message, values := L.CheckString(1), L.OptTable(2, nil)
-		entry := vm.Of(L).Logger().Check(level, message)
+		entry := vm.Of(L).Entry(level, message)
 		if entry == nil {
 			return 0
 		}

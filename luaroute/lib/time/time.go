@@ -80,7 +80,7 @@ var bindings = vm.Bindings{
 
 // now is time.now().
 func now(L *lua.LState) int {
-	L.Push(seconds(time.Now()))
+	L.Push(seconds(vm.Of(L).Now()))
 	return 1
 }
 
