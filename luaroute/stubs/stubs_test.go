@@ -156,7 +156,7 @@ function route:any(pattern, options, handler) end
 			"see [errors](https://github.com/luaroute/caddy-luaroute/blob/main/docs/lua.md#errors)",
 			"function describe(name, fn) end\n",
 		},
-		"re.lua":      {"---@class re.Pattern\nlocal Pattern = {}\n", "function Pattern:match(text, init) end\n", "---@return number? first\n---@return number? last\n---@return string|false ...\nfunction re.find(text, pattern, init) end\n"},
+		"re.lua":      {"---@class re.Pattern\nlocal Pattern = {}\n", "function Pattern:match(s, init) end\n", "---@return number? first\n---@return number? last\n---@return string|false ...\nfunction re.find(s, pattern, init) end\n"},
 		"json.lua":    {"---@field null json.Null null, which unlike nil can be in a table\nlocal json = {}\n", "---@field big? \"string\" "},
 		"builtin.lua": {"function debug.traceback(message, level) end\n", "function log(message) end\n"},
 	} {
