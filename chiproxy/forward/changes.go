@@ -86,7 +86,7 @@ func (c *Changes) Make(r *http.Request, o *field.Ops) {
 	}
 }
 
-// Show makes all changes on the request at once, those of MakeLater, too.
+// Show has all later changes made on the request at once, those of MakeLater, too.
 func (c *Changes) Show() { c.shown = true }
 
 // MakeLater is Make for changes that header_up makes later, so that the request itself does not show them. Where others are pending,

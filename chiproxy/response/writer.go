@@ -52,7 +52,7 @@ func (w *recorder) rooted(status int) int {
 	return left
 }
 
-// begin notes that the response begins, and sends a header if none was sent.
+// begin notes that the response begins. If none was written, hooks get a header of status 200 first.
 func (w *recorder) begin() {
 	if !w.wrote && w.root != nil {
 		w.WriteHeader(http.StatusOK)

@@ -113,7 +113,7 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 	{Name: "query", Type: "string|table<string, any>|nil", Text: "instead of the client's: an encoded text, or a table of names and values"},
 	{Name: "headers", Type: "luaroute.HeaderOperations?", Text: "changes of the request header"},
 	{Name: "response_headers", Type: "luaroute.HeaderOperations?", Text: "changes of the response header"},
-	{Name: "upstream", Type: "string?", Text: "the address of one upstream of the pool, the only one that is tried then"},
+	{Name: "upstream", Type: "string?", Text: "the address of one upstream of the pool, which is tried first; if it is down, and for retries, the policy of the pool decides"},
 	{
 		Name: "on_error", Type: "luaroute.ErrorPolicy?",
 		Text: "as the option of a route, for a pool or upstream that fails; not after part of the client's body was sent, unless `req:body()` has " +
