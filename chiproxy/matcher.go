@@ -15,9 +15,9 @@ type Matcher struct {
 	Config uint64
 	// Meter counts its time; nil for a matcher whose time is not counted.
 	Meter Meter
-	// Steps is how many instructions its regular expressions have, for Meter.
-	Steps  int
-	Origin origin.Origin
+	// Expressions are its regular expressions, for Meter.
+	Expressions Expressions
+	Origin      origin.Origin
 }
 
 // Allow asks the matcher.
@@ -25,7 +25,7 @@ func (m *Matcher) Allow(ex *Exchange) (bool, error) {
 	if m.Meter == nil {
 		return m.Matcher.MatchWithError(ex.R)
 	}
-	if err := ex.start(m.Meter, m.Steps, ex.R.Header, m); err != nil {
+	if err := ex.start(m.Meter, &m.Expressions, m); err != nil {
 		return false, err
 	}
 	defer ex.stop()

@@ -34,10 +34,34 @@ type Usage struct {
 
 // Work is what is known of the work of a module before it runs.
 type Work struct {
-	// Steps is how many instructions its regular expressions have, times the bytes of the headers that they may match.
+	// Steps is how many instructions its regular expressions have, times the bytes that they may match.
 	Steps int64
 	// Origin is that of the module.
 	Origin origin.Origin
+}
+
+// Expressions is what is known of the regular expressions of a module.
+type Expressions struct {
+	// Steps is how many instructions they have, each of which may be taken for each byte of what is matched.
+	Steps int
+	// Text is how many bytes of the module's own strings may be matched, besides headers, URI and variables of a request, and Placeholders
+	// how many placeholders, each of which may be one of these.
+	Text, Placeholders int
+	// Growth is how many times as long the module may make a string, if that is more than once.
+	Growth float64
+}
+
+// maxPlaceholders is how many bytes the placeholders of a request make at most; see package expansion.
+const maxPlaceholders = 1 << 20
+
+// work returns the number of instructions times bytes that the expressions of a module may take for a request as it is now.
+func (x *Expressions) work(ex *Exchange) int64 {
+	if x.Steps == 0 {
+		return 0
+	}
+	size := sizeOf(ex)
+	size += min(int64(x.Placeholders)*size, maxPlaceholders) + int64(x.Text)
+	return int64(float64(x.Steps) * float64(size) * max(x.Growth, 1))
 }
 
 // metered is the usage of a request by its meter.
@@ -46,17 +70,13 @@ type metered struct {
 	Usage
 }
 
-// start begins to count the time of a module whose regular expressions have so many instructions.
-func (ex *Exchange) start(m Meter, steps int, header http.Header, at Describer) error {
+// start begins to count the time of a module.
+func (ex *Exchange) start(m Meter, x *Expressions, at Describer) error {
 	ex.stop() // one that did not notice that it has begun to answer: there is one at a time
 	if ex.metered == nil || ex.metered.Meter != m {
 		ex.metered = &metered{Meter: m}
 	}
-	work := Work{Origin: at.Describe()}
-	if steps > 0 {
-		work.Steps = int64(steps) * sizeOf(header, ex.R)
-	}
-	return m.Start(ex.R.Context(), &ex.metered.Usage, work)
+	return m.Start(ex.R.Context(), &ex.metered.Usage, Work{Steps: x.work(ex), Origin: at.Describe()})
 }
 
 // stop ends what start has begun, unless that was done before.
@@ -66,13 +86,21 @@ func (ex *Exchange) stop() {
 	}
 }
 
-// sizeOf returns the size of a header, and of the URI of the request that it belongs to.
-func sizeOf(header http.Header, r *http.Request) (n int64) {
+// sizeOf returns the size of what modules match: of the URI, of the headers of request and response, and of variables.
+func sizeOf(ex *Exchange) (n int64) {
+	r := ex.R
 	n = int64(len(r.Host) + len(r.RequestURI) + len(r.URL.Path) + len(r.URL.RawQuery))
-	for name, values := range header {
-		n += int64(len(name))
-		for _, v := range values {
-			n += int64(len(v))
+	for _, header := range [...]http.Header{r.Header, ex.W.Header()} {
+		for name, values := range header {
+			n += int64(len(name))
+			for _, v := range values {
+				n += int64(len(v))
+			}
+		}
+	}
+	for _, v := range varsOf(r) {
+		if text, ok := v.(string); ok {
+			n += int64(len(text))
 		}
 	}
 	return n
@@ -81,7 +109,7 @@ func sizeOf(header http.Header, r *http.Request) (n int64) {
 // metered runs the handler around next, and counts its time. Where it has regular expressions it may match them in the header of the
 // response when that leaves: then its time is counted again, until the header is on its way.
 func (m Module) metered(ex *Exchange, next func() (Verdict, error)) (Verdict, error) {
-	if m.Steps == 0 {
+	if m.Expressions.Steps == 0 {
 		return handle(ex, timed{m, ex}, next)
 	}
 	return handle(ex, timed{m, ex}, func() (Verdict, error) {
@@ -92,7 +120,7 @@ func (m Module) metered(ex *Exchange, next func() (Verdict, error)) (Verdict, er
 			if over { // what is inside has failed, and somebody else answers that, without the handler
 				return status, nil
 			}
-			return status, ex.start(m.Meter, m.Steps, ex.W.Header(), m)
+			return status, ex.start(m.Meter, &m.Expressions, m)
 		})
 		return ex.Around(hooks, next)
 	})
@@ -108,7 +136,7 @@ type timed struct {
 // ServeHTTP runs the handler.
 func (t timed) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	m, ex := &t.module, t.ex
-	if err := ex.start(m.Meter, m.Steps, r.Header, m); err != nil {
+	if err := ex.start(m.Meter, &m.Expressions, m); err != nil {
 		return err
 	}
 	defer ex.stop()

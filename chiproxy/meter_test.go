@@ -134,7 +134,7 @@ func TestTheTimeOfAModuleCountsUntilOthersMayKeepItWaiting(t *testing.T) {
 			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 				time.Sleep(time.Second)
 				return next.ServeHTTP(atHeader{w, time.Second}, r)
-			}), Meter: watch, Steps: 1}.Handle(ex, func() (Verdict, error) {
+			}), Meter: watch, Expressions: Expressions{Steps: 1}}.Handle(ex, func() (Verdict, error) {
 				time.Sleep(time.Hour)
 				ex.W.WriteHeader(http.StatusOK)
 				return Done, nil
@@ -144,7 +144,7 @@ func TestTheTimeOfAModuleCountsUntilOthersMayKeepItWaiting(t *testing.T) {
 		"a handler with expressions that holds the header back": {func(ex *Exchange, watch *stopwatch) error {
 			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 				return next.ServeHTTP(held{w}, r)
-			}), Meter: watch, Steps: 1}.Handle(ex, func() (Verdict, error) {
+			}), Meter: watch, Expressions: Expressions{Steps: 1}}.Handle(ex, func() (Verdict, error) {
 				ex.W.WriteHeader(http.StatusOK)
 				time.Sleep(time.Hour) // an upstream is slow
 				return Done, nil
@@ -156,7 +156,7 @@ func TestTheTimeOfAModuleCountsUntilOthersMayKeepItWaiting(t *testing.T) {
 			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 				time.Sleep(time.Second)
 				return next.ServeHTTP(atHeader{w, time.Second}, r)
-			}), Meter: watch, Steps: 1}.Handle(ex, func() (Verdict, error) { return Done, errors.New("an error") })
+			}), Meter: watch, Expressions: Expressions{Steps: 1}}.Handle(ex, func() (Verdict, error) { return Done, errors.New("an error") })
 			if err == nil {
 				return errors.New("it did not fail")
 			}
@@ -167,7 +167,7 @@ func TestTheTimeOfAModuleCountsUntilOthersMayKeepItWaiting(t *testing.T) {
 		"a handler that flushes inside of one with expressions": {func(ex *Exchange, watch *stopwatch) error {
 			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 				return next.ServeHTTP(atHeader{w, time.Second}, r)
-			}), Meter: watch, Steps: 1}.Handle(ex, func() (Verdict, error) {
+			}), Meter: watch, Expressions: Expressions{Steps: 1}}.Handle(ex, func() (Verdict, error) {
 				return Module{Handler: answer(func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }), Meter: watch}.Handle(ex, nil)
 			})
 			return err
@@ -181,7 +181,7 @@ func TestTheTimeOfAModuleCountsUntilOthersMayKeepItWaiting(t *testing.T) {
 			_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 				time.Sleep(time.Second)
 				return next.ServeHTTP(atHeader{w, time.Second}, r)
-			}), Meter: watch, Steps: 1}.Do(ex)
+			}), Meter: watch, Expressions: Expressions{Steps: 1}}.Do(ex)
 			return err
 		}, 2 * time.Second},
 	} {
@@ -222,7 +222,7 @@ func TestAResponseWhoseHeaderIsTooMuchForTheExpressionsBehindItIsAnError(t *test
 	changed := false
 	_, err := Module{Handler: moduleFunc(func(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 		return next.ServeHTTP(headerFunc{w, func() { changed = true }}, r)
-	}), Meter: watch, Steps: 10}.Handle(ex, func() (Verdict, error) {
+	}), Meter: watch, Expressions: Expressions{Steps: 10}}.Handle(ex, func() (Verdict, error) {
 		watch.refuses = &HookError{Err: errors.New("over"), Budget: true}
 		ex.W.Header().Set("X", strings.Repeat("x", 1000))
 		ex.W.WriteHeader(http.StatusOK)
@@ -241,16 +241,41 @@ type headerFunc struct {
 
 func (w headerFunc) WriteHeader(status int) { w.leaves(); w.ResponseWriter.WriteHeader(status) }
 
-func TestTheWorkOfExpressionsIsTheirInstructionsForEachByteOfHeaderAndURI(t *testing.T) {
+func TestTheWorkOfExpressionsIsTheirInstructionsForEachByteThatTheyMayMatch(t *testing.T) {
 	t.Parallel()
-	watch := &stopwatch{}
-	r := httptest.NewRequest(http.MethodGet, "/ab?c", nil)
-	r.Host, r.Header = "h", http.Header{"X": {"12", "345"}}
-	ex := exchangeOf(httptest.NewRecorder(), r, nil)
-	if _, err := (&Matcher{Matcher: slowMatcher{}, Meter: watch, Steps: 3}).Allow(ex); err != nil {
-		t.Fatal(err)
-	}
-	if want := int64(3 * (len("X12345") + len("h") + len("/ab?c") + len("/ab") + len("c"))); watch.works[0] != want {
-		t.Errorf("got %d, want %d", watch.works[0], want)
+	const request = len("X12345") + len("h") + len("/ab?c") + len("/ab") + len("c")
+	const response, variables = len("Y678"), len("text")
+	const size = request + response + variables
+	for _, row := range []struct {
+		of   Expressions
+		want int
+	}{
+		{Expressions{}, 0},
+		{Expressions{Text: 100, Placeholders: 1}, 0},
+		{Expressions{Steps: 3}, 3 * size},
+		{Expressions{Steps: 3, Text: 100}, 3 * (size + 100)},
+		{Expressions{Steps: 3, Placeholders: 2}, 3 * 3 * size},
+		{Expressions{Steps: 3, Placeholders: 1 << 30}, 3 * (size + maxPlaceholders)},
+		{Expressions{Steps: 3, Text: 100, Placeholders: 1, Growth: 64}, 3 * 64 * (2*size + 100)},
+	} {
+		watch := &stopwatch{}
+		w := httptest.NewRecorder()
+		r := prepared(w, httptest.NewRequest(http.MethodGet, "/ab?c", nil))
+		r.Host, r.Header = "h", http.Header{"X": {"12", "345"}}
+		w.Header()["Y"] = []string{"678"}
+		clear(varsOf(r))
+		varsOf(r)["v"] = "text"
+		ex := exchangeOf(w, r, nil)
+		if _, err := (&Matcher{Matcher: anyRequest{}, Meter: watch, Expressions: row.of}).Allow(ex); err != nil {
+			t.Fatal(err)
+		}
+		if got := watch.works[0]; got != int64(row.want) {
+			t.Errorf("%+v: got %d, want %d", row.of, got, row.want)
+		}
 	}
 }
+
+// anyRequest matches any request.
+type anyRequest struct{}
+
+func (anyRequest) MatchWithError(*http.Request) (bool, error) { return true, nil }

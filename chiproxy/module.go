@@ -20,9 +20,9 @@ type Module struct {
 	Config uint64
 	// Meter counts its time; nil for a module whose time is not counted.
 	Meter Meter
-	// Steps is how many instructions its regular expressions have, for Meter.
-	Steps  int
-	Origin origin.Origin
+	// Expressions are its regular expressions, for Meter.
+	Expressions Expressions
+	Origin      origin.Origin
 }
 
 // Do runs the handler as the answer.

@@ -27,6 +27,8 @@ type Admitted struct {
 	Growth float64
 	// Steps is the number of instructions of its regular expressions; see Expressions.
 	Steps int
+	// Text is how many bytes of its strings its regular expressions may have to match, and Placeholders how many placeholders.
+	Text, Placeholders int
 	// Expands says that it has placeholders, which the tenant must bound.
 	Expands bool
 	// Computes says that all of it is known to do nothing but work: it waits for nobody, so its time is that of a processor.
@@ -44,7 +46,7 @@ func (s *Set) AdmitPool(config json.RawMessage) (Admitted, error) {
 }
 
 func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, error) {
-	out := Admitted{Config: config, Growth: 1, Computes: !readsBody(config)}
+	out := Admitted{Config: config, Growth: 1, Computes: !s.readsBody(config)}
 	var proxies [][]any
 	err := nested.Walk(id, config, func(u nested.Use) error {
 		if outermost := len(u.Keys) == 0; !pool || !outermost {
@@ -72,6 +74,8 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 		out.Checks += checks
 		out.Growth *= factor
 		out.Steps += steps(u)
+		text, placeholders := matched(u)
+		out.Text, out.Placeholders = out.Text+text, out.Placeholders+placeholders
 		out.Computes = out.Computes && computes(u.ID)
 		return err
 	})

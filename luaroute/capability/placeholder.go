@@ -119,23 +119,24 @@ func (s *Set) strings(v any, path string, depth int) error {
 // expands reports whether a JSON text may have placeholders.
 func expands(raw json.RawMessage) bool {
 	var v any
-	return json.Unmarshal(raw, &v) == nil && braced(v)
+	return json.Unmarshal(raw, &v) == nil && braces(v) > 0
 }
 
-func braced(v any) bool {
+// braces returns how many braces begin in the strings of a JSON value, keys included.
+func braces(v any) (n int) {
 	switch v := v.(type) {
 	case string:
-		return strings.Contains(v, "{")
+		return strings.Count(v, "{")
 	case []any:
-		return slices.ContainsFunc(v, braced)
+		for _, e := range v {
+			n += braces(e)
+		}
 	case map[string]any:
 		for key, e := range v {
-			if braced(key) || braced(e) {
-				return true
-			}
+			n += strings.Count(key, "{") + braces(e)
 		}
 	}
-	return false
+	return n
 }
 
 // at adds a path to an error.

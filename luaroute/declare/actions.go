@@ -147,7 +147,7 @@ func (l *load) handlerAction(L *lua.LState) int {
 	if !ok {
 		L.RaiseError("%q is not an HTTP handler", name)
 	}
-	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: m.config, Meter: m.meter, Steps: m.steps, Origin: origin})
+	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: m.config, Meter: m.meter, Expressions: m.expressions, Origin: origin})
 }
 
 // matcher is route.matcher(module, config).
@@ -164,7 +164,7 @@ func matcher(L *lua.LState) int {
 	if matches == nil {
 		L.RaiseError("%q is not a request matcher", name)
 	}
-	guard := &chiproxy.Matcher{Name: name, Matcher: matches, Config: m.config, Meter: m.meter, Steps: m.steps, Origin: origin}
+	guard := &chiproxy.Matcher{Name: name, Matcher: matches, Config: m.config, Meter: m.meter, Expressions: m.expressions, Origin: origin}
 	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})
 	return 1
 }
@@ -216,10 +216,10 @@ func (l *load) others(namespace, name string) (text string) {
 
 // module is a Caddy module that was loaded.
 type module struct {
-	value  any
-	config uint64         // the fingerprint of its configuration
-	meter  chiproxy.Meter // of its time; nil for one of a trusted tenant, and for one that may wait for others
-	steps  int            // of its regular expressions
+	value       any
+	config      uint64         // the fingerprint of its configuration
+	meter       chiproxy.Meter // of its time; nil for one of a trusted tenant, and for one that may wait for others
+	expressions chiproxy.Expressions
 }
 
 // module loads a Caddy module from a Lua value.
@@ -244,7 +244,10 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 	}
 	m.config = chiproxy.FingerprintOf(string(raw))
 	if l.options.Capabilities != nil && admitted.Computes {
-		m.meter, m.steps = l.result.VMs.Meter(), admitted.Steps
+		m.meter = l.result.VMs.Meter()
+		m.expressions = chiproxy.Expressions{
+			Steps: admitted.Steps, Text: admitted.Text, Placeholders: admitted.Placeholders, Growth: admitted.Growth,
+		}
 	}
 	return m
 }

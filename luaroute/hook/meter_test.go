@@ -116,3 +116,37 @@ func TestExpressionsOfModulesMatchNoMoreThanTheyMay(t *testing.T) {
 		})
 	}
 }
+
+// TestExpressionsOfModulesMatchNoMoreOfWhatTheirTenantWritesThanTheyMay has modules make what their expressions match: a string of n bytes, x.
+func TestExpressionsOfModulesMatchNoMoreOfWhatTheirTenantWritesThanTheyMay(t *testing.T) {
+	t.Parallel()
+	const (
+		pattern = `"(a|b|ab)*(c|d|cd)*e"`
+		replace = `replace = { X = { { search_regexp = ` + pattern + `, replace = "" } } }`
+		match   = `match = { { vars_regexp = { v = { pattern = ` + pattern + ` } } } }`
+		answer  = ` route:get("/*", { body = "answered" })`
+	)
+	for name, script := range map[string]string{
+		"a header of the request":       `route:use(route.handler("headers", { request = { set = { X = { x } }, ` + replace + ` } }))` + answer,
+		"placeholders":                  `route:use(route.handler("headers", { request = { set = { X = { (x:gsub(".", "{http.request.host}")) } }, ` + replace + ` } }))` + answer,
+		"replacements":                  `route:use(route.handler("headers", { request = { set = { X = { "ab" } }, replace = { X = { { search = "a", replace = x:sub(1, 60) }, { search_regexp = ("(a|b|ab)*(c|d|cd)*e|"):rep(math.ceil(#x / 1000)) .. "e", replace = "" } } } } }))` + answer,
+		"a header of the response":      `route:use(route.handler("headers", { response = { deferred = true, set = { X = { x } }, ` + replace + ` } }))` + answer,
+		"one that was there before":     `route:use(route.handler("headers", { response = { set = { X = { x } } } })) route:use(route.handler("headers", { response = { ` + replace + ` } }))` + answer,
+		"a URI":                         `route:use(route.handler("rewrite", { uri = "/" .. x, path_regexp = { { find = ` + pattern + `, replace = "" } } }))` + answer,
+		"a variable":                    `route:use(function(req) req:var("v", x) end) route:use(route.handler("subroute", { routes = { { ` + match + ` } } }))` + answer,
+		"a variable of a module":        `route:use(route.handler("subroute", { routes = { { handle = { { handler = "vars", v = x } } }, { ` + match + ` } } }))` + answer,
+		"beside words that mean a body": `route:use(route.handler("headers", { request = { set = { X = { x }, Y = { "http.request.body" } }, ` + replace + ` } }))` + answer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for n, want := range map[int]string{50: "200 answered", 60_000: "503"} {
+				site := luatest.Setup{
+					Allow: &config.Allow{Matchers: []string{"safe", "vars_regexp"}}, Limits: config.Limits{CPU: caddy.Duration(5 * time.Millisecond)},
+				}.Serve(t, fmt.Sprintf(`local route = require("luaroute") local x = ("ab"):rep(%d) %s`, n/2, script))
+				if a := site.Do(t, "/", ""); a.String() != want {
+					t.Errorf("%d bytes: got %s, want %s: %s", n, a, want, lastError(site))
+				}
+			}
+		})
+	}
+}
