@@ -59,7 +59,7 @@ func (c *Changes) Set(r *http.Request, name string, values []string) {
 	}
 }
 
-// Add adds values to a field of the request's header. Values that the client named in Connection are dropped first.
+// Add adds values to a field of the request's header. If the client named the field in Connection, its own values are dropped first.
 func (c *Changes) Add(r *http.Request, name string, values []string) {
 	name = textproto.CanonicalMIMEHeaderKey(name)
 	c.drop(r, name)
