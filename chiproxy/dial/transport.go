@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/proxylog"
 )
 
 func init() {
@@ -40,7 +42,8 @@ type Transport struct {
 	policy   *Policy
 	inner    http.RoundTripper
 	resolver Resolver
-	end      func() error // of an inner transport that Caddy has not loaded
+	end      func() error          // of an inner transport that Caddy has not loaded
+	user     *reverseproxy.Handler // nil if it has many
 }
 
 // CaddyModule returns the Caddy module information.
@@ -64,8 +67,19 @@ func Shared(transport json.RawMessage) []string {
 	return upstreams
 }
 
+// For returns the transport of a reverse_proxy that dials as t does: one of its own, which ends with t, if it has health checks, whose log is bounded.
+func (t *Transport) For(h *reverseproxy.Handler) *Transport {
+	if h.HealthChecks == nil || h.HealthChecks.Active == nil {
+		return t
+	}
+	return &Transport{policy: t.policy, inner: t.inner, resolver: t.resolver, user: h}
+}
+
 // Provision sets up the transport that dials.
 func (t *Transport) Provision(ctx caddy.Context) (err error) {
+	if above := ctx.Modules(); len(above) > 1 {
+		t.user, _ = above[len(above)-2].(*reverseproxy.Handler)
+	}
 	if t.policy, err = Parse(t.Upstreams); err != nil {
 		return fmt.Errorf("upstreams: %w", err)
 	}
@@ -236,8 +250,12 @@ func (t *Transport) ProxyProtocolEnabled() bool {
 	return ok && inner.ProxyProtocolEnabled()
 }
 
-// RequestHeaderOps returns what is done to the header of requests.
+// RequestHeaderOps returns what is done to the header of requests. A reverse_proxy asks for it between two steps of its provisioning: it has a
+// logger, and its health checks have not begun.
 func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
+	if t.user != nil {
+		proxylog.BoundChecks(t.user)
+	}
 	if inner, ok := t.inner.(reverseproxy.RequestHeaderOpsTransport); ok {
 		return inner.RequestHeaderOps()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
 )
 
@@ -54,6 +55,9 @@ func narrow(ctx caddy.Context) (caddy.Context, func()) {
 func (s *shared) provision(h *reverseproxy.Handler, transport http.RoundTripper) (*reverseproxy.Handler, func(), error) {
 	ctx, cancel := narrow(s.named)
 	h.Transport = transport
+	if t, ok := transport.(*dial.Transport); ok {
+		h.Transport = t.For(h)
+	}
 	if err := h.Provision(ctx); err != nil {
 		cancel()
 		// Cleanup releases the hosts, which must have been acquired before.

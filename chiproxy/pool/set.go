@@ -14,6 +14,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/lifetime"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/proxylog"
 )
 
 // Spec describes an upstream pool.
@@ -98,7 +99,7 @@ func (s *Set) open(name, key string) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	logWhenWritten(pool.handler)
+	proxylog.WhenWritten(pool.handler)
 	pool.basePath = basePathOf(pool.handler)
 	pool.policy = pool.handler.LoadBalancing.SelectionPolicy
 	pool.handler.LoadBalancing.SelectionPolicy = pool

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -74,6 +76,45 @@ func TestAHealthCheckAsksWhatMayBeDialled(t *testing.T) {
 	}
 	c.Start(loopbackSite("main.lua", "localhost"))
 	e2e.Until(t, "a check", func() bool { return origin.Requests.Load() > 0 })
+}
+
+func TestHealthChecksOfAnIsolatedTenantLogLittle(t *testing.T) {
+	const many = 30
+	pool := func(first int, more string) string {
+		var all strings.Builder
+		for i := range many {
+			fmt.Fprintf(&all, `"127.0.0.1:%d", `, first+i)
+		}
+		return `route:pool("p` + strconv.Itoa(first) + `", { ` + all.String() + ` health_uri = "/", health_interval = "1h"` + more + ` })
+			`
+	}
+	head := "local route = require(\"luaroute\")\n"
+	for name, row := range map[string]struct {
+		file, code string
+		lines      int
+	}{
+		"of one that loads no modules": {"acme/main.lua", pool(1, ""), 1},
+		"of one that loads modules":    {"acme/main.lua", pool(101, `, transport = { protocol = "http", dial_timeout = "1s" }`), 1},
+		"of two":                       {"acme/main.lua", pool(201, "") + pool(301, ""), 2},
+		"of a trusted one":             {"main.lua", pool(401, ""), many},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := e2e.New(t)
+			c.File("main.lua", head+`route:get("/main", { status = 204 })`)
+			c.File("acme/main.lua", head+`route:get("/acme", { status = 204 })`)
+			c.File(row.file, head+row.code+`route:get("/", { status = 204 })`)
+			const failed = `"msg":"HTTP request failed"`
+			before := c.Logged(failed)
+			c.Start(strings.Replace(loopbackSite("main.lua", "127.0.0.1"), "luaroute {", "luaroute {\nscript $dir/main.lua", 1))
+			e2e.Until(t, "all checks have failed", func() bool {
+				return !strings.Contains(c.Admin(http.MethodGet, "/luaroute/main/pools", "").Body, `"healthy":true`)
+			})
+			e2e.Until(t, "they are logged", func() bool { return c.Logged(failed)-before >= row.lines })
+			if got := c.Logged(failed) - before; got != row.lines {
+				t.Errorf("there are %d lines; want %d", got, row.lines)
+			}
+		})
+	}
 }
 
 func TestAConnectionOfATrustedPoolIsNotForAnIsolatedOne(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
+	"github.com/luaroute/caddy-luaroute/chiproxy/tally"
 )
 
 // maxPlaces is how many places of panics are told apart; all others count as one.
@@ -27,7 +27,7 @@ type panics struct {
 
 func newPanics(logger *zap.Logger) *panics {
 	return &panics{
-		left: tally.New(func(c tally.Count) {
+		left: tally.New(tally.Interval, func(c tally.Count) {
 			logger.Error("handlers panicked again; a panic from the same place within a second is not logged",
 				zap.Int("panics", c.Lines), zap.String("first", c.First))
 		}),

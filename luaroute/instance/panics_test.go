@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
+	"github.com/luaroute/caddy-luaroute/chiproxy/tally"
 )
 
 // passed calls a function that panics, and returns what is left of that.

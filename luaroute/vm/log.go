@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
+	"github.com/luaroute/caddy-luaroute/chiproxy/tally"
 )
 
 // A log is on a disk that others need, too, and writing it takes their time.
@@ -37,7 +37,7 @@ type Log struct {
 
 // newLog returns the log of a tenant, which reports to a logger what it leaves out.
 func newLog(logger *zap.Logger) *Log {
-	return &Log{left: tally.New(func(c tally.Count) {
+	return &Log{left: tally.New(tally.Interval, func(c tally.Count) {
 		logger.Warn("scripts log too much; lines were left out",
 			zap.Int("lines", c.Lines), zap.Int("bytes", c.Bytes), zap.String("first", c.First),
 			zap.Int("allowed_per_request", MaxLogged), zap.Int("allowed_per_second", LogRate))

@@ -5,14 +5,14 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/vm/tally"
+	"github.com/luaroute/caddy-luaroute/chiproxy/tally"
 )
 
 func TestATallySaysOnceAnIntervalWhatItHasCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var said []tally.Count
-		counts := tally.New(func(c tally.Count) { said = append(said, c) })
+		counts := tally.New(tally.Interval, func(c tally.Count) { said = append(said, c) })
 		place := func(name string) func() string { return func() string { return name } }
 		for range 1000 {
 			counts.Add(10, place("a.lua:1"))

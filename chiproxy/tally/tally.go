@@ -1,4 +1,4 @@
-// Package tally reports once a second how much was left out of a log. It does not depend on Lua.
+// Package tally reports once in a while how much was left out of a log.
 package tally
 
 import (
@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Interval is how long a tally counts before it reports.
+// Interval is how long most tallies count before they report.
 const Interval = time.Second
 
 // Tally counts what is left out. It costs nothing while nothing is.
 type Tally struct {
-	say func(Count)
+	interval time.Duration
+	say      func(Count)
 
 	mu    sync.Mutex
 	count Count
@@ -28,7 +29,9 @@ type Count struct {
 }
 
 // New returns a tally. say is called on its own goroutine, an interval after the first line that was left out.
-func New(say func(Count)) *Tally { return &Tally{say: say} }
+func New(interval time.Duration, say func(Count)) *Tally {
+	return &Tally{interval: interval, say: say}
+}
 
 // Add counts a line of so many bytes. place is called for the first line of an interval only.
 func (t *Tally) Add(bytes int, place func() string) {
@@ -36,7 +39,7 @@ func (t *Tally) Add(bytes int, place func() string) {
 	defer t.mu.Unlock()
 	if t.count.Lines == 0 {
 		t.count.First = place()
-		time.AfterFunc(Interval, t.flush)
+		time.AfterFunc(t.interval, t.flush)
 	}
 	t.count.Lines++
 	t.count.Bytes += bytes
