@@ -123,7 +123,7 @@ func caddyMux(shapes []*shape) (*Mux[[]string], error) {
 		if !folds(s.tokens) {
 			continue
 		}
-		tokens := foldTokens(s.tokens)
+		tokens := caddyTokens(s.tokens)
 		key := render(tokens, false)
 		i, known := byKey[key]
 		if !known {
@@ -153,22 +153,22 @@ func folds(tokens []token) bool {
 	})
 }
 
-// foldTokens brings the tokens of forChi into the form of urlpath.CaddyForm.
-func foldTokens(tokens []token) []token {
+// caddyTokens brings the tokens of forChi into the form of urlpath.CaddyForm.
+func caddyTokens(tokens []token) []token {
 	var out []token
 	for _, t := range tokens {
 		if t.parts == nil {
-			out = append(out, foldToken(t, t.raw))
+			out = append(out, caddyToken(t, t.raw))
 		}
 		for _, p := range t.parts {
-			out = append(out, foldToken(p, p.text))
+			out = append(out, caddyToken(p, p.text))
 		}
 	}
 	return forChi(out)
 }
 
-// foldToken brings a token into the form of urlpath.CaddyForm, whose expression is as written.
-func foldToken(t token, expr string) token {
+// caddyToken brings a token into the form of urlpath.CaddyForm, whose expression is as written.
+func caddyToken(t token, expr string) token {
 	switch t.kind {
 	case staticToken:
 		t.text = urlpath.CaddyText(t.text)

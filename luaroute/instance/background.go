@@ -36,15 +36,15 @@ func (i *Instance) Stop() {
 func (i *Instance) start() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.living != nil || i.ended {
+	if i.background != nil || i.ended {
 		return
 	}
-	i.living, i.die = context.WithCancel(i.loader.ctx)
-	i.now.start(i.living)
-	go i.fulfil(i.living)
-	go i.handOn(i.living)
+	i.background, i.endBackground = context.WithCancel(i.loader.ctx)
+	i.now.start(i.background)
+	go i.fulfil(i.background)
+	go i.handOn(i.background)
 	if every := time.Duration(i.loader.config.Watch); every > 0 {
-		go i.watch(i.living, every)
+		go i.watch(i.background, every)
 	}
 }
 
@@ -52,8 +52,8 @@ func (i *Instance) start() {
 func (i *Instance) stop() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.die != nil {
-		i.die()
+	if i.endBackground != nil {
+		i.endBackground()
 	}
 }
 

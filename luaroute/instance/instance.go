@@ -34,10 +34,10 @@ type Instance struct {
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
 	now       State
 	ended     bool
-	// living is the context of what runs in the background, nil before the app starts.
-	living context.Context
-	die    context.CancelFunc
-	ending sync.Once // see EndWithin
+	// background is the context of what runs in the background, nil before the app starts.
+	background    context.Context
+	endBackground context.CancelFunc
+	ending        sync.Once // see EndWithin
 
 	wanted, wantedByTenants wish // reloads that trusted and isolated scripts request
 

@@ -58,13 +58,13 @@ type Reloaded struct {
 func (i *Instance) replace(ctx context.Context, cause string, keep func(context.Context) error) (*Reloaded, error) {
 	i.reloading.Lock()
 	defer i.reloading.Unlock()
-	living := i.live()
-	if living == nil {
+	background := i.inBackground()
+	if background == nil {
 		return nil, ErrEnded
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
-	defer context.AfterFunc(living, func() { cancel(ErrEnded) })()
+	defer context.AfterFunc(background, func() { cancel(ErrEnded) })()
 
 	trace := new(source.Trace)
 	next, err := i.loader.load(ctx, trace)
@@ -92,7 +92,7 @@ func (i *Instance) replace(ctx context.Context, cause string, keep func(context.
 			return nil, err
 		}
 	}
-	next.start(living)
+	next.start(background)
 	next.warm(ctx)
 	done := &Reloaded{loaded: next, Difference: inventory.Compare(i.table.Load(), next.Table)}
 	if done.Version = i.publish(next, trace); done.Version == 0 {
@@ -111,11 +111,11 @@ func (i *Instance) good(next *loaded, trace *source.Trace, cause string) error {
 	return lost(now.contents, next.contents, cause == CauseDelete)
 }
 
-// live returns the context of what the instance runs in the background, or nil if the configuration does not run.
-func (i *Instance) live() context.Context {
+// inBackground returns the context of what the instance runs in the background, or nil if the configuration does not run.
+func (i *Instance) inBackground() context.Context {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.living
+	return i.background
 }
 
 // publish replaces the current table, and returns the new version, or 0 if the instance has ended.
