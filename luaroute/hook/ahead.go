@@ -24,11 +24,15 @@ func (f *function) enter(ex *chiproxy.Exchange) (*session, error) {
 
 // readAhead reads the body of a request that has no virtual machine. Its bytes count as memory until done is called.
 func (v *VMs) readAhead(ex *chiproxy.Exchange) (done func()) {
-	connection := http.NewResponseController(ex.W)
-	stop := v.pool.OnStop(func() { _ = connection.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer v.endReading(ex)()
 	held := request.ReadAhead(ex.R, int64(v.limits.Body), v.pool.Reserve)
 	return func() { v.pool.Reserve(-held) }
+}
+
+// endReading ends the reading of a body when what runs has to end, until forget is called.
+func (v *VMs) endReading(ex *chiproxy.Exchange) (forget func() bool) {
+	connection := http.NewResponseController(ex.W)
+	return v.pool.OnStop(func() { _ = connection.SetReadDeadline(time.Unix(1, 0)) })
 }
 
 // Body reads the body of a request for Ask, and keeps it for later readers. The error is one for the client. As a client may send slowly,
@@ -41,6 +45,7 @@ func (q *Question) Body(ex *chiproxy.Exchange) (body []byte, err error) {
 	if request.IsToCome(ex.R) {
 		ex.Yield()
 		if s, has := ex.Hold.(*session); has {
+			defer q.vms.endReading(ex)()
 			err = s.state.AwaitClient(read)
 			return body, err
 		}

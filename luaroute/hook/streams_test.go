@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -186,6 +188,25 @@ func TestBeyondItsLimitStreamsCountAsAllVirtualMachines(t *testing.T) {
 	}
 	first.end(t)
 	until(t, "a place is free", func() bool { return site.Do(t, "/other", "").String() == "200 other" })
+}
+
+func TestWhatRunsBehindAStreamCountsAsAllVirtualMachines(t *testing.T) {
+	t.Parallel()
+	found := make(chan vm.Stats)
+	var site *luatest.Site
+	look := vm.GoFunc(func(*lua.LState) int { found <- site.VMs.Stats(); return 0 })
+	site = luatest.Setup{
+		Limits: few(1, time.Hour), Libraries: map[string]vm.Library{"look": vm.LibraryFunc(func(*lua.LState) lua.LValue { return look })},
+	}.Serve(t, fmt.Sprintf(streams+`
+		local look = require("look")
+		route:with(function(req, res) res:on_done(look) end):get("/behind", "p")
+		route:with(function(req, res) res:on_done(function() look() end) end, wrap):get("/both-behind", "p")`, streamer(t)))
+	for _, path := range []string{"/behind", "/both-behind"} {
+		begin(t, site, path, false).end(t)
+		if got, want := <-found, (vm.Stats{Size: 1}); got != want {
+			t.Errorf("%s: there are %+v, want %+v", path, got, want)
+		}
+	}
 }
 
 // Who has not begun to answer yet does not stream.

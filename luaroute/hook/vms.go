@@ -201,6 +201,7 @@ func (*parked) Release() {}
 // Release returns the virtual machine, after the functions that run at the end of the request.
 func (s *session) Release() {
 	s.request.End()
+	s.back()
 	s.ex = nil
 	switch {
 	case len(s.done) == 0:

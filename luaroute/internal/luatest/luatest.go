@@ -144,7 +144,7 @@ func (s Setup) load(t testing.TB, code string, logger *zap.Logger) (*routing.Tab
 	if err != nil {
 		return nil, nil, err
 	}
-	spec := chiproxy.Spec{Default: chiproxy.Tenant{Root: result.Root, Pools: result.Pools}, OnError: s.OnError, Release: result.VMs.Stop}
+	spec := chiproxy.Spec{Default: chiproxy.Tenant{Root: result.Root, Fallback: result.Fallback, Pools: result.Pools}, OnError: s.OnError, Release: result.VMs.Stop}
 	for _, tenant := range result.Tenants {
 		spec.Tenants = append(spec.Tenants, tenant.Tenant)
 	}
