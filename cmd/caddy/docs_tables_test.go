@@ -77,6 +77,10 @@ func TestTheCommandsAreDocumentedWhole(t *testing.T) {
 			section = common + section
 		}
 		flags = strings.ReplaceAll(flags, "--help", "")
-		same(t, "flags of "+name, found("`(--[a-z]+)", section), found(`(?m)^ .*?(--[a-z]+)`, flags))
+		documented, there := found("`(--[a-z]+)", section), found(`(?m)^ .*?(--[a-z]+)`, flags)
+		if name == "new" && len(documented) == 0 && len(there) == 0 {
+			continue // it has none
+		}
+		same(t, "flags of "+name, documented, there)
 	}
 }

@@ -25,6 +25,7 @@ var subcommands = []func() *cobra.Command{
 	explainCommand,
 	testCommand,
 	stubsCommand,
+	newCommand,
 	migrateCommand,
 }
 

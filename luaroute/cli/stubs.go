@@ -18,6 +18,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/stubs"
 )
 
+// stubsFolder is where stubs are written by default.
+const stubsFolder = ".luaroute"
+
 // stubsCommand is `caddy luaroute stubs`.
 func stubsCommand() *cobra.Command {
 	s := new(stubsRun)
@@ -30,7 +33,7 @@ configuration. Writes .luarc.json and .luacheckrc in the current folder, too, un
 		Args: noArgs,
 	}
 	set := cmd.Flags()
-	set.StringVar(&s.out, "out", ".luaroute", "Folder of the files")
+	set.StringVar(&s.out, "out", stubsFolder, "Folder of the files")
 	set.StringVarP(&s.config, "config", "c", "", "Configuration file whose names are known")
 	set.StringVarP(&s.adapter, "adapter", "a", "", "Name of the config adapter to apply")
 	set.BoolVar(&s.check, "check", false, "Write nothing, and exit with 1 if the files are not those that would be written")
