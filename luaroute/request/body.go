@@ -237,6 +237,8 @@ func (r *Request) form(data []byte) (url.Values, error) {
 // reqSetBody is req:set_body(string). The client's body is kept in case this candidate declines.
 func reqSetBody(L *lua.LState) int {
 	r, body := of(L, "req"), L.CheckString(2)
+	vm.Spend(L, len(body)/64)
+	vm.Charge(L, len(body))
 	r.replaceBody([]byte(body))
 	return 0
 }

@@ -32,12 +32,13 @@ var baseLibrary = map[string]lua.LGFunction{
 // basePrint logs its arguments, separated by tabs.
 func basePrint(L *lua.LState) int {
 	words := make([]string, L.GetTop())
+	size := max(0, len(words)-1)
 	for i := range words {
 		words[i] = textOf(L, L.Get(i+1))
+		size += len(words[i])
 	}
-	text := strings.Join(words, "\t")
-	if s := vm.Of(L); s != nil && s.MayLog(L, len(text)) {
-		s.Entry(zap.InfoLevel, text).Write(zap.String("script", vm.Where(L)))
+	if s := vm.Of(L); s != nil && s.MayLog(L, size) { // else the words, which may all be one large string, are not put together
+		s.Entry(zap.InfoLevel, strings.Join(words, "\t")).Write(zap.String("script", vm.Where(L)))
 	}
 	return 0
 }

@@ -62,6 +62,7 @@ func stringByte(L *lua.LState) int {
 	if to-from > maxResults {
 		L.RaiseError("too many results; allowed are %d", maxResults)
 	}
+	vm.Spend(L, (to-from)/8)
 	for _, c := range []byte(s[from:to]) {
 		L.Push(lua.LNumber(c))
 	}

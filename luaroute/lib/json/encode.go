@@ -247,7 +247,9 @@ func (w *writer) object(t *lua.LTable, keys []string, depth int) error {
 func (w *writer) shape(t *lua.LTable) (n int, keys []string, err error) {
 	count, largest := 0, 0.0
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
-		w.keys++
+		if w.keys++; w.L != nil && w.keys%1000 == 0 {
+			w.spend()
+		}
 		switch k := k.(type) {
 		case lua.LString:
 			keys = append(keys, string(k))
@@ -265,6 +267,9 @@ func (w *writer) shape(t *lua.LTable) (n int, keys []string, err error) {
 	}
 	if count > 0 && len(keys) > 0 {
 		return 0, nil, fmt.Errorf("json: a table has list values and the key %q", slices.Min(keys))
+	}
+	if w.L != nil {
+		vm.Spend(w.L, 4*len(keys))
 	}
 	slices.Sort(keys)
 	return count, keys, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,5 +188,19 @@ func TestAWrongCallRaisesAtEveryLevel(t *testing.T) {
 		if _, err := run(t, zap.ErrorLevel, row.code); err == nil || err.Error() != row.want {
 			t.Errorf("%s: got %v, want %s", row.code, err, row.want)
 		}
+	}
+}
+
+func TestWhatIsTooMuchToPrintIsNotPutTogether(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := runWith(t, vm.Options{Logger: zap.New(core)}, "local long, t = ('x'):rep(2 ^ 20), {} for i = 1, 200 do t[i] = long end print(unpack(t))")
+	runtime.ReadMemStats(&after)
+	if err != nil || logs.Len() != 0 {
+		t.Fatalf("got %d lines, %v", logs.Len(), err)
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > 50<<20 {
+		t.Errorf("%d MiB were allocated for a line of 200 MiB that is left out", made>>20)
 	}
 }

@@ -53,8 +53,8 @@ func encodeQuery(L *lua.LState, t *lua.LTable) string {
 		}
 		names = append(names, string(name))
 	})
-	slices.Sort(names)
 	vm.Spend(L, 4*len(names))
+	slices.Sort(names)
 	var out strings.Builder
 	for _, name := range names {
 		switch v := t.RawGetString(name).(type) {
@@ -79,11 +79,11 @@ func writePair(L *lua.LState, out *strings.Builder, name string, v lua.LValue) {
 	if out.Len() > 0 {
 		out.WriteByte('&')
 	}
-	before, text := out.Len(), v.String()
-	tooLarge(L, before+len(name)+len(text))
+	text := v.String()
+	tooLarge(L, out.Len()+len(name)+len(text))
+	vm.Spend(L, 2+3*(len(name)+len(text))/bytesPerStep) // they may become three times as long
 	out.WriteString(url.QueryEscape(name))
 	out.WriteByte('=')
 	out.WriteString(url.QueryEscape(text))
-	vm.Spend(L, 2+(out.Len()-before)/bytesPerStep)
 	tooLarge(L, out.Len())
 }
