@@ -56,6 +56,8 @@ type Tenant struct {
 	MayUse func(pool string) error
 	// BoundPlaceholders bounds the expansion of Caddy's placeholders in requests that the tenant sees.
 	BoundPlaceholders bool
+	// Patterns bounds what the regular expressions in the patterns of its routes cost; nil for no bound.
+	Patterns *PatternBound
 	// Fallback answers requests that no route of the tenant matches, except plain CONNECT. It is tried before UsePool. It may be nil.
 	Fallback Action
 	// UsePool names the pool for requests that neither a route of the tenant nor Fallback answers. Empty stands for none.
@@ -65,6 +67,14 @@ type Tenant struct {
 	// Root holds the tenant's routes. Its Kind is Group.
 	Root   Scope
 	Origin origin.Origin
+}
+
+// PatternBound bounds what the regular expressions in the patterns of a tenant cost. A search among them cannot be interrupted.
+type PatternBound struct {
+	// Allow returns nil if those that one path may meet may have so many instructions together.
+	Allow func(instructions int) error
+	// Steps is how many instructions times bytes of the path a request may cost. One that would cost more is answered with 414.
+	Steps int64
 }
 
 // ScopeKind says what a Scope owns.

@@ -74,8 +74,12 @@ func (s *aroundSearch) run() arrival {
 
 // tenant follows the path through a tenant: its layers, its routes, and what answers where it has none.
 func (s *aroundSearch) tenant(t *tenant) arrival {
+	path := t.within(s.path)
+	if !s.rq.affords(t, len(path)) {
+		return atGuard
+	}
 	var at steps
-	at.begin(t, s.rq.host, t.within(s.path), &s.at)
+	at.begin(t, s.rq.host, path, &s.at)
 	for at.next() {
 		if a := s.step(t, &at); a != nowhere {
 			return a
@@ -90,6 +94,8 @@ func (s *aroundSearch) step(t *tenant, at *steps) arrival {
 	switch {
 	case here:
 		return atOpen
+	case at.entry != nil && !s.rq.affords(t, len(s.rq.fullPath)): // for asked
+		return atGuard
 	case at.entry != nil && s.asked(t, at.layer, at.entry):
 		return nowhere
 	case at.entry != nil:

@@ -58,6 +58,26 @@ func (w *scopeWalk) tenant(t *tenant, root *chiproxy.Scope) {
 		layers[i] = l.layer
 	}
 	t.layers = newLayerIndex(layers)
+	if t.spec.Patterns != nil && !w.b.failed() {
+		t.steps = w.steps(t, base)
+	}
+}
+
+// steps returns how many instructions of regular expressions a search in a tenant may cost for each byte of a path.
+func (w *scopeWalk) steps(t *tenant, base *layerDraft) int64 {
+	n, last := 0, t.spec.Origin
+	for _, l := range append(w.layers, base) {
+		n += pathmux.Steps(&l.draft.Builder)
+		for _, s := range l.draft.Shapes() {
+			if s.IsSlow() {
+				last = s.Draft.origin()
+			}
+		}
+	}
+	if err := t.spec.Patterns.Allow(n); err != nil {
+		w.b.add(last, err)
+	}
+	return int64(n)
 }
 
 // walked is a scope whose answers are known before its items are looked at.

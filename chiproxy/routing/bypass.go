@@ -88,6 +88,9 @@ func (s *bypassSearch) in(t *tenant, folded string, known bool) bool {
 	} else if t.fallbacks != nil || t.base.scope.notFound != nil {
 		return true
 	}
+	if !s.rq.affords(t, 2*len(folded)+2*len(own)) { // CaddyHit searches for both, and then looks at what it has found
+		return true
+	}
 	var c cursor
 	c.begin(t, s.rq.host)
 	for {

@@ -280,3 +280,28 @@ func TestALongShapeListsWhatWasAskedAndCountsTheRest(t *testing.T) {
 		t.Errorf("%d candidates and %d more; %+v answers", len(d.Candidates), d.Omitted, answered)
 	}
 }
+
+func TestAPathThatIsTooLongForExpressionsIsExplainedAsItIsServed(t *testing.T) {
+	t.Parallel()
+	open := routing.At("/*", chiproxy.Respond{Body: "open"})
+	bound := &chiproxy.PatternBound{Allow: func(int) error { return nil }, Steps: 1000}
+	table := routing.MustBuild(t, chiproxy.Spec{
+		Tenants: []chiproxy.Tenant{
+			{Name: "first", Fallthrough: true, PathPrefix: "/x", Root: chiproxy.Scope{Items: []chiproxy.Item{routing.At("/a", chiproxy.Next{})}}},
+			{Name: "acme", Patterns: bound, Root: chiproxy.Scope{Items: []chiproxy.Item{routing.At("/x/{a:(a|b)*}", chiproxy.Next{}), open}}},
+		},
+		Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{open}}},
+	})
+	if d := explain.Decide(table, routing.Ask("/x/a"), false); len(d.Candidates) < 3 {
+		t.Errorf("a short path: %+v", d)
+	}
+	d := explain.Decide(table, routing.Ask("/x/"+strings.Repeat("a", 1000)), false)
+	if d.Status != http.StatusRequestURITooLong || !strings.Contains(d.Failure, `the patterns of tenant "acme"`) {
+		t.Errorf("got %d, %s", d.Status, d.Failure)
+	}
+	for _, c := range d.Candidates {
+		if c.Tenant != "first" {
+			t.Errorf("%+v is listed", c)
+		}
+	}
+}

@@ -41,6 +41,9 @@ type state struct {
 	at     *layer
 	entry  *entry
 	search search
+	// steps is what the searches in tenants with a bound have cost, see affords, and unsearched the tenant that was not searched for that.
+	steps      int64
+	unsearched *tenant
 }
 
 // kept is what a request leaves to the next one, emptied.

@@ -82,6 +82,9 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 		expansion.Bound(rq.R)
 	}
 	rq.path = t.within(rq.fullPath)
+	if !rq.affords(t, len(rq.path)) {
+		return chiproxy.Done, rq.tooLong(t)
+	}
 	rq.search.path = false
 	rq.gates = rq.gates[:0]
 	v = chiproxy.Declined
@@ -93,6 +96,13 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 	rq.Leave(err)
 	rq.chosen = nil
 	return v, err
+}
+
+// tooLong is the error for a request with a path that a tenant cannot search for.
+func (rq *request) tooLong(t *tenant) error {
+	rq.unsearched = t
+	return caddyhttp.Error(http.StatusRequestURITooLong, fmt.Errorf("the path has %d bytes, and the regular expressions in the patterns of tenant %q %d instructions: "+
+		"the request would cost %d steps; expected at most %d", len(rq.path), t.name, t.steps, rq.steps, t.spec.Patterns.Steps))
 }
 
 // take takes one step: it tries the routes of an entry, or what the layer says when none of its routes takes the request.

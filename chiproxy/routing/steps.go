@@ -30,6 +30,16 @@ func (t *tenant) within(path string) string {
 	return path
 }
 
+// affords counts a search in a tenant for paths of so many bytes, and reports whether the request may cost so much. What it may not is
+// refused: as one that nothing matches it would be led around what guards it.
+func (rq *request) affords(t *tenant, bytes int) bool {
+	if t.steps == 0 {
+		return true
+	}
+	rq.steps += t.steps * int64(bytes)
+	return rq.steps <= t.spec.Patterns.Steps
+}
+
 // steps walks what a tenant has for a path that lies in it, in the order in which it is asked: the layers of the host and then the base,
 // and in each the entries of the patterns that match, the most specific one first, up to that of an owner. Each layer has one
 // more step at its end, for what it says where no route answers. The zero value is ready to begin, and nothing is allocated.

@@ -24,6 +24,8 @@ type tenant struct {
 	layers layerIndex
 	base   *layer
 	spec   *chiproxy.Tenant
+	// steps is how many instructions of regular expressions a search may cost for each byte of a path; 0 where that is not bounded.
+	steps int64
 }
 
 // folds reports whether one of the tenant's patterns is another one in the form of urlpath.CaddyForm.

@@ -193,6 +193,9 @@ func (w Walk) Turns() iter.Seq2[Part, Turn] {
 	return func(yield func(Part, Turn) bool) {
 		var at pathmux.Match
 		for _, t := range tenants {
+			if t.tenant == rq.unsearched {
+				return
+			}
 			var s steps
 			s.begin(t.tenant, rq.host, t.within(rq.fullPath), &at)
 			for s.next() {

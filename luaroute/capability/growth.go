@@ -21,7 +21,7 @@ type replacement struct {
 // maxGrowth is the factor by which all replacements of a tenant, one after the other, may lengthen a string.
 const maxGrowth = 64
 
-// maxSteps is how many instructions all regular expressions of a tenant in Caddy modules may have, about two hundred usual ones.
+// maxSteps is how many instructions all regular expressions of a tenant in Caddy modules and in patterns may have, about two hundred usual ones.
 const maxSteps = 5000
 
 // Expressions returns nil if the tenant's regular expressions may have so many instructions together.
@@ -29,7 +29,7 @@ func (s *Set) Expressions(steps int) error {
 	if s == nil || steps <= maxSteps {
 		return nil
 	}
-	return fmt.Errorf("the regular expressions in handlers and matchers of this tenant have %d instructions; expected at most %d; "+
+	return fmt.Errorf("the regular expressions in handlers, matchers and patterns of this tenant have %d instructions; expected at most %d; "+
 		"write some in Lua, where they are counted", steps, maxSteps)
 }
 

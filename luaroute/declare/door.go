@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
@@ -64,6 +65,19 @@ func (l *load) counted(a capability.Admitted, err error) error {
 		err = l.options.Capabilities.Expressions(l.steps)
 	}
 	return err
+}
+
+// patterns returns the bound of the regular expressions in the patterns of an isolated tenant, which count among those of its modules; nil for
+// another one.
+func (l *load) patterns() *chiproxy.PatternBound {
+	allowed, steps := l.options.Capabilities, l.steps
+	if allowed == nil {
+		return nil
+	}
+	return &chiproxy.PatternBound{
+		Allow: func(instructions int) error { return allowed.Expressions(steps + instructions) },
+		Steps: l.result.VMs.Steps(),
+	}
 }
 
 // allow returns what narrows the capabilities of a tenant, nil if it is missing.

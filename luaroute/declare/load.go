@@ -91,6 +91,8 @@ type Result struct {
 	Certifier chiproxy.Certifier
 	// Expands says that the scripts are those of an isolated tenant and that something they loaded has placeholders.
 	Expands bool
+	// Patterns bounds the regular expressions in patterns of an isolated tenant; nil for another one.
+	Patterns *chiproxy.PatternBound
 	// Scripts are the names of the scripts that ran.
 	Scripts []string
 	// Blank says of each script that ran, and of each module that was loaded, whether there is no code in it.
@@ -229,7 +231,7 @@ func (l *load) finish() error {
 	if !image.Empty() {
 		r.VMs.Start(image)
 	}
-	r.Root = *l.root.scope
+	r.Root, r.Patterns = *l.root.scope, l.patterns()
 	for _, t := range l.tenants {
 		t.Root = *t.router.scope
 		r.Tenants = append(r.Tenants, t.Tenant)

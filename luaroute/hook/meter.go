@@ -30,14 +30,17 @@ type meter struct {
 // Meter counts the time of Caddy's modules that run for the tenant.
 func (v *VMs) Meter() chiproxy.Meter { return v.meter }
 
+// Steps is how many instructions the regular expressions of something that cannot be interrupted may have, times the bytes that they match.
+func (v *VMs) Steps() int64 { return int64(v.budget.CPU / usualStep) }
+
 // Start waits until a module may run.
 func (m *meter) Start(ctx context.Context, u *chiproxy.Usage, work chiproxy.Work) error {
 	cpu := m.vms.budget.CPU
 	switch {
 	case u.Ran >= cpu:
 		return m.ended(work, "the modules of Caddy's ran for more than %v", cpu)
-	case work.Steps > int64(cpu/usualStep):
-		return m.ended(work, "its regular expressions have %d instructions times bytes to match; allowed are %d", work.Steps, cpu/usualStep)
+	case work.Steps > m.vms.Steps():
+		return m.ended(work, "its regular expressions have %d instructions times bytes to match; allowed are %d", work.Steps, m.vms.Steps())
 	}
 	if m.UsedUp() {
 		if err := m.turn(ctx, u); errors.Is(err, fair.ErrTimeout) {

@@ -170,6 +170,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, r *run) error {
 		t.MayUse = r.allowed.Pool
 	}
 	t.BoundPlaceholders = r.result.Expands
+	t.Patterns = r.result.Patterns
 	t.Root, t.Fallback, t.Pools = r.result.Root, r.result.Fallback, slices.Concat(t.Pools, r.result.Pools)
 	return nil
 }
