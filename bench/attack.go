@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -140,19 +141,15 @@ func (a *answered) all() map[int]int {
 }
 
 // spin uses one processor until its input ends: what any other program does to a machine.
-func spin(in io.Reader, _ io.Writer) error {
-	ended := make(chan error, 1)
+func spin(in io.Reader, _ io.Writer) (err error) {
+	var ended atomic.Bool
 	go func() {
-		_, err := io.Copy(io.Discard, in)
-		ended <- err
+		_, err = io.Copy(io.Discard, in)
+		ended.Store(true)
 	}()
-	for {
-		select {
-		case err := <-ended:
-			return err
-		default:
-		}
+	for !ended.Load() {
 	}
+	return err
 }
 
 // endless is an origin whose answers never end. It writes its address, and ends with its input.
