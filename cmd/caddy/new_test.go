@@ -113,9 +113,9 @@ func TestANewProjectNeedsAnEmptyFolder(t *testing.T) {
 	dir := written(t, map[string]string{"a/notes.txt": "mine"})
 	for want, args := range map[string][]string{
 		"a is not empty: it has notes.txt; expected an empty folder, or a new name": {"a"},
-		"a/notes.txt: not a directory":                                              {"a/notes.txt"},
-		". is not empty: it has a; expected":                                        {},
-		"new takes a folder, found 2 arguments":                                     {"b", "c"},
+		"a/notes.txt: not a directory":          {"a/notes.txt"},
+		". is not empty: it has a; expected":    {},
+		"new takes a folder, found 2 arguments": {"b", "c"},
 	} {
 		if _, log, code := caddyOutputIn(t, dir, append([]string{"luaroute", "new"}, args...)...); code != 2 || !strings.Contains(log, want) {
 			t.Errorf("%v: exit code %d and\n%s", args, code, log)
