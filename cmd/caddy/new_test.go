@@ -112,7 +112,7 @@ func TestANewProjectNeedsAnEmptyFolder(t *testing.T) {
 	t.Parallel()
 	dir := written(t, map[string]string{"a/notes.txt": "mine"})
 	for want, args := range map[string][]string{
-		"a is not empty: it has notes.txt; expected an empty folder, or a new name": {"a"},
+		"a is not empty: it has notes.txt":      {"a"},
 		"a/notes.txt: not a directory":          {"a/notes.txt"},
 		". is not empty: it has a; expected":    {},
 		"new takes a folder, found 2 arguments": {"b", "c"},
