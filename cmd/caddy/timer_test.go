@@ -68,7 +68,7 @@ func TestATimerThatFailsKeepsItsLastValueAndIsLogged(t *testing.T) {
 		route:get("/", function() local l = latest(); return 200, l and l.text end)`)
 	becomes(t, c, "/", "good")
 	// The end of a budget takes the virtual machine with it, and n with that.
-	for _, text := range []string{"not now", "is no plain data", "the budget of the script is used up"} {
+	for _, text := range []string{"not now", "is not plain data", "the budget of the script is used up"} {
 		e2e.Until(t, "the log has "+text, func() bool { return c.Logged(text) > 0 })
 		c.Get("/").Want(200, "good")
 	}

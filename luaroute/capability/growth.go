@@ -64,6 +64,9 @@ func growth(u nested.Use) (float64, error) {
 // maxInPool is how many replacements a pool may have. Those of a pool run while it forwards, where their time cannot be counted.
 const maxInPool = 64
 
+// start matches at once. It puts the base path of an upstream before a path, see package basepath.
+const start = "^"
+
 // noExpressions reports a pool that would replace what regular expressions match, or too much.
 func noExpressions(u nested.Use) error {
 	if u.ID != PoolID {
@@ -72,7 +75,7 @@ func noExpressions(u nested.Use) error {
 	n := 0
 	for place, list := range replacements(u) {
 		for _, r := range list {
-			if n++; r.SearchRegexp != "" {
+			if n++; r.SearchRegexp != "" && r.SearchRegexp != start {
 				return fmt.Errorf("%s has a regular expression, whose time is not counted in a pool; write it in the handler headers or rewrite", place)
 			}
 		}

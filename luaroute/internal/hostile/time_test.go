@@ -19,7 +19,7 @@ import (
 // within it. Whatever misses it once may have paid for the garbage of others, or shared its core; what is not bounded misses it
 // each time.
 func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
-	const budget, attempts = 50 * time.Millisecond, 10
+	const budget, attempts = 80 * time.Millisecond, 10
 	setup := setup().Within(vm.Limits{CPU: budget, Wall: time.Second, Memory: memory})
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
