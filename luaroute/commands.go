@@ -39,6 +39,20 @@ func (a *App) Tests(ctx context.Context, name string, bench *simulate.Bench, tra
 	return instance.NewTests(ctx, a.ctx, host, of, bench, trace)
 }
 
+// Converse opens a session with what the scripts of an instance load, which it loads again, and calls use while it is open. The app must have
+// been provisioned.
+func (a *App) Converse(ctx context.Context, name string, session *simulate.Session, use func() error) error {
+	of, err := a.named(name)
+	if err != nil {
+		return err
+	}
+	host, err := a.host(a.ctx)
+	if err != nil {
+		return err
+	}
+	return of.Converse(ctx, host, session, use)
+}
+
 func (a *App) named(name string) (*instance.Instance, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -25,9 +25,15 @@ func caddyOutput(t *testing.T, args ...string) (output, log string, code int) {
 // caddyOutputIn is caddyOutput in a folder.
 func caddyOutputIn(t *testing.T, dir string, args ...string) (output, log string, code int) {
 	t.Helper()
+	return caddyFed(t, dir, "", args...)
+}
+
+// caddyFed is caddyOutputIn with standard input.
+func caddyFed(t *testing.T, dir, input string, args ...string) (output, log string, code int) {
+	t.Helper()
 	cmd := caddyIn(t, dir, args...)
 	var out, errors strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &errors
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &errors
 	if err := cmd.Run(); cmd.ProcessState == nil {
 		t.Fatal(err)
 	}

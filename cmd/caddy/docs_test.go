@@ -322,7 +322,11 @@ func (e *example) curl(command curl) {
 // caddy calls a command of ours, and compares what it prints but for what it logs.
 func (e *example) caddy(command curl) {
 	e.t.Helper()
-	out, log, _ := caddyOutputIn(e.t, ".", command.caddy...)
+	args, input := command.caddy, ""
+	if at := slices.Index(args, "<"); at >= 0 && at+2 == len(args) {
+		args, input = args[:at], e.files[args[at+1]]
+	}
+	out, log, _ := caddyFed(e.t, ".", input, args...)
 	if got, want := strings.TrimSpace(out), strings.TrimSpace(command.output); got != want {
 		e.t.Errorf("caddy %s prints\n%s\nthe document shows\n%s\nthe log is\n%s", strings.Join(command.caddy, " "), got, want, log)
 	}

@@ -24,6 +24,7 @@ var subcommands = []func() *cobra.Command{
 	routesCommand,
 	explainCommand,
 	testCommand,
+	replCommand,
 	stubsCommand,
 	newCommand,
 	migrateCommand,

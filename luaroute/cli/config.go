@@ -137,3 +137,20 @@ func (f *flags) instances() ([]instance.Inspection, error) {
 	}
 	return f.only(all)
 }
+
+// app loads the configuration, and returns the app and the name of the one instance that the flags name.
+func (f *flags) app() (app *luaroute.App, name string, err error) {
+	config, err := f.json()
+	if err != nil {
+		return nil, "", err
+	}
+	if app, err = provisionApp(config); err != nil {
+		return nil, "", errors.New(located(err).String())
+	}
+	instances, err := f.only(app.Inspect())
+	if err != nil {
+		return nil, "", err
+	}
+	in, err := one(instances, func(in instance.Inspection) string { return in.Name })
+	return app, in.Name, err
+}

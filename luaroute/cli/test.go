@@ -15,7 +15,6 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/luaroute"
 	"github.com/luaroute/caddy-luaroute/luaroute/coverage"
-	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -153,24 +152,13 @@ const noConfig = `{"apps": {"events": {}, "luaroute": {}}}`
 
 // app returns the app that runs the tests, and the name of the instance that they ask, if there is a configuration.
 func (r *testRun) app() (app *luaroute.App, name string, err error) {
-	config := []byte(noConfig)
 	if r.config != "" {
-		if config, err = r.json(); err != nil {
-			return nil, "", err
-		}
+		return r.flags.app()
 	}
-	if app, err = provisionApp(config); err != nil {
+	if app, err = provisionApp([]byte(noConfig)); err != nil {
 		return nil, "", errors.New(located(err).String())
 	}
-	if r.config == "" {
-		return app, "", nil
-	}
-	instances, err := r.only(app.Inspect())
-	if err != nil {
-		return nil, "", err
-	}
-	in, err := one(instances, func(in instance.Inspection) string { return in.Name })
-	return app, in.Name, err
+	return app, "", nil
 }
 
 // testSuffix is how files of tests end that are found in folders.

@@ -58,7 +58,7 @@ type Options struct {
 	Aside func() (back func())
 	// Step is called before each instruction, for coverage and traces. Default: nothing is.
 	Step func(*lua.LState)
-	// Globals and Helpers are what only tests have: globals, and functions of route.
+	// Globals and Helpers are what only tests and sessions have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
 }
@@ -228,7 +228,7 @@ func (l *load) finish() error {
 	if err != nil {
 		return err
 	}
-	if !image.Empty() {
+	if !image.Empty() || l.options.Helpers != nil { // what helps asks for a virtual machine even if no function needs one
 		r.VMs.Start(image)
 	}
 	r.Root, r.Patterns = *l.root.scope, l.patterns()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/parse"
@@ -82,6 +83,12 @@ func compileError(name string, err error) *Error {
 		}
 	}
 	return e
+}
+
+// Unfinished reports whether the error of a compilation is that the text ends too early: more of it may be good.
+func Unfinished(err error) bool {
+	var place *placeError
+	return errors.As(err, &place) && strings.HasSuffix(place.text, " near '"+token(tokenEnds).String()+"'")
 }
 
 // trim releases what the compiler reserved for a program and did not need: about 14 KiB per function, of which many tenants have many.

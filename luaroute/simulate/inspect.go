@@ -53,10 +53,7 @@ func inspectedTable(t *lua.LTable, depth int) string {
 			parts = append(parts, "…")
 			break
 		}
-		part := inspected(t.RawGet(k), depth+1)
-		if n, ok := k.(lua.LNumber); !ok || int(n) < 1 || int(n) > t.Len() {
-			part = inspectedKey(k) + " = " + part
-		}
+		part := field(t, k, inspected(t.RawGet(k), depth+1))
 		parts = append(parts, part)
 		size += len(part)
 	}
@@ -64,6 +61,14 @@ func inspectedTable(t *lua.LTable, depth int) string {
 		return "{}"
 	}
 	return "{ " + strings.Join(parts, ", ") + " }"
+}
+
+// field writes a field of a table, whose value is text: with its key, unless that is one of the list.
+func field(t *lua.LTable, k lua.LValue, text string) string {
+	if n, ok := k.(lua.LNumber); ok && int(n) >= 1 && int(n) <= t.Len() {
+		return text
+	}
+	return inspectedKey(k) + " = " + text
 }
 
 func inspectedKey(k lua.LValue) string {

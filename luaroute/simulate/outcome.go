@@ -48,6 +48,9 @@ func (s *Suite) simulate(L *lua.LState) int {
 		d = explain.Simulate(s.table, r.WithContext(ctx), stubs.of)
 		return nil
 	})
+	for _, what := range d.Refused {
+		st.Refuse(what)
+	}
 	L.Push(outcomeTable(L, &d, stubs.body))
 	return 1
 }

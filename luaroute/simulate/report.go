@@ -70,3 +70,6 @@ func CountOf(files ...File) (c Count) {
 	}
 	return c
 }
+
+// Error is the failure as an error.
+func (f *Failure) Error() string { return f.Text() }

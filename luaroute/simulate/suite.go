@@ -15,10 +15,11 @@ import (
 // Suite is the tests of one file. The file is loaded as a script is, with the suite's Globals and Helpers, and declares
 // tests; Run runs them then, in a state of their own, as a request would be.
 type Suite struct {
-	bench *Bench
-	file  *group // the group of the whole file
-	group *group // of the describe that runs
-	cases []testCase
+	bench   *Bench
+	session bool   // it has no tests, but what somebody types
+	file    *group // the group of the whole file
+	group   *group // of the describe that runs
+	cases   []testCase
 
 	table *routing.Table
 	state *vm.State // while a test runs
@@ -72,6 +73,9 @@ func (c *testCase) path() []string { return c.group.path(c.name) }
 
 // Globals are what a file of tests has besides what all scripts have.
 func (s *Suite) Globals() map[string]lua.LValue {
+	if s.session { // which loads the scripts themselves, as they are
+		return nil
+	}
 	all := map[string]lua.LValue{}
 	for _, g := range globals {
 		all[g.doc.Name] = vm.GoFunc(func(L *lua.LState) int { return g.fn(s, L) })
