@@ -40,7 +40,9 @@ func (rq *request) bypassed(search bypassSearch) bool {
 	return false
 }
 
-// bypassSearch looks for the routes that a request has only in the form of urlpath.CaddyForm.
+// bypassSearch looks for the routes that a request has only in the form of urlpath.CaddyForm. It follows the order of matching from tenant to
+// tenant and layer to layer. Within a layer it compares sets of entries: they come from two muxes, the patterns as written and those in
+// Caddy's form, between which chi gives no order.
 type bypassSearch struct {
 	rq     *request
 	folded string
