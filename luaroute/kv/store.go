@@ -1,0 +1,147 @@
+// Package kv is the state that scripts share: what `require("kv")` reads and writes, and what limits with `store = "kv"` count in.
+//
+// # For plugins
+//
+// A plugin adds a store: a Caddy module in the namespace luaroute.kv that implements [Store], and perhaps [Limiter]. One method performs
+// every operation, so that a store is a switch over [Kind]. What it needs of this package is stable; everything else is for luaroute's own
+// packages.
+package kv
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps values by key. It is safe for concurrent use. The owner of a store outlives configurations, so a store must not keep what
+// belongs to one of them.
+type Store interface {
+	// Do performs one operation, on one key, in one step: nobody sees a part of it. It waits no longer than the timeout of the store and never
+	// tries again what may have been done. An error that is not one of *Error counts as Down.
+	Do(ctx context.Context, op Op) (Result, error)
+}
+
+// Waiter is a store whose Do may wait for something outside of the process, such as a network. Scripts that call it are then held to
+// their wall time and give up the processor.
+type Waiter interface {
+	Waits() bool
+}
+
+// Scope is whose keys an operation sees.
+type Scope struct {
+	// Instance is the name of the instance of luaroute, and Tenant that of the tenant, empty for the default tenant.
+	Instance, Tenant string
+}
+
+// Kind is what an operation does.
+type Kind int
+
+// The kinds of operations. TTL is how long a value that is written lasts; 0 is forever.
+const (
+	// Get returns the value, and whether there is one.
+	Get Kind = iota
+	// Set writes Value. OK is always true.
+	Set
+	// Add writes Value if there is none, and reports that.
+	Add
+	// Replace writes Value if there is one, and reports that.
+	Replace
+	// CompareAndSwap writes Value if the value equals Old, and reports that. Without HasOld there must be none; without HasValue it deletes.
+	CompareAndSwap
+	// Increment adds By to the number that is there and returns the sum as Number. Without one it begins at Init and the TTL counts; else
+	// what is left of the life of the value stays as it is.
+	Increment
+	// Delete removes the value, and reports whether there was one.
+	Delete
+	// Expire sets how long the value lasts from now, and reports whether there is one.
+	Expire
+	// TTL returns how long the value lasts, and whether there is one.
+	TTL
+	// Keys lists keys that begin with Key, at most Limit of them, and reports in OK whether there are more. For people, not for requests.
+	Keys
+)
+
+// Op is one operation.
+type Op struct {
+	Kind  Kind
+	Scope Scope
+	Key   string
+	// Value is written, and Old compared. Both are as Encode has made them. A store compares bytes.
+	Value, Old       []byte
+	HasValue, HasOld bool
+	By, Init         float64
+	TTL              time.Duration
+	Limit            int
+}
+
+// Result is what an operation returns.
+type Result struct {
+	// OK is the answer of operations that have one.
+	OK bool
+	// Value must not be changed by either side.
+	Value  []byte
+	Number float64
+	// TTL is how long the value lasts; 0 is forever.
+	TTL  time.Duration
+	Keys []string
+}
+
+// Reason is why an operation failed, as scripts see it: errors begin with it.
+type Reason string
+
+// The reasons.
+const (
+	Down      Reason = "down"
+	Timeout   Reason = "timeout"
+	Full      Reason = "full"
+	TooLarge  Reason = "too large"
+	NotNumber Reason = "not a number"
+)
+
+// Error is the failure of an operation. Scripts see the reason and the detail; it must hold no key and no value.
+type Error struct {
+	Reason Reason
+	// Detail says more, such as a limit. It may be empty.
+	Detail string
+	// Err is the cause, for the log. It may be nil.
+	Err error
+}
+
+// Error returns the reason, and the detail.
+func (e *Error) Error() string {
+	if e.Detail == "" {
+		return string(e.Reason)
+	}
+	return string(e.Reason) + ": " + e.Detail
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Limiter is a store that can count a rate itself, in one step: the generic cell rate algorithm. A store without it cannot be the store
+// of a limit.
+type Limiter interface {
+	// Take takes Cost from the budget of a key, or nothing if that is more than is left.
+	Take(ctx context.Context, take Take) (Taken, error)
+}
+
+// Take is what a Limiter is asked for.
+type Take struct {
+	Scope Scope
+	// Key is that of the limit and of the client, as the store keeps it.
+	Key string
+	// Interval is how long one of the budget takes to come back, and Burst how many there may be at once.
+	Interval time.Duration
+	Burst    int64
+	// Cost may be 0: nothing is taken and nothing is written.
+	Cost int64
+}
+
+// Taken is what a Limiter answers.
+type Taken struct {
+	// OK reports whether it was taken.
+	OK bool
+	// Remaining is what is left.
+	Remaining int64
+	// Reset is how long until the budget is whole, and RetryAfter until this cost can be taken, 0 if it could.
+	Reset, RetryAfter time.Duration
+}
