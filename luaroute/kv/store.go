@@ -2,9 +2,9 @@
 //
 // # For plugins
 //
-// A plugin adds a store: a Caddy module in the namespace luaroute.kv that implements [Store], and perhaps [Limiter]. One method performs
-// every operation, so that a store is a switch over [Kind]. What it needs of this package is stable; everything else is for luaroute's own
-// packages.
+// A plugin adds a store: a Caddy module in the namespace luaroute.kv that implements [Store], and perhaps [Limiter], [Waiter] and [Starter].
+// One method performs every operation, so that a store is a switch over [Kind]. Values are bytes, and what they stand for matters to
+// [Increment] only; see [Number]. What a store needs of this package is stable; everything else is for luaroute's own packages.
 package kv
 
 import (
@@ -26,6 +26,12 @@ type Waiter interface {
 	Waits() bool
 }
 
+// Starter is a store that has something to do when its configuration begins to serve. Until then it may be one that is only tried, beside
+// another that serves: settings for what both share wait for Start.
+type Starter interface {
+	Start()
+}
+
 // Scope is whose keys an operation sees.
 type Scope struct {
 	// Instance is the name of the instance of luaroute, and Tenant that of the tenant, empty for the default tenant.
@@ -37,7 +43,7 @@ type Kind int
 
 // The kinds of operations. TTL is how long a value that is written lasts; 0 is forever.
 const (
-	// Get returns the value, and whether there is one.
+	// Get returns the value, and whether there is one. With WithTTL it also returns how long the value lasts.
 	Get Kind = iota
 	// Set writes Value. OK is always true.
 	Set
@@ -47,8 +53,9 @@ const (
 	Replace
 	// CompareAndSwap writes Value if the value equals Old, and reports that. Without HasOld there must be none; without HasValue it deletes.
 	CompareAndSwap
-	// Increment adds By to the number that is there and returns the sum as Number. Without one it begins at Init and the TTL counts; else
-	// what is left of the life of the value stays as it is.
+	// Increment adds By to the number that is there and returns the sum as Number. If there is no value it begins at Init, as a value of
+	// scripts, and the TTL counts; else what is left of the life of the value stays as it is, and so does the form that it has: see Number
+	// and AppendSum. A value that is no number is NotNumber, and so is a sum that is infinite.
 	Increment
 	// Delete removes the value, and reports whether there was one.
 	Delete
@@ -56,7 +63,8 @@ const (
 	Expire
 	// TTL returns how long the value lasts, and whether there is one.
 	TTL
-	// Keys lists keys that begin with Key, at most Limit of them, and reports in OK whether there are more. For people, not for requests.
+	// Keys lists keys that begin with Key, at most Limit of them, in any order, and reports in OK whether there are more. For people, not
+	// for requests.
 	Keys
 )
 
@@ -65,12 +73,15 @@ type Op struct {
 	Kind  Kind
 	Scope Scope
 	Key   string
-	// Value is written, and Old compared. Both are as Encode has made them. A store compares bytes.
+	// Value is written, and Old compared. A store compares bytes, and keeps no slice of an Op: it copies.
 	Value, Old       []byte
 	HasValue, HasOld bool
 	By, Init         float64
 	TTL              time.Duration
+	WithTTL          bool
 	Limit            int
+	// Room is where a store may put the value that it returns, if it would have to copy it: append to Room[:0].
+	Room []byte
 }
 
 // Result is what an operation returns.
@@ -83,6 +94,8 @@ type Result struct {
 	// TTL is how long the value lasts; 0 is forever.
 	TTL  time.Duration
 	Keys []string
+	// Looked is how many keys were looked at in this process, for Keys: that is work for which the script pays.
+	Looked int
 }
 
 // Reason is why an operation failed, as scripts see it: errors begin with it.
