@@ -191,7 +191,9 @@ func TestWhatGoReadsAndWritesByNameIsDescribed(t *testing.T) {
 		classes        []string
 	}{
 		{"request/fields.go", "reqField", []string{"luaroute.Request"}},
-		{"request/fields.go", "tlsTable", []string{"luaroute.TLS", "luaroute.ClientCertificate"}},
+		{"request/fields.go", "tlsTable", []string{"luaroute.TLS"}},
+		{"lib/crypto/certificate.go", "Certificate", []string{"luaroute.ClientCertificate"}},
+		{"lib/crypto/certificate.go", "keyTable", []string{"crypto.CertificateKey"}},
 		{"request/response.go", "resField", []string{"luaroute.Response"}},
 		{"request/response.go", "setCookieField", []string{"luaroute.Cookie"}},
 		{"request/onjson.go", "run", []string{"luaroute.JSONInfo"}},

@@ -3,6 +3,7 @@ package request
 import (
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -79,13 +80,9 @@ var tlsClass = vm.Class{Name: "luaroute.TLS", Text: "the TLS connection of a req
 	{Name: "client", Type: "luaroute.ClientCertificate?", Text: "the certificate that the client sent, or nil: a table of the following"},
 }}
 
-var clientClass = vm.Class{Name: "luaroute.ClientCertificate", Text: "the certificate of a client", Fields: []vm.Doc{
-	{Name: "subject", Type: "string", Text: "whose it is"},
-	{Name: "issuer", Type: "string", Text: "who has signed it"},
-	{Name: "serial", Type: "string", Text: "its serial number, decimal"},
-	{Name: "fingerprint", Type: "string", Text: "its SHA-256 in hexadecimal"},
-	{Name: "dns_names", Type: "string[]", Text: "a list of the names it is for"},
-}}
+var clientClass = vm.Class{
+	Name: "luaroute.ClientCertificate", Text: "the certificate of a client, as `crypto.certificate` has it", Fields: crypto.CertificateFields,
+}
 
 var cookieClass = vm.Class{Name: "luaroute.Cookie", Text: "a cookie of a response", Fields: []vm.Doc{
 	{Name: "name", Type: "string", Text: "a string"},

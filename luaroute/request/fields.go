@@ -1,9 +1,7 @@
 package request
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
 	"net"
 	"net/http"
 	"strconv"
@@ -11,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
 )
 
 // reqField returns a field of req, or nil if there is none of that name.
@@ -108,15 +108,7 @@ func tlsTable(L *lua.LState, state *tls.ConnectionState) lua.LValue {
 	t.RawSetString("sni", text(state.ServerName))
 	t.RawSetString("alpn", text(state.NegotiatedProtocol))
 	if len(state.PeerCertificates) > 0 {
-		cert := state.PeerCertificates[0]
-		sum := sha256.Sum256(cert.Raw)
-		client := L.NewTable()
-		client.RawSetString("subject", text(cert.Subject.String()))
-		client.RawSetString("issuer", text(cert.Issuer.String()))
-		client.RawSetString("serial", text(cert.SerialNumber.String()))
-		client.RawSetString("fingerprint", text(hex.EncodeToString(sum[:])))
-		client.RawSetString("dns_names", list(L, cert.DNSNames))
-		t.RawSetString("client", client)
+		t.RawSetString("client", crypto.Certificate(L, state.PeerCertificates[0]))
 	}
 	return t
 }

@@ -25,6 +25,10 @@ func TestADigestIsThatOfItsStandard(t *testing.T) {
 		{"hmac with md5", `crypto.hmac("md5", "Jefe", "what do ya want for nothing?")`, "750c783e6ab0b503eaa86e310a5db738"},
 		{"hmac with sha1", `crypto.hmac("sha1", "Jefe", "what do ya want for nothing?")`, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
 		{"hmac with sha256", `crypto.hmac("sha256", "Jefe", "what do ya want for nothing?")`, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+		{"xxh64 of nothing", `crypto.hash("xxh64", "")`, "ef46db3751d8e999"},
+		{"xxh64", `crypto.hash("xxh64", "abc")`, "44bc2cf5ad770999"},
+		{"crc32 of the check value", `crypto.crc32("123456789") == 0xcbf43926`, "true"},
+		{"crc32 of nothing", `crypto.crc32("")`, "0"},
 		{"hex is the default", `crypto.hash("md5", "abc", "hex") == crypto.hash("md5", "abc")`, "true"},
 		{"base64 is padded", `crypto.hash("md5", "abc", "base64")`, "kAFQmDzST7DWlj99KOF/cg=="},
 		{"base64url is not", `crypto.hash("md5", "abc", "base64url")`, "kAFQmDzST7DWlj99KOF_cg"},
@@ -64,8 +68,9 @@ func TestTextsAreComparedAndBytesMade(t *testing.T) {
 func TestWrongArgumentsRaise(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{`crypto.hash("sha3", "x")`, `bad argument #1 to 'hash' (no algorithm "sha3"; allowed are md5, sha1, sha256, sha384, sha512)`},
+		{`crypto.hash("sha3", "x")`, `bad argument #1 to 'hash' (no algorithm "sha3"; allowed are md5, sha1, sha256, sha384, sha512, xxh64)`},
 		{`crypto.hmac("", "k", "x")`, `bad argument #1 to 'hmac' (no algorithm ""; allowed are md5, sha1, sha256, sha384, sha512)`},
+		{`crypto.hmac("xxh64", "k", "x")`, `bad argument #1 to 'hmac' (no algorithm "xxh64"; allowed are md5, sha1, sha256, sha384, sha512)`},
 		{`crypto.hash("md5", "x", "octal")`, `bad argument #3 to 'hash' (no encoding "octal"; allowed are base64, base64url, hex, raw)`},
 		{`crypto.hash("md5")`, `bad argument #2 to 'hash' (string expected, got no value)`},
 		{`crypto.hmac("md5", nil, "x")`, `bad argument #2 to 'hmac' (string expected, got nil)`},
@@ -93,5 +98,12 @@ func TestAScriptCanNotWorkBeyondItsBudgetWithCrypto(t *testing.T) {
 		"signing with a long key": `local s = ("x"):rep(2 ^ 20) while true do crypto.hmac("sha256", s, "") end`,
 		"comparing":               `local s = ("x"):rep(2 ^ 20) while true do crypto.equal(s, s) end`,
 		"making random bytes":     `while true do crypto.random(1024) end`,
+		"making checksums":        `local s = ("x"):rep(2 ^ 23) while true do crypto.crc32(s) end`,
+		"sealing":                 `local k, s = ("k"):rep(32), ("x"):rep(2 ^ 20) while true do crypto.seal(k, s) end`,
+		"opening":                 `local k, s = ("k"):rep(32), "v1." .. ("x"):rep(2 ^ 20) while true do crypto.open({ k, k, k, k, k, k, k, k }, s) end`,
+		"deriving":                `local s = ("x"):rep(2 ^ 20) while true do crypto.derive(s, s, 1024) end`,
+		"reading certificates":    `while true do crypto.certificate([[` + certificate + `]]) end`,
+		"verifying":               `while true do crypto.verify("RS256", [[` + rsaPublic + `]], "x", ("00"):rep(256)) end`,
+		"making signatures":       `while true do crypto.sign("RS256", [[` + rsaPrivate + `]], "x") end`,
 	})
 }
