@@ -1,7 +1,6 @@
 package dial
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -100,5 +99,5 @@ func sameFile(a, b string) bool {
 }
 
 func adminError(address string) error {
-	return fmt.Errorf("%s is the admin endpoint of Caddy, which isolated tenants may never dial", address)
+	return &Forbidden{address + " is the admin endpoint of Caddy, which scripts may never dial"}
 }

@@ -35,6 +35,20 @@ type Policy struct {
 	names    []rule
 	sockets  []string
 	word     string // Network, Public or All; empty for none of them
+	place    place
+	implied  []string // of words
+}
+
+// place is where a policy is written, for its refusals.
+type place struct{ who, key, block string }
+
+var allowBlock = place{"the tenant", "upstreams", "its allow block"}
+
+// WrittenAs says in whose name the policy allows, and under which key of which block its words are: "http", "allow", "the block libs http".
+// Of what is not written there, such as a default, the words are not repeated in what a refusal asks for. It returns the policy.
+func (p *Policy) WrittenAs(who, key, block string, implied ...string) *Policy {
+	p.place, p.implied = place{who, key, block}, implied
+	return p
 }
 
 // rule is a network or a name, with a port or without.
@@ -46,7 +60,7 @@ type rule struct {
 
 // Parse reads the words of a policy, of which one is enough to allow an address.
 func Parse(words []string) (*Policy, error) {
-	p := &Policy{words: slices.Clone(words)}
+	p := &Policy{words: slices.Clone(words), place: allowBlock}
 	for _, word := range words {
 		if err := p.add(word); err != nil {
 			return nil, err
@@ -59,6 +73,18 @@ func Parse(words []string) (*Policy, error) {
 		return nil, errors.New("none stands alone")
 	}
 	return p, nil
+}
+
+// ParseAddresses is Parse for addresses, CIDRs and sockets only. Without words there is none of them, and the policy is nil.
+func ParseAddresses(words []string) (*Policy, error) {
+	if len(words) == 0 {
+		return nil, nil
+	}
+	p, err := Parse(words)
+	if err == nil && (p.word != "" || len(p.names) > 0 || slices.Contains(words, None)) {
+		err = fmt.Errorf("%s: expected addresses, CIDRs, or sockets such as unix//path", p)
+	}
+	return p, err
 }
 
 func (p *Policy) add(word string) error {
@@ -252,16 +278,14 @@ type Refusal struct {
 }
 
 func (r *Refusal) Error() string {
-	return fmt.Sprintf("%s is %s, and the tenant may dial %s; it needs `upstreams %s` in its allow block",
-		r.Address, r.What, r.Policy, r.Policy.with(r.Needs))
+	p := r.Policy
+	return fmt.Sprintf("%s is %s, and %s may dial %s; it needs `%s %s` in %s", r.Address, r.What, p.place.who, p, p.place.key, p.with(r.Needs), p.place.block)
 }
 
 // with returns the words with one more.
 func (p *Policy) with(word string) string {
-	if p.String() == None {
-		return word
-	}
-	return p.String() + " " + word
+	words := slices.DeleteFunc(p.Words(), func(w string) bool { return w == None || slices.Contains(p.implied, w) })
+	return strings.Join(append(words, word), " ")
 }
 
 // Covers returns nil if the policy allows everything that a word stands for.
