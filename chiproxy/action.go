@@ -83,27 +83,40 @@ func (a Error) Describe() origin.Origin {
 	return origin.Origin{Kind: "error", Text: strconv.Itoa(a.status())}
 }
 
-// bind checks the status when the table is built.
-func (a Error) bind(*PoolScope) (Action, error) { return a, a.Check() }
+// Bind checks the status when the table is built.
+func (a Error) Bind(*PoolScope) (Action, error) { return a, a.Check() }
 
-// binder is an action that refers to something by name, or has something to check. Build binds every action of the
+// Binder is an action that refers to something by name, or has something to check. Build binds every action of the
 // specification once, so that a wrong name is an error of the load and costs nothing per request; an action that a
 // hook returns is bound when it is performed.
-type binder interface {
-	bind(*PoolScope) (Action, error)
+type Binder interface {
+	Bind(*PoolScope) (Action, error)
+}
+
+// MiddlewareBinder is a Binder among middleware. It is bound for each scope that uses it.
+type MiddlewareBinder interface {
+	BindMiddleware(*PoolScope) (Middleware, error)
 }
 
 // Bind resolves the names in an action, if it has any.
 func (s *PoolScope) Bind(a Action) (Action, error) {
-	if b, ok := a.(binder); ok {
-		return b.bind(s)
+	if b, ok := a.(Binder); ok {
+		return b.Bind(s)
 	}
 	return a, nil
+}
+
+// BindMiddleware resolves the names in middleware, if it has any.
+func (s *PoolScope) BindMiddleware(mw Middleware) (Middleware, error) {
+	if b, ok := mw.(MiddlewareBinder); ok {
+		return b.BindMiddleware(s)
+	}
+	return mw, nil
 }
 
 var (
 	_ Action = Next{}
 	_ Action = Decline{}
 	_ Action = Error{}
-	_ binder = Error{}
+	_ Binder = Error{}
 )

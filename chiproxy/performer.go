@@ -11,6 +11,8 @@ type Performer interface {
 	Forward(ex *Exchange, pool string) (bool, error)
 	// Handler reports whether it has replaced a Caddy handler that answers.
 	Handler(ex *Exchange, name string) bool
+	// Note is for Exchange.Note.
+	Note(text string)
 	// Refuse is for Exchange.Refuse.
 	Refuse() func(what string)
 }
@@ -33,12 +35,19 @@ func (Live) Forward(*Exchange, string) (bool, error) { return false, nil }
 // Handler stands in for no handler.
 func (Live) Handler(*Exchange, string) bool { return false }
 
+// Note writes nothing down.
+func (Live) Note(string) {}
+
 // Refuse refuses nothing.
 func (Live) Refuse() func(string) { return nil }
 
 // Refuse returns the function to call, with a short description, instead of an action that leaves the process, because the request is only
 // explained. It is nil when the request is served. It is safe for concurrent use.
 func (ex *Exchange) Refuse() func(what string) { return ex.performer.Refuse() }
+
+// Note says what the middleware that runs has found, for the step of an explanation: "api: 58 of 100 left". It must hold no secret. What
+// composes a text asks Refuse before, since nobody reads it while the request is served.
+func (ex *Exchange) Note(text string) { ex.performer.Note(text) }
 
 // Forgives reports whether the current policy treats an error of a guard as a yes.
 func (ex *Exchange) Forgives(err error) bool {

@@ -109,7 +109,7 @@ func (p Proxy) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Te
 // plain reports whether the request is forwarded unchanged.
 func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
 
-func (p Proxy) bind(pools *PoolScope) (Action, error) {
+func (p Proxy) Bind(pools *PoolScope) (Action, error) {
 	if p.Pool != "" && p.plain() {
 		return pools.forward(p.Pool)
 	}
@@ -288,6 +288,6 @@ func (b *readBody) Read(p []byte) (int, error) {
 var (
 	_ Action    = Proxy{}
 	_ Describer = Proxy{}
-	_ binder    = Proxy{}
+	_ Binder    = Proxy{}
 	_ Action    = (*boundProxy)(nil)
 )

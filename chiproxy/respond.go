@@ -96,8 +96,8 @@ func (a Respond) Describe() origin.Origin {
 	return origin.Origin{Kind: "respond", Text: strconv.Itoa(max(a.Status, http.StatusOK))}
 }
 
-// bind checks the answer once, when the table is built.
-func (a Respond) bind(*PoolScope) (Action, error) {
+// Bind checks the answer once, when the table is built.
+func (a Respond) Bind(*PoolScope) (Action, error) {
 	return checkedRespond{a}, a.Check()
 }
 
@@ -107,13 +107,13 @@ type checkedRespond struct{ Respond }
 // Do answers.
 func (a checkedRespond) Do(ex *Exchange) (Verdict, error) { return a.send(ex) }
 
-// bind has nothing left to do.
-func (a checkedRespond) bind(*PoolScope) (Action, error) { return a, nil }
+// Bind has nothing left to do.
+func (a checkedRespond) Bind(*PoolScope) (Action, error) { return a, nil }
 
 var (
 	_ Action    = Respond{}
 	_ Describer = Respond{}
-	_ binder    = Respond{}
+	_ Binder    = Respond{}
 	_ Action    = checkedRespond{}
 )
 
@@ -167,8 +167,8 @@ func (a Redirect) Describe() origin.Origin {
 	return origin.Origin{Kind: "redirect", Text: fmt.Sprintf("%d %s", a.status(), a.Location)}
 }
 
-// bind checks the redirect when the table is built.
-func (a Redirect) bind(*PoolScope) (Action, error) { return a, a.Check() }
+// Bind checks the redirect when the table is built.
+func (a Redirect) Bind(*PoolScope) (Action, error) { return a, a.Check() }
 
 // EncodeLocation encodes what is invalid in a URL, such as a blank or a non-ASCII byte: clients read them differently, and some read a
 // backslash as a slash. Blanks around it are dropped.
@@ -191,5 +191,5 @@ func EncodeLocation(s string) string {
 var (
 	_ Action    = Redirect{}
 	_ Describer = Redirect{}
-	_ binder    = Redirect{}
+	_ Binder    = Redirect{}
 )

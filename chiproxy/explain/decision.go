@@ -148,6 +148,8 @@ type Step struct {
 	Middleware string `json:"middleware"`
 	At         string `json:"at,omitempty"`
 	Verdict    string `json:"verdict"`
+	// Note is what the middleware has found, such as what is left of a limit.
+	Note string `json:"note,omitempty"`
 }
 
 // Answers returns the candidate that answers, or that would have to be run to know, or nil.

@@ -140,6 +140,6 @@ func (c *Candidate) writeText(w io.Writer) {
 		fmt.Fprintf(w, "    %s\t%s\t\t%s\t%s\t\n", role, cmp.Or(g.At, "-"), g.Guard, text)
 	}
 	for _, s := range c.Middleware {
-		fmt.Fprintf(w, "    middleware\t%s\t\t%s\t%s\t\n", cmp.Or(s.At, "-"), s.Middleware, s.Verdict)
+		fmt.Fprintf(w, "    middleware\t%s\t\t%s\t%s\t%s\n", cmp.Or(s.At, "-"), s.Middleware, s.Verdict, s.Note)
 	}
 }

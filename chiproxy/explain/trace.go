@@ -26,6 +26,8 @@ type trace struct {
 	attempts map[routing.Turn]*attempt
 	last     *attempt
 	now      *attempt
+	// step is the place of the middleware that runs among the steps of now.
+	step int
 	// waits says that a function decides, which was not run.
 	waits bool
 }
@@ -126,10 +128,13 @@ func (m tracedMiddleware) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Ve
 		return next()
 	}
 	passed := false
+	around := t.step
+	t.step = at
 	v, err := mw.Handle(ex, func() (chiproxy.Verdict, error) {
 		passed = true
 		return next()
 	})
+	t.step = around
 	verdict := StepPassed
 	switch {
 	case passed:
@@ -215,6 +220,13 @@ func (t *trace) Handler(ex *chiproxy.Exchange, name string) bool {
 	ex.Yield()
 	t.decision.Handler, t.decision.Request = name, t.handed(ex.R)
 	return true
+}
+
+// Note writes down what the middleware that runs has found.
+func (t *trace) Note(text string) {
+	if t.step < len(t.now.steps) {
+		t.now.steps[t.step].Note = text
+	}
 }
 
 // Refuse returns the function to call instead of leaving the process.

@@ -237,6 +237,18 @@ func (b *builder) bind(a chiproxy.Action, pools *chiproxy.PoolScope, at origin.O
 	return bound
 }
 
+// bindMiddleware resolves the names in middleware.
+func (b *builder) bindMiddleware(all []chiproxy.Middleware, pools *chiproxy.PoolScope) []chiproxy.Middleware {
+	bound := make([]chiproxy.Middleware, len(all))
+	for i, mw := range all {
+		var err error
+		if bound[i], err = pools.BindMiddleware(mw); err != nil {
+			b.add(chiproxy.Describe(mw), err)
+		}
+	}
+	return bound
+}
+
 // methodSet returns the set of some methods, nil for all.
 func (b *builder) methodSet(methods []string) (*pathmux.Methods, error) {
 	if len(methods) == 0 {

@@ -101,7 +101,7 @@ func (w *scopeWalk) enter(outer *scope, s *chiproxy.Scope) *walked {
 		}
 	}
 	if len(s.Middleware) > 0 {
-		in.middleware = slices.Concat(in.middleware, s.Middleware)
+		in.middleware = slices.Concat(in.middleware, w.b.bindMiddleware(s.Middleware, w.pools))
 	}
 	w.answers.declare(in, s, notFoundKind)
 	w.answers.declare(in, s, notAllowedKind)

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -45,14 +47,14 @@ func pushAction(L *lua.LState, a chiproxy.Action) int {
 func proxy(L *lua.LState) int {
 	p := chiproxy.Proxy{Pool: L.CheckString(1)}
 	if t := L.OptTable(2, nil); t != nil {
-		o := fields(L, "route.proxy", t, &proxyOptions)
-		p.StripPrefix, p.Path, p.Method, p.Upstream = o.text("strip_prefix"), o.text("path"), o.text("method"), o.text("upstream")
+		o := option.Of(L, "route.proxy", t, &proxyOptions)
+		p.StripPrefix, p.Path, p.Method, p.Upstream = o.Text("strip_prefix"), o.Text("path"), o.Text("method"), o.Text("upstream")
 		if p.Upstream == "" && t.RawGetString("upstream") != lua.LNil {
-			o.fail("upstream", "the address of an upstream of the pool")
+			o.Fail("upstream", "the address of an upstream of the pool")
 		}
-		p.Query = o.query("query")
-		p.Headers = o.headerOps("headers", hook.HeaderOf, field.Check)
-		p.ResponseHeaders = o.headerOps("response_headers", hook.ResponseHeaderOf, field.CheckResponse)
+		p.Query = queryOf(o, "query")
+		p.Headers = headerOps(o, "headers", hook.HeaderOf, field.Check)
+		p.ResponseHeaders = headerOps(o, "response_headers", hook.ResponseHeaderOf, field.CheckResponse)
 		if v := t.RawGetString("on_error"); v != lua.LNil {
 			p.OnError = errorPolicy(L, v)
 		}
@@ -60,9 +62,9 @@ func proxy(L *lua.LState) int {
 	return pushAction(L, p)
 }
 
-// query returns a query: an encoded string, or a table of names and values.
-func (o options) query(name string) *string {
-	switch v := o.table.RawGetString(name).(type) {
+// queryOf returns a query: an encoded string, or a table of names and values.
+func queryOf(o option.Table, name string) *string {
+	switch v := o.Value(name).(type) {
 	case *lua.LNilType:
 		return nil
 	case lua.LString:
@@ -72,7 +74,7 @@ func (o options) query(name string) *string {
 		q := url.Values{}
 		v.ForEach(func(k, v lua.LValue) {
 			if _, ok := k.(lua.LString); !ok {
-				o.L.RaiseError("%s: query: the key %s is not a name", o.what, k.String())
+				o.L.RaiseError("%s: query: the key %s is not a name", o.What, k.String())
 			}
 			values := []lua.LValue{v}
 			if list, ok := v.(*lua.LTable); ok {
@@ -84,26 +86,26 @@ func (o options) query(name string) *string {
 				case lua.LString, lua.LNumber, lua.LBool:
 					q.Add(k.String(), v.String())
 				default:
-					o.L.RaiseError("%s: query %q: a %s cannot be a value", o.what, k.String(), v.Type())
+					o.L.RaiseError("%s: query %q: a %s cannot be a value", o.What, k.String(), v.Type())
 				}
 			}
 		})
 		s := q.Encode()
 		return &s
 	}
-	o.fail(name, "a string, or a table of names and values")
+	o.Fail(name, "a string, or a table of names and values")
 	return nil
 }
 
 // headerOps returns changes of a header: { set =, add =, remove = }.
-func (o options) headerOps(name string, read func(lua.LValue, hook.HeaderCheck) (http.Header, error), allowed hook.HeaderCheck,
+func headerOps(o option.Table, name string, read func(lua.LValue, hook.HeaderCheck) (http.Header, error), allowed hook.HeaderCheck,
 ) *field.Ops {
-	t := o.sub(name)
+	t := o.Sub(name)
 	if t == nil {
 		return nil
 	}
-	inner := fields(o.L, o.what+": "+name, t, &headerOperations)
-	ops := &field.Ops{Remove: inner.texts("remove")}
+	inner := option.Of(o.L, o.What+": "+name, t, &headerOperations)
+	ops := &field.Ops{Remove: inner.Texts("remove")}
 	for name, to := range map[string]*http.Header{"set": &ops.Set, "add": &ops.Add} {
 		header, err := read(t.RawGetString(name), allowed)
 		check(o.L, err)

@@ -1,7 +1,10 @@
 package declare
 
 import (
+	"slices"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/policy"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -27,10 +30,19 @@ func verb(name, text string) binding {
 	return binding{do, vm.Doc{Name: name, Args: routeArgs, Text: text}}
 }
 
+// policyBindings are the functions of package policy.
+func policyBindings() []binding {
+	var all []binding
+	for _, b := range policy.Bindings() {
+		all = append(all, binding{func(r *router, L *lua.LState) int { return b.Make(r.load.policies, L) }, b.Doc})
+	}
+	return all
+}
+
 // routerBindings are what routers have, for scripts that load.
 func routerBindings() []binding {
 	const other = "a route for the method of this name"
-	return []binding{
+	return slices.Concat([]binding{
 		verb("get", "a route for GET, and for HEAD where no HEAD route has the same shape"),
 		verb("post", other), verb("put", other), verb("patch", other), verb("delete", other),
 		verb("head", other), verb("options", other), verb("trace", other), verb("connect", other),
@@ -102,8 +114,9 @@ func routerBindings() []binding {
 			Name: "every", Args: "seconds: number, fn: fun(): (any value, string? err)", Returns: "fun(): any", Effect: true,
 			Text: "a [timer](#timers)",
 		}},
+	}, policyBindings(), []binding{
 		{absent("export"), vm.Doc{Name: "export", Args: "...: any", Text: "reserved: calling it is an error in this version"}},
-	}
+	})
 }
 
 // helper is what routers have besides their methods: it works while requests run, too, except for what loads modules of Caddy. It is a

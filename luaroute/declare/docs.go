@@ -3,6 +3,8 @@ package declare
 import (
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/policy"
+
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -32,7 +34,7 @@ func Classes() []vm.Class {
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
 		routeOptions, layerOptions, proxyOptions, headerOperations, guardData, errorPool, poolSpec, tenantSpec, tenantLimits, tenantAllow,
 		expectRequest, expectOutcome,
-	})
+	}, policy.Classes())
 }
 
 // answers are what a function returns.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -80,23 +82,23 @@ func (l *load) patterns() *chiproxy.PatternBound {
 	}
 }
 
-// allow returns what narrows the capabilities of a tenant, nil if it is missing.
-func (o options) allow(name string) *config.Allow {
-	t := o.sub(name)
+// allowOf returns what narrows the capabilities of a tenant, nil if it is missing.
+func allowOf(o option.Table, name string) *config.Allow {
+	t := o.Sub(name)
 	if t == nil {
 		return nil
 	}
-	l := fields(o.L, o.what+": "+name, t, &tenantAllow)
+	l := option.Of(o.L, o.What+": "+name, t, &tenantAllow)
 	a := &config.Allow{
-		Handlers: l.texts("handlers"), Matchers: l.texts("matchers"), Upstreams: l.texts("upstreams"), Placeholders: l.texts("placeholders"),
-		Libs: l.texts("libs"), Pools: l.texts("pools"), Hosts: l.texts("hosts"), HealthChecks: l.count("health_checks"),
+		Handlers: l.Texts("handlers"), Matchers: l.Texts("matchers"), Upstreams: l.Texts("upstreams"), Placeholders: l.Texts("placeholders"),
+		Libs: l.Texts("libs"), Pools: l.Texts("pools"), Hosts: l.Texts("hosts"), HealthChecks: l.Count("health_checks"),
 	}
 	if t.RawGetString("certificates") != lua.LNil {
-		certificates := l.flag("certificates")
+		certificates := l.Flag("certificates")
 		a.Certificates = &certificates
 	}
 	if err := a.Check(); err != nil {
-		o.L.RaiseError("%s: %s", o.what, err)
+		o.L.RaiseError("%s: %s", o.What, err)
 	}
 	return a
 }

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
@@ -35,16 +37,16 @@ func expect(r *router, L *lua.LState) int {
 	if e.Request.Path == "" || e.Request.Path[0] != '/' {
 		L.RaiseError("the request of expect: path %q: expected one that begins with /, perhaps with a query", e.Request.Path)
 	}
-	out := fields(L, "the outcome of expect", L.CheckTable(2), &expectOutcome)
+	out := option.Of(L, "the outcome of expect", L.CheckTable(2), &expectOutcome)
 	e.Outcome = Outcome{
-		Pool: out.given("pool"), Tenant: out.given("tenant"), Route: out.given("route"), Pattern: out.given("pattern"),
-		Status: out.integer("status"), Params: out.stringMap("params"),
+		Pool: out.Given("pool"), Tenant: out.Given("tenant"), Route: out.Given("route"), Pattern: out.Given("pattern"),
+		Status: out.Integer("status"), Params: out.StringMap("params"),
 	}
-	if out.table.RawGetString("next") != lua.LNil {
-		next := out.flag("next")
+	if out.Value("next") != lua.LNil {
+		next := out.Flag("next")
 		e.Outcome.Next = &next
 	}
-	if first, _ := out.table.Next(lua.LNil); first == lua.LNil {
+	if out.Empty() {
 		L.RaiseError("the outcome of expect is empty; expected some of %s", expectOutcome.Names())
 	}
 	r.load.result.Expectations = append(r.load.result.Expectations, e)
@@ -53,39 +55,19 @@ func expect(r *router, L *lua.LState) int {
 
 // Question reads a request that a table describes, whose fields are those of a class: RequestFields, and perhaps more.
 func Question(L *lua.LState, what string, t *lua.LTable, class *vm.Class) explain.Request {
-	in := fields(L, what, t, class)
+	in := option.Of(L, what, t, class)
 	return explain.Request{
-		Method: in.text("method"), Scheme: in.text("scheme"), Host: in.text("host"), Path: in.text("path"),
-		RemoteAddr: in.text("remote_addr"), Body: in.text("body"), Headers: explain.Fields(in.header("headers")),
+		Method: in.Text("method"), Scheme: in.Text("scheme"), Host: in.Text("host"), Path: in.Text("path"),
+		RemoteAddr: in.Text("remote_addr"), Body: in.Text("body"), Headers: explain.Fields(headerOf(in, "headers")),
 	}
 }
 
 // RequestFields describes a request that Question reads.
 func RequestFields() []vm.Doc { return slices.Clone(expectRequest.Fields) }
 
-// given returns a string, nil if it is missing.
-func (o options) given(name string) *string {
-	if o.table.RawGetString(name) == lua.LNil {
-		return nil
-	}
-	s := o.text(name)
-	return &s
-}
-
-// stringMap returns a table of strings.
-func (o options) stringMap(name string) map[string]string {
-	t := o.sub(name)
-	if t == nil {
-		return nil
-	}
-	m := map[string]string{}
-	t.ForEach(func(k, v lua.LValue) { m[k.String()] = v.String() })
-	return m
-}
-
-// header returns a header from a table of names and values.
-func (o options) header(name string) http.Header {
-	h, err := hook.HeaderOf(o.table.RawGetString(name), field.Check)
+// headerOf returns a header from a table of names and values.
+func headerOf(o option.Table, name string) http.Header {
+	h, err := hook.HeaderOf(o.Value(name), field.Check)
 	check(o.L, err)
 	return h
 }

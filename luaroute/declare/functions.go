@@ -79,6 +79,9 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 		}
 		return l.result.VMs.Middleware(ref, origin)
 	case *lua.LUserData:
+		if mw, ok := v.Value.(hook.Middleware); ok {
+			return mw.AsMiddleware()
+		}
 		if action, ok := v.Value.(hook.Action); ok {
 			if mw, ok := action.Action.(chiproxy.Middleware); ok {
 				return mw

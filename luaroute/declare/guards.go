@@ -3,6 +3,8 @@ package declare
 import (
 	"fmt"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -63,12 +65,12 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 // true for any.
 func dataGuard(L *lua.LState, t *lua.LTable) chiproxy.Guard {
 	g := &chiproxy.DataGuard{Origin: here(L, "data", "")}
-	o := fields(L, "a guard", t, &guardData)
+	o := option.Of(L, "a guard", t, &guardData)
 	for _, in := range []struct {
 		name   string
 		source chiproxy.Source
 	}{{"header", chiproxy.InHeader}, {"query", chiproxy.InQuery}, {"cookie", chiproxy.InCookie}} {
-		values := o.sub(in.name)
+		values := o.Sub(in.name)
 		if values == nil {
 			continue
 		}
@@ -109,7 +111,7 @@ func condition(in chiproxy.Source, k, v lua.LValue) (chiproxy.Condition, error) 
 	if v == lua.LTrue {
 		return c, nil
 	}
-	values, err := texts(v)
+	values, err := option.Strings(v)
 	if err != nil || len(values) == 0 {
 		return c, fmt.Errorf("%s: expected a string, a list of strings, or true for any value", name)
 	}

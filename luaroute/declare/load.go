@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"maps"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/policy"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 	"go.uber.org/zap"
@@ -29,6 +31,8 @@ const ModuleName = "luaroute"
 
 // Options is what the scripts of one tenant run with.
 type Options struct {
+	// Instance is the name of the instance.
+	Instance string
 	// Tenant is the name of the tenant, empty for the default tenant.
 	Tenant string
 	// Sources hold the scripts.
@@ -119,17 +123,18 @@ type Tenant struct {
 
 // load is one run of scripts.
 type load struct {
-	options Options
-	builder *vm.Builder
-	result  *Result
-	root    *router
-	handler *lua.LFunction // route.handler
-	again   *lua.LFunction // route.reload
-	tenants []*tenant
-	mounts  []*mount
-	proxies map[string]chiproxy.Action // of routes whose handler is the name of a pool
-	items   int                        // routes and scopes, without those that mounts repeat
-	onLoad  []*lua.LFunction
+	options  Options
+	builder  *vm.Builder
+	result   *Result
+	root     *router
+	policies *policy.Load
+	handler  *lua.LFunction // route.handler
+	again    *lua.LFunction // route.reload
+	tenants  []*tenant
+	mounts   []*mount
+	proxies  map[string]chiproxy.Action // of routes whose handler is the name of a pool
+	items    int                        // routes and scopes, without those that mounts repeat
+	onLoad   []*lua.LFunction
 
 	certifierAt origin.Origin
 	checks      int             // active health checks of pools
@@ -149,6 +154,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l.result.VMs.Placeholder = o.Capabilities.Placeholder
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
+	l.policies = &policy.Load{
+		Instance: o.Instance, Tenant: o.Tenant, Capabilities: o.Capabilities, VMs: l.result.VMs, Keep: l.keep, Guards: l.guards, Here: here,
+	}
 	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
 		Logger:    o.Logger,
 		Log:       o.Log,

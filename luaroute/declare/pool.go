@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	lua "github.com/yuin/gopher-lua"
@@ -78,14 +80,14 @@ func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) 
 	}
 	t, ok := v.(*lua.LTable)
 	if !ok {
-		return nil, fmt.Errorf("it is %s; expected an address, or a table of addresses and options", found(v))
+		return nil, fmt.Errorf("it is %s; expected an address, or a table of addresses and options", option.Found(v))
 	}
 	line := []string{"reverse_proxy"}
 	var base basepath.Path
 	for i := 1; i <= t.Len(); i++ {
 		address, ok := t.RawGetInt(i).(lua.LString)
 		if !ok || address == "" {
-			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, found(t.RawGetInt(i)))
+			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, option.Found(t.RawGetInt(i)))
 		}
 		plain, err := base.Take(string(address))
 		if err != nil {
@@ -135,9 +137,9 @@ func shortBlock(t *lua.LTable) ([][]string, error) {
 		case isNumber && short.duration:
 			words = []string{strconv.FormatFloat(float64(seconds), 'f', -1, 64) + "s"}
 		case short.duration:
-			return nil, fmt.Errorf("%s is %s; expected a number of seconds, or a string such as 10s", short.name, found(v))
+			return nil, fmt.Errorf("%s is %s; expected a number of seconds, or a string such as 10s", short.name, option.Found(v))
 		default:
-			return nil, fmt.Errorf("%s is %s; expected a string", short.name, found(v))
+			return nil, fmt.Errorf("%s is %s; expected a string", short.name, option.Found(v))
 		}
 		block = append(block, append([]string{short.directive}, words...))
 	}
@@ -190,7 +192,7 @@ func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 			failed = fmt.Errorf("%s is a function; a pool takes data", name)
 			return
 		}
-		field, err := data(L, v)
+		field, err := option.Plain(L, v)
 		if err != nil {
 			failed = fmt.Errorf("%s: %w", name, err)
 			return

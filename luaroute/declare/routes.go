@@ -3,6 +3,8 @@ package declare
 import (
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -15,7 +17,7 @@ func declareAny(r *router, L *lua.LState) int { return declareRoute(r, L, nil, 1
 
 // declareMethod is r:method(name or list, pattern, [opts,] handler).
 func declareMethod(r *router, L *lua.LState) int {
-	names, err := texts(L.CheckAny(1))
+	names, err := option.Strings(L.CheckAny(1))
 	if err != nil || len(names) == 0 {
 		L.ArgError(1, "expected a method such as \"PURGE\", or a list of them")
 	}
@@ -58,9 +60,9 @@ func declareRoute(r *router, L *lua.LState, verbs []string, at int) int {
 
 // routeOptions reads the options of a route.
 func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable) {
-	o := fields(L, "the options of a route", t, &routeOptions)
-	route.Name = o.text("name")
-	route.Priority = o.integer("priority")
+	o := option.Of(L, "the options of a route", t, &routeOptions)
+	route.Name = o.Text("name")
+	route.Priority = o.Integer("priority")
 	if v := t.RawGetString("when"); v != lua.LNil {
 		route.Guards = l.guards(L, v)
 	}
@@ -68,7 +70,7 @@ func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable)
 		route.OnError = errorPolicy(L, v)
 	}
 	if v := t.RawGetString("meta"); v != lua.LNil {
-		meta, ok := o.data("meta").(map[string]any)
+		meta, ok := o.Data("meta").(map[string]any)
 		if !ok {
 			L.RaiseError("meta: expected a table of names and values")
 		}
@@ -83,11 +85,11 @@ func errorPolicy(L *lua.LState, v lua.LValue) *chiproxy.ErrorPolicy {
 	case lua.LString:
 		mode = string(v)
 	case *lua.LTable:
-		mode, pool = config.OnErrorPool, fields(L, "on_error", v, &errorPool).text("pool")
+		mode, pool = config.OnErrorPool, option.Of(L, "on_error", v, &errorPool).Text("pool")
 	}
 	o, err := config.NewOnError(mode, pool)
 	if err != nil {
-		L.RaiseError(`on_error is %s; expected "closed", "open", "decline", or { pool = "name" }`, found(v))
+		L.RaiseError(`on_error is %s; expected "closed", "open", "decline", or { pool = "name" }`, option.Found(v))
 	}
 	return Policy(o)
 }

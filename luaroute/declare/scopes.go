@@ -3,6 +3,8 @@ package declare
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
 
@@ -38,7 +40,7 @@ func scoped(r *router, L *lua.LState) int {
 
 // hosted is r:host(host or list, fn).
 func hosted(r *router, L *lua.LState) int {
-	hosts, err := texts(L.CheckAny(1))
+	hosts, err := option.Strings(L.CheckAny(1))
 	if err != nil || len(hosts) == 0 {
 		L.ArgError(1, "expected a host, or a list of them")
 	}
@@ -55,8 +57,8 @@ func guarded(r *router, L *lua.LState) int {
 	scope := &chiproxy.Scope{Kind: chiproxy.Layer, Guards: r.load.guards(L, L.CheckAny(1)), Origin: origin}
 	at := 2
 	if L.GetTop() > 2 {
-		o := fields(L, "the options of a layer", L.CheckTable(2), &layerOptions)
-		scope.Priority = o.integer("priority")
+		o := option.Of(L, "the options of a layer", L.CheckTable(2), &layerOptions)
+		scope.Priority = o.Integer("priority")
 		at++
 	}
 	return r.scoped(L, L.CheckFunction(at), scope)

@@ -3,6 +3,8 @@ package declare
 import (
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
+
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
@@ -22,24 +24,24 @@ func declareTenant(r *router, L *lua.LState) int {
 	if name == "" {
 		L.RaiseError("the tenant's name is missing; what is declared outside all tenants is the default tenant")
 	}
-	o := fields(L, "tenant "+name, L.CheckTable(2), &tenantSpec)
+	o := option.Of(L, "tenant "+name, L.CheckTable(2), &tenantSpec)
 	t := &tenant{Tenant: Tenant{
 		Tenant: chiproxy.Tenant{
 			Name:        name,
-			Hosts:       o.texts("hosts"),
-			PathPrefix:  o.text("path_prefix"),
-			StripPrefix: o.flag("strip_prefix"),
-			Fallthrough: o.flag("fallthrough"),
-			Priority:    o.integer("priority"),
-			UsePool:     o.text("pool"),
+			Hosts:       o.Texts("hosts"),
+			PathPrefix:  o.Text("path_prefix"),
+			StripPrefix: o.Flag("strip_prefix"),
+			Fallthrough: o.Flag("fallthrough"),
+			Priority:    o.Integer("priority"),
+			UsePool:     o.Text("pool"),
 			Inside:      true,
 			Origin:      here(L, "tenant", name),
 		},
-		Scripts: o.texts("script"),
-		Limits:  o.limits("limits"),
-		Allow:   o.allow("allow"),
+		Scripts: o.Texts("script"),
+		Limits:  limitsOf(o, "limits"),
+		Allow:   allowOf(o, "allow"),
 	}}
-	if v := o.table.RawGetString("on_error"); v != lua.LNil {
+	if v := o.Value("on_error"); v != lua.LNil {
 		t.OnError = errorPolicy(L, v)
 	}
 	fn := L.OptFunction(3, nil)

@@ -84,7 +84,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"no method", "route:method()", "main.lua:3: bad argument #1 to 'method' (value expected)"},
 		},
 		"options": {
-			{"an unknown option", `route:get("/x", { nam = "a" }, "p")`, `main.lua:3: the options of a route: unknown key "nam"; allowed are name, when, priority, on_error, meta`},
+			{"an unknown option", `route:get("/x", { nam = "a" }, "p")`, `main.lua:3: the options of a route: unknown key "nam"; allowed are name, when, priority, on_error, meta; did you mean "name"?`},
 			{"options by place", `route:get("/x", { "a" }, "p")`, `main.lua:3: the options of a route: unknown key "1"; allowed are name, when, priority, on_error, meta`},
 			{"a name that is a number", `route:get("/x", { name = 5 }, "p")`, "main.lua:3: the options of a route: name is 5; expected a string"},
 			{"a priority of text", `route:get("/x", { priority = "high" }, "p")`, `main.lua:3: the options of a route: priority is "high"; expected a whole number`},
@@ -92,7 +92,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"meta that is a list", `route:get("/x", { meta = { "a" } }, "p")`, "main.lua:3: meta: expected a table of names and values"},
 			{"meta with a function", `route:get("/x", { meta = { f = print } }, "p")`, "main.lua:3: the options of a route: meta: json: a function has no JSON form"},
 			{"a wrong on_error", `route:get("/x", { on_error = "ignore" }, "p")`, `main.lua:3: on_error is "ignore"; expected "closed", "open", "decline", or { pool = "name" }`},
-			{"on_error with a wrong key", `route:get("/x", { on_error = { pol = "p" } }, "p")`, `main.lua:3: on_error: unknown key "pol"; allowed are pool`},
+			{"on_error with a wrong key", `route:get("/x", { on_error = { pol = "p" } }, "p")`, `main.lua:3: on_error: unknown key "pol"; allowed are pool; did you mean "pool"?`},
 			{"on_error without a pool", `route:get("/x", { on_error = {} }, "p")`, `main.lua:3: on_error is a table; expected "closed", "open", "decline", or { pool = "name" }`},
 			{"on_error with a pool that is a number", `route:get("/x", { on_error = { pool = 5 } }, "p")`, "main.lua:3: on_error: pool is 5; expected a string"},
 			{"on_error with an unknown pool", `route:get("/x", { on_error = { pool = "spare" } }, "p")`, `main.lua:3: on_error: no pool "spare"; there are "central", "p"`},
@@ -101,7 +101,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 		"guards": {
 			{"a guard that is a text", `route:get("/x", { when = "beta" }, "p")`, `main.lua:3: a string is not a guard; expected a function, route.matcher(…), data such as { header = { ["X-A"] = "b" } }, or a list of these`},
 			{"an empty guard", `route:get("/x", { when = {} }, "p")`, `main.lua:3: a guard without conditions; expected a function, route.matcher(…), data such as { header = { ["X-A"] = "b" } }, or a list of these`},
-			{"a guard with an unknown key", `route:get("/x", { when = { headers = { a = "b" } } }, "p")`, `main.lua:3: a guard: unknown key "headers"; allowed are header, query, cookie`},
+			{"a guard with an unknown key", `route:get("/x", { when = { headers = { a = "b" } } }, "p")`, `main.lua:3: a guard: unknown key "headers"; allowed are header, query, cookie; did you mean "header"?`},
 			{"a guard whose header is a text", `route:get("/x", { when = { header = "X-A" } }, "p")`, `main.lua:3: a guard: header is "X-A"; expected a table`},
 			{"a guard with a wrong header name", `route:get("/x", { when = { header = { ["X A"] = "b" } } }, "p")`, `main.lua:3: a guard: header: "X A" is not a header name; a name is a token such as X-Request-Id`},
 			{"a guard with a number for a value", `route:get("/x", { when = { query = { page = 5 } } }, "p")`, "main.lua:3: a guard: query: page: expected a string, a list of strings, or true for any value"},
@@ -230,7 +230,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 		"tenants": {
 			{"a tenant without a name", `route:tenant("", {}, function() end)`, "main.lua:3: the tenant's name is missing; what is declared outside all tenants is the default tenant"},
 			{"a tenant without options", `route:tenant("a", function() end)`, "main.lua:3: bad argument #2 to 'tenant' (table expected, got function)"},
-			{"a tenant with an unknown option", `route:tenant("a", { host = "a.example" }, function() end)`, `main.lua:3: tenant a: unknown key "host"; allowed are hosts, path_prefix, strip_prefix, fallthrough, priority, pool, script, limits, allow, on_error`},
+			{"a tenant with an unknown option", `route:tenant("a", { host = "a.example" }, function() end)`, `main.lua:3: tenant a: unknown key "host"; allowed are hosts, path_prefix, strip_prefix, fallthrough, priority, pool, script, limits, allow, on_error; did you mean "hosts"?`},
 			{"a tenant without anything to do", `route:tenant("a", { hosts = { "a.example" } })`, `main.lua:3: tenant "a" has no routes; expected a function, a script, or a pool for everything`},
 			{"a tenant with an empty list of scripts", `route:tenant("a", { script = {} })`, `main.lua:3: tenant "a" has no routes; expected a function, a script, or a pool for everything`},
 			{"a tenant with a script and a function", `route:tenant("a", { script = "a.lua" }, function() end)`, `main.lua:3: tenant "a" has both a script and a function; a script of its own isolates it, a function shares this script's state`},

@@ -188,7 +188,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 	}()
 	logger := a.logger.With(zap.String("tenant", tenant))
 	options := declare.Options{
-		Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
+		Instance: a.config.Name, Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
 		Load:  vm.Limits{Wall: max(a.wall-s.waited, 1)},

@@ -131,3 +131,9 @@ func (a *api) methods(c *Class) []Member {
 }
 
 func named(name string) *signature.Type { return &signature.Type{Name: name} }
+
+// sorted returns the names in order, each once.
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/signature"
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
@@ -216,7 +217,7 @@ func (p *pass) literal(f *file, e syntax.Expr, want *signature.Type, what string
 	}
 	if have.Kind == signature.Text {
 		if values := p.texts(want); len(values) > 0 {
-			p.warn(f, "unknown-value", at, "%s is %q; expected %s%s", what, have.Name, quoted(values), meant(have.Name, values))
+			p.warn(f, "unknown-value", at, "%s is %q; expected %s%s", what, have.Name, quoted(values), spelling.Hint(have.Name, values))
 			return true
 		}
 	}
@@ -248,7 +249,7 @@ func (p *pass) nameOf(f *file, name string, want *signature.Type, at syntax.Pos)
 	if !ok || slices.Contains(names.All, name) || name == "" {
 		return false
 	}
-	p.warn(f, names.Kind, at, "there is no %s %q%s", names.What, name, meant(name, names.All))
+	p.warn(f, names.Kind, at, "there is no %s %q%s", names.What, name, spelling.Hint(name, names.All))
 	return true
 }
 
@@ -290,7 +291,7 @@ func (p *pass) compare(f *file, value, with syntax.Expr) {
 		return
 	}
 	if values := p.texts(t); len(values) > 1 {
-		p.warn(f, "unknown-value", name.Start, "it is never %q; expected %s%s", name.Value, quoted(values), meant(name.Value, values))
+		p.warn(f, "unknown-value", name.Start, "it is never %q; expected %s%s", name.Value, quoted(values), spelling.Hint(name.Value, values))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
@@ -62,7 +63,7 @@ func (s *Scripts) unignored(all []Finding) []Finding {
 				for _, k := range Kinds {
 					names = append(names, k.Name)
 				}
-				all = append(all, i.unused(fmt.Sprintf("there is no kind of findings %q%s", kind, meant(kind, names))))
+				all = append(all, i.unused(fmt.Sprintf("there is no kind of findings %q%s", kind, spelling.Hint(kind, names))))
 			} else if !i.used[kind] {
 				all = append(all, i.unused(fmt.Sprintf("there is no %s to ignore", kind)))
 			}

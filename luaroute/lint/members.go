@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/signature"
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
@@ -138,7 +139,7 @@ func (p *pass) has(f *file, whole, of syntax.Expr, name string, at syntax.Pos) {
 			return
 		}
 	}
-	if m.of.Bare && nearest(name, p.api.names(m.of)) == "" {
+	if m.of.Bare && spelling.Nearest(name, p.api.names(m.of)) == "" {
 		return // it does not describe itself, and may have more than its table shows
 	}
 	what := "field"
@@ -155,7 +156,7 @@ func (p *pass) has(f *file, whole, of syntax.Expr, name string, at syntax.Pos) {
 	if isGlobal && label == m.of.label() {
 		label = "a " + label
 	}
-	p.warn(f, "unknown-field", at, "%s has no %s %q%s%s", label, what, name, p.elsewhere(m.of, name), meant(name, p.api.names(m.of)))
+	p.warn(f, "unknown-field", at, "%s has no %s %q%s%s", label, what, name, p.elsewhere(m.of, name), spelling.Hint(name, p.api.names(m.of)))
 }
 
 // hasNot reports what a library among the globals does not have. Popular libraries ask for what other versions of Lua have, and do not use
@@ -169,7 +170,7 @@ func (p *pass) hasNot(f *file, whole syntax.Expr, name string, at syntax.Pos, m 
 		return
 	}
 	library, field, _ := strings.Cut(name, ".")
-	p.warn(f, "unknown-field", at, "%s has no function %q%s", library, field, meant(field, p.api.names(m.of)))
+	p.warn(f, "unknown-field", at, "%s has no function %q%s", library, field, spelling.Hint(field, p.api.names(m.of)))
 }
 
 // asks reports whether a script looks if a global library has a function, by its name with that of the library.
@@ -222,7 +223,7 @@ func (p *pass) required(f *file, call *syntax.Call) {
 	for _, lib := range p.api.Libraries {
 		names = append(names, lib.Name)
 	}
-	if near := nearest(module, names); near != "" {
+	if near := spelling.Nearest(module, names); near != "" {
 		p.warn(f, "unknown-name", call.Args[0].Range().Start, "there is no module and no library %q; did you mean %q?", module, near)
 	}
 }
@@ -253,7 +254,7 @@ func (p *pass) unknownGlobals(f *file) {
 			case absent && f.own:
 				p.warn(f, "absent", pos, "scripts have no %s: %s", name, why)
 			case !absent:
-				p.warn(f, "unknown-global", pos, "nothing defines the global %q%s", name, meant(name, p.globalNames()))
+				p.warn(f, "unknown-global", pos, "nothing defines the global %q%s", name, spelling.Hint(name, p.globalNames()))
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/signature"
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
@@ -105,15 +106,15 @@ func (p *pass) option(f *file, set fieldSet, key *syntax.String, value syntax.Ex
 		p.push(f, value, orNil(set.keys), fmt.Sprintf("%q of %s", key.Value, set.label), depth+1)
 		return key.Value
 	}
-	p.warn(f, "unknown-option", key.Start, "%s has no %q%s", set.label, key.Value, meant(key.Value, names))
-	return nearest(key.Value, names)
+	p.warn(f, "unknown-option", key.Start, "%s has no %q%s", set.label, key.Value, spelling.Hint(key.Value, names))
+	return spelling.Nearest(key.Value, names)
 }
 
 // slipped reports whether a name is another one with one slip, long enough that it is hardly a name of its own. That is for tables which may
 // have any keys besides those that are known.
 func slipped(name, meant string) bool {
 	const long = 6
-	return len(name) >= long && name != meant && distance(name, meant, 2) < 2
+	return len(name) >= long && name != meant && spelling.Distance(name, meant, 2) < 2
 }
 
 // fieldSet returns what a table of a type may have; ok is false if that is anything.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/syntax"
 )
 
@@ -191,5 +192,5 @@ func (p *pass) paramOf(f *file, request syntax.Expr, name string, at syntax.Pos)
 		p.warn(f, "unknown-param", at, "no pattern of the function's routes has a parameter, so there is no %q", name)
 		return
 	}
-	p.warn(f, "unknown-param", at, "no pattern of the function's routes has a parameter %q%s", name, meant(name, names))
+	p.warn(f, "unknown-param", at, "no pattern of the function's routes has a parameter %q%s", name, spelling.Hint(name, names))
 }

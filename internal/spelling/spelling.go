@@ -1,33 +1,33 @@
-package lint
+// Package spelling guesses which name was meant.
+package spelling
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// nearest returns the candidate that was most likely meant by a name, "" if none is like it.
-func nearest(name string, candidates []string) string {
+// Nearest returns the candidate that was most likely meant by a name, "" if none is like it.
+func Nearest(name string, candidates []string) string {
 	best, least := "", max(1, (len(name)+1)/3)+1
 	for _, candidate := range candidates {
-		if d := distance(strings.ToLower(name), strings.ToLower(candidate), least); d < least && d < min(len(name), len(candidate)) && candidate != name {
+		if d := Distance(strings.ToLower(name), strings.ToLower(candidate), least); d < least && d < min(len(name), len(candidate)) && candidate != name {
 			best, least = candidate, d
 		}
 	}
 	return best
 }
 
-// meant returns what a message adds for the nearest candidate.
-func meant(name string, candidates []string) string {
-	if near := nearest(name, candidates); near != "" {
+// Hint returns what a message adds for the nearest candidate.
+func Hint(name string, candidates []string) string {
+	if near := Nearest(name, candidates); near != "" {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
 }
 
-// distance returns how many bytes must be inserted, removed, replaced or swapped with the next to make one text of another; most if it is
+// Distance returns how many bytes must be inserted, removed, replaced or swapped with the next to make one text of another; most if it is
 // that or more.
-func distance(a, b string, most int) int {
+func Distance(a, b string, most int) int {
 	if a == b {
 		return 0
 	}
@@ -53,10 +53,4 @@ func distance(a, b string, most int) int {
 		before, row, next = row, next, before
 	}
 	return min(row[len(b)], most)
-}
-
-// sorted returns the names in order, each once.
-func sorted(names []string) []string {
-	slices.Sort(names)
-	return slices.Compact(names)
 }
