@@ -1,0 +1,337 @@
+// Package telemetry counts what became of requests, by tenant and pattern. Labels come from what was declared, never from a client, and
+// their number is bounded.
+//
+// A [Registry] belongs to an instance and outlives its tables. Each new table asks it for a [Series] for each pattern, in a [Draft], and
+// publishes the draft together with the table: what stays is counted on, and what is gone vanishes.
+package telemetry
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Outcome is what became of a request.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// Proxied was forwarded to a pool.
+	Proxied Outcome = iota
+	// Responded was answered by an action, a function or a policy.
+	Responded
+	// Handler was answered by a handler of Caddy's.
+	Handler
+	// Declined went on to Caddy's next handler.
+	Declined
+	// NotFound was answered by a not_found, or with 404 for a path that must not go on.
+	NotFound
+	// Method has a path of other methods.
+	Method
+	// Refused was refused by a policy: an origin, a key, a token.
+	Refused
+	// Limited was refused by a limit.
+	Limited
+	// Budget ended with the budget of a script.
+	Budget
+	// Failed ended in another error.
+	Failed
+
+	outcomes = int(Failed) + 1
+)
+
+var outcomeNames = [outcomes]string{"proxied", "responded", "handler", "declined", "not_found", "method", "refused", "limited", "budget", "error"}
+
+// String returns the outcome as metrics and logs name it.
+func (o Outcome) String() string { return outcomeNames[o] }
+
+// OutcomeNames returns all outcomes as metrics and logs name them.
+func OutcomeNames() []string { return slices.Clone(outcomeNames[:]) }
+
+// classes are those of statuses, by their first digit. What has none, such as a response that was aborted before it began, is in the first.
+const classes = 6
+
+// className returns a class as the label code: "2xx", and "" for none.
+func className(class int) string {
+	if class == 0 {
+		return ""
+	}
+	return string(rune('0'+class)) + "xx"
+}
+
+// By says how finely requests are counted.
+type By string
+
+// The ways to count.
+const (
+	ByPattern By = "pattern"
+	ByTenant  By = "tenant"
+	Off       By = "off"
+)
+
+// Options say what a registry counts.
+type Options struct {
+	// By is how finely requests are counted. Default: ByPattern.
+	By By
+	// MaxSeries bounds the number of series. Default: 2000.
+	MaxSeries int
+	// Histogram is how finely durations are observed. Default: ByTenant.
+	Histogram By
+	// Buckets are the bounds of the histogram in seconds, in rising order. Default: those of DefaultBuckets.
+	Buckets []float64
+}
+
+// DefaultMaxSeries is the bound of the number of series without another one.
+const DefaultMaxSeries = 2000
+
+// DefaultBuckets are the bounds of histograms in seconds, as Caddy's own.
+var DefaultBuckets = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+func (o Options) filled() Options {
+	o.By = cmp.Or(o.By, ByPattern)
+	o.Histogram = cmp.Or(o.Histogram, ByTenant)
+	o.MaxSeries = cmp.Or(o.MaxSeries, DefaultMaxSeries)
+	if o.Buckets == nil {
+		o.Buckets = DefaultBuckets
+	}
+	return o
+}
+
+// Other is the pattern of what shares a series because there are too many.
+const Other = "_other"
+
+// Key says what a series counts.
+type Key struct {
+	// Tenant is the name of the tenant, empty for the default tenant.
+	Tenant string
+	// Pattern is as written, with what the scopes around it own; empty for requests of no route.
+	Pattern string
+	// Methods are those of the routes, where a shape has several; else empty.
+	Methods string
+}
+
+// Series counts requests of one key. It is safe for concurrent use, and nil counts nothing.
+type Series struct {
+	Key
+	counts   atomic.Pointer[[outcomes * classes]atomic.Uint64]
+	duration *Histogram
+}
+
+// Count counts a request that took some time, unless that is negative. It is 0 allocations after the first.
+func (s *Series) Count(o Outcome, status int, took time.Duration) {
+	if s == nil {
+		return
+	}
+	counts := s.counts.Load()
+	if counts == nil { // most patterns of a large table are never asked for
+		counts = new([outcomes * classes]atomic.Uint64)
+		if !s.counts.CompareAndSwap(nil, counts) {
+			counts = s.counts.Load()
+		}
+	}
+	class := status / 100
+	if class < 0 || class >= classes {
+		class = 0
+	}
+	counts[int(o)*classes+class].Add(1)
+	if s.duration != nil && took >= 0 {
+		s.duration.observe(took)
+	}
+}
+
+// Each calls f with the counts that are not 0.
+func (s *Series) Each(f func(outcome, code string, n uint64)) {
+	counts := s.counts.Load()
+	if counts == nil {
+		return
+	}
+	for i := range counts {
+		if n := counts[i].Load(); n > 0 {
+			f(outcomeNames[i/classes], className(i%classes), n)
+		}
+	}
+}
+
+// Total returns how many requests were counted, and how many of them with a status of 500 or more.
+func (s *Series) Total() (all, failed uint64) {
+	counts := s.counts.Load()
+	if counts == nil {
+		return 0, 0
+	}
+	for i := range counts {
+		n := counts[i].Load()
+		all += n
+		if i%classes == 5 {
+			failed += n
+		}
+	}
+	return all, failed
+}
+
+// Histogram is the distribution of durations. The zero value is not ready.
+type Histogram struct {
+	Key
+	bounds  []time.Duration
+	buckets []atomic.Uint64
+	sum     atomic.Int64
+}
+
+func newHistogram(k Key, buckets []float64) *Histogram {
+	h := &Histogram{Key: k, bounds: make([]time.Duration, len(buckets)), buckets: make([]atomic.Uint64, len(buckets)+1)}
+	for i, b := range buckets {
+		h.bounds[i] = time.Duration(b * float64(time.Second))
+	}
+	return h
+}
+
+func (h *Histogram) observe(d time.Duration) {
+	i := 0
+	for i < len(h.bounds) && d > h.bounds[i] {
+		i++
+	}
+	h.buckets[i].Add(1)
+	h.sum.Add(int64(d))
+}
+
+// Read returns the number of observations, their sum in seconds, and how many are at most each bound.
+func (h *Histogram) Read() (count uint64, sum float64, cumulative map[float64]uint64) {
+	cumulative = make(map[float64]uint64, len(h.bounds))
+	for i := range h.buckets {
+		count += h.buckets[i].Load()
+		if i < len(h.bounds) {
+			cumulative[h.bounds[i].Seconds()] = count
+		}
+	}
+	return count, time.Duration(h.sum.Load()).Seconds(), cumulative
+}
+
+// Registry holds the series of an instance. It is safe for concurrent use.
+type Registry struct {
+	options Options
+	mu      sync.Mutex
+	now     *Draft
+}
+
+// New returns a registry, nil if nothing is to be counted. A nil Registry counts nothing.
+func New(o Options) *Registry {
+	if o = o.filled(); o.By == Off {
+		return nil
+	}
+	return &Registry{options: o, now: &Draft{}}
+}
+
+// Draft is the series of one table.
+type Draft struct {
+	registry   *Registry
+	before     *Draft
+	series     map[Key]*Series
+	histograms map[Key]*Histogram
+	// left is how many keys share a series for want of room.
+	left int
+}
+
+// Begin begins the series of a table. Nil begins none.
+func (r *Registry) Begin() *Draft {
+	if r == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &Draft{registry: r, before: r.now, series: map[Key]*Series{}, histograms: map[Key]*Histogram{}}
+}
+
+// Series returns the series of a key. Where there is no room for one of its own, that is the one of Other of the tenant, or of all tenants: so
+// the most important are asked for first. Nil returns nil.
+func (d *Draft) Series(k Key) *Series {
+	if d == nil {
+		return nil
+	}
+	if d.registry.options.By == ByTenant {
+		k.Pattern, k.Methods = "", ""
+	}
+	if s := d.series[k]; s != nil {
+		return s
+	}
+	if len(d.series) >= d.registry.options.MaxSeries-1 && k.Pattern != Other {
+		d.left++
+		k = Key{Pattern: Other}
+		if s := d.series[k]; s != nil {
+			return s
+		}
+	}
+	s := d.before.series[k]
+	if s == nil {
+		s = &Series{Key: k}
+	}
+	if s.duration == nil {
+		s.duration = d.histogram(k)
+	} else {
+		d.histograms[s.duration.Key] = s.duration
+	}
+	d.series[k] = s
+	return s
+}
+
+// histogram returns the one that observes for a key, nil for none.
+func (d *Draft) histogram(k Key) *Histogram {
+	o := &d.registry.options
+	if o.Histogram == Off {
+		return nil
+	}
+	const besides = 3 // lines of a histogram: its sum, its count and the bucket without a bound
+	if o.Histogram == ByTenant || (len(d.histograms)+1)*(len(o.Buckets)+besides) > o.MaxSeries {
+		k.Pattern, k.Methods = "", ""
+	}
+	h := d.histograms[k]
+	if h == nil {
+		if h = d.before.histograms[k]; h == nil {
+			h = newHistogram(k, d.registry.options.Buckets)
+		}
+		d.histograms[k] = h
+	}
+	return h
+}
+
+// Left returns how many keys share the series of Other.
+func (d *Draft) Left() int {
+	if d == nil {
+		return 0
+	}
+	return d.left
+}
+
+// Publish makes the series those of the registry. Tables that still run count on in what they have of them.
+func (d *Draft) Publish() {
+	if d == nil {
+		return
+	}
+	d.registry.mu.Lock()
+	defer d.registry.mu.Unlock()
+	d.before = nil
+	d.registry.now = d
+}
+
+// All returns the series and histograms of the table that serves, in order.
+func (r *Registry) All() (series []*Series, histograms []*Histogram) {
+	if r == nil {
+		return nil, nil
+	}
+	r.mu.Lock()
+	now := r.now
+	r.mu.Unlock()
+	for _, s := range now.series {
+		series = append(series, s)
+	}
+	for _, h := range now.histograms {
+		histograms = append(histograms, h)
+	}
+	slices.SortFunc(series, func(a, b *Series) int { return compare(a.Key, b.Key) })
+	slices.SortFunc(histograms, func(a, b *Histogram) int { return compare(a.Key, b.Key) })
+	return series, histograms
+}
+
+func compare(a, b Key) int {
+	return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Pattern, b.Pattern), cmp.Compare(a.Methods, b.Methods))
+}
