@@ -68,6 +68,9 @@ const (
 	Keys
 )
 
+// MaxKey is the length of the longest key, in bytes.
+const MaxKey = 1024
+
 // Op is one operation.
 type Op struct {
 	Kind  Kind
