@@ -143,12 +143,12 @@ type Limiter interface {
 // Take is what a Limiter is asked for.
 type Take struct {
 	Scope Scope
-	// Key is that of the limit and of the client, as the store keeps it.
+	// Key is that of the limit and of the client. A store keeps it apart from the keys of operations.
 	Key string
 	// Interval is how long one of the budget takes to come back, and Burst how many there may be at once.
 	Interval time.Duration
 	Burst    int64
-	// Cost may be 0: nothing is taken and nothing is written.
+	// Cost may be 0: nothing is taken and nothing is written. It may be below: that much comes back, until the budget is whole.
 	Cost int64
 }
 

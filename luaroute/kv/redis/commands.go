@@ -22,6 +22,11 @@ func (r *Redis) head(s kv.Scope) string {
 	return r.Prefix + ":" + escaped.Replace(s.Instance) + ":" + escaped.Replace(s.Tenant) + ":"
 }
 
+// limitHead is the head of budgets, which scripts do not see as values. No instance has such a name, escaped.
+func (r *Redis) limitHead(s kv.Scope) string {
+	return r.Prefix + ":%limit:" + escaped.Replace(s.Instance) + ":" + escaped.Replace(s.Tenant) + ":"
+}
+
 // commandOf returns what performs an operation: one command or one script on one key. It keeps copies only, since it may be at work when
 // the caller has left.
 func commandOf(op kv.Op, head string) command[kv.Result] {
@@ -120,7 +125,7 @@ func incremented(answer rueidis.RedisResult) (kv.Result, error) {
 		return kv.Result{}, err
 	}
 	sum, err := strconv.ParseFloat(text, 64)
-	return kv.Result{Number: sum}, err
+	return kv.Result{OK: true, Number: sum}, err
 }
 
 // left reads the answer of PTTL.

@@ -13,7 +13,7 @@ import (
 
 // Take takes from a budget, by one script. The clock is that of Redis.
 func (r *Redis) Take(ctx context.Context, t kv.Take) (kv.Taken, error) {
-	key := r.head(t.Scope) + t.Key
+	key := r.limitHead(t.Scope) + t.Key
 	arguments := []string{
 		strconv.FormatFloat(float64(t.Interval)/float64(time.Microsecond), 'f', -1, 64),
 		strconv.FormatInt(t.Burst, 10), strconv.FormatInt(t.Cost, 10),

@@ -45,7 +45,7 @@ func TestABudgetIsWhatMayBeTakenAtOnce(t *testing.T) {
 			within("reset", got.Reset, reset)
 		}
 		peek(3, 0)
-		if got := raw("EXISTS", "luaroute:main:acme:k"); got != ":0" {
+		if got := raw("EXISTS", "luaroute:%limit:main:acme:k"); got != ":0" {
 			t.Errorf("a look has written: %s", got)
 		}
 		for left := int64(2); left >= 0; left-- {
@@ -77,6 +77,21 @@ func TestACostAboveWhatIsLeftTakesNothing(t *testing.T) {
 			if got.OK != want.OK || got.Remaining != want.Remaining || (got.RetryAfter > 0) == got.OK {
 				t.Errorf("%d: it says %+v, want %+v", i, got, want)
 			}
+		}
+	})
+}
+
+func TestWhatComesBackMakesABudgetWholeAtMost(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *redis.Redis, raw func(...string) string) {
+		take := kv.Take{Key: "k", Interval: time.Hour, Burst: 10}
+		for i, row := range []struct{ cost, left int64 }{{-1, 10}, {7, 3}, {-2, 5}, {-1, 6}, {6, 0}, {-10, 10}, {10, 0}, {-1000, 10}} {
+			take.Cost = row.cost
+			if got := taken(t, s, take); !got.OK || got.Remaining != row.left {
+				t.Errorf("%d: %d says %+v, want %d", i, row.cost, got, row.left)
+			}
+		}
+		if got := raw("EXISTS", "luaroute:%limit:main:acme:k"); got != ":0" {
+			t.Errorf("a whole budget has a key: %s", got)
 		}
 	})
 }
@@ -116,7 +131,7 @@ func TestABudgetComesBackAndItsKeyGoes(t *testing.T) {
 		if got := taken(t, s, take); !got.OK || got.Reset > 100*time.Millisecond || got.Reset < 99*time.Millisecond {
 			t.Errorf("it says %+v", got)
 		}
-		testkit.Until(t, "the key is gone", func() bool { return raw("EXISTS", "luaroute:main:acme:k") == ":0" })
+		testkit.Until(t, "the key is gone", func() bool { return raw("EXISTS", "luaroute:%limit:main:acme:k") == ":0" })
 		if got := taken(t, s, take); !got.OK {
 			t.Errorf("it says %+v", got)
 		}
@@ -130,7 +145,7 @@ func TestATimeFarAheadIsAWholeBudgetAtMost(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *redis.Redis, raw func(...string) string) {
 		ahead := strconv.FormatInt(time.Now().Add(1000*time.Hour).UnixMicro(), 10)
 		for _, there := range []string{ahead, "text", "\x01{}"} { // of a clock that was set back, and what a script has written
-			raw("SET", "luaroute:main:acme:k", there)
+			raw("SET", "luaroute:%limit:main:acme:k", there)
 			got := taken(t, s, kv.Take{Key: "k", Interval: time.Hour, Burst: 3})
 			if got.Reset > 3*time.Hour {
 				t.Errorf("%q: the budget is whole after %s, want 3h at most", there, got.Reset)

@@ -83,12 +83,14 @@ local now = time[1] * 1000000 + time[2]
 local whole = burst * interval
 local tat = tonumber(redis.call('GET', KEYS[1]) or now) or now
 tat = math.min(math.max(tat, now), now + whole)
-local after = tat + cost * interval
+local after = math.max(now, tat + cost * interval)
 local early = after - whole - now
 local taken, wait = 1, 0
 if early > slack then
 	taken, wait, after = 0, math.ceil(early), tat
-elseif cost > 0 then
+elseif after == now and cost < 0 then
+	redis.call('DEL', KEYS[1])
+elseif cost ~= 0 then
 	redis.call('SET', KEYS[1], string.format('%.2f', after), 'PX', string.format('%.0f', math.ceil((after - now) / 1000) + 1))
 end
 local remaining = math.max(0, math.floor((whole - (after - now) + slack) / interval))
