@@ -19,7 +19,7 @@ var errAround = caddyhttp.Error(http.StatusNotFound,
 // walksAround reports whether another reading of the path would lead the request, which something in the scope is about to take, to something
 // guarded that was not asked. An upstream may read it so.
 func (rq *request) walksAround(scope *scope) bool {
-	if !rq.ambiguous {
+	if !rq.ambiguous || !rq.table.guards {
 		return false
 	}
 	if len(rq.spelled) > urlpath.MaxAmbiguous {

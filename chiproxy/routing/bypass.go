@@ -22,22 +22,11 @@ func (rq *request) bypassesBy() bool {
 
 // bypassed searches in each form of the path.
 func (rq *request) bypassed(search bypassSearch) bool {
-	all := []urlpath.Reading{{Path: rq.fullPath}}
-	if urlpath.IsAmbiguous(rq.spelled, rq.fullPath) {
-		all = append(all, urlpath.Readings(rq.spelled, rq.fullPath)...)
+	if search.reads(rq.fullPath) {
+		return true
 	}
-	for _, read := range all {
-		folded := urlpath.CaddyForm(read.Path)
-		if folded == rq.fullPath && !rq.table.folds {
-			continue
-		}
-		s := search
-		s.folded = folded
-		if s.run() {
-			return true
-		}
-	}
-	return false
+	return rq.ambiguous &&
+		slices.ContainsFunc(urlpath.Readings(rq.spelled, rq.fullPath), func(read urlpath.Reading) bool { return search.reads(read.Path) })
 }
 
 // bypassSearch looks for the routes that a request has only in the form of urlpath.CaddyForm. It follows the order of matching from tenant to
@@ -53,6 +42,12 @@ type bypassSearch struct {
 	entry  *entry
 	// ended says that it is, beyond that the folded path has gone by: what comes then was not asked for the request.
 	ended, beyond bool
+}
+
+// reads searches for a path in the form of urlpath.CaddyForm, unless the request was routed by that.
+func (s bypassSearch) reads(path string) bool {
+	s.folded = urlpath.CaddyForm(path)
+	return (s.folded != s.rq.fullPath || s.rq.table.folds) && s.run()
 }
 
 // run reports whether a tenant has more for the folded path than it had for the request's own.

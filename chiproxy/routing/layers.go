@@ -85,8 +85,11 @@ type cursor struct {
 
 // begin starts a walk over the layers of a host, and the base.
 func (c *cursor) begin(t *tenant, name string) {
-	c.anyHost, c.host, c.base = t.layers.anyHost, name, t.base
-	c.exact, c.wild = t.layers.byHost.Find(name)
+	c.base = t.base
+	if len(t.layers.all) > 0 { // most tenants have none
+		c.anyHost, c.host = t.layers.anyHost, name
+		c.exact, c.wild = t.layers.byHost.Find(name)
+	}
 }
 
 // next returns the next layer in order, or nil at the end. Of those of one depth and priority, the ones that have the host by name

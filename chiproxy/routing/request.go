@@ -30,10 +30,10 @@ type state struct {
 	upgrade *response.UpgradeWriter
 
 	host, method string
-	// fullPath is the path as the request came in, in the form patterns are matched against, spelled the same of
-	// urlpath.Spelled, and path what of fullPath lies in the tenant.
+	// fullPath is the path as the request came in, in the form patterns are matched against, spelled what that was before it was
+	// cleaned, and path what of fullPath lies in the tenant.
 	spelled, fullPath, path string
-	// ambiguous says that other servers may read the path differently, and that this matters in the table.
+	// ambiguous says that other servers may read the path differently.
 	ambiguous bool
 	// readings are the paths that others may read it as, once something has asked.
 	readings []urlpath.Reading

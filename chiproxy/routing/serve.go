@@ -44,9 +44,7 @@ func (rq *request) serve() error {
 		return rq.Onward()
 	}
 	rq.method = routeMethod(r)
-	rq.spelled = urlpath.Spelled(r.URL)
-	rq.fullPath = urlpath.Clean(urlpath.Resolved(rq.spelled))
-	rq.ambiguous = t.guards && urlpath.IsAmbiguous(rq.spelled, rq.fullPath)
+	rq.fullPath, rq.spelled, rq.ambiguous = urlpath.Read(r.URL)
 	if t.hosts {
 		if rq.host = host.Name(r.Host); rq.host == "" && r.Host != "" {
 			return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("host %s: expected a name or an IP address, alone or with a port", field.Quote(r.Host)))

@@ -13,8 +13,37 @@ const (
 	literalSemicolon = "%;"
 )
 
-// Spelled is Of before it is cleaned, in which the dots of escaped dot segments and escaped semicolons are marked.
-func Spelled(u *url.URL) string {
+// Read returns the path of u in the form of Of, and as it was before it was cleaned: spelled, in which the dots of escaped dot segments and
+// escaped semicolons are marked. ambiguous says that other servers may read it differently.
+func Read(u *url.URL) (path, spelled string, ambiguous bool) {
+	if u.RawPath == "" && isPlain(u.Path) {
+		return u.Path, u.Path, false
+	}
+	spelled = spell(u)
+	path = Clean(Resolved(spelled))
+	return path, spelled, isAmbiguous(spelled, path)
+}
+
+// isPlain reports, by one look at each byte, whether a path is clean and everybody reads it alike. Most are.
+func isPlain(p string) bool {
+	if p == "" || p[0] != '/' {
+		return false
+	}
+	for i := 1; i < len(p); i++ {
+		switch p[i] {
+		case '%', ';', '\\':
+			return false
+		case '/', '.':
+			if p[i-1] == '/' { // maybe only a name that begins with a dot
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// spell returns what Read calls spelled.
+func spell(u *url.URL) string {
 	p := u.Path
 	if u.RawPath == "" && strings.IndexByte(p, '%') < 0 {
 		return p
@@ -33,7 +62,7 @@ func Spelled(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
-// Resolved removes the marks of Spelled.
+// Resolved removes the marks of what is spelled.
 func Resolved(spelled string) string {
 	if strings.IndexByte(spelled, '%') < 0 {
 		return spelled
@@ -48,8 +77,8 @@ func unmarked(p string) string { return strings.ReplaceAll(p, literalSemicolon, 
 // counts as one that bypasses a guard.
 const MaxAmbiguous = 8 << 10
 
-// IsAmbiguous reports whether other servers may read a path differently. spelled is of Spelled, clean the path as we read it.
-func IsAmbiguous(spelled, clean string) bool {
+// isAmbiguous reports whether other servers may read a path differently. clean is the path as we read it.
+func isAmbiguous(spelled, clean string) bool {
 	return strings.IndexByte(spelled, '\\') >= 0 || strings.IndexByte(spelled, ';') >= 0 ||
 		strings.Contains(spelled, "%2F") || len(spelled) != len(clean) && (strings.Contains(spelled, "/.") || strings.Contains(spelled, literalDot))
 }
@@ -61,7 +90,7 @@ type Reading struct {
 	Dots bool
 }
 
-// Readings returns the other forms in which a path may be read, of what IsAmbiguous was told. Servers differ in whether they resolve dot
+// Readings returns the other forms in which a path may be read, of what Read has returned as ambiguous. Servers differ in whether they resolve dot
 // segments that are escaped (Go's ServeMux does not), in each step of forms, in whether the empty segment of a double slash counts as one
 // that a following .. removes, and in whether a dot segment at the end leaves a slash; all combinations are readings of it, which
 // are 160 at most. What stands for a percent sign stays escaped in them: who decodes a path twice is not taken into account.
@@ -169,7 +198,7 @@ func resolveUnmerged(p string) string {
 // lead above that.
 func Climbs(u *url.URL) bool {
 	return strings.Contains(u.Path, "..") && (len(u.Path) > MaxAmbiguous ||
-		slices.ContainsFunc(forms(strings.ReplaceAll(Spelled(u), literalDot, ".")), leadsAbove))
+		slices.ContainsFunc(forms(strings.ReplaceAll(spell(u), literalDot, ".")), leadsAbove))
 }
 
 // leadsAbove reports whether a path leads above its own beginning. Double slashes are merged in it, which leads higher.

@@ -35,9 +35,9 @@ func TestAPathHasTheReadingsThatServersHave(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spelled, clean := Spelled(u), Of(u)
+		clean, spelled, ambiguous := Read(u)
 		var got []string
-		if IsAmbiguous(spelled, clean) {
+		if ambiguous {
 			for _, r := range Readings(spelled, clean) {
 				got = append(got, r.Path)
 			}
@@ -69,7 +69,7 @@ func TestAPathIsReadInTheOrdersInWhichServersTakeItApart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := Readings(Spelled(u), Of(u))
+		all := Readings(spell(u), Of(u))
 		if !slices.ContainsFunc(all, func(r Reading) bool { return r.Path == want }) {
 			t.Errorf("%s: got %v, not %s", in, all, want)
 		}
@@ -79,7 +79,7 @@ func TestAPathIsReadInTheOrdersInWhichServersTakeItApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(Readings(Spelled(u), Of(u))); n < 20 || n > 160 {
+	if n := len(Readings(spell(u), Of(u))); n < 20 || n > 160 {
 		t.Errorf("a path with all that servers differ in has %d readings", n)
 	}
 }

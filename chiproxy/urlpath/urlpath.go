@@ -12,7 +12,7 @@ import (
 // Of returns the path of u in the form patterns are matched against: decoded and cleaned, except that %2F and
 // %25 stay escaped, so that an escaped slash never splits a segment. It allocates only when there is something
 // to change.
-func Of(u *url.URL) string { return Clean(Resolved(Spelled(u))) }
+func Of(u *url.URL) string { return Clean(Resolved(spell(u))) }
 
 // DecodeOnce decodes the escapes of p, but for those of a slash and a percent sign, which it puts in upper case.
 func DecodeOnce(p string) string {
@@ -107,7 +107,7 @@ func CaddyForm(p string) string {
 	if strings.IndexByte(lower, '%') >= 0 {
 		lower = strings.ReplaceAll(lower, "%2f", "%2F")
 	}
-	return Clean(windowsPath(lower))
+	return windowsPath(lower)
 }
 
 // CaddyText brings text of a pattern into the form of CaddyForm, in the reading that takes %2F for a slash.
@@ -124,7 +124,7 @@ func windowsPath(p string) string {
 			segments[i] = strings.TrimRight(s, ". ")
 		}
 	}
-	return strings.Join(segments, "/")
+	return Clean(strings.Join(segments, "/"))
 }
 
 // Below returns what of path lies below prefix, as a path, and whether prefix owns it: /acme owns /acme and
