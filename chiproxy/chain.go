@@ -10,6 +10,8 @@ import (
 type chain struct {
 	middleware []Middleware
 	action     Action
+	// levels says that each step is a level, so that its changes can be restored: the policy for failed hooks is FailToPool.
+	levels bool
 	// at is the position of the next one to run; reached is the last position that ran.
 	at, reached int
 	// inner is what the step inside the running one returned.
@@ -40,7 +42,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	c := &ex.chain
 	i := c.at
 	c.reached = i
-	if ex.place.Policy().Mode == FailToPool {
+	if c.levels {
 		ex.level++
 		defer ex.endLevel(ex.level)
 	}
@@ -55,7 +57,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 		return v, err
 	}
 	c.at = i + 1
-	if c.middleware[i].Traits().Changes {
+	if ex.wantsSnapshot() && c.middleware[i].Traits().Changes {
 		ex.Snapshot()
 	}
 	v, err := ex.performer.Middleware(ex, c.middleware[i]).Handle(ex, ex.next)

@@ -35,19 +35,22 @@ type snapshot struct {
 // Snapshot tells the exchange that the request, its variables or the header of the response are about to change, so that this can
 // be restored. What changes them calls it before each change, unless its Traits say Changes; only the first call costs something.
 func (ex *Exchange) Snapshot() {
-	if !ex.restores {
+	if !ex.wantsSnapshot() {
 		return
 	}
 	n := len(ex.snapshots)
-	if n > 0 && ex.snapshots[n-1].level >= ex.level {
-		return
-	}
 	if n == cap(ex.snapshots) {
 		ex.snapshots = append(ex.snapshots, snapshot{})
 	} else {
 		ex.snapshots = ex.snapshots[:n+1] // one that has room already
 	}
 	ex.snapshots[n].take(ex)
+}
+
+// wantsSnapshot reports whether a change would have to be restored, and no snapshot was taken for that.
+func (ex *Exchange) wantsSnapshot() bool {
+	n := len(ex.snapshots)
+	return ex.restores && (n == 0 || ex.snapshots[n-1].level < ex.level)
 }
 
 // Restoring runs what is inside middleware that may answer after it. If that declines, its changes are undone; those of the middleware
@@ -97,7 +100,7 @@ func (ex *Exchange) drop(n int) {
 
 // beforeAction takes a snapshot before an action that may change the request and decline, and that does not take one itself.
 func (ex *Exchange) beforeAction(a Action) {
-	if !ex.restores {
+	if !ex.wantsSnapshot() {
 		return
 	}
 	if t := a.Traits(); t.Changes && !t.NeverDeclines(ex.place.Policy()) {
@@ -215,12 +218,15 @@ func (s *savedHeader) save(h http.Header) {
 	s.header = h
 	s.fields, s.more = s.fields[:0], s.more[:0]
 	for name, values := range h {
-		f := savedField{name: name, values: values, n: len(values)}
+		s.fields = append(s.fields, savedField{})
+		f := &s.fields[len(s.fields)-1] // to fill it in here takes half as long as to copy it
+		f.name, f.values, f.n = name, values, len(values)
 		if f.n > 0 {
 			f.first = values[0]
+		}
+		if f.n > 1 {
 			s.more = append(s.more, values[1:]...)
 		}
-		s.fields = append(s.fields, f)
 	}
 }
 

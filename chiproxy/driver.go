@@ -24,8 +24,12 @@ func (d *Driver) Show() { d.changed.Show() }
 
 // Leave ends a tenant's part of the exchange: it calls the functions of OnDone and releases the hooks.
 func (d *Driver) Leave(err error) {
-	d.finish(err)
-	d.release()
+	if len(d.done) > 0 {
+		d.finish(err)
+	}
+	if d.Hold != nil {
+		d.release()
+	}
 }
 
 // End releases everything, after success, an error or a panic.
@@ -41,10 +45,11 @@ func (d *Driver) End() {
 func (d *Driver) Run(mw []Middleware, a Action, restores bool) (Verdict, error) {
 	ex := &d.Exchange
 	ex.record()
-	ex.restores, ex.level = restores || ex.place.Policy().Mode == FailToPool, 0
+	toPool := ex.place.Policy().Mode == FailToPool
+	ex.restores, ex.level = restores || toPool, 0
 	ex.drop(0)
 	w, r := ex.W, ex.R
-	ex.chain = chain{middleware: mw, action: a}
+	ex.chain = chain{middleware: mw, action: a, levels: toPool}
 	v, err := ex.step()
 	switch {
 	case err != nil:
@@ -135,9 +140,6 @@ func (d *Driver) Onward() error {
 // finish calls the functions of OnDone.
 func (d *Driver) finish(err error) {
 	done := d.done
-	if len(done) == 0 {
-		return
-	}
 	d.done = nil
 	o := d.outcome(err)
 	for _, fn := range done {
@@ -147,10 +149,9 @@ func (d *Driver) finish(err error) {
 
 // release ends the hooks of the tenant that was asked.
 func (d *Driver) release() {
-	if h := d.Hold; h != nil {
-		d.Hold = nil
-		h.Release()
-	}
+	h := d.Hold
+	d.Hold = nil
+	h.Release()
 }
 
 // unturn ends what turn has begun.

@@ -15,7 +15,9 @@ import (
 
 // SetVar sets a variable of the request, as Caddy's placeholders and handlers see it. Nil removes it.
 func (ex *Exchange) SetVar(name string, value any) {
-	ex.ownVars()
+	if ex.lent {
+		ex.ownVars()
+	}
 	caddyhttp.SetVar(ex.R.Context(), name, value)
 }
 
