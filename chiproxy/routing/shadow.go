@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -98,18 +99,9 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 			at := standing{r.route, r.scope}
 			var want pathmux.Cover
 			want.Add(r.methods, head)
-			by := ""
-			free := slices.ContainsFunc(hosts, func(h string) bool {
-				return !earlier.before(h, l, func(a *layerDraft) bool {
-					found := w.taker(a, s, &want)
-					if by == "" {
-						by = found
-					}
-					return found != ""
-				})
-			})
+			by := w.takenBy(earlier, hosts, l, s, &want)
 			switch {
-			case free:
+			case by == "":
 				reached[at] = true
 			case taken[at] == "":
 				taken[at] = by
@@ -122,6 +114,24 @@ func (w *scopeWalk) checkTaken(earlier earlierLayers, hosts []string, l *layerDr
 			w.b.add(r.route.Origin, fmt.Errorf("route %s %s can never be reached: %s takes it first, in a layer for its hosts", r.methods, r.pattern(), taken[at]))
 		}
 	}
+}
+
+// takenBy names what in earlier layers takes all requests for a shape of a layer with the methods given. It is empty if one of the hosts is
+// left to the layer.
+func (w *scopeWalk) takenBy(earlier earlierLayers, hosts []string, l *layerDraft, s *shape, want *pathmux.Cover) string {
+	first := ""
+	for _, h := range hosts {
+		by := ""
+		earlier.before(h, l, func(a *layerDraft) bool {
+			by = w.taker(a, s, want)
+			return by != ""
+		})
+		if by == "" {
+			return ""
+		}
+		first = cmp.Or(first, by)
+	}
+	return first
 }
 
 // taker names what in a layer takes all requests for a shape with the methods given, if it is certain that something does.

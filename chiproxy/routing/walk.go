@@ -193,20 +193,25 @@ func (w Walk) Turns() iter.Seq2[Part, Turn] {
 	return func(yield func(Part, Turn) bool) {
 		var at pathmux.Match
 		for _, t := range tenants {
-			if t.tenant == rq.unsearched {
+			if t.tenant == rq.unsearched || !rq.turns(t.tenant, &at, yield) {
 				return
-			}
-			var s steps
-			s.begin(t.tenant, rq.host, t.within(rq.fullPath), &at)
-			for s.next() {
-				for turn := range s.turns(t.tenant) {
-					if !yield(Part{t.tenant, s.layer}, turn) {
-						return
-					}
-				}
 			}
 		}
 	}
+}
+
+// turns yields the turns in one tenant, until yield returns false; then it does, too.
+func (rq *request) turns(t *tenant, at *pathmux.Match, yield func(Part, Turn) bool) bool {
+	var s steps
+	s.begin(t, rq.host, t.within(rq.fullPath), at)
+	for s.next() {
+		for turn := range s.turns(t) {
+			if !yield(Part{t, s.layer}, turn) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // turns returns the turns of one step in a tenant.

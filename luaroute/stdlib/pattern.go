@@ -120,28 +120,12 @@ func (m *matcher) items(s, p int) int {
 				return noMatch
 			}
 		case '%':
-			if p+1 < len(m.pat) {
-				switch c := m.pat[p+1]; {
-				case c == 'b':
-					if s = m.balanced(s, p+2); s == noMatch {
-						return noMatch
-					}
-					p += 4
-					continue
-				case c == 'f':
-					end, ok := m.frontier(s, p+2)
-					if !ok {
-						return noMatch
-					}
-					p = end
-					continue
-				case c >= '0' && c <= '9':
-					if s = m.back(s, c); s == noMatch {
-						return noMatch
-					}
-					p += 2
-					continue
+			if end, next, ok := m.escaped(s, p); ok {
+				if end == noMatch {
+					return noMatch
 				}
+				s, p = end, next
+				continue
 			}
 		}
 		end := m.classEnd(p)
@@ -171,6 +155,26 @@ func (m *matcher) items(s, p int) int {
 		}
 	}
 	return s
+}
+
+// escaped matches the item at a percent sign if that is %b, %f or a capture. It returns where what matches ends, or noMatch, and the next item.
+func (m *matcher) escaped(s, p int) (end, next int, ok bool) {
+	if p+1 == len(m.pat) {
+		return 0, 0, false
+	}
+	switch c := m.pat[p+1]; {
+	case c == 'b':
+		return m.balanced(s, p+2), p + 4, true
+	case c == 'f':
+		next, found := m.frontier(s, p+2)
+		if !found {
+			return noMatch, 0, true
+		}
+		return s, next, true
+	case c >= '0' && c <= '9':
+		return m.back(s, c), p + 2, true
+	}
+	return 0, 0, false
 }
 
 // longest takes as many characters as it can, and backtracks one by one.
