@@ -28,6 +28,8 @@ var subcommands = []func() *cobra.Command{
 	stubsCommand,
 	newCommand,
 	migrateCommand,
+	healthCommand,
+	versionCommand,
 }
 
 func init() {

@@ -1,0 +1,21 @@
+# Caddy with luaroute in an image of its binary alone. It serves /etc/caddy/Caddyfile, and keeps certificates below /data.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG TARGETOS TARGETARCH VERSION=dev
+WORKDIR /src
+COPY . .
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
+	-ldflags "-s -w -X github.com/luaroute/caddy-luaroute/luaroute/cli.version=$VERSION" -o /caddy ./cmd/caddy
+# Caddy writes to these, as a user that may do nothing else.
+RUN mkdir -p /root-of-image/etc/caddy /root-of-image/data /root-of-image/config && cp testdata/image/Caddyfile testdata/image/routes.lua /root-of-image/etc/caddy/
+
+FROM gcr.io/distroless/static-debian12:nonroot
+COPY --from=build --chown=nonroot:nonroot /root-of-image /
+COPY --from=build /caddy /usr/bin/caddy
+ENV XDG_DATA_HOME=/data XDG_CONFIG_HOME=/config
+VOLUME ["/data", "/config"]
+WORKDIR /etc/caddy
+# Ports of 1024 and above need no privilege; publish them as 80 and 443.
+EXPOSE 8080 8443 8443/udp
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["/usr/bin/caddy", "luaroute", "health"]
+ENTRYPOINT ["/usr/bin/caddy"]
+CMD ["run", "--config", "/etc/caddy/Caddyfile"]
