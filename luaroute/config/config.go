@@ -83,6 +83,10 @@ type Scripting struct {
 	// accepted too. A tenant's own come before those of the instance.
 	HandlersRaw Named `json:"handlers,omitempty" caddy:"namespace=http.handlers inline_key=handler"`
 
+	// Options of libraries, by their names, such as those of `http`. A tenant inherits those of a library that it does not
+	// set itself.
+	LibsRaw Named `json:"libs,omitempty" caddy:"namespace=luaroute.libs"`
+
 	// What the scripts may use. A tenant inherits from its instance what it does not set.
 	Limits *Limits `json:"limits,omitempty"`
 
@@ -107,6 +111,17 @@ func (s *Scripting) CheckSources() error {
 		}
 		if _, err := caddy.GetModule(namespace + "." + source.Module); err != nil {
 			return fmt.Errorf("sources[%d]: source %q: expected one of %s", i, source.Module, strings.Join(moduleNames(namespace), ", "))
+		}
+	}
+	return nil
+}
+
+// CheckLibs refuses unknown libraries, as CheckSources does sources.
+func (s *Scripting) CheckLibs() error {
+	const namespace = "luaroute.libs"
+	for name := range s.LibsRaw {
+		if _, err := caddy.GetModule(namespace + "." + name); err != nil {
+			return fmt.Errorf("there is no library %q; expected one of %s", name, strings.Join(moduleNames(namespace), ", "))
 		}
 	}
 	return nil

@@ -62,6 +62,8 @@ type Options struct {
 	Aside func() (back func())
 	// Step is called before each instruction, for coverage and traces. Default: nothing is.
 	Step func(*lua.LState)
+	// Refuse is told what functions of route.on_load would reach outside. Default: they may.
+	Refuse func(what string)
 	// Globals and Helpers are what only tests and sessions have: globals, and functions of route.
 	Globals map[string]lua.LValue
 	Helpers map[string]*lua.LFunction
@@ -169,7 +171,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Globals:   l.globals(),
 		Modules:   modules{l},
 	})
-	l.builder.State().Slot = l
+	l.builder.State().Slot, l.builder.State().Refuse = l, o.Refuse
 	for _, s := range scripts {
 		program, err := l.compile(s)
 		if err != nil {
@@ -219,6 +221,7 @@ func refusedLibrary(err error) vm.Library {
 
 // finish resolves what is known only after the scripts ran, and makes the result.
 func (l *load) finish() error {
+	l.builder.Declared()
 	for i := 0; i < len(l.onLoad); i++ { // one of them may add more
 		if err := l.builder.State().Call(l.onLoad[i], 0); err != nil {
 			return err

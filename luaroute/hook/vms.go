@@ -145,8 +145,8 @@ func (s *session) Yield() {
 	if s.pins == 0 {
 		if ctx, ok := s.request.Keep(); ok {
 			s.ex.Hold = nil
-			if logged := s.state.Logged(); ctx != nil || logged > 0 {
-				s.ex.Hold = &parked{ctx, logged}
+			if tally := s.state.Tally(); ctx != nil || tally != (vm.Tally{}) {
+				s.ex.Hold = &parked{ctx, tally}
 			}
 			s.Release()
 			return
@@ -177,8 +177,8 @@ func (s *session) back() {
 // parked is what a request keeps of a session without its virtual machine: the functions that are called after an upstream
 // has failed see the req.ctx of those before, and may log what is left.
 type parked struct {
-	ctx    *lua.LTable // nil without one
-	logged int
+	ctx   *lua.LTable // nil without one
+	tally vm.Tally
 }
 
 // restore hands it to the session that continues the request.
@@ -186,7 +186,7 @@ func (p *parked) restore(s *session) {
 	if p.ctx != nil {
 		s.request.Restore(p.ctx)
 	}
-	s.state.CountLogged(p.logged)
+	s.state.Count(p.tally)
 }
 
 // Yield has nothing to release.

@@ -38,8 +38,9 @@ type assembly struct {
 	// waited is how long the scripts of the default tenant have waited, of the wall of the load.
 	waited time.Duration
 
-	mu   sync.Mutex // guards vms
+	mu   sync.Mutex // guards vms and ends
 	vms  []*hook.VMs
+	ends []func() // of libraries
 	runs []*run
 }
 
@@ -56,6 +57,9 @@ type run struct {
 func (a *assembly) end() {
 	for _, v := range a.vms {
 		v.Stop()
+	}
+	for _, end := range a.ends {
+		end()
 	}
 	for _, life := range append(a.lives, a.life) {
 		life.End()
@@ -186,9 +190,14 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		}
 		a.leavePlace()
 	}()
+	libraries, err := a.open(tenant, s)
+	if err != nil {
+		r.err = err
+		return r
+	}
 	logger := a.logger.With(zap.String("tenant", tenant))
 	options := declare.Options{
-		Instance: a.config.Name, Tenant: tenant, Sources: s.sources, Libraries: a.host.Libraries, Env: a.config.Env, Limits: s.limits,
+		Instance: a.config.Name, Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
 		Load:  vm.Limits{Wall: max(a.wall-s.waited, 1)},
@@ -200,7 +209,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		options.Reload = a.againForTenants
 	}
 	if a.bench != nil {
-		options.Step = a.bench.Step
+		options.Step, options.Refuse = a.bench.Step, func(string) {}
 	}
 	if a.suite != nil && tenant == "" {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
@@ -211,6 +220,21 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		a.vms = append(a.vms, r.result.VMs)
 	}
 	return r
+}
+
+// open returns the libraries as the scripts of a tenant have them.
+func (a *assembly) open(tenant string, s scripting) (map[string]vm.Library, error) {
+	t := &vm.Tenant{Instance: a.config.Name, Name: tenant, Memory: int64(s.limits.Memory), Libraries: s.libraries}
+	if s.allowed != nil {
+		t.Upstreams = s.allowed.Policy().Words()
+	}
+	libraries, err := t.Open()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ends = append(a.ends, t.End); a.bench != nil {
+		libraries = a.bench.Libraries(libraries)
+	}
+	return libraries, err
 }
 
 // takePlace waits until a load may go on, and stepAside lets others do so while one waits.

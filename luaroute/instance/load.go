@@ -53,7 +53,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	var err error
-	if l.root, err = newScripting(ctx, &c.Scripting, "", config.DefaultLimits); err != nil {
+	if l.root, err = newScripting(ctx, &c.Scripting, "", scripting{limits: config.DefaultLimits, libraries: host.Libraries}); err != nil {
 		return nil, err
 	}
 	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {
@@ -63,7 +63,7 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		return nil, err
 	}
 	for _, t := range c.Tenants {
-		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root.limits)
+		s, err := newScripting(ctx, &t.Scripting, "tenants."+t.Name+".", l.root)
 		if err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}

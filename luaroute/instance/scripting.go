@@ -2,6 +2,7 @@ package instance
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,14 +15,17 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 // scripting is the runtime side of Scripting.
 type scripting struct {
 	sources  source.Set
 	handlers map[string]caddyhttp.MiddlewareHandler
-	limits   config.Limits
-	pools    []pool.Spec
+	// libraries are those that can be required, as they are configured.
+	libraries map[string]vm.Library
+	limits    config.Limits
+	pools     []pool.Spec
 	// allowed is what the scripts may use that is not theirs; nil for those of the instance itself, which may use everything.
 	allowed *capability.Set
 	// waited is how much of the wall of a load was used before the scripts run.
@@ -34,10 +38,11 @@ type configTenant struct {
 	scripting
 }
 
-// newScripting loads the modules of a part of the configuration. Limits that it does not set are those given.
-func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits config.Limits) (scripting, error) {
+// newScripting loads the modules of a part of the configuration. Limits and libraries that it does not set are those of outer.
+func newScripting(ctx caddy.Context, c *config.Scripting, path string, outer scripting) (scripting, error) {
 	s := scripting{handlers: map[string]caddyhttp.MiddlewareHandler{}}
-	s.limits = limits
+	limits := outer.limits
+	s.limits, s.libraries = limits, outer.libraries
 	if c.Limits != nil {
 		if err := c.Limits.Check(); err != nil {
 			return s, err
@@ -59,6 +64,9 @@ func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits co
 			s.sources = append(s.sources, mod.(source.Source))
 		}
 	}
+	if err := s.configure(ctx, c); err != nil {
+		return s, fmt.Errorf("libs: %w", err)
+	}
 	if err := oneWriter(s.sources); err != nil {
 		return s, err
 	}
@@ -78,6 +86,25 @@ func newScripting(ctx caddy.Context, c *config.Scripting, path string, limits co
 		})
 	}
 	return s, nil
+}
+
+// configure loads the libraries that have options.
+func (s *scripting) configure(ctx caddy.Context, c *config.Scripting) error {
+	if c.LibsRaw == nil {
+		return nil
+	}
+	if err := c.CheckLibs(); err != nil {
+		return err
+	}
+	mods, err := ctx.LoadModule(c, "LibsRaw")
+	if err != nil {
+		return err
+	}
+	s.libraries = maps.Clone(s.libraries)
+	for name, mod := range mods.(map[string]any) {
+		s.libraries[name] = mod.(vm.Library)
+	}
+	return nil
 }
 
 // isolate makes the scripts those of an isolated tenant, which keeps to what it may use.

@@ -11,7 +11,7 @@ import (
 // Converse loads the scripts a second time, without serving, and calls use while the session is open with what they have loaded.
 func (i *Instance) Converse(ctx context.Context, host Host, session *simulate.Session, use func() error) error {
 	suite, bench := session.Suite()
-	host.Libraries = bench.Libraries(host.Libraries)
+	bench.Knows(host.Libraries)
 	l := i.loader.offline(host, bench)
 	l.suite = suite
 	own, err := l.load(ctx, new(source.Trace))

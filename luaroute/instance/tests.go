@@ -25,13 +25,13 @@ type Tests struct {
 // NewTests loads the scripts of an instance a second time, on the bench of the tests; without an instance it is nil. What the scripts and the
 // tests are read from is written into the trace. The caller closes the tests.
 func NewTests(ctx context.Context, loading caddy.Context, host Host, of *Instance, bench *simulate.Bench, trace *source.Trace) (*Tests, error) {
-	host.Libraries = bench.Libraries(host.Libraries)
+	bench.Knows(host.Libraries)
 	t := &Tests{loading: loading, host: host, bench: bench, trace: trace, config: config.Instance{Name: "test"}}
 	if of == nil {
 		return t, nil
 	}
 	c := of.loader.config
-	t.config.Env, t.config.Limits, t.config.Allow = c.Env, c.Limits, c.Allow
+	t.config.Env, t.config.Limits, t.config.Allow, t.config.LibsRaw = c.Env, c.Limits, c.Allow, c.LibsRaw
 	var err error
 	t.of, err = of.loader.offline(host, bench).load(ctx, trace)
 	return t, err

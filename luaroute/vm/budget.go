@@ -54,7 +54,7 @@ type budget struct {
 	looked  time.Time     // the last look of the call that runs; zero before its first
 	ended   error         // why nothing may run any more
 	threads int
-	logged  int // bytes, see MayLog
+	tally   Tally
 	resumes int
 	nested  int  // main loops of the running thread in one another: calls of metamethods, iterators and the like
 	streams bool // it was refilled

@@ -27,6 +27,8 @@ type Builder struct {
 	refs   map[*lua.LFunction]Ref
 	shared map[lua.LValue]bool
 	strs   *lua.LTable // the metatable of strings
+	// declared says that the scripts have run.
+	declared bool
 }
 
 // supported is Supported of package gopher; a test has it fail.
@@ -62,6 +64,9 @@ func NewBuilder(standard func(*Builder), o Options) *Builder {
 	}
 	return b
 }
+
+// Declared says that the scripts have run, and only functions are called that they have left for the end of the load.
+func (b *Builder) Declared() { b.declared = true }
 
 // State returns the state that loads. Arm it to end a load with a context.
 func (b *Builder) State() *State { return b.state }

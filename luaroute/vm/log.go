@@ -108,10 +108,10 @@ func (s *State) MayLogField(L *lua.LState, bytes int) bool { return s.mayLog(L, 
 func (s *State) mayLog(L *lua.LState, bytes, rated int) bool {
 	Spend(L, logSteps+bytes/64)
 	log := s.options.Log
-	if s.budget.logged <= MaxLogged {
-		s.budget.logged += max(bytes, leastLogged)
+	if s.budget.tally.Logged <= MaxLogged {
+		s.budget.tally.Logged += max(bytes, leastLogged)
 	}
-	if s.budget.logged <= MaxLogged && log.take(rated) {
+	if s.budget.tally.Logged <= MaxLogged && log.take(rated) {
 		return true
 	}
 	log.left.Add(bytes, func() string { return Where(L) })

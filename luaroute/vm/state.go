@@ -92,6 +92,23 @@ func Of(L *lua.LState) *State {
 // Loading reports whether scripts are being loaded, so that they may declare things.
 func (s *State) Loading() bool { return s.builder != nil }
 
+// Declaring reports whether scripts run to declare things, so that nothing may be asked or changed outside. Functions of route.on_load
+// run while scripts load, too, but afterwards.
+func (s *State) Declaring() bool { return s.builder != nil && !s.builder.declared }
+
+// Reserve counts bytes that Go code holds for the state besides what Lua can see, in the memory of all states of its pool; a negative number
+// releases them. It reports whether that is below its limit. Other goroutines may call it while the state waits.
+func (s *State) Reserve(bytes int64) bool {
+	if s.total == nil {
+		return true
+	}
+	held := s.total.held.Add(bytes)
+	return s.total.most == 0 || held < s.total.most
+}
+
+// Memory returns the limit of the state, in bytes.
+func (s *State) Memory() int64 { return s.budget.limits.Memory }
+
 // Context returns the context that the state was armed with. Unlike that of the Lua threads it may be used by other
 // goroutines.
 func (s *State) Context() context.Context { return s.budget.parent }
@@ -102,18 +119,29 @@ func (s *State) Arm(limits Limits, ctx context.Context) {
 	s.budget.arm(ctx, limits.or(DefaultLimits))
 }
 
-// Rearm gives the state another budget for the same request: what was logged before still counts.
+// Rearm gives the state another budget for the same request: its tally stays.
 func (s *State) Rearm(limits Limits, ctx context.Context) {
-	logged := s.budget.logged
+	tally := s.budget.tally
 	s.Arm(limits, ctx)
-	s.budget.logged = logged
+	s.budget.tally = tally
 }
 
-// Logged returns how many bytes were logged for the request.
-func (s *State) Logged() int { return s.budget.logged }
+// Tally is what is counted for a whole request, whichever states run for it and however often they get a budget.
+type Tally struct {
+	// Logged is how many bytes were logged.
+	Logged int
+	// Calls is how often other servers were asked.
+	Calls int
+}
 
-// CountLogged counts what another state has logged for the request.
-func (s *State) CountLogged(bytes int) { s.budget.logged += bytes }
+// Tally returns what was counted for the request.
+func (s *State) Tally() Tally { return s.budget.tally }
+
+// Count adds what another state, or a library, has counted for the request.
+func (s *State) Count(t Tally) {
+	s.budget.tally.Logged += t.Logged
+	s.budget.tally.Calls += t.Calls
+}
 
 // Ended reports whether the budget has ended, or Go code has panicked.
 func (s *State) Ended() bool { return s.budget.ended != nil }
