@@ -158,7 +158,7 @@ func curveSteps(key *ecdsa.PublicKey) int {
 }
 
 // Verify reports whether a signature of what was written to h is that of a key, which Fits. That of ECDSA is R and S one after the
-// other, as in tokens, or the ASN.1 of everybody else.
+// other, as in tokens.
 func (a *Algorithm) Verify(key crypto.PublicKey, h hash.Hash, signature []byte) bool {
 	digest := h.Sum(nil)
 	switch key := key.(type) {
@@ -170,7 +170,7 @@ func (a *Algorithm) Verify(key crypto.PublicKey, h hash.Hash, signature []byte) 
 	case *ecdsa.PublicKey:
 		size := (key.Params().BitSize + 7) / 8
 		if len(signature) != 2*size {
-			return ecdsa.VerifyASN1(key, digest, signature)
+			return false
 		}
 		r, s := new(big.Int).SetBytes(signature[:size]), new(big.Int).SetBytes(signature[size:])
 		return ecdsa.Verify(key, digest, r, s)
@@ -178,6 +178,12 @@ func (a *Algorithm) Verify(key crypto.PublicKey, h hash.Hash, signature []byte) 
 		return ed25519.Verify(key, digest, signature)
 	}
 	return false
+}
+
+// VerifyASN1 is Verify for signatures of ECDSA in the form that most programs write.
+func (a *Algorithm) VerifyASN1(key crypto.PublicKey, h hash.Hash, signature []byte) bool {
+	ec, ok := key.(*ecdsa.PublicKey)
+	return ok && ecdsa.VerifyASN1(ec, h.Sum(nil), signature)
 }
 
 // Sign returns the signature of what was written to h with a key whose public key Fits. That of ECDSA is R and S one after the other.

@@ -53,7 +53,7 @@ func verifyText(L *lua.LState) int {
 		if signature, err := decode(s); err == nil {
 			h := written(L, algorithm, text)
 			vm.Spend(L, algorithm.VerifySteps(key))
-			good = algorithm.Verify(key, h, signature)
+			good = algorithm.Verify(key, h, signature) || algorithm.VerifyASN1(key, h, signature)
 		}
 	}
 	L.Push(lua.LBool(good))
