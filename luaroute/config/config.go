@@ -25,6 +25,10 @@ type Instance struct {
 	// object by name.
 	Tenants Tenants `json:"tenants,omitempty"`
 
+	// Where scripts keep what they share by `require("kv")`, and limits with `store = "kv"` their counters. Default:
+	// `memory`.
+	KVRaw json.RawMessage `json:"kv,omitempty" caddy:"namespace=luaroute.kv inline_key=store"`
+
 	// What happens when a path has routes for other methods only: `405` answers with that status and an `Allow` header;
 	// `decline` continues as if the path were unknown. Default: `405`.
 	MethodMismatch string `json:"method_mismatch,omitempty"`
@@ -66,6 +70,11 @@ func (i *Instance) Check() error {
 	return nil
 }
 
+// CheckStore refuses an unknown store with a list of those that exist, which Caddy's own error lacks.
+func (i *Instance) CheckStore() error {
+	return checkModule("kv", "luaroute.kv", "store", i.KVRaw)
+}
+
 // Scripting is the part of the configuration that an instance and a tenant have in common.
 type Scripting struct {
 	// Files with Lua scripts, or globs of them. They are read by the `file` source and run in order, those of a
@@ -101,16 +110,9 @@ type Scripting struct {
 
 // CheckSources refuses unknown sources with a list of those that exist, which Caddy's own error lacks.
 func (s *Scripting) CheckSources() error {
-	const namespace = "luaroute.sources"
 	for i, raw := range s.SourcesRaw {
-		var source struct {
-			Module string `json:"source"`
-		}
-		if err := json.Unmarshal(raw, &source); err != nil {
-			return fmt.Errorf("sources[%d]: expected an object with a \"source\", found %s", i, shown(raw))
-		}
-		if _, err := caddy.GetModule(namespace + "." + source.Module); err != nil {
-			return fmt.Errorf("sources[%d]: source %q: expected one of %s", i, source.Module, strings.Join(moduleNames(namespace), ", "))
+		if err := checkModule(fmt.Sprintf("sources[%d]", i), "luaroute.sources", "source", raw); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -123,6 +125,20 @@ func (s *Scripting) CheckLibs() error {
 		if _, err := caddy.GetModule(namespace + "." + name); err != nil {
 			return fmt.Errorf("there is no library %q; expected one of %s", name, strings.Join(moduleNames(namespace), ", "))
 		}
+	}
+	return nil
+}
+
+// checkModule refuses a module that there is not: an object of a namespace, with the name of the module under a key.
+func checkModule(path, namespace, key string, raw json.RawMessage) error {
+	fields := map[string]any{}
+	err := json.Unmarshal(raw, &fields)
+	name, isText := fields[key].(string)
+	if err != nil || fields == nil || !isText && fields[key] != nil {
+		return fmt.Errorf("%s: expected an object with a %q, found %s", path, key, shown(raw))
+	}
+	if _, err := caddy.GetModule(namespace + "." + name); err != nil {
+		return fmt.Errorf("%s: %s %q: expected one of %s", path, key, name, strings.Join(moduleNames(namespace), ", "))
 	}
 	return nil
 }

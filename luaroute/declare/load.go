@@ -19,6 +19,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/legacy"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -35,6 +36,8 @@ type Options struct {
 	Instance string
 	// Tenant is the name of the tenant, empty for the default tenant.
 	Tenant string
+	// Space is what require("kv") reads and writes, and what limits may count in; nil where there is no store.
+	Space *kv.Space
 	// Sources hold the scripts.
 	Sources source.Set
 	// Libraries are found by require.
@@ -158,6 +161,11 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.policies = &policy.Load{
 		Instance: o.Instance, Tenant: o.Tenant, Capabilities: o.Capabilities, VMs: l.result.VMs, Keep: l.keep, Guards: l.guards, Here: here,
+		Space: o.Space,
+	}
+	var services []any
+	if o.Space != nil {
+		services = append(services, o.Space)
 	}
 	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
 		Logger:    o.Logger,
@@ -170,6 +178,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Libraries: l.libraries(),
 		Globals:   l.globals(),
 		Modules:   modules{l},
+		Services:  services,
 	})
 	l.builder.State().Slot, l.builder.State().Refuse = l, o.Refuse
 	for _, s := range scripts {

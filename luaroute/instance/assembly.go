@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -200,6 +201,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		Instance: a.config.Name, Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
+		Space: &kv.Space{Store: a.store, Scope: kv.Scope{Instance: a.keeper, Tenant: tenant}},
 		Load:  vm.Limits{Wall: max(a.wall-s.waited, 1)},
 	}
 	if tenant == "" {

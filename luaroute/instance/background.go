@@ -23,6 +23,7 @@ const (
 // Start makes the instance known by its name, and begins what runs in the background.
 func (i *Instance) Start() {
 	running.add(i)
+	i.loader.startStore()
 	i.start()
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/overlay"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -143,6 +144,7 @@ func (i *Instance) certify(ctx context.Context, host string) (bool, error) {
 
 // Explain reports how the current table would handle a request.
 func (i *Instance) Explain(r *http.Request, run bool) explain.Decision {
+	r = r.WithContext(overlay.NewRun(nil).In(r.Context()))
 	for {
 		table := i.table.Load()
 		d := explain.Decide(table, r, run)

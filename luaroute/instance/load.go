@@ -15,6 +15,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/overlay"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -35,6 +37,9 @@ type loader struct {
 	bench *simulate.Bench
 	// again and againForTenants request reloads, for trusted and isolated scripts.
 	again, againForTenants func()
+	// store is what scripts share, and keeper the name of the instance whose it is.
+	store  kv.Store
+	keeper string
 
 	programs script.Programs
 	logs     vm.Logs
@@ -49,11 +54,14 @@ type loader struct {
 // newLoader loads the modules that the configuration names.
 func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error) {
 	l := &loader{
-		ctx: ctx, config: c, host: host, calls: vm.NewLife(), wall: vm.DefaultLoadLimits.Wall,
+		ctx: ctx, config: c, host: host, keeper: c.Name, calls: vm.NewLife(), wall: vm.DefaultLoadLimits.Wall,
 		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	var err error
 	if l.root, err = newScripting(ctx, &c.Scripting, "", scripting{limits: config.DefaultLimits, libraries: host.Libraries}); err != nil {
+		return nil, err
+	}
+	if l.store, err = newStore(ctx, c); err != nil {
 		return nil, err
 	}
 	if len(l.root.sources) == 0 && len(c.Tenants) == 0 {
@@ -85,10 +93,11 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 	return l, nil
 }
 
-// offline returns a loader of the same scripts for tests.
+// offline returns a loader of the same scripts for tests. What they write to the store stays with them.
 func (l *loader) offline(host Host, bench *simulate.Bench) *loader {
 	return &loader{
 		ctx: l.ctx, logger: l.logger, config: l.config, root: l.root, tenants: l.tenants, host: host, bench: bench, calls: vm.NewLife(),
+		store: overlay.New(l.store), keeper: l.keeper,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/simulate"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
@@ -20,6 +21,9 @@ type Tests struct {
 	trace   *source.Trace
 	config  config.Instance
 	of      *loaded // nil without an instance
+	// store and keeper are those of the instance.
+	store  kv.Store
+	keeper string
 }
 
 // NewTests loads the scripts of an instance a second time, on the bench of the tests; without an instance it is nil. What the scripts and the
@@ -32,8 +36,10 @@ func NewTests(ctx context.Context, loading caddy.Context, host Host, of *Instanc
 	}
 	c := of.loader.config
 	t.config.Env, t.config.Limits, t.config.Allow, t.config.LibsRaw = c.Env, c.Limits, c.Allow, c.LibsRaw
+	l := of.loader.offline(host, bench)
+	t.store, t.keeper = l.store, l.keeper
 	var err error
-	t.of, err = of.loader.offline(host, bench).load(ctx, trace)
+	t.of, err = l.load(ctx, trace)
 	return t, err
 }
 
@@ -59,6 +65,9 @@ func (t *Tests) run(ctx context.Context, file string) ([]simulate.Test, error) {
 	l, err := newLoader(t.loading, &c, t.host)
 	if err != nil {
 		return nil, err
+	}
+	if t.store != nil { // tests see what the scripts see
+		l.store, l.keeper = t.store, t.keeper
 	}
 	l.suite, l.bench = simulate.NewSuite(t.bench), t.bench
 	own, err := l.load(ctx, t.trace)

@@ -28,8 +28,7 @@ type instanceKey struct{}
 
 // InInstance returns a context for loading the store of an instance of luaroute.
 func InInstance(ctx caddy.Context, name string) caddy.Context {
-	ctx.Context = context.WithValue(ctx.Context, instanceKey{}, name)
-	return ctx
+	return ctx.WithValue(instanceKey{}, name)
 }
 
 // InstanceOf returns the name of the instance whose store is provisioned.

@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -17,6 +18,8 @@ import (
 type Load struct {
 	// Instance is the name of the instance, and Tenant that of the tenant, empty for the default tenant.
 	Instance, Tenant string
+	// Space is what the tenant has of the store of the instance; nil without one.
+	Space *kv.Space
 	// Capabilities say what the scripts may use that is not theirs; nil for those of a trusted tenant.
 	Capabilities *capability.Set
 	// VMs run the functions that Keep has noted.

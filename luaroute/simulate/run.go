@@ -11,6 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/overlay"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -23,6 +24,8 @@ type entered struct {
 	*group
 	doubles int      // how many there were before
 	failure *Failure // of its setup
+	// run is what its functions write to stores. Tests in it begin with that, and do not see what others write.
+	run *overlay.Run
 }
 
 // Run runs the tests that are selected, in order. route.simulate asks the table. The functions of tests run in states of vms.
@@ -90,6 +93,7 @@ func (s *Suite) test(ctx context.Context, c testCase) (t Test) {
 	for _, g := range groups {
 		before = append(before, g.hooks[nameBeforeEach]...)
 	}
+	ctx = overlay.NewRun(s.entered[len(groups)-1].run).In(ctx)
 	t.Failure = s.call(ctx, c.at, append(before, c.ref))
 	for _, g := range slices.Backward(groups) {
 		if failure := s.call(ctx, c.at, g.hooks[nameAfterEach]); t.Failure == nil {
@@ -107,8 +111,12 @@ func (s *Suite) test(ctx context.Context, c testCase) (t Test) {
 func (s *Suite) enter(ctx context.Context, groups []*group) *Failure {
 	for i, g := range groups {
 		if i == len(s.entered) {
-			s.entered = append(s.entered, entered{g, len(s.bench.doubles), nil})
-			s.entered[i].failure = s.call(ctx, origin.Origin{}, g.hooks[nameSetup])
+			var outer *overlay.Run
+			if i > 0 {
+				outer = s.entered[i-1].run
+			}
+			s.entered = append(s.entered, entered{group: g, doubles: len(s.bench.doubles), run: overlay.NewRun(outer)})
+			s.entered[i].failure = s.call(s.entered[i].run.In(ctx), origin.Origin{}, g.hooks[nameSetup])
 		}
 		if failure := s.entered[i].failure; failure != nil {
 			return failure
@@ -123,7 +131,7 @@ func (s *Suite) leave(ctx context.Context, next []*group) (failed []Test) {
 		if i < len(next) && next[i] == g.group {
 			return failed
 		}
-		if failure := s.call(ctx, origin.Origin{}, g.hooks[nameTeardown]); failure != nil {
+		if failure := s.call(g.run.In(ctx), origin.Origin{}, g.hooks[nameTeardown]); failure != nil {
 			failed = append(failed, Test{Name: g.path(nameTeardown), Failure: failure})
 		}
 		s.entered, s.bench.doubles = s.entered[:i], s.bench.doubles[:g.doubles]

@@ -12,6 +12,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/overlay"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
@@ -23,13 +24,14 @@ type Session struct {
 	suite *Suite
 	out   io.Writer
 	said  []string // what the chunk that runs would have done
+	run   *overlay.Run
 }
 
 // NewSession returns a session that writes the values of expressions, and what chunks print. Open opens it.
 func NewSession(out io.Writer) *Session {
 	suite := NewSuite(new(Bench))
 	suite.session = true
-	return &Session{suite: suite, out: out}
+	return &Session{suite: suite, out: out, run: overlay.NewRun(nil)}
 }
 
 // Suite returns what the scripts are loaded with: they get its helpers, and libraries from the bench.
@@ -94,7 +96,7 @@ func (s *Session) Run(ctx context.Context, line int, text string) (more bool, fa
 	if state.Ended() { // with the chunk before; what it has made is still there
 		state.Revive()
 	}
-	state.Arm(limits, ctx)
+	state.Arm(limits, s.run.In(ctx))
 	s.said = nil
 	return false, s.call(state, program)
 }

@@ -12,6 +12,7 @@
 //     [Hold] counts what it holds while it calls back into Lua. None of them returns if the budget of the script ends.
 //   - [Throw] raises a Go error, which keeps its meaning: errors.Is finds it in the error of the call.
 //   - [GoFunc] and [Function] make functions beside those of the library's table.
+//   - [Service] returns what luaroute has for libraries beside the state.
 //   - [State.Wait] runs what waits, for a disk or the network, and [State.Context] ends with the request. While [State.Refuse] is set,
 //     nothing may be changed outside.
 //   - [Readable], [Writable], [Length], [Next], [RawGet], [RawSet] and [LessThan] use tables of scripts, and [Part] cuts strings.

@@ -23,6 +23,8 @@ type Options struct {
 	// Globals are set before the first script runs. Go functions in them must be stateless, as all Go functions: they
 	// find their state with Of.
 	Globals map[string]lua.LValue
+	// Services are what libraries need of the room above, one of each type; see Service.
+	Services []any
 	// Load limits the run of the scripts. Default: DefaultLoadLimits.
 	Load Limits
 	// Life ends what runs, of the load and of the states. Default: nothing does.
@@ -34,6 +36,17 @@ type Options struct {
 	Step func(L *lua.LState)
 	// Context ends the load early. Default: nothing does.
 	Context context.Context
+}
+
+// Service returns what the room above has for the libraries that a state uses: what its options have of a type, such as the store that
+// belongs to the tenant of its scripts.
+func Service[T any](s *State) (service T, ok bool) {
+	for _, some := range s.options.Services {
+		if service, ok = some.(T); ok {
+			return service, true
+		}
+	}
+	return service, false
 }
 
 // Library is a library for scripts. Caddy modules in the namespace luaroute.libs implement it.

@@ -73,8 +73,12 @@ func (m *Memory) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// New returns a store of its own, which belongs to no configuration.
-func New() *Memory { return &Memory{store: newStore(new(Memory).sizes())} }
+// New returns a store of its own, which belongs to no configuration. What expires in it goes when it is full.
+func New() *Memory {
+	st := newStore(new(Memory).sizes())
+	st.closed = true // nothing else would end the sweeps
+	return &Memory{store: st}
+}
 
 // sizes are the limits.
 func (m *Memory) sizes() sizes {
