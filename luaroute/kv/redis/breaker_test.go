@@ -127,6 +127,7 @@ func TestACallWaitsNoLongerThanTheTimeoutAndNotAtAllWhileRedisIsDown(t *testing.
 
 func TestCallsThatWaitEndWhenRedisIsTakenForDown(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *client, s *server, _ *observer.ObservedLogs) {
+		ask(t.Context(), c, s) // so that none waits for a dial
 		s.silent.Store(true)
 		var all sync.WaitGroup
 		var longest atomic.Int64

@@ -47,13 +47,16 @@ func failure(err error) *kv.Error {
 	return &kv.Error{Reason: kv.Down, Err: err}
 }
 
-// code returns the first word of an error of Redis. Before version 7, one of a script has it in the middle:
+// code returns the first word of an error of Redis; rueidis leaves ERR out. Before version 7, one of a script has it in the middle:
 // "ERR Error running script (call to f_…): @user_script:3: -READONLY You can't write against a read only replica."
 func code(text string) string {
-	if _, after, ok := strings.Cut(text, ": -"); ok && strings.HasPrefix(text, "ERR ") {
+	if _, after, ok := strings.Cut(text, ": -"); ok && strings.Contains(text, "Error running script") {
 		text = after
 	}
 	word, _, _ := strings.Cut(text, " ")
+	if word == "" || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "ERR"
+	}
 	return word
 }
 
