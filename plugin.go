@@ -17,4 +17,6 @@ import (
 	_ "github.com/luaroute/caddy-luaroute/luaroute"
 	// The commands.
 	_ "github.com/luaroute/caddy-luaroute/luaroute/cli"
+	// The store for a fleet.
+	_ "github.com/luaroute/caddy-luaroute/luaroute/kv/redis"
 )
