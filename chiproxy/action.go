@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Next hands the request to Caddy's next handler, inside the middleware of the route. What that handler does is the
@@ -18,6 +19,7 @@ type Next struct{}
 // Do calls the next handler.
 func (Next) Do(ex *Exchange) (Verdict, error) {
 	ex.Yield()
+	ex.Becomes(telemetry.Declined)
 	return Done, ex.place.Onward()
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Exchange is one request on its way through a table, as hooks see it. It is valid until the table has served it.
@@ -39,6 +40,9 @@ type Exchange struct {
 	grown   int
 	// turns are those of the request, once the table is counted among them.
 	turns *turns
+	// became, pool and variant are for reports.
+	became        telemetry.Outcome
+	pool, variant string
 	// bare says that the whole path was stripped, so that nothing is forwarded of it.
 	bare bool
 	// lent says that a pool was given the request's variables; owned is the copy made since, nil for none.

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Kinds of failures.
@@ -177,7 +179,9 @@ const retryAfter = "1"
 // closed is the error that a failed hook becomes.
 func (ex *Exchange) closed(hook *HookError) error {
 	status := http.StatusInternalServerError
+	ex.Becomes(telemetry.Failed)
 	if hook.Budget {
+		ex.Becomes(telemetry.Budget)
 		status = http.StatusServiceUnavailable
 		if !ex.response.Wrote() {
 			ex.W.Header().Set("Retry-After", retryAfter)

@@ -11,6 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -69,6 +70,8 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 	if stoodIn, err := ex.performer.Forward(ex, p.Name); stoodIn {
 		return err
 	}
+	ex.Becomes(telemetry.Proxied)
+	ex.pool = p.Name
 	own := p.Handler()
 	if len(own.HandleResponse) > 0 {
 		if err := ex.turn(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Module is a handler of Caddy's, any http.handlers module that is provisioned. It is an action, whose next handler
@@ -34,6 +35,7 @@ func (m Module) Do(ex *Exchange) (Verdict, error) {
 		return Done, err
 	}
 	ex.Yield()
+	ex.Becomes(telemetry.Handler)
 	forward.SettleConnection(ex.R.Header)
 	if ex.err != nil {
 		return Done, m.answerError(ex, ex.answerOf(ex.err))

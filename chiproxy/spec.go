@@ -3,6 +3,7 @@ package chiproxy
 import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Spec is everything one load declared. Build checks it as a whole.
@@ -20,6 +21,8 @@ type Spec struct {
 	OnError ErrorPolicy
 	// Certifier decides for which hosts certificates are issued. It may be nil.
 	Certifier Certifier
+	// Series counts what becomes of requests; nil counts nothing. The owner publishes it together with the table.
+	Series *telemetry.Draft
 	// Release is run once, when the table was retired and its last request is over. It may be nil.
 	Release func()
 }

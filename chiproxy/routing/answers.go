@@ -6,23 +6,26 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // answerKind is a kind of answers that scopes give if no route matches.
 type answerKind struct {
 	name string
-	of   func(*chiproxy.Scope) *chiproxy.Answer
-	in   func(*scope) **answer
+	// outcome is what became of a request that it answers.
+	outcome telemetry.Outcome
+	of      func(*chiproxy.Scope) *chiproxy.Answer
+	in      func(*scope) **answer
 }
 
 var (
 	notFoundKind = &answerKind{
-		"not_found",
+		"not_found", telemetry.NotFound,
 		func(s *chiproxy.Scope) *chiproxy.Answer { return s.NotFound },
 		func(s *scope) **answer { return &s.notFound },
 	}
 	notAllowedKind = &answerKind{
-		"method_not_allowed",
+		"method_not_allowed", telemetry.Method,
 		func(s *chiproxy.Scope) *chiproxy.Answer { return s.MethodNotAllowed },
 		func(s *scope) **answer { return &s.notAllowed },
 	}

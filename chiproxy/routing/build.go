@@ -40,6 +40,7 @@ func Build(s chiproxy.Spec, p *pool.Set) (*Table, error) {
 		return nil, b.err()
 	}
 	t.pools = b.pools
+	t.counted(s.Series)
 	return t, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -24,6 +25,9 @@ type state struct {
 	// walker is told where the request is, and is the performer of the exchange.
 	walker Walker
 	tenant *tenant
+	// report is filled in, if there is one; series counts what becomes of the request.
+	report *chiproxy.Report
+	series *telemetry.Series
 	// chosen is the route that is being tried; nil while a layer's guards are asked and while a scope answers.
 	chosen *candidate
 	// upgrade is the writer of a request that may become a stream of another protocol, nil for all others.

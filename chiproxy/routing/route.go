@@ -6,6 +6,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // entry is the routes of a layer on one shape.
@@ -26,6 +27,8 @@ type candidate struct {
 	// action is the route's, with its names resolved.
 	action chiproxy.Action
 	scope  *scope
+	// series counts what becomes of its requests; nil where nothing is counted.
+	series *telemetry.Series
 	*common
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -57,11 +58,13 @@ func (rq *request) serve() error {
 		}
 	}
 	rq.tenant, rq.W, rq.R = nil, w, r
+	rq.passed()
 	rq.walker.Through(&rq.Exchange)
 	if !rq.search.allow.Empty() && t.mismatch == chiproxy.AnswerMismatch {
 		return rq.answer405()
 	}
 	if rq.bypasses() {
+		rq.Becomes(telemetry.NotFound)
 		return caddyhttp.Error(http.StatusNotFound, errBypass)
 	}
 	return rq.Onward()
@@ -69,6 +72,7 @@ func (rq *request) serve() error {
 
 // answer405 answers 405 for a path that is known for other methods.
 func (rq *request) answer405() error {
+	rq.Becomes(telemetry.Method)
 	rq.W.Header().Set("Allow", rq.search.allow.String())
 	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route for method %s; the path has %s", rq.R.Method, &rq.search.allow))
 }
@@ -92,6 +96,9 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 		v, err = rq.take(&s)
 	}
 	rq.Leave(err)
+	if v == chiproxy.Done || err != nil {
+		rq.taken(t)
+	}
 	rq.chosen = nil
 	return v, err
 }
@@ -187,6 +194,9 @@ func (rq *request) say(s *scope, a *answer) (chiproxy.Verdict, error) {
 // give performs an answer of a scope.
 func (rq *request) give(s *scope, a *answer) (chiproxy.Verdict, error) {
 	rq.walker.Says(&rq.Exchange, a.saying())
+	if a.kind != nil {
+		rq.Becomes(a.kind.outcome)
+	}
 	if rq.walksAround(s) {
 		return chiproxy.Done, errAround
 	}
@@ -287,6 +297,10 @@ func (rq *request) try(c *candidate, e *entry) (chiproxy.Verdict, error) {
 		return chiproxy.Declined, nil
 	}
 	rq.chosen = c
+	rq.Anew()
+	if rq.report != nil {
+		rq.report.Tries(place{rq})
+	}
 	rq.walker.Begin(&rq.Exchange, e.turn(c))
 	if len(c.route.Guards) > 0 {
 		if open, v, err := rq.allows(c.route.Guards, c.scope); !open {

@@ -109,6 +109,11 @@ var requests = sync.Pool{New: func() any { return new(request) }}
 // Caddy's handlers return them, so that handle_errors sees them; ErrHeaderSent is among their causes when
 // the header of the response has left. It returns ErrRetired, and does nothing, when the table was retired.
 func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return t.ServeReporting(w, r, next, nil)
+}
+
+// ServeReporting is Serve, and fills in a report, if there is one.
+func (t *Table) ServeReporting(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, report *chiproxy.Report) error {
 	rq, err := t.begin(w, r, next, unwatched{})
 	if err != nil {
 		return err
@@ -117,7 +122,11 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 		rq.W = rq.upgrade
 	}
 	defer rq.end()
-	return rq.serve()
+	if report == nil && t.base.series == nil {
+		return rq.serve()
+	}
+	rq.report = report
+	return rq.serveCounted()
 }
 
 // begin starts a request's way through the table, or returns ErrRetired. The caller ends it.

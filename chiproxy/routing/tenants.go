@@ -7,6 +7,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/host"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // tenant is a Tenant ready to serve.
@@ -24,6 +25,8 @@ type tenant struct {
 	layers layerIndex
 	base   *layer
 	spec   *chiproxy.Tenant
+	// series counts what becomes of requests that no route of the tenant takes.
+	series *telemetry.Series
 	// steps is how many instructions of regular expressions a search may cost for each byte of a path; 0 where that is not bounded.
 	steps int64
 }

@@ -18,10 +18,10 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	// Proxied was forwarded to a pool.
-	Proxied Outcome = iota
 	// Responded was answered by an action, a function or a policy.
-	Responded
+	Responded Outcome = iota
+	// Proxied was forwarded to a pool.
+	Proxied
 	// Handler was answered by a handler of Caddy's.
 	Handler
 	// Declined went on to Caddy's next handler.
@@ -42,10 +42,13 @@ const (
 	outcomes = int(Failed) + 1
 )
 
-var outcomeNames = [outcomes]string{"proxied", "responded", "handler", "declined", "not_found", "method", "refused", "limited", "budget", "error"}
+var outcomeNames = [outcomes]string{"responded", "proxied", "handler", "declined", "not_found", "method", "refused", "limited", "budget", "error"}
 
 // String returns the outcome as metrics and logs name it.
 func (o Outcome) String() string { return outcomeNames[o] }
+
+// Refuses reports whether the outcome is that of a request that did not get what it asked for, whatever page it was shown.
+func (o Outcome) Refuses() bool { return o >= NotFound }
 
 // OutcomeNames returns all outcomes as metrics and logs name them.
 func OutcomeNames() []string { return slices.Clone(outcomeNames[:]) }
