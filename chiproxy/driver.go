@@ -37,6 +37,7 @@ func (d *Driver) End() {
 	d.Leave(ErrAborted) // only after a panic there are any left
 	d.unturn()
 	d.drop(0)
+	d.forgetMemory()
 	d.Exchange = Exchange{kept: d.kept}
 }
 

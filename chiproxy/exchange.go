@@ -64,6 +64,7 @@ type Exchange struct {
 // kept is what an exchange keeps for the next request, emptied.
 type kept struct {
 	snapshots []snapshot
+	reserved  []reservation
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
 }

@@ -26,8 +26,9 @@ type Limits struct {
 	// The memory that one virtual machine may hold, in bytes or as a string such as `"64MiB"`. Default: 64MiB.
 	Memory Size `json:"memory,omitempty"`
 
-	// The memory that all virtual machines of the tenant may hold together, in bytes or as a string such as `"1GiB"`.
-	// Beyond it requests wait for one, as when there are as many as `vms`. Default: 1GiB.
+	// The memory that all virtual machines of the tenant may hold together, with the bodies that their requests keep, in
+	// bytes or as a string such as `"1GiB"`. Beyond it requests wait for one, as when there are as many as `vms`.
+	// Default: 1GiB.
 	TotalMemory Size `json:"total_memory,omitempty"`
 
 	// The largest body that `req:body()` and similar functions read into memory, in bytes or as a string such as `"1MiB"`.

@@ -193,7 +193,7 @@ var tenantLimits = vm.Class{Name: "luaroute.TenantLimits", Link: "lua.md#tenants
 		Text: "what one virtual machine may hold: a number of bytes, or a string such as `\"64MiB\"`",
 	},
 	{Name: "body", Type: "luaroute.Size?", Text: "the largest body that is read into memory"},
-	{Name: "total_memory", Type: "luaroute.Size?", Text: "what all virtual machines may hold together"},
+	{Name: "total_memory", Type: "luaroute.Size?", Text: "what all virtual machines may hold together, and the bodies of their requests"},
 	{Name: "vms", Type: "number?", Text: "the largest number of virtual machines, but for those of [slow clients](configuration.md#slow-clients)"},
 	{Name: "streams", Type: "number?", Text: "how many virtual machines that wait for a stream do not count"},
 	{

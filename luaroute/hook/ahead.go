@@ -16,17 +16,16 @@ import (
 func (f *function) enter(ex *chiproxy.Exchange) (*session, error) {
 	if f.vms.asks[f.ref] && request.IsToCome(ex.R) {
 		if _, has := ex.Hold.(*session); !has {
-			defer f.vms.readAhead(ex)()
+			f.vms.readAhead(ex)
 		}
 	}
 	return f.vms.enter(ex)
 }
 
-// readAhead reads the body of a request that has no virtual machine. Its bytes count as memory until done is called.
-func (v *VMs) readAhead(ex *chiproxy.Exchange) (done func()) {
+// readAhead reads the body of a request that has no virtual machine.
+func (v *VMs) readAhead(ex *chiproxy.Exchange) {
 	defer v.endReading(ex)()
-	held := request.ReadAhead(ex.R, int64(v.limits.Body), v.pool.Reserve)
-	return func() { v.pool.Reserve(-held) }
+	request.ReadAhead(ex.R, int64(v.limits.Body), func(held int64) bool { return ex.Keep(v.pool, held) })
 }
 
 // endReading ends the reading of a body when what runs has to end, until forget is called.
@@ -40,6 +39,7 @@ func (v *VMs) endReading(ex *chiproxy.Exchange) (forget func() bool) {
 func (q *Question) Body(ex *chiproxy.Exchange) (body []byte, err error) {
 	read := func() error {
 		body, err = request.ReadBody(ex.R, int64(q.vms.limits.Body))
+		ex.Keep(q.vms.pool, request.Held(ex.R))
 		return err
 	}
 	if request.IsToCome(ex.R) {
@@ -49,7 +49,7 @@ func (q *Question) Body(ex *chiproxy.Exchange) (body []byte, err error) {
 			err = s.state.AwaitClient(read)
 			return body, err
 		}
-		defer q.vms.readAhead(ex)()
+		q.vms.readAhead(ex)
 	}
 	err = read()
 	return body, err

@@ -101,7 +101,7 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	}
 	before, _ := ex.Hold.(*parked)
 	ctx := ex.R.Context()
-	state, err := v.pool.Get(ctx)
+	state, err := v.pool.GetFor(ctx, ex.Kept(v.pool))
 	if err != nil {
 		return nil, v.refused(ctx, err)
 	}
@@ -130,6 +130,9 @@ func (s *session) Placeholder(name string) error {
 	}
 	return s.vms.Placeholder(name)
 }
+
+// Keep counts what the request keeps.
+func (s *session) Keep(bytes int64) { s.ex.Keep(s.vms.pool, bytes) }
 
 // refused says why there is no virtual machine.
 func (v *VMs) refused(ctx context.Context, err error) error {

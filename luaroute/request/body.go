@@ -110,21 +110,35 @@ func read(hr *http.Request, from io.Reader, limit int64) ([]byte, error) {
 }
 
 // ReadAhead reads the body of a request before anybody asks for it, and keeps it for those who do: they find what they would have found
-// without. It ends early where room, which is told of all bytes that it reads, says that there is none. It returns how many these are.
-func ReadAhead(hr *http.Request, limit int64, room func(bytes int64) bool) (held int64) {
+// without. It ends early where room, which is told how many bytes it holds by then, says that there is none for more.
+func ReadAhead(hr *http.Request, limit int64, room func(held int64) bool) {
 	if hr.ContentLength > limit {
-		return 0
+		return
 	}
-	body := hr.Body
+	body, held := hr.Body, int64(0)
 	_, _ = read(hr, readerFunc(func(p []byte) (int, error) {
 		n, err := body.Read(p)
 		held += int64(n)
-		if !room(int64(n)) && err == nil {
+		if !room(held) && err == nil {
 			err = errNoRoom
 		}
 		return n, err
 	}), limit) // whoever asks finds the error again
-	return held
+}
+
+// Held returns how many bytes of bodies a request holds in memory: of the one that it has, and of the client's, which that may have replaced.
+func Held(hr *http.Request) (bytes int64) {
+	b, is := hr.Body.(*buffered)
+	if !is {
+		return 0
+	}
+	bytes = int64(len(b.data))
+	if b.was != nil {
+		if old, is := b.was.body.(*buffered); is {
+			bytes += int64(len(old.data))
+		}
+	}
+	return bytes
 }
 
 // errNoRoom ends the reading of a body.
@@ -170,6 +184,7 @@ func (r *Request) mustRead(L *lua.LState, limit int64) (data []byte) {
 	if err != nil {
 		vm.Throw(L, err)
 	}
+	r.runs.Keep(Held(r.http()))
 	return data
 }
 
@@ -252,6 +267,7 @@ func (r *Request) replaceBody(body []byte) {
 	setBody(hr, body, was)
 	hr.Trailer = nil // what stood behind the other body
 	hr.Header.Del("Content-Length")
+	r.runs.Keep(Held(hr))
 }
 
 // reqSetJSON is req:set_json(value). The header's description of the old body is removed.

@@ -91,6 +91,8 @@ type Runner interface {
 	Done(fn *lua.LFunction)
 	// Placeholder returns nil if the function may read one of Caddy's placeholders.
 	Placeholder(name string) error
+	// Keep counts so many bytes that the request keeps in memory until it ends, with a virtual machine or without one.
+	Keep(bytes int64)
 	// Passed logs why a function was not called, once for each kind of reason.
 	Passed(fn *lua.LFunction, kind, why string)
 }

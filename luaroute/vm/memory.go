@@ -87,8 +87,8 @@ func (b *budget) measure() {
 
 // weighsSooner reports whether the pool has reached its limit of memory and much of what the state has made may be garbage.
 func (b *budget) weighsSooner() bool {
-	t := b.state.total
-	return t != nil && t.reached() && b.made > max(b.live, leastMade)
+	p := b.state.pool
+	return p != nil && p.total.reached(0) && b.made > max(b.live, leastMade)
 }
 
 // weigh measures, and returns how many values were visited.

@@ -1,6 +1,9 @@
 package vm
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A pool bounds states because of what they hold and what they run. One that waits for its client runs nothing, for as long as the client
 // likes, so it does not keep the place of another. A state that waits for its client for longer than requests wait for a state is slow; one
@@ -26,14 +29,47 @@ func (p *Pool) LimitStreams(n int) { p.maxStreams = n }
 // used is how many states count. p.mu is held, as for all below that do not say so.
 func (p *Pool) used() int { return p.size - min(p.slow, p.max) - min(p.streams, p.maxStreams) }
 
-// mayGrow reports whether one more state may be made.
-func (p *Pool) mayGrow() bool { return p.used() < p.max && !p.total.reached() }
+// mayGrow reports whether one more state may be made, for a request that keeps so many bytes itself.
+func (p *Pool) mayGrow(own int64) bool { return p.used() < p.max && !p.total.reached(own) }
 
-// admit lets those who wait make states where they may.
-func (p *Pool) admit() {
-	for !p.closed && p.mayGrow() && p.next(nil) {
-		p.size++
+// spare returns a state that is idle to a request that keeps so many bytes itself; nil if it may have none.
+func (p *Pool) spare(own int64) *State {
+	last := len(p.idle) - 1
+	if last < 0 || p.total.keepsAll(own) {
+		return nil
 	}
+	s := p.idle[last].state
+	p.idle[last] = idleState{}
+	p.idle = p.idle[:last]
+	return s
+}
+
+// admit lets those who wait have states that are idle, and make others where they may: who waits longest is first, but for those who may have none
+// because of what others keep.
+func (p *Pool) admit() {
+	for i := 0; i < len(p.waiting) && (len(p.idle) > 0 || p.used() < p.max); {
+		next := p.waiting[i]
+		s := p.spare(next.own)
+		if s == nil {
+			if !p.mayGrow(next.own) {
+				i++
+				continue
+			}
+			p.size++
+		}
+		p.leaves(i)
+		next.turn <- s // a nil one: it makes one
+	}
+}
+
+// leaves removes one of those who wait.
+func (p *Pool) leaves(i int) {
+	if i == 0 { // mostly
+		p.waiting[0] = turnOf{}
+		p.waiting = p.waiting[1:]
+		return
+	}
+	p.waiting = slices.Delete(p.waiting, i, i+1)
 }
 
 // lend frees the place of a state that still waits for its client. It takes the lock.

@@ -175,11 +175,17 @@ func TestStatesWhoseRequestsStreamDoNotCountUpToALimit(t *testing.T) {
 
 // life is a request of a generated crowd, in steps of which each takes a random time.
 func life(t *testing.T, p *Pool, rng *rand.Rand, check func()) {
-	s, err := p.Get(t.Context())
+	own := rng.Int64N(3) * p.total.most / 4
+	p.Reserve(own)
+	defer func() { // whatever happens
+		p.Reserve(-own)
+		check()
+	}()
+	s, err := p.GetFor(t.Context(), own)
 	check()
 	if err != nil {
 		p.mu.Lock()
-		free := p.mayGrow() || len(p.idle) > 0
+		free := p.mayGrow(own) || len(p.idle) > 0 && !p.total.keepsAll(own)
 		p.mu.Unlock()
 		if !errors.Is(err, ErrBusy) || free {
 			t.Errorf("got %v, and there is room: %v", err, free)
@@ -192,6 +198,8 @@ func life(t *testing.T, p *Pool, rng *rand.Rand, check func()) {
 		return nil
 	}
 	for range rng.IntN(4) {
+		s.budget.live = rng.Int64N(p.total.most/2 + 1)
+		s.account()
 		switch rng.IntN(3) {
 		case 0:
 			_ = s.AwaitClient(pass)
@@ -222,6 +230,9 @@ func TestHoweverSlowOrFastRequestsAreStatesAreBoundedAndNoneIsLost(t *testing.T)
 				rng := rand.New(rand.NewPCG(seed, 0))
 				p := newTestPool(t, 1+rng.IntN(4), time.Second)
 				p.LimitStreams(rng.IntN(4))
+				if seed%2 == 0 {
+					p.LimitMemory(4 << 20)
+				}
 				check := func() {
 					p.mu.Lock()
 					defer p.mu.Unlock()
@@ -230,8 +241,12 @@ func TestHoweverSlowOrFastRequestsAreStatesAreBoundedAndNoneIsLost(t *testing.T)
 						t.Errorf("there are %d states, of which %d are slow and %d stream; the limits are %d and %d", p.size, p.slow, p.streams, p.max, p.maxStreams)
 					case p.slow < 0 || p.streams < 0 || p.slow+p.streams+len(p.idle) > p.size:
 						t.Errorf("of %d states %d are slow, %d stream and %d are idle", p.size, p.slow, p.streams, len(p.idle))
-					case len(p.waiting) > 0 && (p.mayGrow() || len(p.idle) > 0):
-						t.Errorf("%d wait, and there is room: %d of %d count, %d are idle", len(p.waiting), p.used(), p.max, len(p.idle))
+					}
+					for _, next := range p.waiting {
+						if p.mayGrow(next.own) || len(p.idle) > 0 && !p.total.keepsAll(next.own) {
+							t.Errorf("%d wait, and there is room: %d of %d count, %d are idle; %d bytes are kept, and %d by it",
+								len(p.waiting), p.used(), p.max, len(p.idle), p.total.kept.Load(), next.own)
+						}
 					}
 				}
 				var all sync.WaitGroup
@@ -245,7 +260,7 @@ func TestHoweverSlowOrFastRequestsAreStatesAreBoundedAndNoneIsLost(t *testing.T)
 				}
 				all.Wait()
 				check()
-				if s := p.Stats(); s.Size != s.Idle || s.Size > p.max || s.Waiting+s.Slow+s.Streams != 0 {
+				if s := p.Stats(); s.Size != s.Idle || s.Size > p.max || s.Waiting+s.Slow+s.Streams != 0 || s.Kept != 0 {
 					t.Errorf("at the end there are %+v, want at most %d, all idle", s, p.max)
 				}
 				time.Sleep(time.Hour)
@@ -270,4 +285,100 @@ func BenchmarkAwaitClient(b *testing.B) {
 	for b.Loop() {
 		_ = s.AwaitClient(func() error { return nil })
 	}
+}
+
+func TestWhatRequestsKeepWithoutAStateHoldsOthersBack(t *testing.T) {
+	t.Parallel()
+	const most = 1 << 20
+	for name, row := range map[string]struct {
+		reserved, own int64
+		idle          bool
+		waits         bool
+	}{
+		"less than there may be":                          {reserved: most - 1},
+		"all":                                             {reserved: most, waits: true},
+		"all, beside a state that is idle":                {reserved: most, idle: true, waits: true},
+		"all, of which a part is its own":                 {reserved: most, own: 1},
+		"more, of which a part is its own":                {reserved: most + 1, own: 1, idle: true, waits: true},
+		"all, which is its own, beside one that is idle":  {reserved: most, own: most, idle: true},
+		"less than all, beside a state that is idle":      {reserved: most - 1, idle: true},
+		"more than all, and all of it is its own already": {reserved: 2 * most, own: 2 * most},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newTestPool(t, 2, time.Hour)
+				defer p.Close()
+				p.LimitMemory(most)
+				if row.idle {
+					p.Put(mustGet(t, p))
+				}
+				p.Reserve(row.reserved)
+				got := make(chan *State)
+				start := time.Now()
+				go func() {
+					s, _ := p.GetFor(t.Context(), row.own)
+					got <- s
+				}()
+				time.Sleep(time.Minute)
+				if waits := p.Stats().Waiting == 1; waits != row.waits {
+					t.Errorf("it waits: %v, want %v", waits, row.waits)
+				}
+				p.Reserve(-row.reserved)
+				s := <-got
+				if s == nil || time.Since(start) != time.Minute {
+					t.Fatalf("it got %v after %v, want a state when there was room", s, time.Since(start))
+				}
+				p.Put(s)
+			})
+		})
+	}
+}
+
+// One that has to end so that there is room again is not behind those who wait for that room.
+func TestARequestThatKeepsMuchGoesOnBeforeThoseThatWaitForIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestPool(t, 1, time.Hour)
+		defer p.Close()
+		p.LimitMemory(1 << 20)
+		first := mustGet(t, p)
+		p.Reserve(1 << 20)
+		order := make(chan string, 2)
+		for _, own := range []int64{0, 1 << 20} {
+			go func() {
+				s, err := p.GetFor(t.Context(), own)
+				order <- fmt.Sprint(own, err)
+				p.Reserve(-own)
+				p.Put(s)
+			}()
+			synctest.Wait()
+		}
+		p.Put(first)
+		if a, b := <-order, <-order; a != "1048576 <nil>" || b != "0 <nil>" {
+			t.Errorf("they came in the order %s, %s", a, b)
+		}
+	})
+}
+
+func TestAStateThatLetsGoOfMemoryLetsOthersIn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newTestPool(t, 2, time.Hour)
+		defer p.Close()
+		p.LimitMemory(1 << 20)
+		first := mustGet(t, p)
+		first.budget.live = 1 << 20
+		first.account()
+		got := make(chan *State)
+		go func() { got <- mustGet(t, p) }()
+		synctest.Wait()
+		if n := p.Stats().Waiting; n != 1 {
+			t.Errorf("%d wait, want one", n)
+		}
+		first.budget.live = 0
+		first.account()
+		p.Put(<-got)
+		p.Put(first)
+	})
 }

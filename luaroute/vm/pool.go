@@ -34,7 +34,7 @@ type Pool struct {
 	size    int         // states in use and idle
 	slow    int         // those in use that wait for their client
 	streams int         // those in use whose request streams
-	waiting []chan *State
+	waiting []turnOf
 	closed  bool
 	timer   *time.Timer // runs while states are idle
 }
@@ -42,6 +42,12 @@ type Pool struct {
 type idleState struct {
 	state *State
 	since time.Time
+}
+
+// turnOf is a request that waits for a state, and how many bytes it keeps itself.
+type turnOf struct {
+	turn chan *State
+	own  int64
 }
 
 // Stats is what a pool holds.
@@ -56,6 +62,8 @@ type Stats struct {
 	Slow int
 	// Streams is the number of those in use whose request streams.
 	Streams int
+	// Kept is how many bytes are reserved for requests.
+	Kept int64
 }
 
 // NewPool returns a pool of at most max states, and as many again that wait for slow clients. A request waits at most queue for a state
@@ -67,33 +75,33 @@ func NewPool(img *Image, max int, queue time.Duration) *Pool {
 // newState returns a state that waits for a processor in the line of the pool.
 func (p *Pool) newState() *State {
 	s := p.image.NewState()
-	s.pool, s.line, s.queue, s.total = p, p.line, p.queue, &p.total
+	s.pool, s.line, s.queue = p, p.line, p.queue
 	s.account()
 	return s
 }
 
 // Get returns a state for one request. The caller returns it with Put. At the limit Get waits; the error is
 // ErrBusy, ErrClosed, or that of the context.
-func (p *Pool) Get(ctx context.Context) (*State, error) {
+func (p *Pool) Get(ctx context.Context) (*State, error) { return p.GetFor(ctx, 0) }
+
+// GetFor is Get for a request for which so many bytes are reserved already: it does not wait for these.
+func (p *Pool) GetFor(ctx context.Context, own int64) (*State, error) {
 	p.mu.Lock()
-	switch {
-	case p.closed:
+	if p.closed {
 		p.mu.Unlock()
 		return nil, ErrClosed
-	case len(p.idle) > 0:
-		last := len(p.idle) - 1
-		s := p.idle[last].state
-		p.idle[last] = idleState{}
-		p.idle = p.idle[:last]
+	}
+	if s := p.spare(own); s != nil {
 		p.mu.Unlock()
 		return s, nil
-	case p.mayGrow():
+	}
+	if p.mayGrow(own) {
 		p.size++
 		p.mu.Unlock()
 		return p.newState(), nil
 	}
 	turn := make(chan *State, 1)
-	p.waiting = append(p.waiting, turn)
+	p.waiting = append(p.waiting, turnOf{turn, own})
 	p.mu.Unlock()
 	return p.wait(ctx, turn)
 }
@@ -137,8 +145,8 @@ func (p *Pool) leave(turn chan *State) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, other := range p.waiting {
-		if other == turn {
-			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+		if other.turn == turn {
+			p.leaves(i)
 			return true
 		}
 	}
@@ -168,11 +176,9 @@ func (p *Pool) Put(s *State) {
 		s.gone()
 		return
 	}
-	if p.next(s) {
-		return
-	}
 	p.idle = append(p.idle, idleState{s, time.Now()})
-	if p.timer == nil {
+	p.admit()
+	if len(p.idle) > 0 && p.timer == nil {
 		p.timer = time.AfterFunc(idleFor, p.trim)
 	}
 }
@@ -184,16 +190,6 @@ func (p *Pool) discard(s *State) {
 	defer p.mu.Unlock()
 	p.size--
 	p.admit()
-}
-
-// next hands a state, or the right to make one, to the request that waits longest.
-func (p *Pool) next(s *State) bool {
-	if len(p.waiting) == 0 {
-		return false
-	}
-	p.waiting[0] <- s
-	p.waiting = p.waiting[1:]
-	return true
 }
 
 // trim releases states that were idle for too long.
@@ -227,7 +223,7 @@ func (p *Pool) Close() {
 	}
 	p.idle = nil
 	for _, turn := range p.waiting {
-		close(turn)
+		close(turn.turn)
 	}
 	p.waiting = nil
 	if p.timer != nil {
@@ -239,5 +235,5 @@ func (p *Pool) Close() {
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Stats{Size: p.size, Idle: len(p.idle), Waiting: len(p.waiting), Slow: p.slow, Streams: p.streams}
+	return Stats{Size: p.size, Idle: len(p.idle), Waiting: len(p.waiting), Slow: p.slow, Streams: p.streams, Kept: p.total.kept.Load()}
 }

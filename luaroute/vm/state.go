@@ -48,8 +48,7 @@ type State struct {
 	budget   budget
 	line     *fair.Line    // for turns on the processors, and how long it waits there for one request, all together;
 	queue    time.Duration // 0 stands for a load, which waits for as long as it takes
-	total    *total        // of the pool, nil without one
-	counted  int64         // what it knows of this state, in bytes
+	counted  int64         // what its pool counts for it, in bytes
 	pool     *Pool         // nil without one
 	place    atomic.Int32  // in the pool
 	patience *time.Timer   // for the client; nil before it is first waited for
