@@ -69,6 +69,7 @@ var waysOut = map[string]wayOut{
 	"the machine's name":              {script: `route:get("/", route.handler("static_response", { body = "{system.hostname}" }))`, needs: "placeholders http time system"},
 	"a placeholder of a plugin":       {script: `route:get("/", route.handler("static_response", { body = "{secrets.key}" }))`, needs: "placeholders http time secrets"},
 	"a body of any size":              {script: `route:get("/", route.handler("static_response", { body = "{http.request.body}" }))`, needs: "placeholders http time http.request.body"},
+	"an answer of any size in a log":  {script: `route:use(route.handler("log_append", { key = "x", value = "{http.response.body}" }))`, needs: "placeholders http time http.response.body"},
 	"the environment in a key":        {script: `route:get("/", route.handler("static_response", { headers = { ["{env.HOME}"] = { "x" } } }))`, needs: "placeholders http time env", says: "headers.{env.HOME}: "},
 	"the environment in a header":     {script: `route:use(route.handler("headers", { response = { set = { X = { "a {env.HOME}" } } } }))`, needs: "placeholders http time env", says: "headers: response.set.X[0]: "},
 	"the environment behind a brace":  {script: `route:get("/", route.handler("static_response", { body = "{ {x{env.HOME}" }))`, needs: "placeholders http time env"},
@@ -83,6 +84,10 @@ var waysOut = map[string]wayOut{
 	"the environment for a check":     {script: `route:pool("p", { "192.0.2.1:80", health_checks = { active = { uri = "/", headers = { X = { "{env.HOME}" } } } } })`, needs: "placeholders http time env"},
 	"the environment, deep":           {script: fmt.Sprintf(deep, `{ handler = "static_response", body = "{env.HOME}" }`), needs: "placeholders http time env", says: "handle_response[0].routes[0].handle[0].routes[0].handle[0].body: "},
 	"route.env":                       {script: `local x = route.env("SHARED")`, needs: "placeholders http time env"},
+
+	// What goes into the access log where nobody counts it.
+	"a log in a subroute": {script: `route:use(route.handler("subroute", { routes = { { handle = { { handler = "log_append", key = "x", value = "{http.request.header.X}" } } } } }))`, says: "log_append stands inside of another module"},
+	"a log, deep":         {script: fmt.Sprintf(deep, `{ handler = "log_append", key = "x", value = "y" }`), says: "log_append stands inside of another module"},
 
 	// Addresses.
 	"this machine":                {script: `route:pool("p", { "127.0.0.1:80" })`, needs: "upstreams network 127.0.0.1", says: "a loopback address"},

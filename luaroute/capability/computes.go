@@ -30,7 +30,7 @@ func computes(id string) bool {
 // where the tenant may not.
 func (s *Set) readsBody(config json.RawMessage) bool {
 	return bytes.Contains(config, []byte(unbounded[0])) &&
-		slices.ContainsFunc(unbounded, func(name string) bool { return s.Placeholder(name) == nil })
+		slices.ContainsFunc(unbounded[:2], func(name string) bool { return s.Placeholder(name) == nil })
 }
 
 // matched returns how many bytes a module adds to what regular expressions may match, its own and those of others in the same

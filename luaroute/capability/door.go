@@ -14,6 +14,10 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/nested"
 )
 
+// errInnerLog is the error of a log_append that would be called where nobody counts what it logs.
+var errInnerLog = errors.New("log_append stands inside of another module, where what it logs is not counted; " +
+	"write route.handler(\"log_append\", …) for all of it, as middleware, or req:log_field in a function")
+
 // PoolID is the module that a pool is.
 const PoolID = handlers + "reverse_proxy"
 
@@ -59,6 +63,9 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 		}
 		if s == nil {
 			return nil
+		}
+		if u.ID == handlers+"log_append" && len(u.Keys) > 0 {
+			return errInnerLog
 		}
 		if u.ID == PoolID {
 			proxies = append(proxies, u.Keys)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// unbounded are placeholders that read as much as a client sends. They must be allowed by name.
-var unbounded = []string{"http.request.body", "http.request.body_base64"}
+// unbounded are placeholders that read as much as a client or, in log_append, an upstream sends. They must be allowed by name.
+var unbounded = []string{"http.request.body", "http.request.body_base64", "http.response.body", "http.response.body_base64"}
 
 // Placeholder returns nil if a placeholder may be used. Its name has no braces.
 func (s *Set) Placeholder(name string) error {

@@ -149,6 +149,9 @@ func (l *load) handlerAction(L *lua.LState) int {
 	if !ok {
 		L.RaiseError("%q is not an HTTP handler", name)
 	}
+	if l.options.Capabilities != nil {
+		h = hook.CountLogged(h, l.options.Log, origin)
+	}
 	return pushAction(L, chiproxy.Module{Name: name, Handler: h, Config: m.config, Meter: m.meter, Expressions: m.expressions, Origin: origin})
 }
 

@@ -86,6 +86,16 @@ func (l *Log) take(bytes int) bool {
 	return true
 }
 
+// MayAdd reports whether something that is no script may add a field of so many bytes to a line that is written anyway, and counts it as logged
+// or as left out. where says what it is.
+func (l *Log) MayAdd(bytes int, where func() string) bool {
+	if bytes <= MaxLogged && l.take(bytes) {
+		return true
+	}
+	l.left.Add(bytes, where)
+	return false
+}
+
 // Entry returns a line for the log, at the time that scripts see, or nil if lines of that level are not logged. MayLog comes before it is
 // written.
 func (s *State) Entry(level zapcore.Level, message string) *zapcore.CheckedEntry {
