@@ -98,11 +98,14 @@ func (s *State) Declaring() bool { return s.builder != nil && !s.builder.declare
 // Reserve counts bytes that Go code holds for the state besides what Lua can see, in the memory of all states of its pool; a negative number
 // releases them. It reports whether that is below its limit. Other goroutines may call it while the state waits.
 func (s *State) Reserve(bytes int64) bool {
-	if s.total == nil {
+	if s.pool == nil {
 		return true
 	}
-	held := s.total.held.Add(bytes)
-	return s.total.most == 0 || held < s.total.most
+	t := &s.pool.total
+	if t.add(bytes) {
+		s.pool.ease()
+	}
+	return t.most == 0 || t.held.Load() < t.most
 }
 
 // Memory returns the limit of the state, in bytes.
