@@ -4,6 +4,7 @@
 package testredis
 
 import (
+	"bufio"
 	"bytes"
 	"net"
 	"os"
@@ -23,6 +24,7 @@ type Server struct {
 	args []string
 	dir  string
 	port string
+	tls  bool
 	out  *bytes.Buffer
 
 	mu  sync.Mutex
@@ -53,6 +55,7 @@ func prepare(t testing.TB, port string, directives ...string) *Server {
 	port = "port " + port
 	for _, line := range directives {
 		if strings.HasPrefix(line, "tls-cert-file ") {
+			s.tls = true
 			port = "port 0\ntls-" + port
 		}
 	}
@@ -65,7 +68,7 @@ func prepare(t testing.TB, port string, directives ...string) *Server {
 	return s
 }
 
-// Start starts the process, also again, on the same port, and returns when it accepts connections.
+// Start starts the process, also again, on the same port, and returns when it answers.
 func (s *Server) Start() {
 	s.t.Helper()
 	s.mu.Lock()
@@ -75,11 +78,16 @@ func (s *Server) Start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	testkit.Until(s.t, "redis-server accepts connections", func() bool {
+	testkit.Until(s.t, "redis-server answers", func() bool {
 		conn, err := net.Dial("tcp", s.Address())
-		if err == nil {
-			conn.Close()
+		if err != nil {
+			return false
 		}
+		defer conn.Close()
+		if s.tls {
+			return true
+		}
+		_, err = ask(conn, bufio.NewReader(conn), "PING") // any answer: it serves all that it listens on
 		return err == nil
 	})
 }

@@ -26,7 +26,7 @@ func (c *client) fall(l *link, key string, last *kv.Error) {
 	c.link.Store(nil)
 	l.end()
 	c.falls.Add(1)
-	c.log.Error("redis is down; calls fail until a probe succeeds",
+	c.log().Error("redis is down; calls fail until a probe succeeds",
 		zap.Int("failures", c.DownAfter), zap.String("reason", last.Error()), zap.Error(visible(last.Err)))
 	go c.revive(key, time.Now())
 }
@@ -52,7 +52,7 @@ func (c *client) revive(key string, since time.Time) {
 			l.end()
 		default:
 			c.link.Store(l)
-			c.log.Warn("redis is back", zap.Duration("after", time.Since(since)))
+			c.log().Warn("redis is back", zap.Duration("after", time.Since(since)))
 		}
 		return
 	}

@@ -87,7 +87,7 @@ func inBubble(t *testing.T, test func(t *testing.T, c *client, s *server, logs *
 		s := &server{begun: time.Now(), builder: refused.B()}
 		c := newClient(settings{Timeout: allowed, DownAfter: 5}, s.dial)
 		core, logs := observer.New(zapcore.DebugLevel)
-		c.log = zap.New(core)
+		c.log = func() *zap.Logger { return zap.New(core) }
 		test(t, c, s, logs)
 		if err := c.Destruct(); err != nil {
 			t.Error(err)

@@ -20,7 +20,7 @@ import (
 type client struct {
 	settings
 	dial func() (rueidis.Client, error)
-	log  *zap.Logger
+	log  func() *zap.Logger // that of the configuration that serves, which the client outlives
 	// slots bounds the calls at work, with those that nobody waits for anymore.
 	slots chan struct{}
 
@@ -38,7 +38,10 @@ const most = 1000
 
 func newClient(s settings, dial func() (rueidis.Client, error)) *client {
 	c := &client{
-		settings: s, dial: dial, log: caddy.Log().Named("luaroute.kv.redis").With(zap.Strings("addresses", s.Addresses)),
+		settings: s, dial: dial,
+		log: func() *zap.Logger {
+			return caddy.Log().Named("luaroute.kv.redis").With(zap.Strings("addresses", s.Addresses))
+		},
 		slots: make(chan struct{}, most), closed: make(chan struct{}),
 	}
 	c.reason.Store(&kv.Error{Reason: kv.Down})
