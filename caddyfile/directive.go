@@ -13,13 +13,16 @@
 //		handler <name> {
 //			<any directives>
 //		}
+//		libs <library> {
+//			<any option of the library>
+//		}
 //		tenant <name> {
 //			host <host>...
 //			path_prefix <prefix>
 //			strip_prefix
 //			fallthrough
 //			priority <n>
-//			script, source, pool, handler, limits, allow, on_error
+//			script, source, pool, handler, libs, limits, allow, on_error
 //			use_pool <name>
 //		}
 //		limits {
@@ -46,7 +49,7 @@
 //
 // The directive is ordered after route, so that a fallback such as respond or file_server comes after it.
 //
-// Lines of script, host and env add up, and so do source blocks; everything else is written once, a pool, handler or
+// Lines of script, host and env add up, and so do source blocks; everything else is written once, a pool, handler, library or
 // tenant once per name. An instance needs a script, a source or a tenant; a tenant a script, a source or use_pool.
 // Relative script paths stay as written: they are resolved when the configuration is loaded.
 //

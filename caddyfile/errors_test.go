@@ -16,12 +16,20 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected allow, env, handler, isolate_failures, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected allow, env, handler, isolate_failures, libs, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
 		},
-		"libs is not known yet": {
-			"libs json",
-			`unknown subdirective "libs": expected allow, env,`,
-		},
+		"libs without a library":      {"libs", `libs: expected a name, found none, at Caddyfile:3`},
+		"options of no library":       {"libs htp {\n\tallow all\n}", `libs: there is no library "htp": expected `},
+		"a library without options":   {"libs json", `libs: the library json has no options: expected http`},
+		"an unknown option of http":   {"libs http {\n\ttimeouts 5s\n}", `libs http: unknown option "timeouts": expected allow, allow_hosts, deny, deny_hosts, max_conns or timeout, at Caddyfile:4`},
+		"http beside its block":       {"libs http all", `libs http: expected a block, found "all", at Caddyfile:3`},
+		"http allows nothing":         {"libs http {\n\tallow\n}", `libs http: allow: expected one value or more, found none, at Caddyfile:4`},
+		"http allows what is nothing": {"libs http {\n\tallow 10.0.0.0/33\n}", `libs http: allow: "10.0.0.0/33": expected network, public, none or all, an address`},
+		"http denies a name":          {"libs http {\n\tdeny a.example\n}", `libs http: deny: a.example: expected addresses, CIDRs, or sockets`},
+		"http allows a URL as a host": {"libs http {\n\tallow_hosts https://a.example\n}", `libs http: allow_hosts: "https://a.example": expected a host such as`},
+		"http without a unit":         {"libs http {\n\ttimeout 5\n}", `libs http: timeout: expected a duration above 0 such as 5s, found "5", at Caddyfile:4`},
+		"http with half a call":       {"libs http {\n\tmax_conns 1.5\n}", `libs http: max_conns: expected a whole number above 0, found "1.5", at Caddyfile:4`},
+		"http twice":                  {"libs http {\n\tallow all\n}\nlibs http {\n\tallow all\n}", `libs "http" appears twice; the first is at Caddyfile:3, at Caddyfile:6`},
 		"kv is not known yet": {
 			"kv redis redis://127.0.0.1 {\n\tprefix a\n}",
 			`unknown subdirective "kv": expected allow, env,`,
@@ -172,7 +180,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		},
 		"a tenant in a tenant": {
 			"tenant a {\n\ttenant b {\n\t\tscript b.lua\n\t}\n}",
-			`unknown subdirective "tenant": expected allow, fallthrough, handler, host, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
+			`unknown subdirective "tenant": expected allow, fallthrough, handler, host, libs, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
 		},
 		"a tenant with a name line":    {"tenant a {\n\tname b\n}", `unknown subdirective "name": expected allow, fallthrough,`},
 		"host without a value":         {"tenant a {\n\thost\n}", `host: expected one value or more, found none, at Caddyfile:4`},

@@ -83,6 +83,43 @@ func source(to *[]json.RawMessage) reader {
 	}
 }
 
+// libraries is the namespace of the libraries for scripts.
+const libraries = "luaroute.libs"
+
+// library reads the options of a library with the parser of its module.
+func library(to *config.Named) reader {
+	return named(func(name string, h httpcaddyfile.Helper) error {
+		id := libraries + "." + name
+		info, err := caddy.GetModule(id)
+		if err != nil {
+			return h.Errf("libs: there is no library %q: expected %s", name, oneOf(configurable()))
+		}
+		if _, ok := info.New().(caddyfile.Unmarshaler); !ok {
+			return h.Errf("libs: the library %s has no options: expected %s; what tenants may require is in allow", name, oneOf(configurable()))
+		}
+		parsed, err := caddyfile.UnmarshalModule(h.Dispenser, id)
+		if err != nil {
+			return about(h, "libs "+name, err)
+		}
+		raw, err := json.Marshal(parsed)
+		if err != nil {
+			return about(h, "libs "+name, err)
+		}
+		put(to, name, raw)
+		return nil
+	})
+}
+
+// configurable lists the libraries that have options.
+func configurable() (list []string) {
+	for _, m := range caddy.GetModules(libraries) {
+		if _, ok := m.New().(caddyfile.Unmarshaler); ok {
+			list = append(list, m.ID.Name())
+		}
+	}
+	return list
+}
+
 func put(to *config.Named, name string, raw json.RawMessage) {
 	if *to == nil {
 		*to = config.Named{}

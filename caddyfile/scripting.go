@@ -17,6 +17,7 @@ func scriptingBlock(s *config.Scripting) []subdirective {
 		{"source", often, source(&s.SourcesRaw)},
 		{"pool", oncePerName, pool(&s.Pools)},
 		{"handler", oncePerName, handler(&s.HandlersRaw)},
+		{"libs", oncePerName, library(&s.LibsRaw)},
 		{"limits", once, limits(&s.Limits)},
 		{"allow", once, allow(&s.Allow)},
 		{"on_error", once, onError(&s.OnError)},

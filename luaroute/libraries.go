@@ -8,6 +8,7 @@ import (
 	// The libraries that every script can require.
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/base64"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/log"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/re"

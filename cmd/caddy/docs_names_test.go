@@ -87,6 +87,7 @@ func TestTheReferenceListsTheKeysOfTheConfiguration(t *testing.T) {
 		"handler": "http.handlers.luaroute", "file source": "luaroute.sources.file", "inline source": "luaroute.sources.inline",
 		"storage source": "luaroute.sources.storage",
 		"permission":     "tls.permission.luaroute",
+		"http library":   "luaroute.libs.http",
 	} {
 		info, err := caddy.GetModule(id)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	luahttp "github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -133,6 +134,16 @@ func (s *session) Placeholder(name string) error {
 
 // Keep counts what the request keeps.
 func (s *session) Keep(bytes int64) { s.ex.Keep(s.vms.pool, bytes) }
+
+// AskPool returns a function that sends requests to a pool, for the library http.
+func (s *session) AskPool(name string) (func(http.ResponseWriter, *http.Request) error, error) {
+	if s.ex == nil {
+		return nil, errNoRequest
+	}
+	return s.ex.AskPool(name)
+}
+
+var errNoRequest = errors.New("a pool can be asked only while a request runs")
 
 // refused says why there is no virtual machine.
 func (v *VMs) refused(ctx context.Context, err error) error {
@@ -292,5 +303,6 @@ func (e goneError) Unwrap() error { return e.error }
 var (
 	_ chiproxy.Holder = (*session)(nil)
 	_ vm.Keeper       = (*session)(nil)
+	_ luahttp.Pools   = (*session)(nil)
 	_ chiproxy.Holder = (*parked)(nil)
 )

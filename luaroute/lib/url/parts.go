@@ -92,7 +92,7 @@ func build(L *lua.LState) int {
 		case !parts.Has(name):
 			L.ArgError(1, fmt.Sprintf("a URL has no part %q; allowed are %s", name, parts.Names()))
 		case name == "query" && v.Type() == lua.LTTable:
-			given[name] = encodeQuery(L, v.(*lua.LTable))
+			given[name] = EncodeQuery(L, "", v.(*lua.LTable))
 		case v.Type() == lua.LTString || name == "port" && v.Type() == lua.LTNumber:
 			given[name] = v.String()
 		default:

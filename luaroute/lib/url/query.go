@@ -39,17 +39,18 @@ func parseQuery(L *lua.LState) int {
 
 // buildQuery is url.build_query(table).
 func buildQuery(L *lua.LState) int {
-	return success(L, encodeQuery(L, L.CheckTable(1)))
+	return success(L, EncodeQuery(L, "", L.CheckTable(1)))
 }
 
-// encodeQuery returns the query of a table of names and values, or lists of values.
-func encodeQuery(L *lua.LState, t *lua.LTable) string {
+// EncodeQuery returns the query of a table of names and values, or lists of values. A wrong one raises an error that begins with what, or is
+// one of the first argument if that is empty.
+func EncodeQuery(L *lua.LState, what string, t *lua.LTable) string {
 	var names []string
 	t.ForEach(func(k, v lua.LValue) {
 		vm.Spend(L, 1)
 		name, ok := k.(lua.LString)
 		if !ok {
-			L.ArgError(1, fmt.Sprintf("a name of the query is a %s; expected a string", k.Type()))
+			wrong(L, what, fmt.Sprintf("a name of the query is a %s; expected a string", k.Type()))
 		}
 		names = append(names, string(name))
 	})
@@ -60,21 +61,29 @@ func encodeQuery(L *lua.LState, t *lua.LTable) string {
 		switch v := t.RawGetString(name).(type) {
 		case *lua.LTable:
 			for i := 1; i <= v.Len(); i++ {
-				writePair(L, &out, name, v.RawGetInt(i))
+				writePair(L, &out, what, name, v.RawGetInt(i))
 			}
 		default:
-			writePair(L, &out, name, v)
+			writePair(L, &out, what, name, v)
 		}
 	}
 	return out.String()
 }
 
+// wrong raises an error.
+func wrong(L *lua.LState, what, message string) {
+	if what == "" {
+		L.ArgError(1, message)
+	}
+	L.RaiseError("%s: %s", what, message)
+}
+
 // writePair writes a name and a value.
-func writePair(L *lua.LState, out *strings.Builder, name string, v lua.LValue) {
+func writePair(L *lua.LState, out *strings.Builder, what, name string, v lua.LValue) {
 	switch v.Type() {
 	case lua.LTString, lua.LTNumber, lua.LTBool:
 	default:
-		L.ArgError(1, fmt.Sprintf("the value of %q in the query is a %s; expected a string, a number, a boolean or a list of them", name, v.Type()))
+		wrong(L, what, fmt.Sprintf("the value of %q in the query is a %s; expected a string, a number, a boolean or a list of them", name, v.Type()))
 	}
 	if out.Len() > 0 {
 		out.WriteByte('&')

@@ -1,0 +1,42 @@
+package chiproxy
+
+import (
+	"errors"
+	"maps"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// clientVars are the variables of Caddy's that say who the client is.
+var clientVars = []string{caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey}
+
+// errNoHandler is the answer of what is behind a pool that is asked: nothing is.
+var errNoHandler = caddyhttp.Error(http.StatusNotFound, errors.New("there is no handler behind a pool that a script asks"))
+
+// AskPool returns a function that sends requests of a hook's own to a pool that the current tenant sees: by the policy of the pool, to what
+// it holds for healthy, with its transport. They come from the client of the exchange, for its host unless they have one, and else have
+// nothing of it: no header, no variable and no placeholder of it changes. Any goroutine may call the function while the exchange lasts.
+func (ex *Exchange) AskPool(name string) (func(http.ResponseWriter, *http.Request) error, error) {
+	p, err := ex.place.Pools().Find(name)
+	if err != nil {
+		return nil, err
+	}
+	ctx := ex.R.Context()
+	remote, host, tls := ex.R.RemoteAddr, ex.R.Host, ex.R.TLS
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	vars := map[string]any{}
+	for _, key := range clientVars {
+		vars[key] = caddyhttp.GetVar(ctx, key)
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		r.RemoteAddr, r.TLS = remote, tls
+		if r.Host == "" {
+			r.Host = host
+		}
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+		maps.Copy(r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any), vars)
+		return p.Handler().ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoHandler }))
+	}, nil
+}
