@@ -14,6 +14,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // Exchange is one request on its way through a table, as hooks see it. It is valid until the table has served it.
@@ -85,7 +86,7 @@ func (ex *Exchange) Pattern() string { return ex.place.Pattern() }
 func (ex *Exchange) Param(name string) (string, bool) {
 	for i, n := range ex.place.Names() {
 		if n == name {
-			return ex.place.Value(i), true
+			return urlpath.Decode(ex.place.Matched(i)), true
 		}
 	}
 	return "", false
@@ -95,7 +96,7 @@ func (ex *Exchange) Param(name string) (string, bool) {
 func (ex *Exchange) Params() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		for i, n := range ex.place.Names() {
-			if !yield(n, ex.place.Value(i)) {
+			if !yield(n, urlpath.Decode(ex.place.Matched(i))) {
 				return
 			}
 		}
@@ -126,6 +127,11 @@ func (ex *Exchange) Act(a Action) (Verdict, error) {
 // Bind resolves the names in an action that a hook has made, as the current tenant sees them. The error is that of the
 // hook, which has not done anything yet.
 func (ex *Exchange) Bind(a Action) (Action, error) {
+	if t, ok := a.(Templated); ok {
+		if err := t.CheckParams(ex.place.Names()); err != nil {
+			return nil, err
+		}
+	}
 	bound, err := ex.place.Pools().Bind(a)
 	if err != nil {
 		return nil, err

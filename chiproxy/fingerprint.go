@@ -35,16 +35,19 @@ func asJSON(v any) uint64 {
 
 // Fingerprint tells answers of one status apart.
 func (a Respond) Fingerprint() uint64 {
-	if len(a.Headers) == 0 {
+	if len(a.Headers)+len(a.fields) == 0 {
 		return FingerprintOf(a.Body)
 	}
-	return asJSON(a)
+	return asJSON([]any{a, a.fields.Sources()})
 }
 
 // Fingerprint tells ways to forward to one pool apart.
 func (p Proxy) Fingerprint() uint64 {
 	if p.plain() {
 		return 0
+	}
+	if p.texts != nil {
+		return asJSON([]any{p, p.texts.sources()})
 	}
 	return asJSON(p)
 }

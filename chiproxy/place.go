@@ -6,9 +6,10 @@ type Place interface {
 	Tenant() string
 	Route() *Route
 	Pattern() string
-	// Names are those of the parameters of the pattern, and Value returns the decoded value of one of them.
+	// Names are those of the parameters of the pattern, and Matched returns the value of one of them as it was matched: decoded, but for
+	// the escapes of slashes and percent signs.
 	Names() []string
-	Value(i int) string
+	Matched(i int) string
 	// Pools are those that the tenant sees.
 	Pools() *PoolScope
 	// Policy is the one for failed hooks: the route's, the tenant's or the table's.

@@ -62,7 +62,7 @@ func (alone) Tenant() string       { return "" }
 func (alone) Route() *Route        { return nil }
 func (alone) Pattern() string      { return "" }
 func (alone) Names() []string      { return nil }
-func (alone) Value(int) string     { return "" }
+func (alone) Matched(int) string   { return "" }
 func (alone) Policy() *ErrorPolicy { return &ErrorPolicy{} }
 func (alone) Around() error        { return nil }
 func (a alone) Pools() *PoolScope  { return a.pools }

@@ -15,12 +15,13 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/template"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // Proxy forwards the request to a pool. With nothing but a pool, the upstream gets the request as the client sent it.
 // What is changed is changed on the request itself, so that Caddy's placeholders and logs show what was forwarded.
-// No placeholder is expanded in any of its values.
+// No placeholder is expanded in any of its values, unless Expand has compiled them.
 type Proxy struct {
 	// Pool is the name of the pool.
 	Pool string
@@ -50,6 +51,8 @@ type Proxy struct {
 	// FailToPool forwards to that pool instead. Once some of the client's body was read it cannot be sent again, so
 	// the error is returned; a body that a hook holds in memory can.
 	OnError *ErrorPolicy
+
+	texts *proxyTexts // of Expand, or nil
 }
 
 // Check reports what can never be forwarded.
@@ -109,6 +112,7 @@ func (p Proxy) Describe() origin.Origin { return origin.Origin{Kind: "proxy", Te
 // plain reports whether the request is forwarded unchanged.
 func (p Proxy) plain() bool { return p == Proxy{Pool: p.Pool} }
 
+// Bind finds the pools.
 func (p Proxy) Bind(pools *PoolScope) (Action, error) {
 	if p.Pool != "" && p.plain() {
 		return pools.forward(p.Pool)
@@ -122,8 +126,10 @@ func (p Proxy) Bind(pools *PoolScope) (Action, error) {
 	}
 	b := &boundProxy{Proxy: p, pool: to}
 	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
-	b.headerUp, b.header = forward.Split(p.Headers)
-	if p.Upstream != "" {
+	if b.headerUp, b.header = forward.Split(p.Headers); p.texts != nil && len(p.texts.headers) > 0 {
+		b.headerUp, b.header = nil, p.Headers // so that all changes are made in order
+	}
+	if p.Upstream != "" && (p.texts == nil || p.texts.upstream == nil) {
 		if err := to.Choosable(p.Upstream); err != nil {
 			return nil, err
 		}
@@ -158,11 +164,20 @@ type boundProxy struct {
 
 // Do changes the request and forwards it.
 func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
+	var room [2]template.Rendered
+	w, err := b.wants(ex, room[:0])
+	if err != nil {
+		return Done, err
+	}
 	was := ex.targetNow()
-	undo := b.rewrite(ex)
-	v, err := Done, error(errClimbs)
-	if b.StripPrefix == "" || !urlpath.Climbs(ex.R.URL) {
-		v, err = b.send(ex)
+	undo, err := b.rewrite(ex, &w)
+	v := Done
+	switch {
+	case err != nil:
+	case b.StripPrefix != "" && urlpath.Climbs(ex.R.URL):
+		err = errClimbs
+	default:
+		v, err = b.send(ex, w.upstream)
 	}
 	was.settle(ex, v, err)
 	if v == Declined || err != nil {
@@ -171,22 +186,22 @@ func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	return v, err
 }
 
-func (b *boundProxy) send(ex *Exchange) (Verdict, error) {
+func (b *boundProxy) send(ex *Exchange, upstream string) (Verdict, error) {
 	if b.OnError != nil && b.OnError.Mode != FailClosed {
-		return b.sendOrElse(ex)
+		return b.sendOrElse(ex, upstream)
 	}
-	if b.ResponseHeaders != nil {
+	if change := b.responseChange(ex); change != nil {
 		w := ex.W
 		defer func() { ex.W = w }()
-		ex.W = response.NewHeaderWriter(w, b.ResponseHeaders)
+		ex.W = response.NewHeaderWriter(w, change)
 	}
-	return Done, b.forward(ex)
+	return Done, b.forward(ex, upstream)
 }
 
 // sendOrElse forwards, and does what OnError says if that failed before anything was written.
-func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
+func (b *boundProxy) sendOrElse(ex *Exchange, upstream string) (Verdict, error) {
 	w, body := ex.W, &readBody{ReadCloser: ex.R.Body}
-	hw := response.NewHeaderWriter(w, b.ResponseHeaders)
+	hw := response.NewHeaderWriter(w, b.responseChange(ex))
 	ex.W = hw
 	defer func() { ex.W = w }()
 	if _, held := ex.R.Body.(HeldBody); !held && ex.R.Body != nil && ex.R.Body != http.NoBody { // one that is held is sent again
@@ -199,7 +214,7 @@ func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 		}()
 	}
 
-	err := b.forward(ex)
+	err := b.forward(ex, upstream)
 	switch {
 	case err == nil || hw.Wrote() || body.read:
 		return Done, err
@@ -210,12 +225,12 @@ func (b *boundProxy) sendOrElse(ex *Exchange) (Verdict, error) {
 }
 
 // forward sends the request to the pool, and to the chosen upstream if there is one.
-func (b *boundProxy) forward(ex *Exchange) error {
-	if b.Upstream == "" {
+func (b *boundProxy) forward(ex *Exchange, upstream string) error {
+	if upstream == "" {
 		return b.pool.forward(ex, b.handler)
 	}
 	ex.ownVars()
-	choice := b.pool.Choose(ex.R, b.Upstream)
+	choice := b.pool.Choose(ex.R, upstream)
 	err := b.pool.forward(ex, b.handler)
 	if wrong := choice.End(); err != nil && wrong != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, wrong)
@@ -232,39 +247,34 @@ type rewritten struct {
 func (u rewritten) restore(r *http.Request) { r.Body, r.ContentLength = u.body, u.length }
 
 // rewrite changes the request.
-func (b *boundProxy) rewrite(ex *Exchange) rewritten {
+func (b *boundProxy) rewrite(ex *Exchange, w *wanted) (rewritten, error) {
 	r := ex.R
 	undo := rewritten{r.Body, r.ContentLength}
 	if b.Path != "" || b.StripPrefix != "" || b.Query != nil {
-		b.rewriteURI(ex)
+		if err := b.rewriteURI(ex, w); err != nil {
+			return undo, err
+		}
 	}
-	if b.Method != "" && b.Method != r.Method {
-		r.Method = b.Method
-		if b.Method == http.MethodGet || b.Method == http.MethodHead {
+	if w.method != "" && w.method != r.Method {
+		r.Method = w.method
+		if w.method == http.MethodGet || w.method == http.MethodHead {
 			r.Body, r.ContentLength = http.NoBody, 0
 		}
 	}
 	if b.header != nil {
 		ex.changed.Make(r, b.header)
 	}
+	for _, h := range w.headers {
+		if h.Add {
+			ex.changed.Add(r, h.Name, h.Values)
+		} else {
+			ex.changed.Set(r, h.Name, h.Values)
+		}
+	}
 	if b.headerUp != nil {
 		ex.changed.MakeLater(r, b.headerUp)
 	}
-	return undo
-}
-
-func (b *boundProxy) rewriteURI(ex *Exchange) {
-	u := ex.R.URL
-	if b.Path != "" {
-		u.Path, u.RawPath, ex.bare = b.Path, "", false
-	}
-	if b.StripPrefix != "" {
-		ex.strip(b.StripPrefix)
-	}
-	if b.Query != nil {
-		u.RawQuery, u.ForceQuery = *b.Query, false
-	}
-	ex.R.RequestURI = u.RequestURI()
+	return undo, nil
 }
 
 // strip takes a prefix off the path that is forwarded.

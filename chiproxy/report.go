@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 // Report is what became of a request, for those around the table: logs, spans and placeholders. It is filled while the request runs, with the
@@ -48,7 +49,7 @@ func (r *Report) Tries(at Place) {
 	r.Tenant, r.Route, r.Pattern = at.Tenant(), at.Route(), at.Pattern()
 	r.names, r.more = at.Names(), nil
 	for i := range r.names {
-		if v := at.Value(i); i < len(r.values) {
+		if v := urlpath.Decode(at.Matched(i)); i < len(r.values) {
 			r.values[i] = v
 		} else {
 			r.more = append(r.more, v)

@@ -1,16 +1,17 @@
 package chiproxy
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/textproto"
 	"strconv"
-	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/template"
 )
 
 // Respond answers with a status, a header and a body. Content-Length is that of the body. HEAD gets the header that GET
@@ -20,9 +21,11 @@ type Respond struct {
 	Status int
 	// Body may be empty. With 204 and 304 it must be.
 	Body string
-	// Headers replace what middleware outside has set. Without a Content-Type among them, a body is text/plain in
+	// Headers replace what middleware outside has set. A Location is sent as that of a Redirect. Without a Content-Type among them, a body is text/plain in
 	// UTF-8; net/http would guess from its bytes.
 	Headers http.Header
+
+	fields template.Fields // of Expand, over Headers
 }
 
 // Check reports an answer that can never be sent.
@@ -61,7 +64,17 @@ func (a Respond) Do(ex *Exchange) (Verdict, error) {
 
 func (a Respond) send(ex *Exchange) (Verdict, error) {
 	h := ex.W.Header()
-	field.SetAll(h, a.Headers)
+	if len(a.Headers) > 0 {
+		field.SetAll(h, a.Headers)
+		for i, location := range h["Location"] {
+			h["Location"][i] = EncodeLocation(location)
+		}
+	}
+	if len(a.fields) > 0 {
+		if err := a.fields.Apply(h, ex); err != nil {
+			return Done, caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge, err)
+		}
+	}
 	if _, set := h["Content-Type"]; a.Body != "" && !set {
 		h["Content-Type"] = []string{"text/plain; charset=utf-8"}
 	}
@@ -85,6 +98,37 @@ func (a Respond) send(ex *Exchange) (Verdict, error) {
 	_, err := io.WriteString(ex.W, a.Body)
 	return Done, err
 }
+
+// Expand returns a with the values of its headers as templates: see package template. It is for a Respond that is made while scripts load.
+func (a Respond) Expand() (Respond, error) {
+	fixed, sample, named, err := template.ParseHeader(&field.Ops{Set: a.Headers})
+	if err != nil {
+		return a, fmt.Errorf("respond: %w", err)
+	}
+	a.Headers = sample.Set
+	if err := a.Check(); err != nil {
+		return a, err
+	}
+	if len(named) > 0 {
+		a.Headers = nil
+		if fixed != nil {
+			a.Headers = fixed.Set
+		}
+		a.fields = named
+	}
+	return a, nil
+}
+
+// CheckParams reports a name that is none of the parameters.
+func (a Respond) CheckParams(params []string) error {
+	if err := a.fields.Check(params); err != nil {
+		return fmt.Errorf("respond: headers: %w", err)
+	}
+	return nil
+}
+
+// Placeholders returns the names of the placeholders of Caddy.
+func (a Respond) Placeholders() []string { return a.fields.Placeholders() }
 
 // Traits are those of an answer.
 func (a Respond) Traits() Traits {
@@ -114,82 +158,6 @@ var (
 	_ Action    = Respond{}
 	_ Describer = Respond{}
 	_ Binder    = Respond{}
+	_ Templated = Respond{}
 	_ Action    = checkedRespond{}
-)
-
-// Redirect answers with the place to go to.
-type Redirect struct {
-	// Location is a URL or a reference relative to the one asked for. It is sent as it is, but for what
-	// EncodeLocation encodes.
-	Location string
-	// Status is from 300 to 399, but not 304. Zero stands for 302.
-	Status int
-}
-
-// Check reports a status that is not a redirect, and a location that would break the header.
-func (a Redirect) Check() error {
-	switch {
-	case a.Status != 0 && (a.Status < 300 || a.Status > 399 || a.Status == http.StatusNotModified):
-		return fmt.Errorf("redirect: status %d: expected 300 to 399, but not 304", a.Status)
-	case strings.Trim(a.Location, " \t") == "":
-		return errors.New("redirect: the location is missing")
-	}
-	if err := field.Check("Location", a.Location); err != nil {
-		return fmt.Errorf("redirect: %w", err)
-	}
-	return nil
-}
-
-// Do answers.
-func (a Redirect) Do(ex *Exchange) (Verdict, error) {
-	if err := a.Check(); err != nil {
-		return Done, err
-	}
-	h := ex.W.Header()
-	h["Location"] = []string{EncodeLocation(a.Location)}
-	h["Content-Length"] = []string{"0"}
-	ex.W.WriteHeader(a.status())
-	return Done, nil
-}
-
-func (a Redirect) status() int {
-	if a.Status == 0 {
-		return http.StatusFound
-	}
-	return a.Status
-}
-
-// Traits are those of an answer.
-func (a Redirect) Traits() Traits { return Traits{Changes: true, Pure: true, Status: a.status()} }
-
-// Describe shows the status and the location.
-func (a Redirect) Describe() origin.Origin {
-	return origin.Origin{Kind: "redirect", Text: fmt.Sprintf("%d %s", a.status(), a.Location)}
-}
-
-// Bind checks the redirect when the table is built.
-func (a Redirect) Bind(*PoolScope) (Action, error) { return a, a.Check() }
-
-// EncodeLocation encodes what is invalid in a URL, such as a blank or a non-ASCII byte: clients read them differently, and some read a
-// backslash as a slash. Blanks around it are dropped.
-func EncodeLocation(s string) string {
-	s = strings.Trim(s, " \t")
-	var b strings.Builder
-	from := 0
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			fmt.Fprintf(&b, "%s%%%02X", s[from:i], c)
-			from = i + 1
-		}
-	}
-	if from == 0 {
-		return s
-	}
-	return b.String() + s[from:]
-}
-
-var (
-	_ Action    = Redirect{}
-	_ Describer = Redirect{}
-	_ Binder    = Redirect{}
 )

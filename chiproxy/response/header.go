@@ -5,8 +5,6 @@ import (
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 )
 
 // HeaderWriter changes the header of a response just before it is sent, and knows whether it was. Informational
@@ -15,13 +13,16 @@ type HeaderWriter struct {
 	caddyhttp.ResponseWriterWrapper
 	// Status is that of a response that does not say.
 	Status int
-	ops    *field.Ops // may be nil
+	change Changer // may be nil
 	wrote  bool
 }
 
+// Changer changes the header of a response just before it is sent.
+type Changer interface{ Apply(http.Header) }
+
 // NewHeaderWriter returns a writer that makes changes, which may be nil.
-func NewHeaderWriter(w http.ResponseWriter, ops *field.Ops) *HeaderWriter {
-	return &HeaderWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ops: ops, Status: http.StatusOK}
+func NewHeaderWriter(w http.ResponseWriter, change Changer) *HeaderWriter {
+	return &HeaderWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, change: change, Status: http.StatusOK}
 }
 
 // Wrote reports whether the header has left.
@@ -31,8 +32,8 @@ func (w *HeaderWriter) Wrote() bool { return w.wrote }
 func (w *HeaderWriter) WriteHeader(status int) {
 	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.wrote = true
-		if w.ops != nil {
-			w.ops.Apply(w.Header())
+		if w.change != nil {
+			w.change.Apply(w.Header())
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)

@@ -50,7 +50,7 @@ func (x *answerBuilder) declare(s *scope, from *chiproxy.Scope, k *answerKind) {
 	if spec == nil {
 		return
 	}
-	a := &answer{s.middleware, x.b.bind(spec.Action, x.pools, spec.Origin), s, spec, k}
+	a := &answer{s.middleware, x.b.bind(spec.Action, nil, x.pools, spec.Origin), s, spec, k}
 	*k.in(s) = a
 	x.said = append(x.said, a)
 }

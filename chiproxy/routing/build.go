@@ -193,7 +193,7 @@ func (b *builder) fallbacks(t *tenant, spec *chiproxy.Tenant) {
 		all = append(all, chiproxy.Proxy{Pool: spec.UsePool})
 	}
 	for _, a := range all {
-		if a = b.bind(a, t.pools, spec.Origin); a == nil {
+		if a = b.bind(a, nil, t.pools, spec.Origin); a == nil {
 			continue
 		}
 		t.fallbacks = append(t.fallbacks, a)
@@ -226,16 +226,26 @@ func (b *builder) checkPolicy(p *chiproxy.ErrorPolicy, pools *chiproxy.PoolScope
 	}
 }
 
-// bind resolves the names in an action, which may be nil.
-func (b *builder) bind(a chiproxy.Action, pools *chiproxy.PoolScope, at origin.Origin) chiproxy.Action {
+// bind resolves the names in an action, which may be nil. The pattern has the parameters given.
+func (b *builder) bind(a chiproxy.Action, params []string, pools *chiproxy.PoolScope, at origin.Origin) chiproxy.Action {
 	if a == nil {
 		return nil
 	}
+	b.checkParams(a, params, at)
 	bound, err := pools.Bind(a)
 	if err != nil {
 		b.add(at, err)
 	}
 	return bound
+}
+
+// checkParams reports a parameter in the strings of an action or middleware that the pattern has not.
+func (b *builder) checkParams(x any, params []string, at origin.Origin) {
+	if t, ok := x.(chiproxy.Templated); ok {
+		if err := t.CheckParams(params); err != nil {
+			b.add(at, err)
+		}
+	}
 }
 
 // bindMiddleware resolves the names in middleware.

@@ -95,7 +95,7 @@ func (w *scopeWalk) enter(outer *scope, s *chiproxy.Scope) *walked {
 		in.middleware, in.owner, in.prefix, in.failed = outer.middleware, outer.owner, outer.prefix, outer.failed
 	}
 	if s.Failed != nil {
-		in.failed = w.b.bind(s.Failed.Action, w.pools, s.Failed.Origin)
+		in.failed = w.b.bind(s.Failed.Action, nil, w.pools, s.Failed.Origin)
 		if s.Kind == chiproxy.Group && outer != nil && !says(s) {
 			w.b.add(s.Failed.Origin, errors.New("on_error can never answer: the group has no routes"))
 		}
@@ -177,14 +177,18 @@ func (w *scopeWalk) route(r *chiproxy.Route, scope *scope, l *layerDraft) {
 	}
 	w.b.checkPolicy(r.OnError, w.pools, r.Origin)
 	w.checkStrip(r, scope, pattern)
+	text := w.b.text(scope.prefix, pattern)
 	d := routeDraft{candidate: candidate{
-		route: r, scope: scope, action: w.b.bind(r.Action, w.pools, r.Origin),
+		route: r, scope: scope, action: w.b.bind(r.Action, text.names, w.pools, r.Origin),
 	}}
+	for _, mw := range scope.middleware {
+		w.b.checkParams(mw, text.names, r.Origin)
+	}
 	policy := r.OnError
 	if policy == nil {
 		policy = w.policy
 	}
-	d.common = w.b.common(common{methods, w.b.text(scope.prefix, pattern), len(scope.middleware) > 0 || !chiproxy.TraitsOf(d.action).NeverDeclines(policy)})
+	d.common = w.b.common(common{methods, text, len(scope.middleware) > 0 || !chiproxy.TraitsOf(d.action).NeverDeclines(policy)})
 	put := func(p pathmux.Pattern) {
 		s := &l.draft.Shape(p).Draft
 		s.routes = append(s.routes, d)

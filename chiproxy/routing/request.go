@@ -124,9 +124,9 @@ func (p place) Names() []string {
 	return p.rq.chosen.text.names
 }
 
-// Value returns the decoded value of a parameter. At the root of an owner, the catch-all has none. A catch-all keeps double slashes, as in
+// Matched returns the value of a parameter. At the root of an owner, the catch-all has none. A catch-all keeps double slashes, as in
 // /path/https://a.example.
-func (p place) Value(i int) string {
+func (p place) Matched(i int) string {
 	rq, values := p.rq, p.rq.match.Values()
 	if i >= len(values) {
 		return ""
@@ -135,7 +135,7 @@ func (p place) Value(i int) string {
 	if len(rq.spelled) > len(rq.fullPath) && rq.chosen.text.names[i] == "*" {
 		v = urlpath.UnmergedSuffix(urlpath.Resolved(rq.spelled), v)
 	}
-	return urlpath.Decode(v)
+	return v
 }
 
 func (p place) Pools() *chiproxy.PoolScope { return p.rq.tenant.pools }

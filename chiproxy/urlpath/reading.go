@@ -201,6 +201,14 @@ func Climbs(u *url.URL) bool {
 		slices.ContainsFunc(forms(strings.ReplaceAll(spell(u), literalDot, ".")), leadsAbove))
 }
 
+// Ascends reports whether a path has a .. segment in one of its readings: a path that was made of what a client sent must not.
+func Ascends(u *url.URL) bool {
+	return strings.Contains(u.Path, "..") && (len(u.Path) > MaxAmbiguous ||
+		slices.ContainsFunc(forms(strings.ReplaceAll(spell(u), literalDot, ".")), func(p string) bool {
+			return strings.Contains(p+"/", "/../")
+		}))
+}
+
 // leadsAbove reports whether a path leads above its own beginning. Double slashes are merged in it, which leads higher.
 func leadsAbove(p string) bool {
 	depth := 0

@@ -21,13 +21,13 @@ func Strip(u *url.URL, prefix string) (bare, ok bool) {
 	if IsClean(DecodeOnce(raw)) {
 		rest, ok := cutPrefix(raw, prefix, true)
 		if ok {
-			setEscaped(u, orRoot(rest))
+			SetEscaped(u, orRoot(rest))
 		}
 		return rest == "", ok
 	}
 	rest, ok := strings.CutPrefix(Of(u), strings.ReplaceAll(prefix, "%", "%25")) // a dot segment was encoded
 	if ok = ok && (rest == "" || rest[0] == '/'); ok {
-		setEscaped(u, encodeRest(orRoot(rest)))
+		SetEscaped(u, encodeRest(orRoot(rest)))
 	}
 	return rest == "", ok
 }
@@ -39,8 +39,8 @@ func orRoot(path string) string {
 	return path
 }
 
-// setEscaped sets the path of u in its encoded form.
-func setEscaped(u *url.URL, escaped string) {
+// SetEscaped sets the path of u in its encoded form.
+func SetEscaped(u *url.URL, escaped string) {
 	u.Path, u.RawPath = Decode(escaped), ""
 	if u.EscapedPath() != escaped {
 		u.RawPath = escaped

@@ -42,6 +42,10 @@ var waysOut = map[string]wayOut{
 	"a matcher of connections":       {script: `route:get("/", { when = route.matcher("tls", {}) }, { body = "x" })`, needs: "matchers safe tls"},
 	"a path by a regular expression": {script: `route:get("/", { when = route.matcher("path_regexp", { pattern = "x" }) }, { body = "x" })`, needs: "matchers safe path_regexp"},
 
+	"the name of the machine in a header": {script: `route:get("/", route.respond(200, "", { ["X-A"] = "{system.hostname}" }))`, needs: "placeholders http time system"},
+	"the name of the machine in a table":  {script: `route:get("/", { status = 200, headers = { ["X-A"] = "{system.hostname}" } })`, needs: "placeholders http time system"},
+	"the name of the machine in a place":  {script: `route:get("/", route.redirect("/{system.hostname}"))`, needs: "placeholders http time system"},
+
 	// The same, further in.
 	"files in a subroute":                   {script: `route:use(route.handler("subroute", { routes = { { handle = { { handler = "file_server" } } } } }))`, needs: "handlers safe file_server", says: "routes[0].handle[0]: "},
 	"files in the errors of a subroute":     {script: `route:use(route.handler("subroute", { errors = { routes = { { handle = { { handler = "file_server" } } } } } }))`, needs: "handlers safe file_server", says: "errors.routes[0].handle[0]: "},

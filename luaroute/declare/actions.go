@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/option"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -15,9 +13,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/expansion"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/template"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	"github.com/luaroute/caddy-luaroute/luaroute/option"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -43,6 +44,38 @@ func pushAction(L *lua.LState, a chiproxy.Action) int {
 	return 1
 }
 
+// expander is an action whose strings may be templates.
+type expander[A any] interface {
+	chiproxy.Action
+	chiproxy.Templated
+	Expand() (A, error)
+}
+
+// pushExpanded is pushAction for an action whose strings are templates if it is made while scripts load. One that a request makes may have what
+// its client sent.
+func pushExpanded[A expander[A]](L *lua.LState, a A) int {
+	if l := loadOf(L); l != nil {
+		expanded, err := a.Expand()
+		check(L, err)
+		l.templated(L, expanded)
+		a = expanded
+	}
+	return pushAction(L, a)
+}
+
+// templated checks that the scripts may use the placeholders in the strings of an action or middleware.
+func (l *load) templated(L *lua.LState, t chiproxy.Templated) {
+	names := t.Placeholders()
+	if l.options.Capabilities == nil || len(names) == 0 {
+		return
+	}
+	check(L, expansion.Supported())
+	for _, name := range names {
+		check(L, l.options.Capabilities.Placeholder(name))
+	}
+	l.result.Expands = true
+}
+
 // proxy is route.proxy(pool, options).
 func proxy(L *lua.LState) int {
 	p := chiproxy.Proxy{Pool: L.CheckString(1)}
@@ -54,12 +87,20 @@ func proxy(L *lua.LState) int {
 		}
 		p.Query = queryOf(o, "query")
 		p.Headers = headerOps(o, "headers", hook.HeaderOf, field.Check)
-		p.ResponseHeaders = headerOps(o, "response_headers", hook.ResponseHeaderOf, field.CheckResponse)
+		p.ResponseHeaders = headerOps(o, "response_headers", responseHeaderOf(L), field.CheckResponse)
 		if v := t.RawGetString("on_error"); v != lua.LNil {
 			p.OnError = errorPolicy(L, v)
 		}
 	}
-	return pushAction(L, p)
+	return pushExpanded(L, p)
+}
+
+// responseHeaderOf returns what reads a header of a response. A Location that is a template is encoded where it is expanded.
+func responseHeaderOf(L *lua.LState) func(lua.LValue, hook.HeaderCheck) (http.Header, error) {
+	if loadOf(L) != nil {
+		return hook.HeaderOf
+	}
+	return hook.ResponseHeaderOf
 }
 
 // queryOf returns a query: an encoded string, or a table of names and values.
@@ -91,6 +132,11 @@ func queryOf(o option.Table, name string) *string {
 			}
 		})
 		s := q.Encode()
+		if loadOf(o.L) != nil {
+			text, err := template.EncodeQuery(q)
+			o.Check(err)
+			s = text
+		}
 		return &s
 	}
 	o.Fail(name, "a string, or a table of names and values")
@@ -118,12 +164,12 @@ func headerOps(o option.Table, name string, read func(lua.LValue, hook.HeaderChe
 func respond(L *lua.LState) int {
 	r, err := hook.Response(L, L.CheckAny(1), L.Get(2), L.Get(3))
 	check(L, err)
-	return pushAction(L, r)
+	return pushExpanded(L, r)
 }
 
 // redirect is route.redirect(location, status).
 func redirect(L *lua.LState) int {
-	return pushAction(L, chiproxy.Redirect{Location: L.CheckString(1), Status: request.OptStatus(L, 2, http.StatusFound)})
+	return pushExpanded(L, chiproxy.Redirect{Location: L.CheckString(1), Status: request.OptStatus(L, 2, http.StatusFound)})
 }
 
 // raise is route.error(status, message).

@@ -110,7 +110,7 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 		Name: "strip_prefix", Type: "string?",
 		Text: "a prefix to take off the path; it ends at a slash. What remains is clean as after `handle_path`: `/shop//x` becomes `/x`",
 	},
-	{Name: "path", Type: "string?", Text: "a decoded path instead of the client's"},
+	{Name: "path", Type: "string?", Text: "a decoded path instead of the client's, perhaps with [parameters](#parameters-in-strings)"},
 	{Name: "method", Type: "string?", Text: "a method instead of the client's; GET and HEAD drop the body"},
 	{Name: "query", Type: "string|table<string, any>|nil", Text: "instead of the client's: an encoded text, or a table of names and values"},
 	{Name: "headers", Type: "luaroute.HeaderOperations?", Text: "changes of the request header"},

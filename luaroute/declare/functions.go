@@ -27,9 +27,12 @@ func (l *load) action(L *lua.LState, v lua.LValue) chiproxy.Action {
 			return action.Action
 		}
 	case *lua.LTable:
-		action, err := hook.ResponseOf(L, v)
+		answer, err := hook.ResponseOf(L, v)
 		check(L, err)
-		return action
+		answer, err = answer.Expand()
+		check(L, err)
+		l.templated(L, answer)
+		return answer
 	}
 	L.RaiseError("a %s is not a handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function", v.Type())
 	return nil

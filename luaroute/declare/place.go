@@ -13,10 +13,18 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
-// loading returns the load that a state runs, or raises an error if it runs none.
-func loading(L *lua.LState, what string) *load {
+// loadOf returns the load that a state runs, nil if it runs none.
+func loadOf(L *lua.LState) *load {
 	if s := vm.Of(L); s != nil && s.Loading() {
 		return s.Slot.(*load)
+	}
+	return nil
+}
+
+// loading returns the load that a state runs, or raises an error if it runs none.
+func loading(L *lua.LState, what string) *load {
+	if l := loadOf(L); l != nil {
+		return l
 	}
 	L.RaiseError("%s while a request runs: declare routes and everything else while the script loads, outside functions that serve requests", what)
 	return nil

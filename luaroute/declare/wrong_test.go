@@ -98,6 +98,18 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"on_error with an unknown pool", `route:get("/x", { on_error = { pool = "spare" } }, "p")`, `main.lua:3: on_error: no pool "spare"; there are "central", "p"`},
 			{"on_error that is true", `route:get("/x", { on_error = true }, "p")`, `main.lua:3: on_error is true; expected "closed", "open", "decline", or { pool = "name" }`},
 		},
+		"strings with names": {
+			{"an unknown parameter", `route:get("/users/{id}", route.proxy("p", { path = "/v2/{idd}" }))`, `main.lua:3: proxy: path: "/v2/{idd}": {idd} is not a parameter of the pattern; it has {id}. Placeholders of Caddy have their whole names, such as {http.request.host}, and a brace is written {{`},
+			{"a parameter of a scope, and none", "route:route(\"/t/{a}\", function(r)\n  r:get(\"/{b}\", route.redirect(\"/{a}/{b}\"))\n  r:get(\"/c\", route.redirect(\"/{b}\"))\nend)", `main.lua:5: redirect: "/{b}": {b} is not a parameter of the pattern; it has {a}. Placeholders of Caddy have their whole names, such as {http.request.host}, and a brace is written {{`},
+			{"a short placeholder", `route:get("/x", route.proxy("p", { headers = { set = { ["X-Host"] = "{host}" } } }))`, `main.lua:3: proxy: headers: "{host}": {host} is not a parameter of the pattern; it has none. Placeholders of Caddy have their whole names, such as {http.request.host}, and a brace is written {{`},
+			{"an answer with an unknown parameter", `route:get("/x", { status = 200, headers = { ["X-A"] = "{id}" } })`, `main.lua:3: respond: headers: "{id}": {id} is not a parameter of the pattern; it has none. Placeholders of Caddy have their whole names, such as {http.request.host}, and a brace is written {{`},
+			{"the environment", `route:get("/x", route.respond(200, "", { ["X-A"] = "{env.HOME}" }))`, `main.lua:3: respond: header X-A: "{env.HOME}": {env.HOME} is not for data; use route.env or route.read while the script loads`},
+			{"an open brace in a string", `route:get("/x", route.redirect("/{x"))`, `main.lua:3: redirect: "/{x" has a { without a }; a brace is written {{`},
+			{"a parameter of a not_found", `route:not_found(route.redirect("/{x}"))`, `main.lua:3: redirect: "/{x}": {x} is not a parameter of the pattern; it has none. Placeholders of Caddy have their whole names, such as {http.request.host}, and a brace is written {{`},
+			{"a location that begins with a parameter", `route:get("/{x}", route.redirect("{x}"))`, `main.lua:3: redirect: "{x}": {x} at the beginning would let clients choose where it leads; begin with a slash or a host`},
+			{"a length with a parameter", `route:get("/{x}", route.respond(200, "", { ["Content-Length"] = "{x}" }))`, `main.lua:3: header Content-Length: found "{x}"; expected one whole number`},
+			{"a path with dots", `route:get("/{x}", route.proxy("p", { path = "/a/../{x}" }))`, `main.lua:3: proxy: path "/a/../{x}": expected one without dot segments`},
+		},
 		"guards": {
 			{"a guard that is a text", `route:get("/x", { when = "beta" }, "p")`, `main.lua:3: a string is not a guard; expected a function, route.matcher(…), data such as { header = { ["X-A"] = "b" } }, or a list of these`},
 			{"an empty guard", `route:get("/x", { when = {} }, "p")`, `main.lua:3: a guard without conditions; expected a function, route.matcher(…), data such as { header = { ["X-A"] = "b" } }, or a list of these`},

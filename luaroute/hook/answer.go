@@ -68,7 +68,7 @@ func actionOf(v lua.LValue) (chiproxy.Action, error) {
 }
 
 // ResponseOf returns the response that a table { status =, body =, headers = } describes. L is as for Response.
-func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
+func ResponseOf(L *lua.LState, t *lua.LTable) (r chiproxy.Respond, err error) {
 	var unknown error
 	t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !responseClass.Has(string(name)) {
@@ -76,12 +76,12 @@ func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
 		}
 	})
 	if unknown != nil {
-		return nil, unknown
+		return r, unknown
 	}
 	status := t.RawGetString("status")
 	if status == lua.LNil {
 		if t.RawGetString("body") == lua.LNil && t.RawGetString("headers") == lua.LNil {
-			return nil, fmt.Errorf("a response table is empty; expected { status =, body =, headers = }")
+			return r, fmt.Errorf("a response table is empty; expected { status =, body =, headers = }")
 		}
 		status = lua.LNumber(http.StatusOK)
 	}
@@ -90,17 +90,15 @@ func ResponseOf(L *lua.LState, t *lua.LTable) (chiproxy.Action, error) {
 
 // Response returns the response of a status, a body and headers. L is the thread that pays for it from its budget; nil once the function
 // has returned.
-func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action, error) {
+func Response(L *lua.LState, status, body, headers lua.LValue) (r chiproxy.Respond, err error) {
 	n, ok := status.(lua.LNumber)
-	r := chiproxy.Respond{Status: int(n)}
+	r.Status = int(n)
 	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
-		return nil, fmt.Errorf("status %s: expected a whole number from 200 to 999", shorten(status.String()))
+		return r, fmt.Errorf("status %s: expected a whole number from 200 to 999", shorten(status.String()))
 	}
-	header, err := ResponseHeaderOf(headers, field.Check)
-	if err != nil {
-		return nil, err
+	if r.Headers, err = HeaderOf(headers, field.Check); err != nil {
+		return r, err
 	}
-	r.Headers = header
 	switch v := body.(type) {
 	case *lua.LNilType:
 	case lua.LString, lua.LNumber:
@@ -108,7 +106,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 	case *lua.LTable:
 		text, err := luajson.Encode(L, v)
 		if err != nil {
-			return nil, err
+			return r, err
 		}
 		r.Body = string(text)
 		if _, set := r.Headers["Content-Type"]; !set {
@@ -118,7 +116,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (chiproxy.Action,
 			r.Headers["Content-Type"] = []string{"application/json"}
 		}
 	default:
-		return nil, fmt.Errorf("a %s cannot be a body; allowed are a string, a number, and a table, which becomes JSON", body.Type())
+		return r, fmt.Errorf("a %s cannot be a body; allowed are a string, a number, and a table, which becomes JSON", body.Type())
 	}
 	return r, r.Check()
 }

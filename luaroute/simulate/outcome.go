@@ -161,11 +161,11 @@ func stubOf(L *lua.LState, v lua.LValue) (stub, error) {
 		}
 		return stub{failure: int(n)}, nil
 	}
-	action, err := hook.ResponseOf(L, t)
+	respond, err := hook.ResponseOf(L, t)
 	if err != nil {
 		return stub{}, err
 	}
-	return stub{Respond: action.(chiproxy.Respond)}, nil
+	return stub{Respond: respond}, nil
 }
 
 // outcomeTable is what simulate returns.
