@@ -24,6 +24,7 @@ import (
 	_ "github.com/luaroute/caddy-luaroute/caddyfile"
 	"github.com/luaroute/caddy-luaroute/luaroute"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/kv/redis"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 

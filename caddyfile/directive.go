@@ -42,6 +42,14 @@
 //			certificates  [off]
 //			health_checks <n>
 //		}
+//		kv memory {
+//			size      <size>
+//			total     <size>
+//			max_value <size>
+//		}
+//		kv redis <url or host:port>... {
+//			<settings of the store>
+//		}
 //		env <NAME>...
 //		isolate_failures
 //		watch [<interval>]
@@ -96,5 +104,6 @@ func instanceBlock(instance *luaroute.Handler) []subdirective {
 		subdirective{"env", often, words(&instance.Env)},
 		subdirective{"isolate_failures", once, flag(&instance.IsolateFailures)},
 		subdirective{"watch", once, watch(&instance.Watch)},
+		subdirective{"kv", once, store(&instance.KVRaw)},
 	)
 }

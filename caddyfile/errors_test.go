@@ -16,7 +16,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected allow, env, handler, isolate_failures, libs, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected allow, env, handler, isolate_failures, kv, libs, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
 		},
 		"libs without a library":      {"libs", `libs: expected a name, found none, at Caddyfile:3`},
 		"options of no library":       {"libs htp {\n\tallow all\n}", `libs: there is no library "htp": expected `},
@@ -30,10 +30,16 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"http without a unit":         {"libs http {\n\ttimeout 5\n}", `libs http: timeout: expected a duration above 0 such as 5s, found "5", at Caddyfile:4`},
 		"http with half a call":       {"libs http {\n\tmax_conns 1.5\n}", `libs http: max_conns: expected a whole number above 0, found "1.5", at Caddyfile:4`},
 		"http twice":                  {"libs http {\n\tallow all\n}\nlibs http {\n\tallow all\n}", `libs "http" appears twice; the first is at Caddyfile:3, at Caddyfile:6`},
-		"kv is not known yet": {
-			"kv redis redis://127.0.0.1 {\n\tprefix a\n}",
-			`unknown subdirective "kv": expected allow, env,`,
-		},
+		"kv without a store":          {"kv", `kv: expected memory or redis, found none, at Caddyfile:3`},
+		"kv with an unknown store":    {"kv memcached", `kv: unknown module "memcached": expected memory or redis, at Caddyfile:3`},
+		"a second store":              {"kv memory\nkv memory", `kv appears twice; the first is at Caddyfile:3, at Caddyfile:4`},
+		"a size in words":             {"kv memory {\n\tsize much\n}", `kv memory: size: "much" is not a size: expected a number of bytes, or a string such as 1MiB, at Caddyfile:4`},
+		"a size of nothing":           {"kv memory {\n\tsize 0\n}", `kv memory: size: expected at least one byte, found "0", at Caddyfile:4`},
+		"a size without a value":      {"kv memory {\n\ttotal\n}", `kv memory: total: expected one value, found 0, at Caddyfile:4`},
+		"a second size":               {"kv memory {\n\tsize 1MiB\n\tsize 1MiB\n}", `kv memory: size appears twice, at Caddyfile:5`},
+		"an unknown setting":          {"kv memory {\n\tprefix a\n}", `kv memory: unknown subdirective "prefix": expected max_value, size or total, at Caddyfile:4`},
+		"a word behind memory":        {"kv memory 1GiB", `kv memory: expected a block or nothing after memory, found "1GiB", at Caddyfile:3`},
+		"a setting with a block":      {"kv memory {\n\tsize 1MiB {\n\t\tx\n\t}\n}", `kv memory: size: expected no block, at Caddyfile:5`},
 		"a watch without a unit": {
 			"script main.lua\nwatch 5",
 			`watch: expected a duration above 0 such as 100ms, found "5", at Caddyfile:4`,

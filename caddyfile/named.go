@@ -53,33 +53,44 @@ func handler(to *config.Named) reader {
 	})
 }
 
-// namespace is that of the sources of scripts.
-const namespace = "luaroute.sources"
-
-// source reads a source of scripts with the parser of its module.
+// source reads a source of scripts.
 func source(to *[]json.RawMessage) reader {
-	read := named(func(module string, h httpcaddyfile.Helper) error {
-		what := "source " + module
-		id := namespace + "." + module
-		if _, err := caddy.GetModule(id); err != nil {
-			return h.Errf("source: unknown module %q: expected %s", module, oneOf(modules()))
-		}
-		parsed, err := caddyfile.UnmarshalModule(h.Dispenser, id)
-		if err != nil {
-			return about(h, what, err)
-		}
-		raw, err := inline(parsed, "source", module)
-		if err != nil {
-			return about(h, what, err)
-		}
-		*to = append(*to, raw)
-		return nil
-	})
+	return module("luaroute.sources", "source", func(raw json.RawMessage) { *to = append(*to, raw) })
+}
+
+// store reads the store that scripts share.
+func store(to *json.RawMessage) reader {
+	return module("luaroute.kv", "store", func(raw json.RawMessage) { *to = raw })
+}
+
+// module reads a subdirective whose first argument is a module of a namespace, with the parser of that module. Its JSON has the name under a
+// key.
+func module(namespace, key string, put func(json.RawMessage)) reader {
+	read := func(kind string) reader {
+		return named(func(name string, h httpcaddyfile.Helper) error {
+			what := kind + " " + name
+			id := namespace + "." + name
+			if _, err := caddy.GetModule(id); err != nil {
+				return h.Errf("%s: unknown module %q: expected %s", kind, name, oneOf(modules(namespace)))
+			}
+			parsed, err := caddyfile.UnmarshalModule(h.Dispenser, id)
+			if err != nil {
+				return about(h, what, err)
+			}
+			raw, err := inline(parsed, key, name)
+			if err != nil {
+				return about(h, what, err)
+			}
+			put(raw)
+			return nil
+		})
+	}
 	return func(h httpcaddyfile.Helper) error {
+		kind := h.Val()
 		if h.CountRemainingArgs() == 0 {
-			return h.Errf("source: expected %s, found none", oneOf(modules()))
+			return h.Errf("%s: expected %s, found none", kind, oneOf(modules(namespace)))
 		}
-		return read(h)
+		return read(kind)(h)
 	}
 }
 
@@ -145,8 +156,8 @@ func inline(module any, key, name string) (json.RawMessage, error) {
 	return json.Marshal(object)
 }
 
-// modules lists the names of the sources.
-func modules() []string {
+// modules lists the names of the modules of a namespace.
+func modules(namespace string) []string {
 	var list []string
 	for _, m := range caddy.GetModules(namespace) {
 		list = append(list, m.ID.Name())

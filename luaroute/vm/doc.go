@@ -11,6 +11,7 @@
 //   - [Spend] and [Charge] count the time and memory that it takes, before it takes them; [ChargeString] does both for a string, and
 //     [Hold] counts what it holds while it calls back into Lua. None of them returns if the budget of the script ends.
 //   - [Throw] raises a Go error, which keeps its meaning: errors.Is finds it in the error of the call.
+//   - [Try] calls a function of a script and returns the error that it raises, and [Raise] raises that again.
 //   - [GoFunc] and [Function] make functions beside those of the library's table.
 //   - [Service] returns what luaroute has for libraries beside the state.
 //   - [State.Wait] runs what waits, for a disk or the network, and [State.Context] ends with the request. While [State.Refuse] is set,

@@ -152,6 +152,20 @@ func rethrow(L *lua.LState, err error) {
 	L.RaiseError("%s", s.budget.ended.Error())
 }
 
+// Try calls what is on the stack with its arguments, as L.Call does, and returns the error that it raises, for Raise. It does not return if
+// the budget ends.
+func Try(L *lua.LState, nargs, nret int) error {
+	err := protected(L, nargs, nret, guard{thread: L})
+	rethrow(L, err)
+	return err
+}
+
+// Raise raises an error of Try again, with the trace that it has.
+func Raise(err error) { panic(err) }
+
+// Message returns the text of an error of Try.
+func Message(err error) string { return errorObject(err).String() }
+
 // errorObject returns the error that a call has failed with.
 func errorObject(err error) lua.LValue {
 	var api *lua.ApiError

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
 )
 
 // MaxString is the size of the largest string that a script may make, in bytes.
@@ -24,6 +26,9 @@ func CheckSize(L *lua.LState, size int) {
 		L.RaiseError("the string is too large: %d bytes; allowed are %d", size, MaxString)
 	}
 }
+
+// Text returns a string of Lua with the bytes given: one allocation if there are few.
+func Text(b []byte) lua.LValue { return gopher.Text(b) }
 
 // Part returns a part of a string. A small part of a large string gets its own memory: a script that keeps it must not keep
 // the whole.

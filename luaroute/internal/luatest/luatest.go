@@ -32,6 +32,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/memory"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	lualog "github.com/luaroute/caddy-luaroute/luaroute/lib/log"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -68,6 +70,8 @@ type Setup struct {
 	Allow *config.Allow
 	// Life ends what runs. Default: nothing does.
 	Life *vm.Life
+	// Store is what require("kv") has. Default: one in memory, of its own.
+	Store kv.Store
 }
 
 // Within returns a setup whose requests and loads have the same limits.
@@ -93,7 +97,12 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 		}
 		allowed = allowed.Within(capability.Bounds{Body: int64(s.Limits.Or(config.DefaultLimits).Body)})
 	}
+	store := s.Store
+	if store == nil {
+		store = memory.New()
+	}
 	return declare.Options{
+		Space:        &kv.Space{Store: store},
 		Capabilities: allowed,
 		Sources:      sources, Env: s.Env, Limits: s.Limits.Or(config.DefaultLimits), Load: s.LoadLimits, Logger: logger,
 		Libraries: libraries,

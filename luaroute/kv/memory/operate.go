@@ -11,7 +11,6 @@ type request struct {
 	*kv.Op
 	hash uint32
 	now  int64
-	far  []byte // the key and the value in one piece, if they are too large for blocks
 }
 
 // due returns when something expires that lasts for a time; 0 is forever.
@@ -30,8 +29,9 @@ func (r *request) left(h *head) time.Duration {
 	return time.Duration(h.due - r.now)
 }
 
-// operate performs an operation, and returns by how much the cost of the shard has grown.
-func (s *shard) operate(r *request) (result kv.Result, grown int64, err error) {
+// operate performs an operation, and returns by how much the cost of the shard has grown. far is what r.piece returns for its value: were it in
+// the request, each request would be an object for the garbage collector.
+func (s *shard) operate(r *request, far []byte) (result kv.Result, grown int64, err error) {
 	i := s.find(r.hash, r.Key)
 	if i != none && s.heads.at(i).due <= r.now {
 		grown -= s.remove(i)
@@ -63,7 +63,7 @@ func (s *shard) operate(r *request) (result kv.Result, grown int64, err error) {
 		return result, grown, nil
 	}
 	if write {
-		grown += s.put(r, i, r.Value, r.far, r.due(r.TTL))
+		grown += s.put(r, i, r.Value, far, r.due(r.TTL))
 	}
 	return kv.Result{OK: write}, grown, nil
 }

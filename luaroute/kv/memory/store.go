@@ -121,11 +121,11 @@ func (st *store) do(op *kv.Op) (kv.Result, error) {
 		return kv.Result{}, nil
 	}
 	r := request{Op: op}
-	r.far = r.piece(op.Value)
+	far := r.piece(op.Value)
 	var result kv.Result
 	err := st.with(spaceKey{Scope: op.Scope}, op.Key, writes(op.Kind), func(s *shard, hash uint32, now int64) (grown int64, err error) {
 		r.hash, r.now = hash, now
-		result, grown, err = s.operate(&r)
+		result, grown, err = s.operate(&r, far)
 		return grown, err
 	})
 	return result, err

@@ -1,6 +1,7 @@
 package json
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -57,14 +58,28 @@ func isArray(t *lua.LTable) bool {
 	return ok && mark.RawGetString("__metatable") == arrayMark
 }
 
+// EncodeExactly is Encode for what has to be read back as it was: strings must be UTF-8, and tables at most so deep.
+func EncodeExactly(L *lua.LState, v lua.LValue, depth int) ([]byte, error) {
+	w := &writer{L: L, deepest: depth}
+	text, err := written(w, v)
+	if err == nil && w.replaced {
+		return nil, errors.New("json: a string is not UTF-8, which JSON cannot hold")
+	}
+	return text, err
+}
+
 // Encode returns the JSON of a Lua value. Keys of objects are sorted. Its work is bounded, whatever the value is. A
 // Go function that a script calls passes its thread, and Encode does not return if the budget ends; others pass nil.
 func Encode(L *lua.LState, v lua.LValue) ([]byte, error) {
-	w := &writer{L: L}
+	return written(&writer{L: L, deepest: maxDepth}, v)
+}
+
+// written returns what a writer makes of a value.
+func written(w *writer, v lua.LValue) ([]byte, error) {
 	err := w.value(v, 0)
-	if L != nil {
+	if w.L != nil {
 		w.spend()
-		vm.Charge(L, len(w.text))
+		vm.Charge(w.L, len(w.text))
 	}
 	if err != nil {
 		return nil, err
@@ -78,6 +93,8 @@ type writer struct {
 	values, keys int         // how many were written, and looked at
 	spent        int         // of steps
 	L            *lua.LState // whose budget counts, or nil
+	deepest      int
+	replaced     bool // bytes that are not UTF-8
 }
 
 // steps returns the work so far, in steps.
@@ -118,8 +135,8 @@ func (w *writer) value(v lua.LValue, depth int) error {
 			return nil
 		}
 	case *lua.LTable:
-		if depth == maxDepth {
-			return fmt.Errorf("json: more than %d nested tables, or a table that contains itself", maxDepth)
+		if depth == w.deepest {
+			return fmt.Errorf("json: more than %d nested tables, or a table that contains itself", w.deepest)
 		}
 		return w.table(v, depth+1)
 	}
@@ -169,7 +186,7 @@ func (w *writer) string(s string) {
 		case c < ' ':
 			escape = controls[c]
 		case c == utf8.RuneError && size == 1:
-			escape = "\ufffd"
+			escape, w.replaced = "\ufffd", true
 		}
 		if escape != "" {
 			b = append(append(b, s[from:i]...), escape...)

@@ -4,6 +4,7 @@ package libtest
 import (
 	"context"
 	"errors"
+	"maps"
 	"testing"
 	"time"
 
@@ -18,6 +19,10 @@ import (
 type World struct {
 	Name    string
 	Library vm.Library
+	// Services are what the library needs of the room above; see vm.Service.
+	Services []any
+	// Globals are what scripts have besides keep.
+	Globals map[string]lua.LValue
 }
 
 // State returns a state that serves requests, and the function that a script has given to keep.
@@ -32,12 +37,15 @@ func (w World) Image(t testing.TB, code string) (*vm.Image, vm.Ref) {
 	t.Helper()
 	var ref vm.Ref
 	var b *vm.Builder
+	globals := map[string]lua.LValue{"keep": vm.GoFunc(func(L *lua.LState) int {
+		ref = b.Keep(L.CheckFunction(1))
+		return 0
+	})}
+	maps.Copy(globals, w.Globals)
 	b = vm.NewBuilder(stdlib.Open, vm.Options{
 		Libraries: map[string]vm.Library{w.Name: w.Library},
-		Globals: map[string]lua.LValue{"keep": vm.GoFunc(func(L *lua.LState) int {
-			ref = b.Keep(L.CheckFunction(1))
-			return 0
-		})},
+		Services:  w.Services,
+		Globals:   globals,
 	})
 	p, err := script.Compile("main.lua", []byte("local "+w.Name+" = require('"+w.Name+"') "+code))
 	if err != nil {
