@@ -66,7 +66,7 @@ func blocks(t *testing.T) map[string]block {
 	} {
 		all[name] = block{docs: r.Class("luaroute." + class).Fields}
 	}
-	for name, class := range map[string]string{"http options": "Options", "http tls": "TLS", "http response": "Response"} {
+	for name, class := range map[string]string{"http options": "Options", "http cache": "Cache", "http tls": "TLS", "http response": "Response"} {
 		all[name] = block{docs: r.Class("http." + class).Fields}
 	}
 	all["req methods"] = block{docs: r.Class("luaroute.Request").Methods, before: "req:"}

@@ -78,6 +78,7 @@ func (o *owner) prepare(L *lua.LState, s *settings) (sender, error) {
 			return nil, err
 		}
 	}
+	send = o.cached(L, s, send)
 	select {
 	case o.places <- struct{}{}:
 		return send, nil
@@ -104,17 +105,23 @@ func (o *owner) passTrace(state *vm.State, s *settings) {
 	if s.Header.Get(traceparent) != "" {
 		return
 	}
-	repl, ok := state.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	if !ok {
-		return
-	}
-	if v, _ := repl.GetString("http.request.header." + traceparent); v != "" {
+	if v := placeholder(state, "http.request.header."+traceparent); v != "" {
 		s.Header = s.Header.Clone()
 		if s.Header == nil {
 			s.Header = make(map[string][]string, 1)
 		}
 		s.Header[traceparent] = []string{v}
 	}
+}
+
+// placeholder returns a placeholder of the request that runs, empty if there is none.
+func placeholder(state *vm.State, name string) string {
+	repl, ok := state.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return ""
+	}
+	v, _ := repl.GetString(name)
+	return v
 }
 
 // push pushes the results of a call.

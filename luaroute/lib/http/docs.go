@@ -38,6 +38,7 @@ var optionsClass = vm.Class{Name: "http.Options", Text: "how a server is asked",
 	{Name: "redirects", Type: "number?", Text: "how many redirects are followed, at most 10. Default: 0, and a redirect is the answer"},
 	{Name: "sensitive", Type: "string|string[]?", Text: "names of headers that a redirect to another host loses, as it does `Authorization` and `Cookie`"},
 	{Name: "retries", Type: "number?", Text: "how often a request without an answer is sent again within `timeout`, at most 3, if its method is GET, HEAD, PUT, DELETE or OPTIONS. Default: 0"},
+	{Name: "cache", Type: "http.Cache?", Text: "keeps answers in the tenant's [kv](state.md), under a key of what is asked and who asks; only one request at a time asks. Default: none are kept"},
 	{Name: "pool", Type: "luaroute.PoolName?", Text: "a pool that is asked instead of an address: the URL is a path then"},
 }}
 
@@ -77,7 +78,7 @@ func classes() []vm.Class {
 	request := requestClass
 	request.Of, request.Fields = "http.Options", request.Fields[:2]
 	return []vm.Class{
-		optionsClass, request, of, tlsClass, client, responseClass,
+		optionsClass, request, of, tlsClass, cacheClass, client, responseClass,
 		{Name: "http.Requests", Text: "requests that are sent at once", Alias: "http.Request[]|{first: boolean?}"},
 		{Name: "http.Result", Text: "what became of one of several requests", Fields: []vm.Doc{
 			{Name: "res", Type: "http.Response?", Text: "the answer"},

@@ -164,6 +164,7 @@ type owner struct {
 	client  *call.Client
 	timeout time.Duration
 	places  chan struct{} // of calls that are under way
+	cache   call.Cache
 }
 
 // Open returns the library's table.

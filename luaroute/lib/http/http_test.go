@@ -109,17 +109,16 @@ func at(url string, rows []libtest.Row) []libtest.Row {
 func TestACallWithoutAnAnswerReturnsNilAndAnError(t *testing.T) {
 	t.Parallel()
 	url := origin(t)
-	w := world(t, http.Library{Timeout: caddy.Duration(100 * time.Millisecond), Deny: []string{"127.0.0.9"}})
+	w := world(t, http.Library{Timeout: caddy.Duration(time.Minute), Deny: []string{"127.0.0.9"}})
 	for call, want := range map[string]string{
-		`http.get("$/slow")`:                                            "nil timeout: there was no whole answer within 100ms",
-		`http.get("$/slow", { timeout = 0.05 })`:                        "nil timeout: there was no whole answer within 50ms",
-		`http.get("$/large")`:                                           "nil too large: the body of the answer has more than 1048576 bytes",
-		`http.get("http://127.0.0.9:1/")`:                               "nil forbidden: 127.0.0.9:1 is in what is denied",
-		`http.get("http://10.0.0.1/")`:                                  "nil forbidden: 10.0.0.1:80 is a private address, and http may dial",
-		`http.get("http://none.invalid/")`:                              "nil dns: ",
-		`http.get("ftp://a.example/")`:                                  "nil invalid: the URL is not one of http or https",
-		`http.get("$", { timeout = 20 }).body`:                          "GET / ",
-		`http.get("$/large", { max_body = "4MiB", timeout = 20 }).body`: "\x00",
+		`http.get("$/slow", { timeout = 0.05 })`:          "nil timeout: there was no whole answer within 50ms",
+		`http.get("$/large")`:                             "nil too large: the body of the answer has more than 1048576 bytes",
+		`http.get("http://127.0.0.9:1/")`:                 "nil forbidden: 127.0.0.9:1 is in what is denied",
+		`http.get("http://10.0.0.1/")`:                    "nil forbidden: 10.0.0.1:80 is a private address, and http may dial",
+		`http.get("http://none.invalid/")`:                "nil dns: ",
+		`http.get("ftp://a.example/")`:                    "nil invalid: the URL is not one of http or https",
+		`http.get("$").body`:                              "GET / ",
+		`http.get("$/large", { max_body = "4MiB" }).body`: "\x00",
 	} {
 		got, err := w.Eval(t, strings.ReplaceAll(call, "$", url))
 		if err != nil || !strings.HasPrefix(got, want) {
@@ -128,50 +127,64 @@ func TestACallWithoutAnAnswerReturnsNilAndAnError(t *testing.T) {
 	}
 }
 
+func TestTheConfigurationSetsTheTimeoutOfCallsThatSetNone(t *testing.T) {
+	t.Parallel()
+	got, err := world(t, http.Library{Timeout: caddy.Duration(100 * time.Millisecond)}).Eval(t, `http.get("`+origin(t)+`/slow")`)
+	if want := "nil timeout: there was no whole answer within 100ms"; err != nil || got != want {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestWrongOptionsRaise(t *testing.T) {
 	t.Parallel()
 	w := world(t, http.Library{})
 	for call, want := range map[string]string{
-		`http.get("$", { timeouts = 1 })`:                                    `http.get: unknown key "timeouts"; allowed are query, headers, body, json, form, timeout, max_body, redirects, sensitive, retries, pool; did you mean "timeout"?`,
-		`http.get("$", { url = "x" })`:                                       `http.get: unknown key "url"`,
-		`http.get("$", { 1 })`:                                               `http.get: unknown key "1"`,
-		`http.get("$", 1)`:                                                   "table expected, got number",
-		`http.get()`:                                                         "string expected",
-		`http.request{ method = "GET" }`:                                     "http.request: url is missing",
-		`http.request{ url = "$", method = "get" }`:                          "methods are case-sensitive, write GET",
-		`http.request{ url = "$", method = "CONNECT" }`:                      "CONNECT makes a tunnel",
-		`http.get("$", { timeout = 0 })`:                                     "http.get: timeout is 0; expected seconds from 0.001 to 3600",
-		`http.get("$", { timeout = "1s" })`:                                  `timeout is "1s"; expected seconds`,
-		`http.get("$", { timeout = 0/0 })`:                                   "expected seconds",
-		`http.get("$", { max_body = "1GiB" })`:                               `max_body is "1GiB"; expected at most 8388608 bytes, an eighth of the limit memory`,
-		`http.get("$", { max_body = -1 })`:                                   "max_body is -1; expected a number of bytes",
-		`http.get("$", { redirects = 11 })`:                                  "redirects is 11; expected a whole number from 0 to 10",
-		`http.get("$", { retries = 4 })`:                                     "retries is 4; expected a whole number from 0 to 3",
-		`http.post("$", { body = "a", json = 1 })`:                           "there is body and json; expected one of them",
-		`http.post("$", { json = print })`:                                   "http.post: json: ",
-		`http.post("$", { form = { a = {{}} } })`:                            `http.post: form: the value of "a" in the query is a table`,
-		`http.get("$", { headers = { ["a b"] = "1" } })`:                     `"a b" is not a header name`,
-		`http.get("$", { headers = { A = "1\r\nB: 2" } })`:                   "has a control character",
-		`http.get("$", { headers = { Host = "a b" } })`:                      "the header Host is",
-		`http.get("$", { headers = { Connection = "close" } })`:              "header Connection: it belongs to the connection",
-		`http.get("$", { headers = { ["content-length"] = 1 } })`:            "header Content-Length: it belongs to the connection",
-		`http.get("$", { headers = { ["transfer-encoding"] = "chunked" } })`: "header Transfer-Encoding: it belongs",
-		`http.get("$", { headers = { upgrade = "x" } })`:                     "header Upgrade: it belongs",
-		`http.get("$", { headers = { A = {{}} } })`:                          `header "A" is a table; expected a string`,
-		`http.get("/", { pool = "p", redirects = 1 })`:                       "with a pool there are no redirects and retries",
-		`http.get("/", { pool = "p" })`:                                      `pool "p": a pool can be asked only while a request runs`,
-		`http.all{}`:                                                         "http.all: there are 0 requests; expected a list of 1 to 16",
-		`http.all{ "$" }`:                                                    `request 1 is "$"; expected a table`,
-		`http.all{ {} }`:                                                     "request 1 has no url",
-		`http.all{ { url = "$" }, fist = true }`:                             `found "fist" = true; expected a list of requests, and perhaps first = true`,
-		`http.all{ { url = "$", first = true } }`:                            `http.all: unknown key "first"`,
-		`http.client{ tls = { ca = "x" } }`:                                  "http.client: with tls it can be called only while scripts load",
-		`http.client{}:fetch()`:                                              `a client has no method "fetch"; it has all, get, head, post, put, patch, delete, request`,
-		`http.client{}.get("$")`:                                             "methods are called with a colon",
-		`http.response{}.boddy`:                                              `an answer has no field "boddy"`,
-		`(function() http.response{}.body = 1 end)()`:                        "http.Response is read-only",
-		`(function() http.response{}.headers.a = 1 end)()`:                   "http.Headers is read-only",
-		`http.response{ status = 99 }`:                                       "status is 99; expected a status from 100 to 599",
+		`http.get("$", { timeouts = 1 })`:                                      `http.get: unknown key "timeouts"; allowed are query, headers, body, json, form, timeout, max_body, redirects, sensitive, retries, cache, pool; did you mean "timeout"?`,
+		`http.get("$", { url = "x" })`:                                         `http.get: unknown key "url"`,
+		`http.get("$", { 1 })`:                                                 `http.get: unknown key "1"`,
+		`http.get("$", 1)`:                                                     "table expected, got number",
+		`http.get()`:                                                           "string expected",
+		`http.request{ method = "GET" }`:                                       "http.request: url is missing",
+		`http.request{ url = "$", method = "get" }`:                            "methods are case-sensitive, write GET",
+		`http.request{ url = "$", method = "CONNECT" }`:                        "CONNECT makes a tunnel",
+		`http.get("$", { timeout = 0 })`:                                       "http.get: timeout is 0; expected seconds from 0.001 to 3600",
+		`http.get("$", { timeout = "1s" })`:                                    `timeout is "1s"; expected seconds`,
+		`http.get("$", { timeout = 0/0 })`:                                     "expected seconds",
+		`http.get("$", { max_body = "1GiB" })`:                                 `max_body is "1GiB"; expected at most 8388608 bytes, an eighth of the limit memory`,
+		`http.get("$", { max_body = -1 })`:                                     "max_body is -1; expected a number of bytes",
+		`http.get("$", { redirects = 11 })`:                                    "redirects is 11; expected a whole number from 0 to 10",
+		`http.get("$", { retries = 4 })`:                                       "retries is 4; expected a whole number from 0 to 3",
+		`http.post("$", { body = "a", json = 1 })`:                             "there is body and json; expected one of them",
+		`http.post("$", { json = print })`:                                     "http.post: json: ",
+		`http.post("$", { form = { a = {{}} } })`:                              `http.post: form: the value of "a" in the query is a table`,
+		`http.get("$", { headers = { ["a b"] = "1" } })`:                       `"a b" is not a header name`,
+		`http.get("$", { headers = { A = "1\r\nB: 2" } })`:                     "has a control character",
+		`http.get("$", { headers = { Host = "a b" } })`:                        "the header Host is",
+		`http.get("$", { headers = { Connection = "close" } })`:                "header Connection: it belongs to the connection",
+		`http.get("$", { headers = { ["content-length"] = 1 } })`:              "header Content-Length: it belongs to the connection",
+		`http.get("$", { headers = { ["transfer-encoding"] = "chunked" } })`:   "header Transfer-Encoding: it belongs",
+		`http.get("$", { headers = { upgrade = "x" } })`:                       "header Upgrade: it belongs",
+		`http.get("$", { headers = { A = {{}} } })`:                            `header "A" is a table; expected a string`,
+		`http.get("$", { cache = {} })`:                                        "http.get: cache: ttl is nil; expected seconds from 0.001 on",
+		`http.get("$", { cache = { tll = 1 } })`:                               `http.get: cache: unknown key "tll"; allowed are ttl, negative, negative_status, stale, key, respect; did you mean "ttl"?`,
+		`http.get("$", { cache = { ttl = 1, negative_status = 500 } })`:        "negative_status is 500; expected 401, 403, or a list of them",
+		`http.get("$", { cache = { ttl = 1, negative_status = { 401, 1 } } })`: "negative_status is a table; expected 401, 403, or a list of them",
+		`http.get("$", { cache = { ttl = 1, key = "" } })`:                     `key is ""; expected a string that is not empty`,
+		`http.put("http://127.0.0.1:1/", { cache = { ttl = 1 } })`:             "answers to PUT are not kept; cache is for GET, HEAD, POST",
+		`http.get("/", { pool = "p", redirects = 1 })`:                         "with a pool there are no redirects and retries",
+		`http.get("/", { pool = "p" })`:                                        `pool "p": a pool can be asked only while a request runs`,
+		`http.all{}`:                                                           "http.all: there are 0 requests; expected a list of 1 to 16",
+		`http.all{ "$" }`:                                                      `request 1 is "$"; expected a table`,
+		`http.all{ {} }`:                                                       "request 1 has no url",
+		`http.all{ { url = "$" }, fist = true }`:                               `found "fist" = true; expected a list of requests, and perhaps first = true`,
+		`http.all{ { url = "$", first = true } }`:                              `http.all: unknown key "first"`,
+		`http.client{ tls = { ca = "x" } }`:                                    "http.client: with tls it can be called only while scripts load",
+		`http.client{}:fetch()`:                                                `a client has no method "fetch"; it has all, get, head, post, put, patch, delete, request`,
+		`http.client{}.get("$")`:                                               "methods are called with a colon",
+		`http.response{}.boddy`:                                                `an answer has no field "boddy"`,
+		`(function() http.response{}.body = 1 end)()`:                          "http.Response is read-only",
+		`(function() http.response{}.headers.a = 1 end)()`:                     "http.Headers is read-only",
+		`http.response{ status = 99 }`:                                         "status is 99; expected a status from 100 to 599",
 	} {
 		if got, err := w.Eval(t, call); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; want %q", call, got, err, want)

@@ -23,8 +23,9 @@ type settings struct {
 	call.Request
 	client *call.Client
 	pool   string
-	params string  // of the query option, encoded
-	share  *shared // with the other requests of http.all; nil for one alone
+	cache  *caching // nil for none
+	params string   // of the query option, encoded
+	share  *shared  // with the other requests of http.all; nil for one alone
 }
 
 // maxTimeout is how long a call may take, if the limit wall allows it.
@@ -87,6 +88,7 @@ func (s *settings) read(L *lua.LState, what string, table *lua.LTable, class *vm
 	s.headers(t, "headers")
 	s.query(t)
 	s.body(t)
+	s.caching(t)
 	if s.pool != "" && (s.Redirects > 0 || s.Retries > 0) {
 		L.RaiseError("%s: with a pool there are no redirects and retries: the pool has its own", what)
 	}
