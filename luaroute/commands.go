@@ -39,9 +39,9 @@ func (a *App) Tests(ctx context.Context, name string, bench *simulate.Bench, tra
 	return instance.NewTests(ctx, a.ctx, host, of, bench, trace)
 }
 
-// Converse opens a session with what the scripts of an instance load, which it loads again, and calls use while it is open. The app must have
-// been provisioned.
-func (a *App) Converse(ctx context.Context, name string, session *simulate.Session, use func() error) error {
+// Converse opens a session with what the scripts of a tenant of an instance load, which it loads again, and calls use while it is open. The
+// default tenant has no name. The app must have been provisioned.
+func (a *App) Converse(ctx context.Context, name, tenant string, session *simulate.Session, use func() error) error {
 	of, err := a.named(name)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (a *App) Converse(ctx context.Context, name string, session *simulate.Sessi
 	if err != nil {
 		return err
 	}
-	return of.Converse(ctx, host, session, use)
+	return of.Converse(ctx, host, tenant, session, use)
 }
 
 func (a *App) named(name string) (*instance.Instance, error) {

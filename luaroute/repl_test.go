@@ -38,7 +38,7 @@ func said(t *testing.T, app *luaroute.App, chunks ...string) string {
 	t.Helper()
 	var out strings.Builder
 	session := simulate.NewSession(&out)
-	err := app.Converse(t.Context(), "main", session, func() error {
+	err := app.Converse(t.Context(), "main", "", session, func() error {
 		for i, chunk := range chunks {
 			more, failure := session.Run(t.Context(), i+1, chunk)
 			switch {
@@ -114,7 +114,7 @@ func TestAChunkEndsWhenItIsInterruptedAndTheSessionGoesOn(t *testing.T) {
 	app, _ := spoken(t)
 	var out strings.Builder
 	session := simulate.NewSession(&out)
-	err := app.Converse(t.Context(), "main", session, func() error {
+	err := app.Converse(t.Context(), "main", "", session, func() error {
 		ctx, end := context.WithCancelCause(t.Context())
 		end(errors.New("interrupted"))
 		if _, failure := session.Run(ctx, 1, "x = 1 while true do end"); failure == nil || failure.Text() != "stdin:1: interrupted" {
@@ -144,12 +144,45 @@ func TestASessionNeedsScripts(t *testing.T) {
 		"handler": "luaroute", "tenants": [{"name": "acme", "hosts": ["acme.example"], "use_pool": "p", "pools": {"p": {"upstreams": [{"dial": "127.0.0.1:1"}]}}}]}]}]}}}},
 		"logging": {"logs": {"default": {"level": "PANIC"}}}}`)
 	for name, want := range map[string]string{
-		"main":  "the instance has no scripts but those of tenants; expected a script of its own",
+		"main":  "the instance has no scripts but those of tenants; expected a script of its own, or the name of a tenant",
 		"other": `no luaroute instance "other"`,
 	} {
-		err := app.Converse(t.Context(), name, simulate.NewSession(new(strings.Builder)), func() error { return nil })
+		err := app.Converse(t.Context(), name, "", simulate.NewSession(new(strings.Builder)), func() error { return nil })
 		if err == nil || err.Error() != want {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestASessionIsInTheScriptsOfATenantThatIsNamed(t *testing.T) {
+	dir := files(t, map[string]string{
+		"main.lua": `local route = require("luaroute") who = "main"
+			route:tenant("inner", { path_prefix = "/inner", script = "inner.lua" })
+			route:tenant("shared", { path_prefix = "/shared" }, function(r) r:get("/", function() return 204 end) end)`,
+		"inner.lua": `local route = require("luaroute") who = "inner" route:get("/x", function() return 200, who end)`,
+		"own.lua":   `local route = require("luaroute") who = "own" route:get("/x", function() return 200, who end)`,
+	})
+	app := provisioned(t, fmt.Sprintf(`{"apps": {"http": {"servers": {"srv": {"listen": ["127.0.0.1:0"], "routes": [{"handle": [{
+		"handler": "luaroute", "scripts": [%q], "tenants": [{"name": "own", "path_prefix": "/own", "scripts": [%q]}]}]}]}}}},
+		"logging": {"logs": {"default": {"level": "PANIC"}}}}`, filepath.Join(dir, "main.lua"), filepath.Join(dir, "own.lua")))
+	for tenant, want := range map[string]string{
+		"":       `"main"`,
+		"inner":  `"inner"`,
+		"own":    `"own"`,
+		"shared": `tenant "shared" has no scripts of its own; the functions of its routes are those of the instance's scripts`,
+		"inenr":  `there is no tenant "inenr"; did you mean "inner"?`,
+	} {
+		var out strings.Builder
+		session := simulate.NewSession(&out)
+		err := app.Converse(t.Context(), "main", tenant, session, func() error {
+			session.Run(t.Context(), 1, "who")
+			return nil
+		})
+		if err != nil {
+			out.WriteString(err.Error())
+		}
+		if got := strings.TrimSpace(out.String()); got != want {
+			t.Errorf("%q: got %s, want %s", tenant, got, want)
 		}
 	}
 }

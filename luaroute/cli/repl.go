@@ -20,7 +20,7 @@ import (
 func replCommand() *cobra.Command {
 	f := new(flags)
 	cmd := &cobra.Command{
-		Use:   "repl [--config <path> [--adapter <name>]] [--name <instance>]",
+		Use:   "repl [--config <path> [--adapter <name>]] [--name <instance>] [--tenant <tenant>]",
 		Short: "Runs Lua that is typed or piped, with what scripts load",
 		Long: `Reads Lua from standard input and runs it in a virtual machine that has the modules, libraries and globals of the scripts of a
 configuration, which is loaded but not started. Values of expressions are printed. route.simulate{ path = "/" } says what becomes of a
@@ -31,16 +31,17 @@ request. Nothing is sent or stored: the command says what would have been.`,
 	set.StringVarP(&f.config, "config", "c", "", "Configuration file. Default: the Caddyfile in the current folder")
 	set.StringVarP(&f.adapter, "adapter", "a", "", "Name of the config adapter to apply")
 	set.StringVar(&f.name, "name", "", "Name of the instance whose scripts are loaded. Default: the only one")
+	tenant := set.String("tenant", "", "Name of the tenant whose scripts are loaded. Default: the default tenant")
 	f.format = formatText
 	f.formats = []string{formatText}
 	cmd.RunE = run(func(cmd *cobra.Command) (int, error) {
-		err := repl(cmd.Context(), f, cmd.InOrStdin(), cmd.OutOrStdout())
+		err := repl(cmd.Context(), f, *tenant, cmd.InOrStdin(), cmd.OutOrStdout())
 		return exitCode(err), err
 	})
 	return cmd
 }
 
-func repl(ctx context.Context, f *flags, in io.Reader, out io.Writer) error {
+func repl(ctx context.Context, f *flags, tenant string, in io.Reader, out io.Writer) error {
 	if err := f.check(); err != nil {
 		return wrongUseError{err}
 	}
@@ -52,7 +53,7 @@ func repl(ctx context.Context, f *flags, in io.Reader, out io.Writer) error {
 		ctx = context.Background()
 	}
 	c := &conversation{session: simulate.NewSession(out), out: out}
-	err = app.Converse(ctx, name, c.session, func() error {
+	err = app.Converse(ctx, name, tenant, c.session, func() error {
 		lines, err := newLines(in)
 		if err != nil {
 			return err

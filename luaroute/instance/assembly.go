@@ -115,7 +115,6 @@ func (a *assembly) base(spec *chiproxy.Spec) error {
 	}
 	result := base.result
 	a.runs = append(a.runs, base)
-	a.out.vms = result.VMs
 	spec.Default = chiproxy.Tenant{Root: result.Root, Fallback: result.Fallback, Pools: result.Pools}
 
 	own := make([]*run, len(result.Tenants))
@@ -213,13 +212,16 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 	if a.bench != nil {
 		options.Step, options.Refuse = a.bench.Step, func(string) {}
 	}
-	if a.suite != nil && tenant == "" {
+	if a.suite != nil && tenant == a.suiteOf {
 		options.Globals, options.Helpers = a.suite.Globals(), a.suite.Helpers()
 	}
 	if r.result, r.err = declare.Run(a.ctx, options); r.err == nil {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.vms = append(a.vms, r.result.VMs)
+		if tenant == a.suiteOf {
+			a.out.vms = r.result.VMs
+		}
 	}
 	return r
 }

@@ -31,8 +31,9 @@ type loader struct {
 	host    Host
 	root    scripting
 	tenants []configTenant
-	// suite are the tests that the scripts declare; nil if they are none of tests.
-	suite *simulate.Suite
+	// suite are the tests that the scripts of a tenant declare; nil if they are none of tests. It is the default tenant but for sessions.
+	suite   *simulate.Suite
+	suiteOf string
 	// bench is what the scripts run on for tests; nil if they are to serve.
 	bench *simulate.Bench
 	// again and againForTenants request reloads, for trusted and isolated scripts.
@@ -111,7 +112,7 @@ type loaded struct {
 	// contents is what the scripts were, one for each tenant with scripts.
 	contents []content
 	took     time.Duration
-	// vms are those of the default tenant, nil without scripts.
+	// vms are those of the tenant that suiteOf names, nil without scripts.
 	vms    *hook.VMs
 	timers []*hook.Timer
 	stop   context.CancelFunc // of the timers; nil before they start
