@@ -176,7 +176,7 @@ var tenantSpec = vm.Class{Name: "luaroute.TenantSpec", Link: "lua.md#tenants", T
 	{Name: "limits", Type: "luaroute.TenantLimits?", Text: "what the `script` of the tenant may use, see below"},
 	{
 		Name: "allow", Type: "luaroute.TenantAllow?",
-		Text: "what narrows that of the [configuration](tenants.md) for the `script` of the tenant: lists of texts such as " +
+		Text: "what narrows that of the [configuration](tenants.md) for the `script` of the tenant: lists of strings such as " +
 			"`{ libs = { \"json\" }, upstreams = \"public\" }`",
 	},
 	{Name: "on_error", Type: "luaroute.ErrorPolicy?", Text: "as the option of a route, for all routes of the tenant"},
@@ -202,19 +202,19 @@ var tenantLimits = vm.Class{Name: "luaroute.TenantLimits", Link: "lua.md#tenants
 	},
 }}
 
-// listOfTexts is a string, or a list of them.
-const listOfTexts = "string|string[]|nil"
+// listOfStrings is a string, or a list of them.
+const listOfStrings = "string|string[]|nil"
 
 var tenantAllow = vm.Class{Name: "luaroute.TenantAllow", Link: "tenants.md", Text: "what the script of a tenant may use", Fields: []vm.Doc{
-	{Name: "handlers", Type: listOfTexts, Text: "modules of `http.handlers`; `safe` stands for the default, `all` for every one, `none` for none, in all lists"},
-	{Name: "matchers", Type: listOfTexts, Text: "modules of `http.matchers`"},
-	{Name: "upstreams", Type: listOfTexts, Text: "addresses that may be dialled"},
-	{Name: "placeholders", Type: listOfTexts, Text: "what placeholders begin with"},
+	{Name: "handlers", Type: listOfStrings, Text: "modules of `http.handlers`; `safe` stands for the default, `all` for every one, `none` for none, in all lists"},
+	{Name: "matchers", Type: listOfStrings, Text: "modules of `http.matchers`"},
+	{Name: "upstreams", Type: listOfStrings, Text: "addresses that may be dialled"},
+	{Name: "placeholders", Type: listOfStrings, Text: "prefixes of placeholders"},
 	{Name: "libs", Type: "luaroute.LibName|luaroute.LibName[]|nil", Text: "libraries"},
-	{Name: "pools", Type: listOfTexts, Text: "pools that are not the tenant's own"},
-	{Name: "hosts", Type: listOfTexts, Text: "hosts that `r:host` can name"},
-	{Name: "certificates", Type: "boolean?", Text: "whether `route.certificate` has a say in the names of `hosts`"},
-	{Name: "health_checks", Type: "number?", Text: "the number of upstreams with active checks"},
+	{Name: "pools", Type: listOfStrings, Text: "pools that are not the tenant's own"},
+	{Name: "hosts", Type: listOfStrings, Text: "hosts that `r:host` can name"},
+	{Name: "certificates", Type: "boolean?", Text: "whether `route.certificate` may decide about the names in `hosts`"},
+	{Name: "health_checks", Type: "number?", Text: "the number of active checks that may run at once"},
 }}
 
 var expectRequest = vm.Class{Name: "luaroute.ExpectRequest", Link: "lua.md#expectations", Text: "a request", Fields: []vm.Doc{

@@ -194,6 +194,8 @@ func made(t *testing.T, text string, all map[string]block, used map[string]strin
 		}
 		b, ok := all[m[1]]
 		switch {
+		case !ok && file == configuration: // of keys of the JSON, which cmd/caddy compares
+			continue
 		case !ok:
 			t.Errorf("%s: there are no descriptions of %s", file, m[1])
 			continue
@@ -207,9 +209,13 @@ func made(t *testing.T, text string, all map[string]block, used map[string]strin
 	return out.String()
 }
 
+// configuration is the document of the JSON, in which most tables are of types in Go.
+const configuration = "configuration.md"
+
 func TestTheTablesOfTheDocumentsAreThoseOfTheDescriptions(t *testing.T) {
 	all, used := blocks(t), map[string]string{}
-	for _, name := range []string{"lua.md", "testing.md", "migration.md"} {
+	config := map[string]block{"allow": {docs: reference.Build().Class("luaroute.TenantAllow").Fields}}
+	for name, all := range map[string]map[string]block{"lua.md": all, "testing.md": all, "migration.md": all, configuration: config} {
 		file := filepath.Join("../../docs", name)
 		raw, err := os.ReadFile(file)
 		if err != nil {
