@@ -56,24 +56,24 @@ var (
 	// routerType is the metatable of routers.
 	routerType *lua.LTable
 	// methods are those of routers, and helpers what works while requests run, too; those that know the load apart.
-	methods = map[string]method{}
+	methods = map[string]binding{}
 	helpers = map[string]lua.LValue{}
 	knowing = map[string]func(*load) *lua.LFunction{}
 )
 
 func init() {
 	for _, b := range routerBindings() {
-		methods[b.doc.Name] = b.do
+		methods[b.doc.Name] = b
 	}
 	for _, h := range helperBindings {
 		switch {
 		case h.of != nil:
 			knowing[h.doc.Name] = h.of
 		case h.fn != nil:
-			helpers[h.doc.Name] = vm.GoFunc(func(L *lua.LState) int {
+			helpers[h.doc.Name] = vm.Described(func(L *lua.LState) int {
 				dropRouter(L)
 				return h.fn(L)
-			})
+			}, h.doc)
 		default:
 			helpers[h.doc.Name] = h.value
 		}
@@ -119,13 +119,13 @@ func routerIndex(L *lua.LState) int {
 	loading(L, "route:"+name+" is called")
 	fn := r.bound[name]
 	if fn == nil {
-		fn = vm.GoFunc(func(L *lua.LState) int {
+		fn = vm.Described(func(L *lua.LState) int {
 			loading(L, "route:"+name+" is called")
 			if v, ok := L.Get(1).(*lua.LUserData); ok && v == r.value {
 				L.Remove(1) // r:get and r.get are the same
 			}
-			return m(r, L)
-		})
+			return m.do(r, L)
+		}, m.doc)
 		if r.bound == nil {
 			r.bound = map[string]*lua.LFunction{}
 		}

@@ -164,7 +164,7 @@ func TestAChangeThatMakesNoRequestIsRefused(t *testing.T) {
 		{"req:set_method('GE T')", `"GE T" is not a method; a method is a token such as GET`},
 		{"req:set_method('get')", `method "get": methods are case-sensitive, write GET`},
 		{"req:set_method('GET /x HTTP/1.1\\r\\n')", `"GET /x HTTP/1.1\r\n" is not a method; a method is a token such as GET`},
-		{"req:body(-1)", "bad argument #1 to 'body' (the limit is a number of bytes)"},
+		{"req:body(-1)", "bad argument #1 to 'body' (limit: the limit is a number of bytes)"},
 		{"res.status = 99", "status 99: expected a whole number from 200 to 999"},
 		{"res.status = '404'", "status 404: expected a whole number from 200 to 999"},
 		{"res:redirect('/y', 200)", "redirect: status 200: expected 300 to 399, but not 304"},

@@ -125,7 +125,7 @@ func TestAWrongUseOfTheRequestSaysWhatIsThere(t *testing.T) {
 		{"req.foo = 1", "req.foo cannot be assigned; values of your own belong in req.ctx"},
 		{"req.header('X-A')", "req:method(…) is called without req; write a colon, not a dot"},
 		{"res.write('x')", "res:method(…) is called without res; write a colon, not a dot"},
-		{"req:header()", "bad argument #1 to 'header' (string expected, got no value)"},
+		{"req:header()", "bad argument #1 to 'header' (name: string expected, got no value)"},
 		{"req.params.id = 'x'", "req.params is read-only"},
 		{"req.query.page = 'x'", "req.query is read-only"},
 		{"req.cookies.sid = 'x'", "req.cookies is read-only"},

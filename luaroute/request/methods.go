@@ -1,9 +1,9 @@
 package request
 
 import (
-	"maps"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -107,23 +107,19 @@ var reqChanging = vm.Bindings{
 
 // methodsOf returns the methods of an object.
 func methodsOf(object string, reads, changes vm.Bindings) map[string]*lua.LFunction {
-	return functionsOf(merged(reads.Functions(), changing(object, changes.Functions())))
+	return slices.Concat(reads, changing(object, changes)).Methods()
 }
 
 // changing makes methods that a guard must not use.
-func changing(object string, methods map[string]lua.LGFunction) map[string]lua.LGFunction {
-	for name, fn := range methods {
-		methods[name] = func(L *lua.LState) int {
-			of(L, object).changing(L, object, ":", name)
-			return fn(L)
+func changing(object string, methods vm.Bindings) vm.Bindings {
+	methods = slices.Clone(methods)
+	for i, m := range methods {
+		methods[i].Fn = func(L *lua.LState) int {
+			of(L, object).changing(L, object, ":", m.Doc.Name)
+			return m.Fn(L)
 		}
 	}
 	return methods
-}
-
-func merged(a, b map[string]lua.LGFunction) map[string]lua.LGFunction {
-	maps.Copy(a, b)
-	return a
 }
 
 // reader is a method that returns one value by name.

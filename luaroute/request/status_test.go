@@ -69,14 +69,14 @@ func TestAStatusThatIsNoneIsRefused(t *testing.T) {
 		{"route.redirect('/y', 304)", "redirect: status 304: expected 300 to 399, but not 304"},
 		{"route.redirect('/y', 400)", "redirect: status 400: expected 300 to 399, but not 304"},
 		{"route.redirect('/y', 2 ^ 64)", "status 1.8446744073709552e+19: expected a whole number"},
-		{"route.redirect('/y', '302')", "bad argument #2 to 'redirect' (number expected, got string)"},
+		{"route.redirect('/y', '302')", "bad argument #2 to 'redirect' (status: number expected, got string)"},
 		{"res:redirect('/y', 302.5)", "status 302.5: expected a whole number"},
 		{"res:redirect('/y', 0/0)", "status NaN: expected a whole number"},
 		{"res:redirect('/y', -302)", "redirect: status -302: expected 300 to 399, but not 304"},
 		{"route.error(404.5)", "status 404.5: expected a whole number"},
 		{"route.error(399)", "error: status 399: expected 400 to 999"},
 		{"route.error(1000)", "error: status 1000: expected 400 to 999"},
-		{"route.error('404')", "bad argument #1 to 'error' (number expected, got string)"},
+		{"route.error('404')", "bad argument #1 to 'error' (status: number expected, got string)"},
 	} {
 		t.Run(row.call, func(t *testing.T) {
 			t.Parallel()

@@ -39,15 +39,6 @@ func newType(name string, functions map[string]lua.LGFunction) *lua.LTable {
 	return t
 }
 
-// functionsOf returns methods as Lua functions.
-func functionsOf(methods map[string]lua.LGFunction) map[string]*lua.LFunction {
-	functions := make(map[string]*lua.LFunction, len(methods))
-	for method, fn := range methods {
-		functions[method] = vm.GoFunc(fn)
-	}
-	return functions
-}
-
 // objectType is the type of an object with fields, whose names are for errors, and methods. field returns nil for a name it does
 // not know.
 func objectType(name string, class *vm.Class, field func(*Request, *lua.LState, string) lua.LValue, functions map[string]*lua.LFunction,

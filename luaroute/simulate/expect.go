@@ -73,7 +73,7 @@ var subjectType = func() *lua.LTable {
 	for _, c := range claims {
 		name := c.doc.Name
 		names = append(names, name)
-		methods.RawSetString(name, vm.GoFunc(func(L *lua.LState) int {
+		methods.RawSetString(name, vm.Method(func(L *lua.LState) int {
 			d, ok := L.CheckUserData(1).Value.(*subject)
 			if !ok {
 				L.ArgError(1, "call it with a colon: expect(v):"+name+"(…)")
@@ -82,7 +82,7 @@ var subjectType = func() *lua.LTable {
 				raise(L, err)
 			}
 			return 0
-		}))
+		}, c.doc))
 	}
 	t := new(lua.LState).CreateTable(0, 2)
 	t.RawSetString("__metatable", lua.LString("expectation"))

@@ -63,7 +63,7 @@ func (s *Session) globals() map[string]*lua.LFunction {
 	all := map[string]*lua.LFunction{"print": vm.GoFunc(s.print)}
 	for _, g := range globals {
 		if slices.Contains(spoken, g.doc.Name) {
-			all[g.doc.Name] = vm.GoFunc(func(L *lua.LState) int { return g.fn(s.suite, L) })
+			all[g.doc.Name] = vm.Described(func(L *lua.LState) int { return g.fn(s.suite, L) }, g.doc)
 		}
 	}
 	return all

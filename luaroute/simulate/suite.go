@@ -78,7 +78,7 @@ func (s *Suite) Globals() map[string]lua.LValue {
 	}
 	all := map[string]lua.LValue{}
 	for _, g := range globals {
-		all[g.doc.Name] = vm.GoFunc(func(L *lua.LState) int { return g.fn(s, L) })
+		all[g.doc.Name] = vm.Described(func(L *lua.LState) int { return g.fn(s, L) }, g.doc)
 	}
 	all[nameAssert] = newAssert()
 	return all
@@ -86,7 +86,7 @@ func (s *Suite) Globals() map[string]lua.LValue {
 
 // Helpers are what route has besides what it has in all scripts.
 func (s *Suite) Helpers() map[string]*lua.LFunction {
-	return map[string]*lua.LFunction{simulateDoc.Name: vm.GoFunc(s.simulate)}
+	return map[string]*lua.LFunction{simulateDoc.Name: vm.Described(s.simulate, simulateDoc)}
 }
 
 // describe is describe(name, fn): a group of tests.

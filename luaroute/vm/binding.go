@@ -111,7 +111,7 @@ func (b Bindings) Table() *lua.LTable {
 	t := gopher.NewTable(0, len(b))
 	for i := range b {
 		if b[i].Fn != nil {
-			t.RawSetString(b[i].Doc.Name, GoFunc(b[i].Fn))
+			t.RawSetString(b[i].Doc.Name, Described(b[i].Fn, b[i].Doc))
 		} else {
 			t.RawSetString(b[i].Doc.Name, b[i].Value)
 		}
@@ -119,12 +119,12 @@ func (b Bindings) Table() *lua.LTable {
 	return t
 }
 
-// Functions returns the functions by their names.
-func (b Bindings) Functions() map[string]lua.LGFunction {
-	all := make(map[string]lua.LGFunction, len(b))
+// Methods returns the functions by their names, for objects: the first argument of each is the object.
+func (b Bindings) Methods() map[string]*lua.LFunction {
+	all := make(map[string]*lua.LFunction, len(b))
 	for i := range b {
 		if b[i].Fn != nil {
-			all[b[i].Doc.Name] = b[i].Fn
+			all[b[i].Doc.Name] = Method(b[i].Fn, b[i].Doc)
 		}
 	}
 	return all

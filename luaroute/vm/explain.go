@@ -158,7 +158,8 @@ func (f frame) typeError(what string, operand int) string {
 // argument is what follows "bad argument #". A name in quotes is one of ours: the error has passed here before, in a coroutine.
 var argument = regexp.MustCompile(`(?s)^(\d+) to ([^\s']\S*) \((.*)\)$`)
 
-// argumentError names the function that was called with a wrong argument. The object of a method does not count.
+// argumentError names the function that was called with a wrong argument, and the parameter if that is known. The object of a method does not
+// count.
 func argumentError(L *lua.LState, f, caller *gopher.Frame, text string) string {
 	m := argument.FindStringSubmatch(text)
 	if m == nil {
@@ -169,6 +170,9 @@ func argumentError(L *lua.LState, f, caller *gopher.Frame, text string) string {
 	given := min(f.NArgs, L.GetTop()-1) // the message is on top
 	if number > given {
 		problem = strings.Replace(problem, ", got nil", ", got no value", 1)
+	}
+	if name := parameterOf(f, number, given); name != "" {
+		problem = name + ": " + problem
 	}
 	n := named{name: "?"}
 	if caller != nil && caller.Pc > 0 {

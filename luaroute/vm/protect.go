@@ -35,15 +35,16 @@ func protectInPlace(fn *lua.LFunction) {
 	if !fn.IsG {
 		return
 	}
-	if code := codeOf(fn); code != protectedCode && code != standardCode {
+	if code := codeOf(fn); code != protectedCode && code != standardCode && code != describedCode {
 		fn.GFunction = protect(fn.GFunction)
 	}
 }
 
-// protectedCode is the code that all functions of protect have in common, standardCode that of protectStandard.
+// protectedCode is the code that all functions of protect have in common; the others are those of protectStandard and protectDescribed.
 var (
 	protectedCode = reflect.ValueOf(protect(nil)).Pointer()
 	standardCode  = reflect.ValueOf(protectStandard(nil)).Pointer()
+	describedCode = reflect.ValueOf(protectDescribed(nil)).Pointer()
 )
 
 // codeOf returns the code of a function of Go.
@@ -54,6 +55,16 @@ func codeOf(fn *lua.LFunction) uintptr { return reflect.ValueOf(fn.GFunction).Po
 //
 //go:noinline
 func protect(fn lua.LGFunction) lua.LGFunction {
+	return func(L *lua.LState) int {
+		spendArguments(L)
+		return fn(L)
+	}
+}
+
+// protectDescribed is protect for a function with a description, which is known by its code.
+//
+//go:noinline
+func protectDescribed(fn lua.LGFunction) lua.LGFunction {
 	return func(L *lua.LState) int {
 		spendArguments(L)
 		return fn(L)

@@ -68,19 +68,19 @@ func TestTextsAreComparedAndBytesMade(t *testing.T) {
 func TestWrongArgumentsRaise(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{`crypto.hash("sha3", "x")`, `bad argument #1 to 'hash' (no algorithm "sha3"; allowed are md5, sha1, sha256, sha384, sha512, xxh64)`},
-		{`crypto.hmac("", "k", "x")`, `bad argument #1 to 'hmac' (no algorithm ""; allowed are md5, sha1, sha256, sha384, sha512)`},
-		{`crypto.hmac("xxh64", "k", "x")`, `bad argument #1 to 'hmac' (no algorithm "xxh64"; allowed are md5, sha1, sha256, sha384, sha512)`},
-		{`crypto.hash("md5", "x", "octal")`, `bad argument #3 to 'hash' (no encoding "octal"; allowed are base64, base64url, hex, raw)`},
-		{`crypto.hash("md5")`, `bad argument #2 to 'hash' (string expected, got no value)`},
-		{`crypto.hmac("md5", nil, "x")`, `bad argument #2 to 'hmac' (string expected, got nil)`},
-		{`crypto.equal("x")`, `bad argument #2 to 'equal' (string expected, got no value)`},
-		{`crypto.equal({}, "x")`, `bad argument #1 to 'equal' (string expected, got table)`},
-		{`crypto.random(0)`, `bad argument #1 to 'random' (found 0; allowed are whole numbers from 1 to 1024)`},
-		{`crypto.random(1025)`, `bad argument #1 to 'random' (found 1025; allowed are whole numbers from 1 to 1024)`},
-		{`crypto.random(1.5)`, `bad argument #1 to 'random' (found 1.5; allowed are whole numbers from 1 to 1024)`},
-		{`crypto.random(0/0)`, `bad argument #1 to 'random' (found NaN; allowed are whole numbers from 1 to 1024)`},
-		{`crypto.random(16, "x")`, `bad argument #2 to 'random' (no encoding "x"; allowed are base64, base64url, hex, raw)`},
+		{`crypto.hash("sha3", "x")`, `bad argument #1 to 'hash' (algorithm: no algorithm "sha3"; allowed are md5, sha1, sha256, sha384, sha512, xxh64)`},
+		{`crypto.hmac("", "k", "x")`, `bad argument #1 to 'hmac' (algorithm: no algorithm ""; allowed are md5, sha1, sha256, sha384, sha512)`},
+		{`crypto.hmac("xxh64", "k", "x")`, `bad argument #1 to 'hmac' (algorithm: no algorithm "xxh64"; allowed are md5, sha1, sha256, sha384, sha512)`},
+		{`crypto.hash("md5", "x", "octal")`, `bad argument #3 to 'hash' (encoding: no encoding "octal"; allowed are base64, base64url, hex, raw)`},
+		{`crypto.hash("md5")`, `bad argument #2 to 'hash' (s: string expected, got no value)`},
+		{`crypto.hmac("md5", nil, "x")`, `bad argument #2 to 'hmac' (key: string expected, got nil)`},
+		{`crypto.equal("x")`, `bad argument #2 to 'equal' (b: string expected, got no value)`},
+		{`crypto.equal({}, "x")`, `bad argument #1 to 'equal' (a: string expected, got table)`},
+		{`crypto.random(0)`, `bad argument #1 to 'random' (n: found 0; allowed are whole numbers from 1 to 1024)`},
+		{`crypto.random(1025)`, `bad argument #1 to 'random' (n: found 1025; allowed are whole numbers from 1 to 1024)`},
+		{`crypto.random(1.5)`, `bad argument #1 to 'random' (n: found 1.5; allowed are whole numbers from 1 to 1024)`},
+		{`crypto.random(0/0)`, `bad argument #1 to 'random' (n: found NaN; allowed are whole numbers from 1 to 1024)`},
+		{`crypto.random(16, "x")`, `bad argument #2 to 'random' (encoding: no encoding "x"; allowed are base64, base64url, hex, raw)`},
 	} {
 		if _, err := world.Eval(t, row.call); err == nil || !strings.HasSuffix(err.Error(), row.want) || !strings.HasPrefix(err.Error(), "main.lua:1: ") {
 			t.Errorf("%s: got %v, want %s", row.call, err, row.want)

@@ -127,23 +127,23 @@ func TestASignatureOfOpenSSLsFormIsVerified(t *testing.T) {
 func TestAKeyThatDoesNotFitItsAlgorithmRaises(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, key, want string }{
-		{"verify('RS256', k, 's', '')", p256, "#2 to 'verify' (found an EC key; RS256 needs an RSA key)"},
-		{"verify('ES256', k, 's', '')", p384, "#2 to 'verify' (found a key of curve P-384; ES256 needs P-256)"},
-		{"verify('ES256', k, 's', '')", rsaPublic, "#2 to 'verify' (found an RSA key; ES256 needs an EC key of curve P-256)"},
-		{"verify('EdDSA', k, 's', '')", rsaPublic, "#2 to 'verify' (found an RSA key; EdDSA needs an Ed25519 key)"},
-		{"verify('PS256', k, 's', '')", edPublic, "#2 to 'verify' (found an Ed25519 key; PS256 needs an RSA key)"},
-		{"verify('RS256', k, 's', '')", short, "#2 to 'verify' (found an RSA key of 1024 bits; allowed are 2048 to 8192)"},
-		{"sign('RS256', k, 's')", shortPrivate, "#2 to 'sign' (found an RSA key of 1024 bits; allowed are 2048 to 8192)"},
+		{"verify('RS256', k, 's', '')", p256, "#2 to 'verify' (key: found an EC key; RS256 needs an RSA key)"},
+		{"verify('ES256', k, 's', '')", p384, "#2 to 'verify' (key: found a key of curve P-384; ES256 needs P-256)"},
+		{"verify('ES256', k, 's', '')", rsaPublic, "#2 to 'verify' (key: found an RSA key; ES256 needs an EC key of curve P-256)"},
+		{"verify('EdDSA', k, 's', '')", rsaPublic, "#2 to 'verify' (key: found an RSA key; EdDSA needs an Ed25519 key)"},
+		{"verify('PS256', k, 's', '')", edPublic, "#2 to 'verify' (key: found an Ed25519 key; PS256 needs an RSA key)"},
+		{"verify('RS256', k, 's', '')", short, "#2 to 'verify' (key: found an RSA key of 1024 bits; allowed are 2048 to 8192)"},
+		{"sign('RS256', k, 's')", shortPrivate, "#2 to 'sign' (key: found an RSA key of 1024 bits; allowed are 2048 to 8192)"},
 		{
 			"sign('RS256', k, 's')", rsaPublic,
-			`#2 to 'sign' (found PEM of type "PUBLIC KEY"; allowed are PUBLIC KEY, CERTIFICATE and PRIVATE KEY without a password)`,
+			`#2 to 'sign' (key: found PEM of type "PUBLIC KEY"; allowed are PUBLIC KEY, CERTIFICATE and PRIVATE KEY without a password)`,
 		},
-		{"sign('EdDSA', k, ('x'):rep(1048577))", edPrivate, "#3 to 'sign' (found 1048577 bytes; EdDSA allows 1048576)"},
+		{"sign('EdDSA', k, ('x'):rep(1048577))", edPrivate, "#3 to 'sign' (s: found 1048577 bytes; EdDSA allows 1048576)"},
 		{
 			"verify('HS256', k, 's', '')", rsaPublic,
-			`#1 to 'verify' (no algorithm "HS256"; allowed are ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512)`,
+			`#1 to 'verify' (algorithm: no algorithm "HS256"; allowed are ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512)`,
 		},
-		{"verify('RS256', '', 's', '')", "", "#2 to 'verify' (expected PEM, which begins with -----BEGIN)"},
+		{"verify('RS256', '', 's', '')", "", "#2 to 'verify' (key: expected PEM, which begins with -----BEGIN)"},
 	} {
 		_, err := world.Call(t, "local k = [["+row.key+"]] return crypto."+row.call)
 		if err == nil || !strings.HasSuffix(err.Error(), "bad argument "+row.want) {

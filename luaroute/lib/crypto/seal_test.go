@@ -55,17 +55,17 @@ func TestBytesAreDerivedAsTheStandardSays(t *testing.T) {
 func TestWrongKeysAndSizesRaise(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{`crypto.seal("short", "x")`, "#1 to 'seal' (found a key of 5 bytes; allowed are 32, as crypto.derive and crypto.random make them)"},
-		{`crypto.open({}, "x")`, "#1 to 'open' (found a list of 0 keys; allowed are 1 to 8)"},
-		{`crypto.open({ ("k"):rep(32), "short" }, "x")`, "#1 to 'open' (found a key of 5 bytes as number 2; allowed are 32, as crypto.derive and crypto.random make them)"},
-		{`crypto.open({ 1 }, "x")`, "#1 to 'open' (key 1 is a number; allowed are strings of 32 bytes)"},
-		{`crypto.seal(nil, "x")`, "#1 to 'seal' (string expected, got nil)"},
-		{`crypto.seal(("k"):rep(32), ("x"):rep(2 ^ 20 + 1))`, "#2 to 'seal' (found 1048577 bytes; allowed are 1048576)"},
-		{`crypto.seal(("k"):rep(32), "x", ("x"):rep(2 ^ 20 + 1))`, "#3 to 'seal' (found 1048577 bytes; allowed are 1048576)"},
-		{`crypto.derive("short", "x", 32)`, "#1 to 'derive' (found a secret of 5 bytes; allowed are 16 and more)"},
-		{`crypto.derive(("k"):rep(16), "x", 0)`, "#3 to 'derive' (found 0; allowed are whole numbers from 1 to 1024)"},
-		{`crypto.password("")`, "#1 to 'password' (found 0 bytes; allowed are 1 to 1024)"},
-		{`crypto.password(("x"):rep(1025))`, "#1 to 'password' (found 1025 bytes; allowed are 1 to 1024)"},
+		{`crypto.seal("short", "x")`, "#1 to 'seal' (key: found a key of 5 bytes; allowed are 32, as crypto.derive and crypto.random make them)"},
+		{`crypto.open({}, "x")`, "#1 to 'open' (key: found a list of 0 keys; allowed are 1 to 8)"},
+		{`crypto.open({ ("k"):rep(32), "short" }, "x")`, "#1 to 'open' (key: found a key of 5 bytes as number 2; allowed are 32, as crypto.derive and crypto.random make them)"},
+		{`crypto.open({ 1 }, "x")`, "#1 to 'open' (key: key 1 is a number; allowed are strings of 32 bytes)"},
+		{`crypto.seal(nil, "x")`, "#1 to 'seal' (key: string expected, got nil)"},
+		{`crypto.seal(("k"):rep(32), ("x"):rep(2 ^ 20 + 1))`, "#2 to 'seal' (text: found 1048577 bytes; allowed are 1048576)"},
+		{`crypto.seal(("k"):rep(32), "x", ("x"):rep(2 ^ 20 + 1))`, "#3 to 'seal' (aad: found 1048577 bytes; allowed are 1048576)"},
+		{`crypto.derive("short", "x", 32)`, "#1 to 'derive' (secret: found a secret of 5 bytes; allowed are 16 and more)"},
+		{`crypto.derive(("k"):rep(16), "x", 0)`, "#3 to 'derive' (n: found 0; allowed are whole numbers from 1 to 1024)"},
+		{`crypto.password("")`, "#1 to 'password' (text: found 0 bytes; allowed are 1 to 1024)"},
+		{`crypto.password(("x"):rep(1025))`, "#1 to 'password' (text: found 1025 bytes; allowed are 1 to 1024)"},
 	} {
 		if _, err := world.Eval(t, row.call); err == nil || !strings.HasSuffix(err.Error(), "bad argument "+row.want) {
 			t.Errorf("%s: got %v\nwant %s", row.call, err, row.want)

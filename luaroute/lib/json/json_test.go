@@ -183,10 +183,10 @@ func TestALibraryCanNotBeMadeAnArray(t *testing.T) {
 func TestWrongArgumentsRaise(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{"json.decode()", "main.lua:1: bad argument #1 to 'decode' (string expected, got no value)"},
-		{"json.decode({})", "main.lua:1: bad argument #1 to 'decode' (string expected, got table)"},
-		{"json.array('x')", "main.lua:1: bad argument #1 to 'array' (table expected, got string)"},
-		{"json.encode()", "main.lua:1: bad argument #1 to 'encode' (value expected)"},
+		{"json.decode()", "main.lua:1: bad argument #1 to 'decode' (s: string expected, got no value)"},
+		{"json.decode({})", "main.lua:1: bad argument #1 to 'decode' (s: string expected, got table)"},
+		{"json.array('x')", "main.lua:1: bad argument #1 to 'array' (table: table expected, got string)"},
+		{"json.encode()", "main.lua:1: bad argument #1 to 'encode' (value: value expected)"},
 	} {
 		if _, err := world.Eval(t, row.call); err == nil || err.Error() != row.want {
 			t.Errorf("%s: got %v, want %s", row.call, err, row.want)

@@ -181,8 +181,8 @@ func TestAllThatRunsForATenantSharesWhatMayBeLoggedInASecond(t *testing.T) {
 func TestAWrongCallRaisesAtEveryLevel(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ code, want string }{
-		{"log.info()", "main.lua:2: bad argument #1 to 'info' (string expected, got no value)"},
-		{"log.debug('m', 'x')", "main.lua:2: bad argument #2 to 'debug' (table expected, got string)"},
+		{"log.info()", "main.lua:2: bad argument #1 to 'info' (message: string expected, got no value)"},
+		{"log.debug('m', 'x')", "main.lua:2: bad argument #2 to 'debug' (fields: table expected, got string)"},
 		{"log.trace('m')", "main.lua:2: attempt to call field 'trace' (a nil value)"},
 	} {
 		if _, err := run(t, zap.ErrorLevel, row.code); err == nil || err.Error() != row.want {

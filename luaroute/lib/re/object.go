@@ -30,10 +30,10 @@ var objectType *lua.LTable
 func init() {
 	methods := map[string]*lua.LFunction{}
 	for _, op := range operations {
-		methods[op.doc.Name] = vm.GoFunc(func(L *lua.LState) int {
+		methods[op.doc.Name] = vm.Method(func(L *lua.LState) int {
 			p := checkObject(L)
 			return op.do(L, *p, L.CheckString(2))
-		})
+		}, op.method())
 	}
 	objectType = new(lua.LState).CreateTable(0, 4)
 	objectType.RawSetString("__metatable", lua.LString("re"))

@@ -91,22 +91,22 @@ func TestWrongArgumentsRaise(t *testing.T) {
 	t.Parallel()
 	const letters = "%% %A %B %F %H %I %M %R %S %T %Y %Z %a %b %d %e %f %j %m %p %s %y %z"
 	for _, row := range []struct{ call, want string }{
-		{`time.format("x", "%Y")`, `bad argument #1 to 'format' (number expected, got string)`},
-		{`time.format(1/0, "%Y")`, `bad argument #1 to 'format' (found +Inf; allowed are the years 1 to 9999)`},
-		{`time.format(0/0, "%Y")`, `bad argument #1 to 'format' (found NaN; allowed are the years 1 to 9999)`},
-		{`time.format(-1e12, "%Y")`, `bad argument #1 to 'format' (found -1e+12; allowed are the years 1 to 9999)`},
-		{`time.format(0)`, `bad argument #2 to 'format' (string expected, got no value)`},
-		{`time.format(0, "2006-01-02")`, `bad argument #2 to 'format' (no layout "2006-01-02"; allowed are http, rfc1123, rfc3339 and strings with directives such as %Y-%m-%d)`},
-		{`time.format(0, "%Q")`, `bad argument #2 to 'format' (no directive "%Q"; allowed are ` + letters + `)`},
-		{`time.format(0, "%Y%")`, `bad argument #2 to 'format' (the layout ends with %; a per cent sign is %%)`},
-		{`time.format(0, ("%Y"):rep(200))`, `bad argument #2 to 'format' (the layout has 400 bytes; allowed are 256)`},
-		{`time.format(0, "http", "local")`, `bad argument #3 to 'format' (the layout "http" is always in GMT)`},
-		{`time.parse("x", "y")`, `bad argument #2 to 'parse' (no layout "y"; allowed are http, rfc1123, rfc3339 and strings with directives such as %Y-%m-%d)`},
-		{`time.parse({}, "%Y")`, `bad argument #1 to 'parse' (string expected, got table)`},
-		{`time.sleep()`, `bad argument #1 to 'sleep' (number expected, got no value)`},
-		{`time.sleep(-1)`, `bad argument #1 to 'sleep' (found -1; allowed are seconds from 0 on)`},
-		{`time.sleep(1/0)`, `bad argument #1 to 'sleep' (found +Inf; allowed are seconds from 0 on)`},
-		{`time.sleep(0/0)`, `bad argument #1 to 'sleep' (found NaN; allowed are seconds from 0 on)`},
+		{`time.format("x", "%Y")`, `bad argument #1 to 'format' (time: number expected, got string)`},
+		{`time.format(1/0, "%Y")`, `bad argument #1 to 'format' (time: found +Inf; allowed are the years 1 to 9999)`},
+		{`time.format(0/0, "%Y")`, `bad argument #1 to 'format' (time: found NaN; allowed are the years 1 to 9999)`},
+		{`time.format(-1e12, "%Y")`, `bad argument #1 to 'format' (time: found -1e+12; allowed are the years 1 to 9999)`},
+		{`time.format(0)`, `bad argument #2 to 'format' (layout: string expected, got no value)`},
+		{`time.format(0, "2006-01-02")`, `bad argument #2 to 'format' (layout: no layout "2006-01-02"; allowed are http, rfc1123, rfc3339 and strings with directives such as %Y-%m-%d)`},
+		{`time.format(0, "%Q")`, `bad argument #2 to 'format' (layout: no directive "%Q"; allowed are ` + letters + `)`},
+		{`time.format(0, "%Y%")`, `bad argument #2 to 'format' (layout: the layout ends with %; a per cent sign is %%)`},
+		{`time.format(0, ("%Y"):rep(200))`, `bad argument #2 to 'format' (layout: the layout has 400 bytes; allowed are 256)`},
+		{`time.format(0, "http", "local")`, `bad argument #3 to 'format' (zone: the layout "http" is always in GMT)`},
+		{`time.parse("x", "y")`, `bad argument #2 to 'parse' (layout: no layout "y"; allowed are http, rfc1123, rfc3339 and strings with directives such as %Y-%m-%d)`},
+		{`time.parse({}, "%Y")`, `bad argument #1 to 'parse' (s: string expected, got table)`},
+		{`time.sleep()`, `bad argument #1 to 'sleep' (seconds: number expected, got no value)`},
+		{`time.sleep(-1)`, `bad argument #1 to 'sleep' (seconds: found -1; allowed are seconds from 0 on)`},
+		{`time.sleep(1/0)`, `bad argument #1 to 'sleep' (seconds: found +Inf; allowed are seconds from 0 on)`},
+		{`time.sleep(0/0)`, `bad argument #1 to 'sleep' (seconds: found NaN; allowed are seconds from 0 on)`},
 	} {
 		if _, err := world.Eval(t, row.call); err == nil || err.Error() != "main.lua:1: "+row.want {
 			t.Errorf("%s: got %v, want %s", row.call, err, row.want)

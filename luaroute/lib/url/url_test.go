@@ -154,17 +154,17 @@ func TestAQueryIsReadAndWritten(t *testing.T) {
 func TestWrongArgumentsRaise(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ call, want string }{
-		{`url.parse()`, `bad argument #1 to 'parse' (string expected, got no value)`},
-		{`url.parse({})`, `bad argument #1 to 'parse' (string expected, got table)`},
-		{`url.build("x")`, `bad argument #1 to 'build' (table expected, got string)`},
-		{`url.build{raw_query = "x"}`, `bad argument #1 to 'build' (a URL has no part "raw_query"; allowed are fragment, host, opaque, password, path, port, query, raw_path, scheme, user)`},
-		{`url.build{host = 1}`, `bad argument #1 to 'build' (host is a number; expected a string)`},
-		{`url.build{path = {}}`, `bad argument #1 to 'build' (path is a table; expected a string)`},
-		{`url.resolve("x")`, `bad argument #2 to 'resolve' (string expected, got no value)`},
-		{`url.escape(nil)`, `bad argument #1 to 'escape' (string expected, got nil)`},
-		{`url.build_query{"x"}`, `bad argument #1 to 'build_query' (a name of the query is a number; expected a string)`},
-		{`url.build_query{a = print}`, `bad argument #1 to 'build_query' (the value of "a" in the query is a function; expected a string, a number, a boolean or a list of them)`},
-		{`url.build_query{a = {{}}}`, `bad argument #1 to 'build_query' (the value of "a" in the query is a table; expected a string, a number, a boolean or a list of them)`},
+		{`url.parse()`, `bad argument #1 to 'parse' (s: string expected, got no value)`},
+		{`url.parse({})`, `bad argument #1 to 'parse' (s: string expected, got table)`},
+		{`url.build("x")`, `bad argument #1 to 'build' (parts: table expected, got string)`},
+		{`url.build{raw_query = "x"}`, `bad argument #1 to 'build' (parts: a URL has no part "raw_query"; allowed are fragment, host, opaque, password, path, port, query, raw_path, scheme, user)`},
+		{`url.build{host = 1}`, `bad argument #1 to 'build' (parts: host is a number; expected a string)`},
+		{`url.build{path = {}}`, `bad argument #1 to 'build' (parts: path is a table; expected a string)`},
+		{`url.resolve("x")`, `bad argument #2 to 'resolve' (reference: string expected, got no value)`},
+		{`url.escape(nil)`, `bad argument #1 to 'escape' (s: string expected, got nil)`},
+		{`url.build_query{"x"}`, `bad argument #1 to 'build_query' (table: a name of the query is a number; expected a string)`},
+		{`url.build_query{a = print}`, `bad argument #1 to 'build_query' (table: the value of "a" in the query is a function; expected a string, a number, a boolean or a list of them)`},
+		{`url.build_query{a = {{}}}`, `bad argument #1 to 'build_query' (table: the value of "a" in the query is a table; expected a string, a number, a boolean or a list of them)`},
 		{`url.escape(("ü"):rep(2 ^ 22))`, `the string is too large; allowed are 16777216 bytes`},
 		{`url.build_query{a = ("x"):rep(2 ^ 24)}`, `the string is too large; allowed are 16777216 bytes`},
 	} {
