@@ -82,18 +82,34 @@ const allowedCommands = "+get +set +setrange +del +pexpire +persist +exists +ptt
 
 func TestTheCommandsThatTheDocumentNamesAreEnough(t *testing.T) {
 	t.Parallel()
-	server := testredis.New(t, "user fleet on >s3cret ~luaroute:* -@all "+allowedCommands)
-	if server == nil {
+	one := testredis.New(t)
+	if one == nil {
 		return
 	}
-	s := provisioned(t, &redis.Redis{Addresses: []string{"redis://fleet:s3cret@" + server.Address() + "/3"}, Timeout: patient})
-	for kind := kv.Get; kind <= kv.Keys; kind++ {
-		for _, ttl := range []time.Duration{0, time.Hour} {
-			perform(t, s, kv.Op{Kind: kind, Key: "1", Value: value("1"), HasValue: true, Old: value("1"), HasOld: true, TTL: ttl, WithTTL: ttl > 0, Limit: 1})
+	for name, servers := range map[string][]*testredis.Server{"alone": {one}, "cluster": testredis.NewCluster(t)} {
+		allowed := strings.Fields(allowedCommands)
+		if name == "cluster" {
+			allowed = append(allowed, "+cluster|slots", "+cluster|shards")
 		}
-	}
-	for _, cost := range []int64{0, 1, -1} {
-		taken(t, s, kv.Take{Key: "k", Interval: time.Second, Burst: 1, Cost: cost})
+		var addresses []string
+		for _, server := range servers {
+			addresses = append(addresses, "redis://fleet:s3cret@"+server.Address())
+			if got := server.Ask(append([]string{"ACL", "SETUSER", "fleet", "on", ">s3cret", "~luaroute:*", "-@all"}, allowed...)...); got != "+OK" {
+				t.Fatal(got)
+			}
+		}
+		if name == "alone" {
+			addresses[0] += "/3"
+		}
+		s := provisioned(t, &redis.Redis{Addresses: addresses, Timeout: patient})
+		for kind := kv.Get; kind <= kv.Keys; kind++ {
+			for _, ttl := range []time.Duration{0, time.Hour} {
+				perform(t, s, kv.Op{Kind: kind, Key: "1", Value: value("1"), HasValue: true, Old: value("1"), HasOld: true, TTL: ttl, WithTTL: ttl > 0, Limit: 1})
+			}
+		}
+		for _, cost := range []int64{0, 1, -1} {
+			taken(t, s, kv.Take{Key: "k", Interval: time.Second, Burst: 1, Cost: cost})
+		}
 	}
 }
 
