@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -72,4 +73,50 @@ func TestAnAbortGoesOnUncounted(t *testing.T) {
 			t.Errorf("logged %v", logs.All())
 		}
 	})
+}
+
+// again raises a panic once more, as code does that recovers to clean up.
+func again(fails func()) {
+	defer func() { panic(recover()) }()
+	fails()
+}
+
+func TestAPanicThatIsRaisedAgainCountsWhereItBegan(t *testing.T) {
+	t.Parallel()
+	p := newPanics(zap.NewNop())
+	for _, fails := range []func(){
+		func() { panic("one") },
+		func() { panic("two") },
+	} {
+		if got := passed(p, func() { again(fails) }); got == nil || got == http.ErrAbortHandler {
+			t.Errorf("the first panic of a place became %v", got)
+		}
+		if got := passed(p, func() { again(fails) }); got != http.ErrAbortHandler {
+			t.Errorf("the second is %v", got)
+		}
+	}
+}
+
+func TestBeyondManyPlacesOfPanicsAllOthersAreOne(t *testing.T) {
+	t.Parallel()
+	p, now := newPanics(zap.NewNop()), time.Now()
+	first := func(place int, want bool) {
+		t.Helper()
+		if got := p.first(fmt.Sprint(place), now); got != want {
+			t.Errorf("place %d goes on: %v, want %v", place, got, want)
+		}
+	}
+	for place := range maxPlaces {
+		first(place, true)
+	}
+	first(maxPlaces, true)
+	first(maxPlaces+1, false)
+	first(maxPlaces, false)
+	if first(0, false); len(p.seen) > maxPlaces+1 {
+		t.Errorf("%d places are kept", len(p.seen))
+	}
+	now = now.Add(tally.Interval)
+	first(0, true)
+	first(maxPlaces+1, true)
+	first(maxPlaces+2, false)
 }
