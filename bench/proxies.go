@@ -13,15 +13,22 @@ import (
 var nginxVariants = []variant{
 	{name: "nginx", what: "`proxy_pass`", text: `proxy_pass http://origin;`},
 	{name: "nginx-again", what: "`proxy_pass` once more", text: `proxy_pass http://origin;`},
-	{name: "nginx-lua", what: "Lua that chooses the upstream", text: `set $pool "";
+	{name: "nginx-lua", what: "Lua that chooses the upstream", text: nginxDecision("")},
+	{name: "nginx-dict", what: "Lua that counts in a `lua_shared_dict`, too", text: nginxDecision(`ngx.shared.counts:incr("requests", 1, 0)`)},
+}
+
+// nginxDecision is Lua that chooses the upstream, with more to do for requests that go there.
+func nginxDecision(more string) string {
+	return `set $pool "";
 			rewrite_by_lua_block {
 				if ngx.req.get_method() == "GET" and ngx.var.uri ~= "/" and ngx.var.http_x_tenant == "acme" and ngx.var.version == "v1" then
+					` + more + `
 					ngx.var.pool = "origin"
 				else
 					return ngx.exit(404)
 				end
 			}
-			proxy_pass http://$pool;`},
+			proxy_pass http://$pool;`
 }
 
 // nginxLua are the modules that Lua needs, where Debian has them.
@@ -76,6 +83,7 @@ events {}
 http {
 	access_log off;
 	keepalive_requests 1000000000;
+	lua_shared_dict counts 16m;
 %s	upstream origin {
 		server %s;
 		keepalive 64;

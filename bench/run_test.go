@@ -14,7 +14,7 @@ import (
 var quick = options{rounds: 3, slice: 5 * time.Millisecond, conns: 2, requests: 20, sockets: 20, reloads: 10}
 
 func TestARunMeasuresEveryPairOfAStand(t *testing.T) {
-	for _, name := range []string{"caddy", "service", "quiet", "nginx", "haproxy"} {
+	for _, name := range []string{"caddy", "state", "service", "quiet", "nginx", "haproxy"} {
 		t.Run(name, func(t *testing.T) {
 			o := quick
 			o.out = t.TempDir()

@@ -32,9 +32,18 @@ var stands = []stand{
 	manyStand("routes", "Many routes, of which the last is asked for", manyRoutes, manyNativeRoutes),
 	manyStand("hosts", "Many hosts, of which the last is asked for", manyHosts, manyNativeHosts),
 	{
+		name: "state", title: "A counter that all functions share",
+		programs: []program{{inOneCaddy, []variant{of(variants, "handler", "stateless"), counting}}},
+		pairs:    []pair{{name: "kv", of: "kv", to: "stateless"}},
+	},
+	{
 		name: "nginx", title: "Lua in nginx",
 		programs: []program{{inNginx, nginxVariants}},
-		pairs:    []pair{{name: "nginx-again", of: "nginx-again", to: "nginx"}, {name: "nginx-lua", of: "nginx-lua", to: "nginx"}},
+		pairs: []pair{
+			{name: "nginx-again", of: "nginx-again", to: "nginx"},
+			{name: "nginx-lua", of: "nginx-lua", to: "nginx"},
+			{name: "nginx-dict", of: "nginx-dict", to: "nginx-lua"},
+		},
 	},
 	{
 		name: "haproxy", title: "Lua in HAProxy",

@@ -59,6 +59,17 @@ var variants = []variant{
 		end)`},
 }
 
+// counting is the handler of variants, with a counter that all functions share, in the memory of the process.
+var counting = variant{name: "kv", what: "a Lua handler that counts in `kv`, too", script: `
+		local kv = require("kv")
+		route:get("/api/{version}/users/{id}", function(req)
+			if req.method == "GET" and req.path ~= "/" and req:header("X-Tenant") == "acme" and req.params.version == "v1" then
+				kv.incr("requests")
+				return "origin"
+			end
+			return 404
+		end)`}
+
 // of returns a variant of a list by its name, with another name if there is one.
 func of(all []variant, name string, renamed ...string) variant {
 	for _, v := range all {

@@ -103,6 +103,16 @@ func TestTheReferenceListsTheKeysOfTheConfiguration(t *testing.T) {
 	compare(t, "../../docs/configuration.md", code)
 }
 
+func TestTheDocumentOfStateListsTheKeysOfRedis(t *testing.T) {
+	info, err := caddy.GetModule("luaroute.kv.redis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := map[string][]string{}
+	keys(reflect.TypeOf(info.New()), "redis store", code)
+	compare(t, "../../docs/state.md", code)
+}
+
 // keys collects the JSON keys of a structure, and of those in it.
 func keys(of reflect.Type, kind string, into map[string][]string) {
 	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Slice {

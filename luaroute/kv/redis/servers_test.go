@@ -2,6 +2,7 @@ package redis_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -82,6 +83,9 @@ const allowedCommands = "+get +set +setrange +del +pexpire +persist +exists +ptt
 
 func TestTheCommandsThatTheDocumentNamesAreEnough(t *testing.T) {
 	t.Parallel()
+	if document, err := os.ReadFile("../../../docs/state.md"); err != nil || !strings.Contains(string(document), allowedCommands) {
+		t.Errorf("the document does not name %s (%v)", allowedCommands, err)
+	}
 	one := testredis.New(t)
 	if one == nil {
 		return
