@@ -86,20 +86,19 @@ func TestRedirectsAreFollowedAsFarAsTheyAreAllowed(t *testing.T) {
 	other := server(t, func(w http.ResponseWriter, r *http.Request) {
 		last.Store(&r.Header)
 		if r.URL.Path == "/back" {
-			http.Redirect(w, r, "http://"+r.URL.Query().Get("to")+"/end", 302)
+			http.Redirect(w, r, "http://"+r.URL.Query().Get("to")+"/end", http.StatusFound)
 		}
 	})
-	var url string
-	url = server(t, func(w http.ResponseWriter, r *http.Request) {
+	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		last.Store(&r.Header)
 		switch to := r.URL.Query().Get("to"); {
 		case to != "":
-			http.Redirect(w, r, to, 302)
+			http.Redirect(w, r, to, http.StatusFound)
 		case strings.HasPrefix(r.URL.Path, "/hop"):
 			var n int
 			_, _ = fmt.Sscanf(r.URL.Path, "/hop%d", &n)
 			if n > 0 {
-				http.Redirect(w, r, fmt.Sprintf("/hop%d", n-1), 307)
+				http.Redirect(w, r, fmt.Sprintf("/hop%d", n-1), http.StatusTemporaryRedirect)
 			}
 		}
 	})
@@ -356,7 +355,7 @@ func TestASocketIsAskedByItsPath(t *testing.T) {
 	}
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/away" {
-			http.Redirect(w, r, "/there", 302)
+			http.Redirect(w, r, "/there", http.StatusFound)
 			return
 		}
 		fmt.Fprint(w, r.Host, r.URL)

@@ -10,7 +10,6 @@ package http
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -222,13 +221,3 @@ var (
 )
 
 var errNobody = errors.New("http: this library belongs to no tenant, and asks nobody")
-
-// kinds are the beginnings of errors, for documents.
-func kinds() string {
-	names := make([]string, len(call.Kinds))
-	for i, k := range call.Kinds {
-		names[i] = "`" + string(k) + "`"
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
-}

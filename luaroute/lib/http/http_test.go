@@ -53,7 +53,7 @@ func origin(t testing.TB) string {
 		case "/large":
 			_, _ = w.Write(make([]byte, 3<<20))
 		case "/away":
-			nethttp.Redirect(w, r, "/", 302)
+			nethttp.Redirect(w, r, "/", nethttp.StatusFound)
 		default:
 			fmt.Fprintf(w, "%s %s %s", r.Method, r.URL, body)
 			if r.Header.Get("X-Show") != "" {
