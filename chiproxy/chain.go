@@ -125,6 +125,7 @@ func (ex *Exchange) apply(hook *HookError) (Verdict, error) {
 
 // toCaddy returns an error to Caddy and puts what functions set on the response into its header, to which Caddy's handle_errors adds.
 func (ex *Exchange) toCaddy(err error) error {
+	defer func() { ex.response.StampError(ex.W.Header()) }()
 	if !ex.response.Pending() {
 		return err
 	}

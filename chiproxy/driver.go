@@ -35,9 +35,12 @@ func (d *Driver) Leave(err error) {
 // End releases everything, after success, an error or a panic.
 func (d *Driver) End() {
 	d.Leave(ErrAborted) // only after a panic there are any left
+	d.end()
 	d.unturn()
 	d.drop(0)
 	d.forgetMemory()
+	clear(d.counted)
+	d.counted = d.counted[:0]
 	d.Exchange = Exchange{kept: d.kept}
 }
 

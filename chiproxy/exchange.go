@@ -36,6 +36,8 @@ type Exchange struct {
 	err       error
 	// done are told how the request ended.
 	done []func(Outcome)
+	// ends is what AtEnd was given.
+	ends []func()
 	// changed is what was changed of the header of the request, and grown how many bytes that was at most.
 	changed forward.Changes
 	grown   int
@@ -68,6 +70,8 @@ type kept struct {
 	reserved  []reservation
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
+	// counted is what Once has seen.
+	counted []count
 }
 
 // Tenant returns the name of the current tenant, empty for the default tenant.

@@ -21,6 +21,7 @@ const (
 	FailedScript   = "script"   // a function raised an error
 	FailedBudget   = "budget"   // a function reached a limit
 	FailedRaised   = "raised"   // by an action, Error
+	FailedLimit    = "limit"    // a policy refuses it, since there were too many
 	FailedBody     = "body"     // that of the request is too large, or did not arrive
 	FailedOther    = "other"
 )
@@ -107,6 +108,9 @@ func kindOf(err error) string {
 			return FailedBudget
 		}
 		return FailedScript
+	}
+	if _, ok := errors.AsType[*LimitError](err); ok {
+		return FailedLimit
 	}
 	if _, ok := errors.AsType[*BodyError](err); ok {
 		return FailedBody

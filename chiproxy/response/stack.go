@@ -33,6 +33,24 @@ type Stack struct {
 	grown int
 }
 
+// Stamp sets fields of the header of a response when it leaves, whoever answers: over those of an upstream and of functions, and for
+// errors, too.
+type Stamp interface{ Stamp(http.Header) }
+
+// Stamp adds a stamp. The stack records.
+func (s *Stack) Stamp(stamp Stamp) {
+	if s.recorder.stamps == nil {
+		s.recorder.stamps = s.recorder.room[:0]
+	}
+	s.recorder.stamps = append(s.recorder.stamps, stamp)
+}
+
+// Stamps returns what was added.
+func (s *Stack) Stamps() []Stamp { return s.recorder.stamps }
+
+// StampError stamps the header that the answer of an error will have, which may leave without the recorder.
+func (s *Stack) StampError(h http.Header) { s.recorder.stamp(h) }
+
 // Owner is the request whose response it is.
 type Owner interface {
 	// Current returns what the step that runs writes to and reads from.
@@ -169,10 +187,13 @@ func (s *Stack) Forget(m Mark) {
 	}
 }
 
-// End sends the header of a response that was left to net/http, with the pending changes of failed layers.
+// End sends the header of a response that was left to net/http, with the pending changes of failed layers, or stamps it.
 func (s *Stack) End() {
 	if s.Pending() && !s.recorder.wrote {
 		s.recorder.WriteHeader(http.StatusOK)
+	}
+	if len(s.recorder.stamps) > 0 && !s.recorder.wrote {
+		s.recorder.stamp(s.recorder.Header())
 	}
 }
 

@@ -19,6 +19,15 @@ type recorder struct {
 	// root has the pending changes of failed layers, mostly nil. bare means that the body is not sent.
 	root *Hooks
 	bare bool
+	// stamps are those of Stack.Stamp, mostly none, and room is for the first.
+	stamps []Stamp
+	room   [1]Stamp
+}
+
+func (w *recorder) stamp(h http.Header) {
+	for _, s := range w.stamps {
+		s.Stamp(h)
+	}
 }
 
 // WriteHeader notes that the header leaves; informational ones do not count.
@@ -27,6 +36,7 @@ func (w *recorder) WriteHeader(status int) {
 		if w.root != nil {
 			status = w.rooted(status)
 		}
+		w.stamp(w.Header())
 		w.status = status
 		w.left()
 	}
@@ -52,9 +62,9 @@ func (w *recorder) rooted(status int) int {
 	return left
 }
 
-// begin notes that the response begins. If none was written, hooks get a header of status 200 first.
+// begin notes that the response begins. If none was written, hooks and stamps get a header of status 200 first.
 func (w *recorder) begin() {
-	if !w.wrote && w.root != nil {
+	if !w.wrote && (w.root != nil || len(w.stamps) > 0) {
 		w.WriteHeader(http.StatusOK)
 	}
 	w.left()

@@ -25,8 +25,8 @@ var infoClass = vm.Class{Name: "luaroute.DoneInfo", Link: "lua.md#res", Text: "w
 var failureClass = vm.Class{Name: "luaroute.Error", Link: "lua.md#errors", Text: "the error that a handler of `on_error` answers", Fields: []vm.Doc{
 	{Name: "status", Type: "number", Text: "the status to answer"},
 	{
-		Name: "kind", Type: `"upstream"|"script"|"budget"|"raised"|"body"|"other"`,
-		Text: "`upstream`, `script` (an error in Lua), `budget` (the end of a limit), `raised` (by `route.error`), `body` (413, or one that did " +
+		Name: "kind", Type: `"upstream"|"script"|"budget"|"raised"|"limit"|"body"|"other"`,
+		Text: "`upstream`, `script` (an error in Lua), `budget` (the end of a limit), `raised` (by `route.error`), `limit` (too many requests), `body` (413, or one that did " +
 			"not arrive) or `other`",
 	},
 	{
