@@ -93,7 +93,7 @@ func TestEverySubdirectiveHasAGoldenCase(t *testing.T) {
 			}
 		}
 	}
-	for _, block := range []string{"unknown", "tenant a {\n\tunknown\n}", "limits {\n\tunknown\n}", "allow {\n\tunknown\n}", "source storage {\n\tunknown\n}", "source file {\n\tunknown\n}"} {
+	for _, block := range []string{"unknown", "tenant a {\n\tunknown\n}", "limits {\n\tunknown\n}", "allow {\n\tunknown\n}", "limit a {\n\tunknown\n}", "concurrency a {\n\tunknown\n}", "source storage {\n\tunknown\n}", "source file {\n\tunknown\n}"} {
 		_, err := adapt(":80 {\n\tluaroute {\n" + block + "\n\t}\n}\n")
 		if err == nil {
 			t.Fatalf("adapted %s", block)

@@ -22,7 +22,7 @@
 //			strip_prefix
 //			fallthrough
 //			priority <n>
-//			script, source, pool, handler, libs, limits, allow, on_error
+//			script, source, pool, handler, libs, limits, allow, on_error, limit, concurrency
 //			use_pool <name>
 //		}
 //		limits {
@@ -34,6 +34,14 @@
 //			vms    <n>
 //			streams <n>
 //			queue  <duration>
+//		}
+//		limit <name> {
+//			rate <n>
+//			per, burst, key, ipv6, missing, cost, max_keys, store, on_error, status, body, headers, dry_run, log_key
+//		}
+//		concurrency <name> {
+//			max <n>
+//			key, ipv6, missing, wait, queue, status, body, log_key
 //		}
 //		on_error closed|open|decline|pool <name>
 //		method_mismatch 405|decline

@@ -16,7 +16,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected allow, env, handler, isolate_failures, kv, libs, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected allow, concurrency, env, handler, isolate_failures, kv, libs, limit, limits, method_mismatch, name, on_error, pool, script, source, tenant or watch, at Caddyfile:4`,
 		},
 		"libs without a library":      {"libs", `libs: expected a name, found none, at Caddyfile:3`},
 		"options of no library":       {"libs htp {\n\tallow all\n}", `libs: there is no library "htp": expected `},
@@ -40,6 +40,17 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"an unknown setting":          {"kv memory {\n\tprefix a\n}", `kv memory: unknown subdirective "prefix": expected max_value, size or total, at Caddyfile:4`},
 		"a word behind memory":        {"kv memory 1GiB", `kv memory: expected a block or nothing after memory, found "1GiB", at Caddyfile:3`},
 		"a setting with a block":      {"kv memory {\n\tsize 1MiB {\n\t\tx\n\t}\n}", `kv memory: size: expected no block, at Caddyfile:5`},
+		"a limit without a name":      {"limit", "limit: expected a name, found none, at Caddyfile:3"},
+		"a limit on one line":         {"limit api 100", `limit "api": expected a block, found "100", at Caddyfile:3`},
+		"a limit without a rate":      {"limit api {\n\tburst 5\n}", `limit "api": rate is 0; expected a whole number above 0, and per for what is less than one a second, at Caddyfile:3`},
+		"a limit with a rate of 0":    {"limit api {\n\trate 0\n}", `rate: expected a whole number above 0, found "0", at Caddyfile:4`},
+		"a limit with a burst of 0":   {"limit api {\n\trate 1\n\tburst 0\n}", `burst: expected a whole number above 0, found "0", at Caddyfile:5`},
+		"a limit with a wrong key":    {"limit api {\n\trate 1\n\tkey ip\n}", `limit "api": the key is "ip"; expected all, client_ip,`},
+		"a limit twice":               {"limit api {\n\trate 1\n}\nlimit api {\n\trate 2\n}", `limit "api" appears twice; the first is at Caddyfile:3`},
+		"a limit with unknown fields": {"limit api {\n\trate 1\n\theaders X\n}", `headers: expected draft, x, both or off, found "X", at Caddyfile:5`},
+		"a limit of half a second":    {"limit api {\n\trate 1\n\tper 500ms\n}", `limit "api": per is 500ms; expected whole seconds, from 1 to 31622400, at Caddyfile:3`},
+		"a concurrency without max":   {"concurrency slow {\n\tqueue 5\n}", `concurrency "slow": max is 0; expected 1 to 1000000, at Caddyfile:3`},
+		"a queue without a wait":      {"concurrency slow {\n\tmax 1\n\tqueue 5\n}", `concurrency "slow": wait and queue belong together`},
 		"a watch without a unit": {
 			"script main.lua\nwatch 5",
 			`watch: expected a duration above 0 such as 100ms, found "5", at Caddyfile:4`,
@@ -186,9 +197,9 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		},
 		"a tenant in a tenant": {
 			"tenant a {\n\ttenant b {\n\t\tscript b.lua\n\t}\n}",
-			`unknown subdirective "tenant": expected allow, fallthrough, handler, host, libs, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
+			`unknown subdirective "tenant": expected allow, concurrency, fallthrough, handler, host, libs, limit, limits, on_error, path_prefix, pool, priority, script, source, strip_prefix or use_pool, at Caddyfile:4`,
 		},
-		"a tenant with a name line":    {"tenant a {\n\tname b\n}", `unknown subdirective "name": expected allow, fallthrough,`},
+		"a tenant with a name line":    {"tenant a {\n\tname b\n}", `unknown subdirective "name": expected allow, concurrency, fallthrough,`},
 		"host without a value":         {"tenant a {\n\thost\n}", `host: expected one value or more, found none, at Caddyfile:4`},
 		"a host twice":                 {"tenant a {\n\thost a.example\n\thost a.example\n}", `host: "a.example" appears twice, at Caddyfile:5`},
 		"a prefix without a slash":     {"tenant a {\n\tpath_prefix acme\n}", `path_prefix: expected a path that begins with a slash, found "acme", at Caddyfile:4`},

@@ -21,6 +21,8 @@ func scriptingBlock(s *config.Scripting) []subdirective {
 		{"limits", once, limits(&s.Limits)},
 		{"allow", once, allow(&s.Allow)},
 		{"on_error", once, onError(&s.OnError)},
+		{"limit", oncePerName, rateLimit(&s.Limit)},
+		{"concurrency", oncePerName, concurrency(&s.Concurrency)},
 	}
 }
 

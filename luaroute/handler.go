@@ -42,7 +42,8 @@ const defaultName = "main"
 //
 // Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The
 // handler sets no placeholders. Its metrics are `caddy_luaroute_reloads_total`, `caddy_luaroute_table_version`,
-// `caddy_luaroute_table_age_seconds` and `caddy_luaroute_tenants_left_out`, its events `luaroute.reloaded` and
+// `caddy_luaroute_table_age_seconds`, `caddy_luaroute_tenants_left_out`, `caddy_luaroute_limit_total`,
+// `caddy_luaroute_limit_keys` and `caddy_luaroute_limit_evicted_total`, its events `luaroute.reloaded` and
 // `luaroute.reload_failed`.
 type Handler struct {
 	config.Instance

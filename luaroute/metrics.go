@@ -16,6 +16,14 @@ var (
 		"Version of the routing table that serves, counted since the configuration was loaded.", []string{"instance"}, nil)
 	ageMetric = prometheus.NewDesc("caddy_luaroute_table_age_seconds",
 		"Seconds since the routing table that serves was loaded.", []string{"instance"}, nil)
+	limitMetric = prometheus.NewDesc("caddy_luaroute_limit_total",
+		"Requests that a limit or a concurrency has seen, by outcome: allowed, refused, error (of the store) or dry.",
+		[]string{"instance", "tenant", "limit", "outcome"}, nil)
+	limitKeysMetric = prometheus.NewDesc("caddy_luaroute_limit_keys",
+		"Keys that a limit knows in this process, or for which a concurrency has requests.", []string{"instance", "tenant", "limit"}, nil)
+	limitEvictedMetric = prometheus.NewDesc("caddy_luaroute_limit_evicted_total",
+		"Keys that a limit had to forget though their budget was not whole, since there were more than max_keys.",
+		[]string{"instance", "tenant", "limit"}, nil)
 	leftOutMetric = prometheus.NewDesc("caddy_luaroute_tenants_left_out",
 		"Tenants that answer 503 because their scripts failed, with isolate_failures.", []string{"instance"}, nil)
 )
@@ -29,6 +37,9 @@ func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
 	to <- versionMetric
 	to <- ageMetric
 	to <- leftOutMetric
+	to <- limitMetric
+	to <- limitKeysMetric
+	to <- limitEvictedMetric
 }
 
 // Collect sends the current metrics.
@@ -47,6 +58,13 @@ func (m instanceMetrics) Collect(to chan<- prometheus.Metric) {
 		send(versionMetric, prometheus.GaugeValue, float64(s.Version))
 		send(leftOutMetric, prometheus.GaugeValue, float64(len(s.LeftOut)))
 		send(ageMetric, prometheus.GaugeValue, time.Since(s.LoadedAt).Seconds())
+		for _, c := range s.Book.Counts() {
+			for outcome, n := range c.Outcomes {
+				send(limitMetric, prometheus.CounterValue, float64(n), c.Tenant, c.Name, outcome)
+			}
+			send(limitKeysMetric, prometheus.GaugeValue, float64(c.Keys), c.Tenant, c.Name)
+			send(limitEvictedMetric, prometheus.CounterValue, float64(c.Evicted), c.Tenant, c.Name)
+		}
 	}
 }
 

@@ -102,6 +102,13 @@ type Scripting struct {
 	// What the scripts of isolated tenants may use; an instance's is the default for its tenants.
 	Allow *Allow `json:"allow,omitempty"`
 
+	// How many requests there may be in a time. Those of the instance are around all that it routes, and count requests
+	// of all tenants together; those of a tenant are around its routes and its pool.
+	Limit RateLimits `json:"limit,omitempty"`
+
+	// How many requests there may be at once, as for `limit`.
+	Concurrency Concurrencies `json:"concurrency,omitempty"`
+
 	// What to do when a script fails on a request: `"closed"` answers 500, or 503 with `Retry-After` when a budget
 	// ended; `"open"` goes on as if the function were absent; `"decline"` goes on with the next candidate;
 	// `{"pool": "name"}` forwards to that pool. Default: `"closed"`; a tenant's is that of the instance.

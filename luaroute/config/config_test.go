@@ -80,12 +80,12 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 
 func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	t.Parallel()
-	const tenantKeys = `allowed are allow, fallthrough, handlers, hosts, libs, limits, name, on_error, path_prefix, pools, priority, scripts, sources, strip_prefix, use_pool`
+	const tenantKeys = `allowed are allow, concurrency, fallthrough, handlers, hosts, libs, limit, limits, name, on_error, path_prefix, pools, priority, scripts, sources, strip_prefix, use_pool`
 	const byName = `expected an object by name, or a list of objects with a "name", found `
 	tests := map[string]struct{ json, want string }{
 		"an unknown key": {
 			`{"script": "main.lua"}`,
-			`unknown key "script"; allowed are allow, env, handlers, isolate_failures, kv, libs, limits, method_mismatch, name, on_error, pools, scripts, sources, tenants, watch`,
+			`unknown key "script"; allowed are allow, concurrency, env, handlers, isolate_failures, kv, libs, limit, limits, method_mismatch, name, on_error, pools, scripts, sources, tenants, watch`,
 		},
 		"a list":                               {`[]`, `expected an object, found []`},
 		"a name that is a number":              {`{"name": 5}`, `name: expected a string, found 5`},

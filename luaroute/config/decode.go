@@ -74,13 +74,13 @@ func expected(t reflect.Type) string {
 		return `a duration such as "100ms", or a number of nanoseconds`
 	case t == reflect.TypeFor[[]string]():
 		return "a list of strings"
-	case t == reflect.TypeFor[[]json.RawMessage]():
+	case t == reflect.TypeFor[[]json.RawMessage](), t == reflect.TypeFor[RateLimits](), t == reflect.TypeFor[Concurrencies]():
 		return "a list of objects"
 	case t.Kind() == reflect.String:
 		return "a string"
 	case t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
 		return "true or false"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t == reflect.TypeFor[*int]():
 		return "a whole number"
 	case t.Kind() == reflect.Pointer:
 		return "an object"

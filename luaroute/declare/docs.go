@@ -60,7 +60,7 @@ var aliases = []vm.Class{
 	{
 		Name: "luaroute.Middleware", Link: "lua.md#middleware",
 		Text:  "a function of two parameters runs before the handler; one of three wraps it; `route.handler(…)` is middleware, too",
-		Alias: "luaroute.Action|(fun(req: luaroute.Request, res: luaroute.Response, next: fun(): boolean): " + answers + ")",
+		Alias: "luaroute.Action|luaroute.Limit|luaroute.Concurrency|(fun(req: luaroute.Request, res: luaroute.Response, next: fun(): boolean): " + answers + ")",
 	},
 	{
 		Name: "luaroute.Answer", Link: "lua.md#handlers", Text: "a pool's name, an action, a status or a response table",

@@ -3,6 +3,7 @@
 package declare
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
@@ -36,6 +38,8 @@ type Options struct {
 	Instance string
 	// Tenant is the name of the tenant, empty for the default tenant.
 	Tenant string
+	// Book has what limits count in. Default: one of this run.
+	Book *limit.Book
 	// Space is what require("kv") reads and writes, and what limits may count in; nil where there is no store.
 	Space *kv.Space
 	// Sources hold the scripts.
@@ -162,6 +166,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l.policies = &policy.Load{
 		Instance: o.Instance, Tenant: o.Tenant, Capabilities: o.Capabilities, VMs: l.result.VMs, Keep: l.keep, Guards: l.guards, Here: here,
 		Space: o.Space,
+		Book:  cmp.Or(o.Book, limit.NewPrivateBook(o.Instance)), Memory: int64(o.Limits.Memory),
 	}
 	var services []any
 	if o.Space != nil {

@@ -18,7 +18,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -59,6 +58,7 @@ func (a *assembly) end() {
 	for _, v := range a.vms {
 		v.Stop()
 	}
+	a.out.Book.Close()
 	for _, end := range a.ends {
 		end()
 	}
@@ -83,6 +83,10 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 	if a.config.MethodMismatch == config.MismatchDecline {
 		spec.MethodMismatch = chiproxy.DeclineMismatch
 	}
+	limits, err := a.allLimits()
+	if err != nil {
+		return spec, err
+	}
 	own := make([]*run, len(a.tenants)) // of the tenants of the configuration
 	var all sync.WaitGroup
 	for i, t := range a.tenants {
@@ -90,7 +94,6 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 			all.Go(func() { own[i] = a.run(t.config.Name, t.scripting) })
 		}
 	}
-	var err error
 	if len(a.root.sources) > 0 {
 		err = a.base(&spec)
 	}
@@ -104,6 +107,7 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 		}
 		spec.Tenants = append(spec.Tenants, tenant)
 	}
+	a.limited(&spec, limits)
 	return spec, nil
 }
 
@@ -200,7 +204,8 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		Instance: a.config.Name, Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
-		Space: &kv.Space{Store: a.store, Scope: kv.Scope{Instance: a.keeper, Tenant: tenant}},
+		Book:  a.out.Book,
+		Space: a.space(tenant),
 		Load:  vm.Limits{Wall: max(a.wall-s.waited, 1)},
 	}
 	if tenant == "" {

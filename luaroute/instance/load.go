@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
@@ -116,6 +117,8 @@ type loaded struct {
 	vms    *hook.VMs
 	timers []*hook.Timer
 	stop   context.CancelFunc // of the timers; nil before they start
+	// Book has what limits count in.
+	Book *limit.Book
 	// LeftOut are the tenants whose scripts have failed, by name, where isolate_failures lets the others serve.
 	LeftOut map[string]error
 }
@@ -134,6 +137,10 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	a := &assembly{
 		loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{LeftOut: map[string]error{}},
 		life: l.host.Pools.Modules().Open(insideKey{}), places: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
+	}
+	a.out.Book = limit.NewBook(a.config.Name)
+	if l.bench != nil {
+		a.out.Book = limit.NewPrivateBook(a.config.Name)
 	}
 	end := a.end
 	defer func() {

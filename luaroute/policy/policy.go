@@ -4,10 +4,13 @@
 package policy
 
 import (
+	"slices"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
@@ -31,6 +34,14 @@ type Load struct {
 	// Here returns the place in the script that runs.
 	Here func(L *lua.LState, kind, text string) origin.Origin
 
+	// Book has what limits count in.
+	Book *limit.Book
+	// Memory is what the scripts of an isolated tenant may hold.
+	Memory int64
+
+	// limits is how many there are in the scripts of an isolated tenant, and held what their keys take at most.
+	limits int
+	held   int64
 	// names are those that policies of a kind have, with the places where they were declared.
 	names map[string]origin.Origin
 }
@@ -43,10 +54,10 @@ type Binding struct {
 }
 
 // Bindings are the functions that routers have from here.
-func Bindings() []Binding { return nil }
+func Bindings() []Binding { return []Binding{limitBinding, concurrencyBinding} }
 
 // Classes describes what they take and return.
-func Classes() []vm.Class { return nil }
+func Classes() []vm.Class { return slices.Concat(limitClasses, concurrencyClasses) }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.
 func (l *Load) Name(L *lua.LState, kind, name string) {

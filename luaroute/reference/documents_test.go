@@ -62,6 +62,7 @@ func blocks(t *testing.T) map[string]block {
 		"expect request": "ExpectRequest", "expect outcome": "ExpectOutcome", "req fields": "Request", "tls": "TLS",
 		"client certificate": "ClientCertificate", "res fields": "Response", "cookie": "Cookie", "info": "DoneInfo", "error": "Error",
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
+		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
 		"legacy request": "LegacyRequest", "legacy backend": "LegacyBackend", "legacy decision": "LegacyDecision",
 	} {
 		all[name] = block{docs: r.Class("luaroute." + class).Fields}
@@ -69,6 +70,8 @@ func blocks(t *testing.T) map[string]block {
 	for name, class := range map[string]string{"http options": "Options", "http cache": "Cache", "http tls": "TLS", "http response": "Response"} {
 		all[name] = block{docs: r.Class("http." + class).Fields}
 	}
+	all["limit methods"] = block{docs: r.Class("luaroute.Limit").Methods, before: "limit:"}
+	all["concurrency methods"] = block{docs: r.Class("luaroute.Concurrency").Methods, before: "concurrency:"}
 	all["req methods"] = block{docs: r.Class("luaroute.Request").Methods, before: "req:"}
 	all["res methods"] = block{docs: r.Class("luaroute.Response").Methods, before: "res:"}
 	return all
@@ -215,7 +218,7 @@ const configuration = "configuration.md"
 func TestTheTablesOfTheDocumentsAreThoseOfTheDescriptions(t *testing.T) {
 	all, used := blocks(t), map[string]string{}
 	config := map[string]block{"allow": {docs: reference.Build().Class("luaroute.TenantAllow").Fields}}
-	for name, all := range map[string]map[string]block{"lua.md": all, "testing.md": all, "migration.md": all, configuration: config} {
+	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "testing.md": all, "migration.md": all, configuration: config} {
 		file := filepath.Join("../../docs", name)
 		raw, err := os.ReadFile(file)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -45,7 +46,7 @@ func (s *Suite) simulate(L *lua.LState) int {
 			st.Clock = now // of stubs that they call
 			defer func() { st.Clock = time.Time{} }()
 		}
-		d = explain.Simulate(s.table, r.WithContext(ctx), stubs.of)
+		d = explain.Simulate(s.table, r.WithContext(limit.AssumeWhole(ctx)), stubs.of)
 		return nil
 	})
 	for _, what := range d.Refused {

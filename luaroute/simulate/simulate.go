@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv/overlay"
@@ -21,7 +22,7 @@ func Check(table *routing.Table, expectations []declare.Expectation) error {
 		if err != nil {
 			return e.Origin.Errorf("expect: %w", err)
 		}
-		d := explain.Decide(table, r.WithContext(overlay.NewRun(nil).In(r.Context())), true)
+		d := explain.Decide(table, r.WithContext(limit.AssumeWhole(overlay.NewRun(nil).In(r.Context()))), true)
 		if wrong := differences(e.Outcome, d); len(wrong) > 0 {
 			return e.Origin.Errorf("expect: %s %s: %s%s", r.Method, e.Request.Path, strings.Join(wrong, ", "), because(d))
 		}

@@ -20,7 +20,7 @@ type Concurrency struct {
 // NewConcurrency returns the limit that options describe, of a tenant, and declared at a place.
 func NewConcurrency(o ConcurrencyOptions, book *Book, tenant string, at origin.Origin) (*Concurrency, error) {
 	o = o.withDefaults()
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	c := &Concurrency{options: o}
@@ -32,6 +32,9 @@ func NewConcurrency(o ConcurrencyOptions, book *Book, tenant string, at origin.O
 	c.state, err = book.hold(kindConcurrency, tenant, o.Name, at)
 	return c, err
 }
+
+// Options returns the options, with their defaults.
+func (c *Concurrency) Options() ConcurrencyOptions { return c.options }
 
 // Describe shows the name.
 func (c *Concurrency) Describe() origin.Origin {
@@ -78,6 +81,9 @@ func (c *Concurrency) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdic
 // look notes what an explanation shows, and reports whether the request would get in, or stand in line.
 func (c *Concurrency) look(ex *chiproxy.Exchange, key []byte) bool {
 	inside, line := c.state.slots.of(key)
+	if isWhole(ex.R.Context()) {
+		inside = 0
+	}
 	ex.Note(fmt.Sprintf("%s: %d of %d inside", c.name, inside, c.options.Max))
 	return inside < c.options.Max || line < c.options.Queue
 }
@@ -88,7 +94,7 @@ func (c *Concurrency) Enter(ex *chiproxy.Exchange, key string) bool {
 	bytes := []byte(short(key))
 	if ex.Refuse() != nil {
 		inside, _ := c.state.slots.of(bytes)
-		return inside < c.options.Max
+		return inside < c.options.Max || isWhole(ex.R.Context())
 	}
 	at, _ := c.state.slots.enter(ex.R.Context(), bytes, c.options.Max, 0, 0, ex.Yield)
 	if at == nil {

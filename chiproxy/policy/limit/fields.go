@@ -91,7 +91,7 @@ func (f *fields) draft(h http.Header) {
 		at = append(at, `";r=`...)
 		at = strconv.AppendInt(at, s.Remaining, 10)
 		at = append(at, ";t="...)
-		at = strconv.AppendInt(at, seconds(s.Taken.Reset), 10)
+		at = strconv.AppendInt(at, Seconds(s.Taken.Reset), 10)
 	}
 	if len(at) > 0 { // the values are of this request alone: others may change them where they stand
 		f.values = [2]string{policy, string(at)}
@@ -117,7 +117,7 @@ func (f *fields) x(h http.Header) {
 	for _, field := range []struct {
 		name  string
 		value int64
-	}{{xLimit, least.pace.burst}, {xRemaining, least.Remaining}, {xReset, seconds(least.Taken.Reset)}} {
+	}{{xLimit, least.pace.burst}, {xRemaining, least.Remaining}, {xReset, Seconds(least.Taken.Reset)}} {
 		h[field.name] = []string{strconv.FormatInt(field.value, 10)}
 	}
 }

@@ -18,8 +18,9 @@ import (
 
 // Options is a limit of how many requests there may be in a time. Each key has a budget of its own.
 type Options struct {
-	// The name, in header fields, metrics and logs: letters, digits, `_`, `-` and `.`, at most 64. Each `limit` and `concurrency` of a tenant has another
-	// one. Its counts are kept under it when the configuration or a script is reloaded.
+	// The name, in header fields, metrics and logs: letters, digits, `_`, `-` and `.`, at most 64. Each `limit`
+	// and `concurrency` of a tenant has another one. Its counts are kept under it when the configuration or a
+	// script is reloaded.
 	Name string `json:"name"`
 
 	// How many requests there may be in the time that `per` says, in the long run. At most one in a microsecond.
@@ -28,46 +29,52 @@ type Options struct {
 	// The time for `rate`: whole seconds, as a string such as `"1m"` or a number of nanoseconds. Default: 1s.
 	Per caddy.Duration `json:"per,omitempty"`
 
-	// How many requests there may be at once: the size of the budget. Default: `rate` where `per` is one second, else a tenth of `rate`, at least 1.
+	// How many requests there may be at once: the size of the budget. Default: `rate` where `per` is one second,
+	// else a tenth of `rate`, at least 1.
 	Burst *int `json:"burst,omitempty"`
 
-	// What requests are told apart by: `all`, `client_ip`, `host`, `route`, `tenant`, `header:NAME`, `cookie:NAME`, `query:NAME`, `param:NAME`,
-	// `var:NAME`; several of them count together. Default: `all`.
+	// What requests are told apart by: `all`, `client_ip`, `host`, `route`, `tenant`, `header:NAME`,
+	// `cookie:NAME`, `query:NAME`, `param:NAME`, `var:NAME`; several of them count together. Default: `all`.
 	Key []string `json:"key,omitempty"`
 
 	// How many bits of an IPv6 address tell clients apart. Default: 64, a household.
 	IPv6 int `json:"ipv6,omitempty"`
 
-	// What to do with requests that lack something of the key: `skip` does not count them. Default: they share a budget.
+	// What to do with requests that lack something of the key: `skip` does not count them. Default: they share a
+	// budget.
 	Missing string `json:"missing,omitempty"`
 
 	// How much of the budget a request takes. Default: 1.
 	Cost int `json:"cost,omitempty"`
 
-	// How many keys are known at most. Beyond that, keys with a whole budget are forgotten first, and then some that are little used; some 100 bytes
-	// each. Default: 100000.
+	// How many keys are known at most. Beyond that, keys with a whole budget are forgotten first, and then some
+	// that are little used; some 100 bytes each. Default: 100000.
 	MaxKeys int `json:"max_keys,omitempty"`
 
-	// Where to count: `local`, in this process, or `kv`, in the store of the tenant, which then should be a shared one. Default: `local`.
+	// Where to count: `local`, in this process, or `kv`, in the store of the tenant, which then should be a shared
+	// one. Default: `local`.
 	Store string `json:"store,omitempty"`
 
-	// What to do when the store fails: `local` counts in this process, `open` lets requests pass, `closed` answers 503. Default: `local`.
+	// What to do when the store fails: `local` counts in this process, `open` lets requests pass, `closed` answers
+	// 503. Default: `local`.
 	OnError string `json:"on_error,omitempty"`
 
 	// The status of a refusal, from 400 to 599. Default: 429.
 	Status int `json:"status,omitempty"`
 
-	// The body of a refusal, as plain text. With it, refusals are answered here, and no `handle_errors` sees them. Default: none.
+	// The body of a refusal, as plain text. With it, refusals are answered here, and no `handle_errors` sees them.
+	// Default: none.
 	Body string `json:"body,omitempty"`
 
-	// The header fields that all answers get: `draft` is `RateLimit-Policy` and `RateLimit`, `x` is `X-RateLimit-Limit`, `-Remaining` and `-Reset`,
-	// `both`, or `off`. Default: `draft`.
+	// The header fields that all answers get: `draft` is `RateLimit-Policy` and `RateLimit`, `x` is
+	// `X-RateLimit-Limit`, `-Remaining` and `-Reset`, `both`, or `off`. Default: `draft`.
 	Headers string `json:"headers,omitempty"`
 
 	// Whether nothing is refused, and what would be is counted and logged.
 	DryRun bool `json:"dry_run,omitempty"`
 
-	// Whether the access log names the key of a request that is refused, in `limit_key`. Default: false, since a key may be a secret.
+	// Whether the access log names the key of a request that is refused, in `limit_key`. Default: false, since a
+	// key may be a secret.
 	LogKey bool `json:"log_key,omitempty"`
 }
 
@@ -88,11 +95,14 @@ const (
 	MissingSkip = "skip"
 )
 
-// defaultKeys is the default of Options.MaxKeys, and maxKeys the most.
-const (
-	defaultKeys = 100_000
-	maxKeys     = 100_000_000
-)
+// DefaultKeys is the default of Options.MaxKeys.
+const DefaultKeys = 100_000
+
+// maxKeys is the most that Options.MaxKeys may be.
+const maxKeys = 100_000_000
+
+// Memory returns how many bytes so many keys take, if they are as long as keys may be.
+func Memory(keys int) int64 { return int64(keys) * (bytesPerKey + key.MaxLength) }
 
 // maxPer is the longest time for a rate.
 const maxPer = 366 * 24 * time.Hour
@@ -123,7 +133,7 @@ func (o Options) withDefaults() Options {
 	for _, number := range []struct {
 		to    *int
 		usual int
-	}{{&o.IPv6, 64}, {&o.Cost, 1}, {&o.MaxKeys, defaultKeys}, {&o.Status, http.StatusTooManyRequests}} {
+	}{{&o.IPv6, 64}, {&o.Cost, 1}, {&o.MaxKeys, DefaultKeys}, {&o.Status, http.StatusTooManyRequests}} {
 		if *number.to == 0 {
 			*number.to = number.usual
 		}
@@ -131,8 +141,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// check reports what is wrong with options that have their defaults.
-func (o *Options) check() error {
+// Check reports what is wrong with the options.
+func (o Options) Check() error {
+	o = o.withDefaults()
 	per := time.Duration(o.Per)
 	switch {
 	case o.Rate < 1:
@@ -162,7 +173,11 @@ func (o *Options) check() error {
 			return fmt.Errorf("%s is %q; expected %s%s", text.name, text.value, strings.Join(words, ", "), spelling.Hint(text.value, words))
 		}
 	}
-	return cmp.Or(checkName(o.Name), checkIPv6(o.IPv6), checkStatus(o.Status))
+	if _, err := newPace(o.Rate, *o.Burst, per); err != nil {
+		return err
+	}
+	_, err := parseKey(o.Key, o.IPv6)
+	return cmp.Or(checkName(o.Name), checkIPv6(o.IPv6), checkStatus(o.Status), err)
 }
 
 // ConcurrencyOptions is a limit of how many requests there may be at once. It counts in this process only.
@@ -179,7 +194,8 @@ type ConcurrencyOptions struct {
 	// How many bits of an IPv6 address tell clients apart. Default: 64, a household.
 	IPv6 int `json:"ipv6,omitempty"`
 
-	// What to do with requests that lack something of the key: `skip` does not count them. Default: they count together.
+	// What to do with requests that lack something of the key: `skip` does not count them. Default: they count
+	// together.
 	Missing string `json:"missing,omitempty"`
 
 	// How long a request may stand in line. Default: not at all.
@@ -191,10 +207,12 @@ type ConcurrencyOptions struct {
 	// The status of a refusal, from 400 to 599. Default: 503.
 	Status int `json:"status,omitempty"`
 
-	// The body of a refusal, as plain text. With it, refusals are answered here, and no `handle_errors` sees them. Default: none.
+	// The body of a refusal, as plain text. With it, refusals are answered here, and no `handle_errors` sees them.
+	// Default: none.
 	Body string `json:"body,omitempty"`
 
-	// Whether the access log names the key of a request that is refused, in `limit_key`. Default: false, since a key may be a secret.
+	// Whether the access log names the key of a request that is refused, in `limit_key`. Default: false, since a
+	// key may be a secret.
 	LogKey bool `json:"log_key,omitempty"`
 }
 
@@ -217,7 +235,9 @@ func (o ConcurrencyOptions) withDefaults() ConcurrencyOptions {
 	return o
 }
 
-func (o *ConcurrencyOptions) check() error {
+// Check reports what is wrong with the options.
+func (o ConcurrencyOptions) Check() error {
+	o = o.withDefaults()
 	switch {
 	case o.Max < 1 || o.Max > maxInside:
 		return fmt.Errorf("max is %d; expected 1 to %d", o.Max, maxInside)
@@ -230,7 +250,8 @@ func (o *ConcurrencyOptions) check() error {
 	case o.Missing != "" && o.Missing != MissingSkip:
 		return fmt.Errorf("missing is %q; expected %s", o.Missing, MissingSkip)
 	}
-	return cmp.Or(checkName(o.Name), checkIPv6(o.IPv6), checkStatus(o.Status))
+	_, err := parseKey(o.Key, o.IPv6)
+	return cmp.Or(checkName(o.Name), checkIPv6(o.IPv6), checkStatus(o.Status), err)
 }
 
 // nameForm is what names may be: they stand in header fields, in metrics and in keys of stores.

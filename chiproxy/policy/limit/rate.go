@@ -23,20 +23,21 @@ type Rate struct {
 	policy  string // as RateLimit-Policy names it
 	state   *state
 
-	// Cost returns how much a request takes. Nil, each takes what the options say.
-	Cost func(*chiproxy.Exchange) (float64, error)
-	// Store counts instead of this process, in the keys of Scope. It may be nil.
-	Store kv.Limiter
-	Scope kv.Scope
+	// Cost returns how much a request takes, which CheckCost has seen. Nil, each takes what the options say.
+	Cost func(*chiproxy.Exchange) (int64, error)
+
+	// store counts instead of this process, for a scope. It may be nil.
+	store kv.Limiter
+	scope kv.Scope
 }
 
 // NewRate returns the limit that options describe, of a tenant, and declared at a place.
 func NewRate(o Options, book *Book, tenant string, at origin.Origin) (*Rate, error) {
 	o = o.withDefaults()
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	l := &Rate{options: o, Scope: kv.Scope{Instance: book.instance, Tenant: tenant}}
+	l := &Rate{options: o}
 	var err error
 	if l.pace, err = newPace(o.Rate, *o.Burst, time.Duration(o.Per)); err != nil {
 		return nil, err
@@ -53,7 +54,21 @@ func NewRate(o Options, book *Book, tenant string, at origin.Origin) (*Rate, err
 // Options returns the options, with their defaults.
 func (l *Rate) Options() Options { return l.options }
 
-// Describe shows the name and the pace.
+// CountIn makes the limit count in the store of a tenant, if its options say so.
+func (l *Rate) CountIn(space *kv.Space) error {
+	if l.options.Store != StoreKV {
+		return nil
+	}
+	if space != nil {
+		if limiter, ok := space.Store.(kv.Limiter); ok {
+			l.store, l.scope = limiter, space.Scope
+			return nil
+		}
+	}
+	return errors.New(`store is "kv", and the store of this instance counts no limits; expected local, or another store`)
+}
+
+// Describe shows the name.
 func (l *Rate) Describe() origin.Origin {
 	at := l.at
 	at.Kind, at.Text = "limit", l.name
@@ -81,6 +96,8 @@ func (l *Rate) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, erro
 	hash := l.state.buckets.hash(key)
 	var taken kv.Taken
 	switch {
+	case explained && isWhole(ex.R.Context()):
+		taken = l.whole()
 	case explained:
 		taken, err = l.look(ex.R.Context(), key, hash, cost)
 	case ex.Once(l, hash):
@@ -155,11 +172,7 @@ func (l *Rate) costOf(ex *chiproxy.Exchange) (int64, error) {
 	if l.Cost == nil {
 		return int64(l.options.Cost), nil
 	}
-	cost, err := l.Cost(ex)
-	if err != nil {
-		return 0, err
-	}
-	return int64(cost), nil
+	return l.Cost(ex)
 }
 
 // CheckCost reports a cost that no request can have.
@@ -181,7 +194,7 @@ type Taken struct {
 
 // Waits reports whether a take waits for something outside of the process.
 func (l *Rate) Waits() bool {
-	w, ok := l.Store.(kv.Waiter)
+	w, ok := l.store.(kv.Waiter)
 	return ok && w.Waits()
 }
 
@@ -196,38 +209,36 @@ func (l *Rate) Take(ctx context.Context, key string, cost int64) (Taken, error) 
 
 // Peek returns what Take would, without taking.
 func (l *Rate) Peek(ctx context.Context, key string, cost int64) (Taken, error) {
+	if isWhole(ctx) {
+		return l.Whole(), nil
+	}
 	bytes := []byte(short(key))
 	taken, err := l.look(ctx, bytes, l.state.buckets.hash(bytes), cost)
 	return l.taken(taken), err
 }
 
+// Whole returns what Take returns of a budget from which nothing was taken.
+func (l *Rate) Whole() Taken { return l.taken(l.whole()) }
+
+func (l *Rate) whole() kv.Taken { return kv.Taken{OK: true, Remaining: l.pace.burst} }
+
 func (l *Rate) taken(t kv.Taken) Taken { return Taken{t, l.pace.burst, l.policy} }
-
-// errNoReset is of stores that cannot forget.
-var errNoReset = errors.New("the store cannot reset a limit")
-
-// Resetter is a kv.Limiter that can make a budget whole.
-type Resetter interface {
-	Reset(ctx context.Context, take kv.Take) error
-}
 
 // Reset makes the budget of a key whole.
 func (l *Rate) Reset(ctx context.Context, key string) error {
 	bytes := []byte(short(key))
 	l.state.buckets.reset(bytes)
-	if l.Store == nil {
+	if l.store == nil {
 		return nil
 	}
-	if r, ok := l.Store.(Resetter); ok {
-		return r.Reset(ctx, l.asked(bytes, 0))
-	}
-	return errNoReset
+	_, err := l.store.Take(ctx, l.asked(bytes, -l.pace.burst))
+	return err
 }
 
 // take takes cost from the budget of a key, in the store if there is one.
 func (l *Rate) take(ctx context.Context, key []byte, hash uint64, cost int64) (kv.Taken, error) {
-	if l.Store != nil {
-		taken, err := l.Store.Take(ctx, l.asked(key, cost))
+	if l.store != nil {
+		taken, err := l.store.Take(ctx, l.asked(key, cost))
 		if err == nil || l.options.OnError != OnErrorLocal {
 			return taken, err
 		}
@@ -246,13 +257,22 @@ func (l *Rate) look(ctx context.Context, key []byte, hash uint64, cost int64) (k
 }
 
 func (l *Rate) asked(key []byte, cost int64) kv.Take {
-	return kv.Take{Scope: l.Scope, Key: l.name + ":" + string(key), Interval: l.pace.interval, Burst: l.pace.burst, Cost: cost}
+	return kv.Take{Scope: l.scope, Key: l.name + ":" + string(key), Interval: l.pace.interval, Burst: l.pace.burst, Cost: cost}
 }
 
 // start is the beginning of the time that budgets are counted in. It is monotonic, so that nobody can set it back.
 var start = time.Now()
 
 func now() time.Duration { return time.Since(start) }
+
+type wholeKey struct{}
+
+// AssumeWhole returns a context of requests that are explained as if nobody else was there: what a script expects must not depend on the traffic.
+func AssumeWhole(ctx context.Context) context.Context {
+	return context.WithValue(ctx, wholeKey{}, true)
+}
+
+func isWhole(ctx context.Context) bool { return ctx.Value(wholeKey{}) != nil }
 
 // Interface guards
 var (

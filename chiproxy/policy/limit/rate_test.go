@@ -364,6 +364,15 @@ type silentStore struct {
 	asked []kv.Take
 }
 
+func (s *silentStore) Do(context.Context, kv.Op) (kv.Result, error) { return kv.Result{}, s.err }
+
+func countIn(t *testing.T, l *limit.Rate, store kv.Store) {
+	t.Helper()
+	if err := l.CountIn(&kv.Space{Store: store, Scope: kv.Scope{Instance: "main", Tenant: "acme"}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *silentStore) Take(_ context.Context, take kv.Take) (kv.Taken, error) {
 	s.asked = append(s.asked, take)
 	return s.taken, s.err
@@ -374,7 +383,7 @@ func TestAStoreThatFailsIsWhatOnErrorSays(t *testing.T) {
 	for mode, want := range map[string]string{"local": "200 429", "open": "200 200", "closed": "503 503"} {
 		book := bookOf(t)
 		l := rate(t, book, 1, func(o *limit.Options) { o.Store, o.OnError = "kv", mode })
-		l.Store = &silentStore{err: errors.New("down")}
+		countIn(t, l, &silentStore{err: errors.New("down")})
 		table := policytest.Table(t, policytest.Answer(200), l)
 		first, second := policytest.Serve(table, get()), policytest.Serve(table, get())
 		if got := fmt.Sprint(first.Code, " ", second.Code); got != want {
@@ -390,7 +399,7 @@ func TestAStoreDecidesAlone(t *testing.T) {
 	t.Parallel()
 	l := rate(t, bookOf(t), 1, func(o *limit.Options) { o.Store = "kv" })
 	store := &silentStore{taken: kv.Taken{OK: true, Remaining: 7, Reset: 1500 * time.Millisecond}}
-	l.Store = store
+	countIn(t, l, store)
 	table := policytest.Table(t, policytest.Answer(200), l)
 	for range 3 {
 		if w := policytest.Serve(table, get()); w.Code != 200 || field(w, "RateLimit") != `"api";r=7;t=2` {
@@ -403,8 +412,51 @@ func TestAStoreDecidesAlone(t *testing.T) {
 	}
 	policytest.Explain(table, get())
 	last := store.asked[len(store.asked)-1]
-	want := kv.Take{Scope: l.Scope, Key: "api:192.0.2.1", Interval: time.Hour, Burst: 1}
+	want := kv.Take{Scope: kv.Scope{Instance: "main", Tenant: "acme"}, Key: "api:192.0.2.1", Interval: time.Hour, Burst: 1}
 	if last != want || store.asked[0].Cost != 1 {
 		t.Errorf("an explanation asked for %+v, a request for %+v", last, store.asked[0])
+	}
+}
+
+// plainStore counts no limits.
+type plainStore struct{ kv.Store }
+
+func TestAStoreThatCountsNoLimitsIsRefused(t *testing.T) {
+	t.Parallel()
+	l := rate(t, bookOf(t), 1, func(o *limit.Options) { o.Store = "kv" })
+	for _, space := range []*kv.Space{nil, {Store: plainStore{}}} {
+		if err := l.CountIn(space); err == nil || !strings.Contains(err.Error(), "counts no limits") {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAResetMakesABudgetWholeHereAndInTheStore(t *testing.T) {
+	t.Parallel()
+	l := rate(t, bookOf(t), 1, nil)
+	for range 2 {
+		if taken, err := l.Take(t.Context(), "k", 1); !taken.OK || err != nil {
+			t.Errorf("%+v, %v", taken, err)
+		}
+		if err := l.Reset(t.Context(), "k"); err != nil {
+			t.Error(err)
+		}
+	}
+	l = rate(t, bookOf(t), 5, func(o *limit.Options) { o.Store = "kv" })
+	store := &silentStore{}
+	countIn(t, l, store)
+	if err := l.Reset(t.Context(), "k"); err != nil || store.asked[0].Cost != -5 {
+		t.Errorf("%v, %+v", err, store.asked)
+	}
+}
+
+func TestWhatAScriptExpectsDoesNotDependOnTheTraffic(t *testing.T) {
+	t.Parallel()
+	l := rate(t, bookOf(t), 1, nil)
+	table := policytest.Table(t, policytest.Answer(200), l)
+	policytest.Serve(table, get())
+	r := get()
+	if s := policytest.Explain(table, r.WithContext(limit.AssumeWhole(r.Context()))); s[0].Note != "api: 1 of 1 left" || s[0].Verdict != "passed" {
+		t.Errorf("%+v", s)
 	}
 }

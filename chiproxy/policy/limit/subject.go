@@ -15,6 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/key"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // subject is which requests a policy counts, as which key, and how it refuses them.
@@ -97,7 +98,8 @@ func plain(status int, body string) *chiproxy.Respond {
 // refuse ends a request.
 func (r *refusal) refuse(ex *chiproxy.Exchange, key []byte, after time.Duration) (chiproxy.Verdict, error) {
 	header := ex.W.Header()
-	header["Retry-After"], header["Cache-Control"] = []string{strconv.FormatInt(max(1, seconds(after)), 10)}, []string{"no-store"}
+	header["Retry-After"], header["Cache-Control"] = []string{strconv.FormatInt(max(1, Seconds(after)), 10)}, []string{"no-store"}
+	ex.Becomes(telemetry.Limited)
 	if ex.Refuse() == nil {
 		r.logged(ex, key)
 	}
@@ -132,5 +134,5 @@ func (l logLine) MarshalLogObject(to zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// seconds rounds up.
-func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
+// Seconds returns whole seconds, rounded up.
+func Seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
