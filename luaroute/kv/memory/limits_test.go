@@ -323,6 +323,49 @@ func TestOfABudgetOfAHundredExactlyAHundredAreTaken(t *testing.T) {
 	})
 }
 
+func TestWhatComesBackMakesABudgetWholeAtMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := newStore(defaults)
+		defer st.close()
+		take := kv.Take{Scope: acme, Key: "k", Interval: time.Hour, Burst: 10}
+		rows := []struct{ cost, left int64 }{
+			{-1, 10}, {7, 3}, {-2, 5}, {-1, 6}, {6, 0}, {-10, 10}, {10, 0}, {-1000, 10}, {10, 0}, {math.MinInt64, 10},
+		}
+		for i, row := range rows {
+			take.Cost = row.cost
+			want := kv.Taken{OK: true, Remaining: row.left, Reset: time.Duration(10-row.left) * time.Hour}
+			if got, err := st.take(&take); got != want || err != nil {
+				t.Errorf("%d: %d says %+v and %v, want %+v", i, row.cost, got, err, want)
+			}
+		}
+		if st.used.Load() != 0 {
+			t.Error("a whole budget is kept")
+		}
+	})
+}
+
+func TestALimitThatHasBecomeSmallerIsEmptyAtMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		st := newStore(defaults)
+		defer st.close()
+		if got, _ := st.take(&kv.Take{Scope: acme, Key: "k", Interval: time.Hour, Burst: 10, Cost: 10}); !got.OK {
+			t.Errorf("all of it says %+v", got)
+		}
+		smaller := kv.Take{Scope: acme, Key: "k", Interval: time.Minute, Burst: 3, Cost: 1}
+		want := kv.Taken{Reset: 3 * time.Minute, RetryAfter: time.Minute}
+		if got, _ := st.take(&smaller); got != want {
+			t.Errorf("one says %+v, want %+v", got, want)
+		}
+		smaller.Cost = -2
+		want = kv.Taken{OK: true, Remaining: 2, Reset: time.Minute}
+		if got, _ := st.take(&smaller); got != want {
+			t.Errorf("two back say %+v, want %+v", got, want)
+		}
+	})
+}
+
 func TestRatesOfAnySizeAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, row := range []kv.Take{

@@ -20,12 +20,12 @@ func init() {
 	caddy.RegisterModule(Memory{})
 }
 
-// Memory keeps what scripts share in the memory of this process. It is the default. The data outlives reloads of scripts
-// and of the configuration, and is gone when Caddy ends. An instance with the same name before and after a reload keeps
-// its data; new sizes apply once the new configuration serves.
+// Memory keeps what scripts share in the memory of this process. It is the default. The data outlives reloads of
+// scripts and of the configuration, and is gone when Caddy ends. An instance with the same name before and after a
+// reload keeps its data; new sizes apply once the new configuration serves.
 type Memory struct {
-	// The most that one tenant may keep, in bytes or as a string such as `"16MiB"`. A key counts for its length, that of
-	// its value, and 64 bytes. Beyond it, what has expired goes first, and then what was used least recently.
+	// The most that one tenant may keep, in bytes or as a string such as `"16MiB"`. A key counts for its length, that
+	// of its value, and 64 bytes. Beyond it, what has expired goes first, and then what was used least recently.
 	// Default: 16MiB.
 	Size config.Size `json:"size,omitempty"`
 

@@ -37,30 +37,38 @@ func times(interval, n int64) int64 {
 	return int64(low)
 }
 
+// take takes from a budget or gives back to it, by the generic cell rate algorithm. A time further away than a whole budget takes is of a limit
+// that had a larger one, and counts as that.
 func (s *shard) take(t *kv.Take, hash uint32, now, full int64) (grown int64, taken kv.Taken) {
 	i := s.find(hash, t.Key)
 	whole := now
 	if i != none {
 		var room [8]byte
 		if value := s.value(s.heads.at(i), room[:0]); len(value) == len(room) {
-			whole = max(now, int64(binary.LittleEndian.Uint64(value)))
+			whole = min(max(now, int64(binary.LittleEndian.Uint64(value))), now+full)
 		}
 	}
-	cost := times(t.Interval.Nanoseconds(), t.Cost)
-	taken.OK = whole+cost-now <= full
-	if taken.OK && t.Cost > 0 {
-		whole += cost
+	after := whole + times(t.Interval.Nanoseconds(), t.Cost)
+	if t.Cost < 0 {
+		after = max(now, whole-times(t.Interval.Nanoseconds(), -max(t.Cost, -math.MaxInt64)))
+	}
+	taken.OK = after <= now+full
+	switch {
+	case !taken.OK:
+		taken.RetryAfter = time.Duration(after - now - full)
+		after = whole
+	case t.Cost == 0:
+	case after > now:
 		var value [8]byte
-		binary.LittleEndian.PutUint64(value[:], uint64(whole))
+		binary.LittleEndian.PutUint64(value[:], uint64(after))
 		op := kv.Op{Key: t.Key}
-		grown = s.put(&request{Op: &op, hash: hash, now: now}, i, value[:], nil, whole)
+		grown = s.put(&request{Op: &op, hash: hash, now: now}, i, value[:], nil, after)
+	case i != none:
+		grown = -s.remove(i)
 	}
-	if !taken.OK {
-		taken.RetryAfter = time.Duration(whole + cost - now - full)
-	}
-	taken.Reset = time.Duration(whole - now)
+	taken.Reset = time.Duration(after - now)
 	if interval := t.Interval.Nanoseconds(); interval > 0 {
-		taken.Remaining = max(full-(whole-now), 0) / interval
+		taken.Remaining = (full - (after - now)) / interval
 	}
 	return grown, taken
 }

@@ -69,10 +69,13 @@ func TestRedisAndTheMemoryCountTheSame(t *testing.T) {
 		random := rand.New(rand.NewPCG(16, 2))
 		other := memory.New()
 		for i := range 2000 {
-			client := random.IntN(40) // with a pace of its own
+			client := random.IntN(40) // with a pace of its own, which changes sometimes
 			take := kv.Take{
 				Scope: scope, Key: fmt.Sprint(client), Interval: time.Hour + time.Duration(client%3)*time.Minute,
-				Burst: int64(1 + client%7), Cost: int64(random.IntN(5)),
+				Burst: int64(1 + client%7), Cost: int64(random.IntN(7) - 2),
+			}
+			if random.IntN(20) == 0 {
+				take.Interval, take.Burst = take.Interval/2, 1+take.Burst/2
 			}
 			round := func(got kv.Taken, err error) string {
 				if err != nil {
