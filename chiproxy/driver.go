@@ -41,6 +41,8 @@ func (d *Driver) End() {
 	d.forgetMemory()
 	clear(d.counted)
 	d.counted = d.counted[:0]
+	clear(d.identities)
+	d.identities = d.identities[:0]
 	d.Exchange = Exchange{kept: d.kept}
 }
 
@@ -49,6 +51,7 @@ func (d *Driver) End() {
 func (d *Driver) Run(mw []Middleware, a Action, restores bool) (Verdict, error) {
 	ex := &d.Exchange
 	ex.record()
+	ex.forgetIdentities()
 	toPool := ex.place.Policy().Mode == FailToPool
 	ex.restores, ex.level = restores || toPool, 0
 	ex.drop(0)
@@ -68,6 +71,7 @@ func (d *Driver) Run(mw []Middleware, a Action, restores bool) (Verdict, error) 
 		ex.W, ex.R = w, r
 		ex.restore(0)
 	}
+	ex.forgetIdentities()
 	return Declined, nil
 }
 

@@ -68,6 +68,8 @@ type Exchange struct {
 type kept struct {
 	snapshots []snapshot
 	reserved  []reservation
+	// identities are those that middleware of the candidate has found out.
+	identities []Identity
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
 	// counted is what Once has seen.

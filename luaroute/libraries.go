@@ -10,6 +10,7 @@ import (
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/jwt"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/kv"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/log"
 	_ "github.com/luaroute/caddy-luaroute/luaroute/lib/re"

@@ -54,6 +54,30 @@ func Unescape(s string) string {
 	return d
 }
 
+// With returns an encoded query with other values of a name, where its first one stood or at the end. All else stays as
+// the client has written it.
+func With(raw, name string, values []string) string {
+	parts := make([]string, 0, 8)
+	put := func() {
+		for _, v := range values {
+			parts = append(parts, url.QueryEscape(name)+"="+url.QueryEscape(v))
+		}
+		values = nil
+	}
+	if raw != "" {
+		for part := range strings.SplitSeq(raw, "&") {
+			key, _, _ := strings.Cut(part, "=")
+			if part != "" && Unescape(key) == name {
+				put()
+			} else {
+				parts = append(parts, part)
+			}
+		}
+	}
+	put()
+	return strings.Join(parts, "&")
+}
+
 var errNotEncoded = errors.New("expected an encoded query, without blanks, #, control characters, broken escapes and non-ASCII characters")
 
 // Check reports a query that cannot stand in a request line as it is.

@@ -43,9 +43,13 @@ func onLoad(r *router, L *lua.LState) int {
 
 // readFile is route.read(file): the bytes of a data file beside the script.
 func readFile(r *router, L *lua.LState) int {
-	name := L.CheckString(1)
-	data, err := r.load.options.Sources.Data(r.load.ctx, here(L, "", "").Script, name)
+	data, err := r.load.data(L, L.CheckString(1))
 	check(L, err)
 	L.Push(lua.LString(data))
 	return 1
+}
+
+// data returns a file beside the script that runs.
+func (l *load) data(L *lua.LState, name string) ([]byte, error) {
+	return l.options.Sources.Data(l.ctx, here(L, "", "").Script, name)
 }

@@ -31,6 +31,8 @@ type Load struct {
 	Keep func(*lua.LState, *lua.LFunction) (vm.Ref, origin.Origin)
 	// Guards returns the guards that a value stands for; all must allow a request.
 	Guards func(*lua.LState, lua.LValue) []chiproxy.Guard
+	// Data returns a file beside the script that runs, which is watched from then on.
+	Data func(L *lua.LState, name string) ([]byte, error)
 	// Here returns the place in the script that runs.
 	Here func(L *lua.LState, kind, text string) origin.Origin
 
@@ -54,10 +56,12 @@ type Binding struct {
 }
 
 // Bindings are the functions that routers have from here.
-func Bindings() []Binding { return []Binding{limitBinding, concurrencyBinding} }
+func Bindings() []Binding {
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding}, identityBindings)
+}
 
 // Classes describes what they take and return.
-func Classes() []vm.Class { return slices.Concat(limitClasses, concurrencyClasses) }
+func Classes() []vm.Class { return slices.Concat(limitClasses, concurrencyClasses, identityClasses) }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.
 func (l *Load) Name(L *lua.LState, kind, name string) {

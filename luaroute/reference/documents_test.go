@@ -61,6 +61,7 @@ func blocks(t *testing.T) map[string]block {
 		"response": "ResponseTable", "guard": "GuardData", "pool fields": "PoolSpec", "tenant": "TenantSpec", "tenant limits": "TenantLimits",
 		"expect request": "ExpectRequest", "expect outcome": "ExpectOutcome", "req fields": "Request", "tls": "TLS",
 		"client certificate": "ClientCertificate", "res fields": "Response", "cookie": "Cookie", "info": "DoneInfo", "error": "Error",
+		"keys options":     "KeysOptions",
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
 		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
 		"legacy request": "LegacyRequest", "legacy backend": "LegacyBackend", "legacy decision": "LegacyDecision",
@@ -72,6 +73,10 @@ func blocks(t *testing.T) map[string]block {
 	}
 	all["limit methods"] = block{docs: r.Class("luaroute.Limit").Methods, before: "limit:"}
 	all["concurrency methods"] = block{docs: r.Class("luaroute.Concurrency").Methods, before: "concurrency:"}
+	for name, class := range map[string]string{"jwt issuer": "IssuerOptions", "jwt bearer": "BearerOptions", "jwt sign": "SignOptions"} {
+		all[name] = block{docs: r.Class("jwt." + class).Fields}
+	}
+	all["jwt issuer methods"] = block{docs: r.Class("jwt.Issuer").Methods, before: "idp:"}
 	all["req methods"] = block{docs: r.Class("luaroute.Request").Methods, before: "req:"}
 	all["res methods"] = block{docs: r.Class("luaroute.Response").Methods, before: "res:"}
 	return all
@@ -218,7 +223,7 @@ const configuration = "configuration.md"
 func TestTheTablesOfTheDocumentsAreThoseOfTheDescriptions(t *testing.T) {
 	all, used := blocks(t), map[string]string{}
 	config := map[string]block{"allow": {docs: reference.Build().Class("luaroute.TenantAllow").Fields}}
-	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "testing.md": all, "migration.md": all, configuration: config} {
+	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "testing.md": all, "migration.md": all, "identity.md": all, configuration: config} {
 		file := filepath.Join("../../docs", name)
 		raw, err := os.ReadFile(file)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -43,7 +44,7 @@ func (r *Request) changeCookies(L *lua.LState, name, pair string) {
 	var lines []string
 	for _, line := range r.http().Header["Cookie"] {
 		vm.Spend(L, len(line)/4)
-		if line = withCookie(line, name, &pair); line != "" {
+		if line = field.WithCookie(line, name, &pair); line != "" {
 			lines = append(lines, line)
 		}
 	}
@@ -54,30 +55,4 @@ func (r *Request) changeCookies(L *lua.LState, name, pair string) {
 		lines = []string{pair}
 	}
 	setHeader(r, L, "Cookie", lines)
-}
-
-// withCookie returns a line of cookies with another pair, which is empty afterwards, for the first one of a name, and without the
-// others of that name. A line without any stays as it is.
-func withCookie(line, name string, pair *string) string {
-	var kept []string
-	found := false
-	for part := range strings.SplitSeq(line, ";") {
-		part = strings.Trim(part, " \t")
-		other, _, _ := strings.Cut(part, "=")
-		switch {
-		case strings.Trim(other, " \t") != name:
-			if part != "" {
-				kept = append(kept, part)
-			}
-			continue
-		case *pair != "":
-			kept = append(kept, *pair)
-			*pair = ""
-		}
-		found = true
-	}
-	if !found {
-		return line
-	}
-	return strings.Join(kept, "; ")
 }

@@ -1,6 +1,12 @@
 package request
 
-import lua "github.com/yuin/gopher-lua"
+import (
+	"slices"
+
+	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/lib/json"
+)
 
 // maxKept is how many values of req.ctx are copied when the request gives its state back.
 const maxKept = 1000
@@ -10,7 +16,33 @@ func (r *Request) context(L *lua.LState) *lua.LTable {
 	if r.store == nil {
 		r.store = L.NewTable()
 	}
+	if r.ex != nil {
+		r.identify(L)
+	}
 	return r.store
+}
+
+// identify puts who the request is from into req.ctx, where a script sees it for the first time, and removes what is not true any more.
+func (r *Request) identify(L *lua.LState) {
+	now := r.ex.Identities()
+	for _, id := range r.known {
+		if !slices.Contains(now, id) {
+			r.store.RawSetString(id.Name(), lua.LNil)
+		}
+	}
+	for _, id := range now {
+		if slices.Contains(r.known, id) {
+			continue
+		}
+		v, err := json.Decode(L, id.JSON())
+		if err != nil {
+			L.RaiseError("req.ctx.%s: %s", id.Name(), err)
+		}
+		r.store.RawSetString(id.Name(), v)
+	}
+	if len(r.known) > 0 || len(now) > 0 {
+		r.known = append(r.known[:0], now...)
+	}
 }
 
 // Keep returns a copy of req.ctx that belongs to no state, for the next state that serves the request; nil if req.ctx is

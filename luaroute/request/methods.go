@@ -242,32 +242,8 @@ func reqSetQuery(L *lua.LState) int {
 	for _, v := range values {
 		size += len(v)
 	}
-	r.setURL(L, size, func(u *url.URL) { u.RawQuery = withQuery(u.RawQuery, name, values) })
+	r.setURL(L, size, func(u *url.URL) { u.RawQuery = rawquery.With(u.RawQuery, name, values) })
 	return 0
-}
-
-// withQuery returns an encoded query with other values of a name, where its first one stood or at the end. All else stays as
-// the client has written it.
-func withQuery(raw, name string, values []string) string {
-	parts := make([]string, 0, 8)
-	put := func() {
-		for _, v := range values {
-			parts = append(parts, url.QueryEscape(name)+"="+url.QueryEscape(v))
-		}
-		values = nil
-	}
-	if raw != "" {
-		for part := range strings.SplitSeq(raw, "&") {
-			key, _, _ := strings.Cut(part, "=")
-			if part != "" && rawquery.Unescape(key) == name {
-				put()
-			} else {
-				parts = append(parts, part)
-			}
-		}
-	}
-	put()
-	return strings.Join(parts, "&")
 }
 
 // reqSetRawQuery is req:set_raw_query(encoded).

@@ -26,7 +26,8 @@ type Request struct {
 
 	query    *query // parsed when first asked for
 	store    *lua.LTable
-	out      *response.Hooks // of the function that runs, once it asks for them
+	known    []chiproxy.Identity // of the identities that are in store
+	out      *response.Hooks     // of the function that runs, once it asks for them
 	runs     Runner
 	blocking *blocking       // nil before the first wait for the client
 	statusOf *chiproxy.Route // for which status was set
@@ -123,7 +124,7 @@ func (r *Request) End() {
 // small.
 func (r *Request) Forget() {
 	r.over = true
-	r.store, r.out, r.query, r.runs = nil, nil, nil, nil
+	r.store, r.known, r.out, r.query, r.runs = nil, nil, nil, nil, nil
 }
 
 // Keeps visits the values that the request holds for its state.

@@ -1,7 +1,6 @@
 package token
 
 import (
-	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4/json"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/attribute"
 )
 
 // latest is the last second of the year 9999. What is beyond is no time.
@@ -16,12 +17,8 @@ const latest = 253402300799
 
 // Claims are those of a token. They are shared, and never change.
 type Claims struct {
-	// JSON are all of them, as they were signed.
-	JSON string
-	// Subject is "sub", if that is a string.
-	Subject string
-
-	all                 map[string]any
+	text, subject       string
+	all                 attribute.Set
 	expires, begins     float64 // infinite where the claim is missing
 	issued              float64 // NaN where it is missing
 	badExp, badNBF, bad bool    // exp, nbf, iat are there but no times
@@ -37,8 +34,8 @@ func readClaims(part string) (*Claims, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Claims{JSON: string(text), all: all}
-	c.Subject, _ = all["sub"].(string)
+	c := &Claims{text: string(text), all: all}
+	c.subject, _ = all["sub"].(string)
 	c.expires, c.badExp = c.time("exp", math.Inf(1))
 	c.begins, c.badNBF = c.time("nbf", math.Inf(-1))
 	c.issued, c.bad = c.time("iat", math.NaN())
@@ -102,87 +99,23 @@ func (c *Claims) aimsAt(names []string) bool {
 	return false
 }
 
-// Get returns a claim. A path with dots, such as "realm_access.roles", reaches into objects, unless there is a claim of that very name.
-func (c *Claims) Get(path string) any {
-	if v, ok := c.all[path]; ok {
-		return v
-	}
-	within := c.all
-	for {
-		name, rest, deeper := strings.Cut(path, ".")
-		v := within[name]
-		if !deeper {
-			return v
-		}
-		next, ok := v.(map[string]any)
-		if !ok {
-			return nil
-		}
-		within, path = next, rest
-	}
-}
+// Get returns a claim; see attribute.Set.
+func (c *Claims) Get(path string) any { return c.all.Get(path) }
 
-// Text returns a claim as a header has it: strings, numbers as they are written, booleans, and lists of those with commas in
-// between. Others, and what a header cannot hold, are not ok.
-func (c *Claims) Text(path string) (text string, ok bool) {
-	var b strings.Builder
-	for v, simple := range each(c.Get(path)) {
-		if !simple {
-			return "", false
-		}
-		if b.Len() > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(v)
-	}
-	text = b.String()
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] == 0x7f {
-			return "", false
-		}
-	}
-	return text, text != ""
-}
+// Text returns a claim as a header has it; see attribute.Set.
+func (c *Claims) Text(path string) (text string, ok bool) { return c.all.Text(path) }
 
 // Any reports whether a claim is one of some values, or a list that has one of them.
-func (c *Claims) Any(path string, values []string) bool {
-	for v, simple := range each(c.Get(path)) {
-		if simple && slices.Contains(values, v) {
-			return true
-		}
-	}
-	return false
-}
+func (c *Claims) Any(path string, values []string) bool { return c.all.Any(path, values) }
 
-// each yields the values of a list, or the value, as texts, and whether they are simple enough for that.
-func each(v any) iter.Seq2[string, bool] {
-	return func(yield func(string, bool) bool) {
-		list, ok := v.([]any)
-		if !ok {
-			if v != nil {
-				yield(simple(v))
-			}
-			return
-		}
-		for _, v := range list {
-			if !yield(simple(v)) {
-				return
-			}
-		}
-	}
-}
+// Name is how scripts know the claims of a request.
+func (c *Claims) Name() string { return "claims" }
 
-func simple(v any) (string, bool) {
-	switch v := v.(type) {
-	case string:
-		return v, true
-	case json.Number:
-		return string(v), true
-	case bool:
-		return strconv.FormatBool(v), true
-	}
-	return "", false
-}
+// JSON returns all claims, as they were signed.
+func (c *Claims) JSON() string { return c.text }
+
+// ID returns "sub", if that is a string.
+func (c *Claims) ID() string { return c.subject }
 
 // HasScopes reports whether all of some scopes are in "scope", which has blanks between them, or in the list "scp".
 func (c *Claims) HasScopes(scopes []string) bool {

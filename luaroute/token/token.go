@@ -168,7 +168,7 @@ func Peek(text string) (header, claims []byte, err error) {
 	if _, err := object(p.rawHeader); err != nil {
 		return nil, nil, err
 	}
-	return p.rawHeader, []byte(c.JSON), nil
+	return p.rawHeader, []byte(c.text), nil
 }
 
 // IssuerOf returns the issuer that a token says it is from, which nobody has verified.

@@ -291,8 +291,8 @@ func TestTheClaimsAreThoseThatWereSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.JSON != payload || c.Subject != "ann" {
-		t.Errorf("got %s of %s", c.JSON, c.Subject)
+	if c.JSON() != payload || c.ID() != "ann" {
+		t.Errorf("got %s of %s", c.JSON(), c.ID())
 	}
 	for path, want := range map[string]string{
 		"n": "12345678901234567890", "f": "1.50", "realm.roles": "a,b", "realm.deep.x": "true", "a.b": "dotted", "list": "x,1,false",
