@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -17,7 +18,16 @@ import (
 // the value of one header, query parameter or cookie cost as much as one.
 type DataGuard struct {
 	Conditions []Condition
-	Origin     origin.Origin
+	// Parts must hold, too. They are asked after the conditions.
+	Parts  []GuardPart
+	Origin origin.Origin
+}
+
+// GuardPart is a condition on something else than header, query and cookies; see package condition.
+type GuardPart interface {
+	Holds(*Exchange) bool
+	// String returns the part as it is written.
+	String() string
 }
 
 // Condition holds if a header field, query parameter or cookie is there and has one of the values. If it occurs several
@@ -25,8 +35,8 @@ type DataGuard struct {
 type Condition struct {
 	In   Source
 	Name string
-	// Values are compared exactly. None stands for any value.
-	Values []string
+	// Values are compared exactly, and Prefixes with how a value begins. None of both stands for any value.
+	Values, Prefixes []string
 }
 
 // Source is where a Condition looks.
@@ -50,13 +60,62 @@ func CheckCookieName(name string) error {
 }
 
 // Allow reports whether all conditions hold.
-func (g *DataGuard) Allow(ex *Exchange) (bool, error) {
+func (g *DataGuard) Allow(ex *Exchange) (bool, error) { return g.Holds(ex), nil }
+
+// Holds reports whether all conditions and parts hold.
+func (g *DataGuard) Holds(ex *Exchange) bool {
 	for i := range g.Conditions {
 		if !g.Conditions[i].holds(ex.R) {
-			return false, nil
+			return false
 		}
 	}
-	return true, nil
+	for _, p := range g.Parts {
+		if !p.Holds(ex) {
+			return false
+		}
+	}
+	return true
+}
+
+// Missed returns the first condition or part that does not hold, empty if all do.
+func (g *DataGuard) Missed(ex *Exchange) string {
+	for i := range g.Conditions {
+		if c := &g.Conditions[i]; !c.holds(ex.R) {
+			return c.String()
+		}
+	}
+	for _, p := range g.Parts {
+		if !p.Holds(ex) {
+			return p.String()
+		}
+	}
+	return ""
+}
+
+// Identity returns all that tells the guard from others.
+func (g *DataGuard) Identity() string {
+	text, _ := json.Marshal(g.Conditions)
+	for _, p := range g.Parts {
+		if nested, ok := p.(interface{ Identity() string }); ok {
+			text = append(text, nested.Identity()...)
+		} else {
+			text = append(text, p.String()...)
+		}
+		text = append(text, '\n')
+	}
+	return string(text)
+}
+
+// String returns what must hold.
+func (g *DataGuard) String() string {
+	var texts []string
+	for i := range g.Conditions {
+		texts = append(texts, g.Conditions[i].String())
+	}
+	for _, p := range g.Parts {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, ", ")
 }
 
 // Describe says where the guard was declared.
@@ -65,10 +124,16 @@ func (g *DataGuard) Describe() origin.Origin { return g.Origin }
 func (c *Condition) holds(r *http.Request) bool {
 	found := false
 	eachValue(r, c.In, c.Name, func(v string) bool {
-		found = len(c.Values) == 0 || slices.Contains(c.Values, v)
+		found = len(c.Values)+len(c.Prefixes) == 0 || slices.Contains(c.Values, v) ||
+			len(c.Prefixes) > 0 && slices.ContainsFunc(c.Prefixes, func(p string) bool { return strings.HasPrefix(v, p) })
 		return !found
 	})
 	return found
+}
+
+// String returns what is looked at. Values are left out: they may be many, and secret.
+func (c *Condition) String() string {
+	return [...]string{"header ", "query ", "cookie "}[c.In] + c.Name
 }
 
 // eachValue calls f with each value of a header field, query parameter or cookie until it returns false.

@@ -56,7 +56,7 @@ func (p Proxy) Fingerprint() uint64 {
 func (a Error) Fingerprint() uint64 { return FingerprintOf(a.Message) }
 
 // Fingerprint tells guards apart.
-func (g *DataGuard) Fingerprint() uint64 { return asJSON(g.Conditions) }
+func (g *DataGuard) Fingerprint() uint64 { return FingerprintOf(g.Identity()) }
 
 // Fingerprint tells handlers of one module apart.
 func (m Module) Fingerprint() uint64 { return m.Config }

@@ -7,32 +7,16 @@ local route = require("luaroute")
 
 route:pool("app", { "127.0.0.1:9001" })
 
-local origins = {
-  ["https://app.example"] = true,
-  ["https://admin.example"] = true,
-}
-local preflight = {
-  ["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE",
-  ["Access-Control-Allow-Headers"] = "Authorization, Content-Type",
-  ["Access-Control-Max-Age"] = "600", -- seconds
-}
-
-local function cors(req, res)
-  local origin = req:header("Origin")
-  if not origins[origin or ""] then origin = nil end
-  -- Assigned, so that they replace what the origin server says about it; nil removes that. They are on errors, too.
-  res.headers["Access-Control-Allow-Origin"] = origin
-  res.headers["Access-Control-Allow-Credentials"] = origin and "true"
-  res.headers["Access-Control-Expose-Headers"] = origin and "X-Request-Id"
-  res:vary("Origin") -- caches must not give the answer for one site to another
-  if req.method == "OPTIONS" and req:header("Access-Control-Request-Method") then
-    return 204, nil, origin and preflight
-  end
-end
-
 -- A scope that owns its prefix: its middleware runs for everything below, so preflight needs no routes of its own.
 route:route("/api", function(api)
-  api:use(cors)
+  api:use(route.cors{
+    origins = { "https://app.example", "https://admin.example" },
+    methods = { "GET", "POST", "PUT", "DELETE" },
+    headers = { "Authorization", "Content-Type" },
+    expose = "X-Request-Id",
+    credentials = true,
+    max_age = 600, -- seconds
+  })
   api:get("/users", "app")
   api:put("/users/{id}", "app")
 end)
@@ -41,4 +25,5 @@ local function asks(origin)
   return { method = "OPTIONS", path = "/api/users/7", headers = { Origin = origin, ["Access-Control-Request-Method"] = "PUT" } }
 end
 route:expect(asks("https://app.example"), { status = 204 })
+route:expect(asks("https://evil.example"), { status = 403 })
 route:expect({ path = "/api/users", headers = { Origin = "https://evil.example" } }, { pool = "app" })

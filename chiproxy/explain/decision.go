@@ -131,6 +131,8 @@ type Check struct {
 	// Layer says that the guard is that of a layer around the candidate.
 	Layer bool   `json:"layer,omitempty"`
 	Error string `json:"error,omitempty"`
+	// Missed is the part of a guard of data that said no.
+	Missed string `json:"missed,omitempty"`
 }
 
 // Verdicts of a Step.

@@ -134,8 +134,8 @@ func (c *Candidate) writeText(w io.Writer) {
 			role = "layer"
 		}
 		text := g.Verdict
-		if g.Error != "" {
-			text += ": " + g.Error
+		if why := g.Error + g.Missed; why != "" {
+			text += ": " + why
 		}
 		fmt.Fprintf(w, "    %s\t%s\t\t%s\t%s\t\n", role, cmp.Or(g.At, "-"), g.Guard, text)
 	}

@@ -97,6 +97,12 @@ func (g tracedGuard) Allow(ex *chiproxy.Exchange) (bool, error) {
 		now.denied = !ex.Forgives(err)
 	case ok:
 		c.Verdict = CheckYes
+	default:
+		if data, is := g.Guard.(*chiproxy.DataGuard); is {
+			if missed := data.Missed(ex); missed != data.String() { // else the guard is named already
+				c.Missed = missed
+			}
+		}
 	}
 	now.checks = append(now.checks, c)
 	return ok, err

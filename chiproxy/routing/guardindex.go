@@ -93,8 +93,9 @@ func (x *guardIndex) field(c *chiproxy.Condition) *fieldIndex {
 }
 
 func (f *fieldIndex) add(c *chiproxy.Condition, i int32) {
-	if len(c.Values) == 0 {
+	if len(c.Values) == 0 || len(c.Prefixes) > 0 { // the guard is asked again
 		f.present = append(f.present, i)
+		return
 	}
 	for _, v := range c.Values {
 		f.byValue[v] = append(f.byValue[v], i)

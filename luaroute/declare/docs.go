@@ -32,7 +32,7 @@ func Classes() []vm.Class {
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
-		routeOptions, layerOptions, proxyOptions, headerOperations, guardData, errorPool, poolSpec, tenantSpec, tenantLimits, tenantAllow,
+		routeOptions, layerOptions, proxyOptions, headerOperations, guardData, guardTime, errorPool, poolSpec, tenantSpec, tenantLimits, tenantAllow,
 		expectRequest, expectOutcome,
 	}, policy.Classes())
 }
@@ -60,7 +60,7 @@ var aliases = []vm.Class{
 	{
 		Name: "luaroute.Middleware", Link: "lua.md#middleware",
 		Text:  "a function of two parameters runs before the handler; one of three wraps it; `route.handler(…)` is middleware, too",
-		Alias: "luaroute.Action|luaroute.Limit|luaroute.Concurrency|(fun(req: luaroute.Request, res: luaroute.Response, next: fun(): boolean): " + answers + ")",
+		Alias: "luaroute.Action|luaroute.Policy|luaroute.Limit|luaroute.Concurrency|(fun(req: luaroute.Request, res: luaroute.Response, next: fun(): boolean): " + answers + ")",
 	},
 	{
 		Name: "luaroute.Answer", Link: "lua.md#handlers", Text: "a pool's name, an action, a status or a response table",
@@ -76,7 +76,7 @@ var aliases = []vm.Class{
 		Alias: "(fun(req: luaroute.Request): any)|luaroute.Matcher|luaroute.GuardData",
 	},
 	{
-		Name: "luaroute.GuardValues", Link: "lua.md#guards", Text: "names and what they must be: a string, a list of strings, or true for any value",
+		Name: "luaroute.GuardValues", Link: "lua.md#guards", Text: "names and what they must be: a string, a list of strings, or true for any value; `a*` is what begins with a",
 		Alias: "table<string, string|string[]|true>",
 	},
 	{
@@ -138,8 +138,30 @@ var guardData = vm.Class{
 		{Name: "header", Type: "luaroute.GuardValues?", Text: "fields of the header"},
 		{Name: "query", Type: "luaroute.GuardValues?", Text: "parameters of the query"},
 		{Name: "cookie", Type: "luaroute.GuardValues?", Text: "cookies"},
+		{Name: "method", Type: "string|string[]|nil", Text: "a method, or one of several"},
+		{Name: "host", Type: "string|string[]|nil", Text: "a host, as in `r:host`, or one of several"},
+		{Name: "ip", Type: "string|string[]|nil", Text: "the client's address, as Caddy knows it behind trusted proxies: a network such as `10.0.0.0/8`, or one of several"},
+		{Name: "scheme", Type: `"http"|"https"|nil`, Text: "that of the client's connection"},
+		{
+			Name: "percent", Type: "number?",
+			Text: "a share of the traffic, 0 to 100: the same clients each time, and these and more where it grows. Each route draws others",
+		},
+		{
+			Name: "by", Type: "string|string[]|nil",
+			Text: "what `percent` tells apart: `client_ip`, `header:NAME`, `cookie:NAME`, `query:NAME`, `param:NAME`, `var:NAME`, `host`, or a list of these. " +
+				"A request without it is not in the share. Default: `client_ip`",
+		},
+		{Name: "during", Type: "luaroute.GuardTime?", Text: "a time"},
+		{Name: "not", Type: "luaroute.GuardData?", Text: "data that must not hold; in Lua it is written `[\"not\"]`"},
+		{Name: "any", Type: "luaroute.GuardData[]|nil", Text: "data of which one must hold"},
+		{Name: "all", Type: "luaroute.GuardData[]|nil", Text: "data all of which must hold"},
 	},
 }
+
+var guardTime = vm.Class{Name: "luaroute.GuardTime", Link: "lua.md#guards", Text: "from when to when a guard holds", Fields: []vm.Doc{
+	{Name: "from", Type: "string?", Text: "a moment such as `2026-12-24T00:00Z`. Default: always before `to`"},
+	{Name: "to", Type: "string?", Text: "the moment at which it ends. Default: never"},
+}}
 
 var errorPool = vm.Class{Name: "luaroute.ErrorPool", Link: "lua.md#errors", Text: "an error policy that forwards", Fields: []vm.Doc{
 	{Name: "pool", Type: "luaroute.PoolName", Text: "the pool to forward to"},

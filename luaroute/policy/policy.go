@@ -57,11 +57,14 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
-func Classes() []vm.Class { return slices.Concat(limitClasses, concurrencyClasses, identityClasses) }
+func Classes() []vm.Class {
+	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
+	return slices.Concat(limitClasses, concurrencyClasses, own, identityClasses)
+}
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.
 func (l *Load) Name(L *lua.LState, kind, name string) {

@@ -58,7 +58,7 @@ func blocks(t *testing.T) map[string]block {
 
 	for name, class := range map[string]string{
 		"route options": "RouteOptions", "layer options": "LayerOptions", "proxy options": "ProxyOptions", "header operations": "HeaderOperations",
-		"response": "ResponseTable", "guard": "GuardData", "pool fields": "PoolSpec", "tenant": "TenantSpec", "tenant limits": "TenantLimits",
+		"response": "ResponseTable", "guard": "GuardData", "cors": "CORS", "pool fields": "PoolSpec", "tenant": "TenantSpec", "tenant limits": "TenantLimits",
 		"expect request": "ExpectRequest", "expect outcome": "ExpectOutcome", "req fields": "Request", "tls": "TLS",
 		"client certificate": "ClientCertificate", "res fields": "Response", "cookie": "Cookie", "info": "DoneInfo", "error": "Error",
 		"keys options":     "KeysOptions",
@@ -223,7 +223,7 @@ const configuration = "configuration.md"
 func TestTheTablesOfTheDocumentsAreThoseOfTheDescriptions(t *testing.T) {
 	all, used := blocks(t), map[string]string{}
 	config := map[string]block{"allow": {docs: reference.Build().Class("luaroute.TenantAllow").Fields}}
-	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "testing.md": all, "migration.md": all, "identity.md": all, configuration: config} {
+	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "policies.md": all, "testing.md": all, "migration.md": all, "identity.md": all, configuration: config} {
 		file := filepath.Join("../../docs", name)
 		raw, err := os.ReadFile(file)
 		if err != nil {
