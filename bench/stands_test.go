@@ -45,7 +45,7 @@ func TestTheNullPairIsMeasuredWithEveryOther(t *testing.T) {
 		{[]string{"data"}, []string{again, "data"}},
 		{[]string{"guard", "data"}, []string{again, "data", "guard"}},
 		{[]string{"haproxy-lua"}, []string{"haproxy-again", "haproxy-lua"}},
-		{[]string{"nginx"}, []string{"nginx-again", "nginx-dict", "nginx-lua"}},
+		{[]string{"nginx"}, []string{"nginx-again", "nginx-lua", "nginx-dict"}},
 		{[]string{"routes-100"}, []string{"routes-100"}},
 	} {
 		chosen, err := choose(test.names)

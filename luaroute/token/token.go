@@ -144,7 +144,7 @@ func object(text []byte) (map[string]any, error) {
 		return nil, ErrMalformed
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
+	d.SetNumberType(json.UnmarshalJSONNumber)
 	var m map[string]any
 	if err := d.Decode(&m); err != nil {
 		return nil, ErrMalformed

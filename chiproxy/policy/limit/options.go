@@ -262,7 +262,7 @@ func checkName(name string) error {
 		return errors.New("the name is missing")
 	}
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("the name %q: expected at most 64 letters, digits, _, - and .", name)
+		return fmt.Errorf("the name %q: expected at most 64 letters, digits, ., _ and -", name)
 	}
 	return nil
 }

@@ -193,7 +193,6 @@ func TestManyIncrementsOfScriptsAreExact(t *testing.T) {
 // waiting is a store that waits, as one of another server does.
 type waiting struct {
 	*memory.Memory
-	blocked sync.Map
 }
 
 func (*waiting) Waits() bool { return true }
