@@ -27,11 +27,10 @@ type Key struct {
 	ID string
 	// Algorithm is empty for all that fit.
 	Algorithm string
-	// Public is nil in the Key of a shared secret.
+	// Public verifies.
 	Public crypto.PublicKey
 	// Private is nil for keys that only verify.
 	Private crypto.Signer
-	secret  []byte
 }
 
 // Set are the keys of an issuer.

@@ -16,7 +16,7 @@ func TestOptionsThatNobodyCanMeanAreRefusedWithWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	for want, o := range map[string]limit.Options{
 		"the name is missing": {Rate: 1},
-		`the name "a b": expected at most 64 letters, digits, _, - and .`: {Name: "a b", Rate: 1},
+		`the name "a b": expected at most 64 letters, digits, ., _ and -`: {Name: "a b", Rate: 1},
 		"rate is 0; expected a whole number above 0, and per for":         {Name: "a"},
 		"rate is -1;": {Name: "a", Rate: -1},
 		"per is 500ms; expected whole seconds, from 1 to 31622400": {Name: "a", Rate: 1, Per: caddy.Duration(500 * time.Millisecond)},
