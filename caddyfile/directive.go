@@ -59,6 +59,16 @@
 //			<settings of the store>
 //		}
 //		env <NAME>...
+//		metrics [pattern|tenant|off] {
+//			max_series <n>
+//			histogram  pattern|tenant|off
+//			buckets    <seconds>...
+//		}
+//		telemetry {
+//			placeholders on|off|auto
+//			log_fields   on|off
+//			spans        on|off
+//		}
 //		isolate_failures
 //		watch [<interval>]
 //	}
@@ -110,6 +120,8 @@ func instanceBlock(instance *luaroute.Handler) []subdirective {
 		subdirective{"tenant", oncePerName, tenant(&instance.Tenants)},
 		subdirective{"method_mismatch", once, choice(&instance.MethodMismatch, "405", "decline")},
 		subdirective{"env", often, words(&instance.Env)},
+		subdirective{"metrics", once, metrics(&instance.Metrics)},
+		subdirective{"telemetry", once, telemetry(&instance.Telemetry)},
 		subdirective{"isolate_failures", once, flag(&instance.IsolateFailures)},
 		subdirective{"watch", once, watch(&instance.Watch)},
 		subdirective{"kv", once, store(&instance.KVRaw)},

@@ -43,9 +43,9 @@ type Exchange struct {
 	grown   int
 	// turns are those of the request, once the table is counted among them.
 	turns *turns
-	// became, pool and variant are for reports.
-	became        telemetry.Outcome
-	pool, variant string
+	// became is what became of the request, and report is filled in, if there is one.
+	became telemetry.Outcome
+	report *Report
 	// bare says that the whole path was stripped, so that nothing is forwarded of it.
 	bare bool
 	// lent says that a pool was given the request's variables; owned is the copy made since, nil for none.

@@ -71,7 +71,9 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 		return err
 	}
 	ex.Becomes(telemetry.Proxied)
-	ex.pool = p.Name
+	if ex.report != nil {
+		ex.report.Pool = p.Name
+	}
 	own := p.Handler()
 	if len(own.HandleResponse) > 0 {
 		if err := ex.turn(); err != nil {

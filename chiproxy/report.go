@@ -3,6 +3,7 @@ package chiproxy
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -24,6 +25,8 @@ type Report struct {
 	Outcome       telemetry.Outcome
 	// Status is what the client got, as Outcome.Status.
 	Status int
+	// Lua is how long Lua ran for the request.
+	Lua time.Duration
 
 	names  []string
 	values [4]string // most patterns have no more
@@ -65,13 +68,20 @@ func (ex *Exchange) Becomes(o telemetry.Outcome) {
 }
 
 // TakesVariant says which part of a split the request takes, for counters and logs.
-func (ex *Exchange) TakesVariant(name string) { ex.variant = name }
+func (ex *Exchange) TakesVariant(name string) {
+	if ex.report != nil {
+		ex.report.Variant = name
+	}
+}
 
 // Anew forgets what became of the request, for the next candidate.
 func (d *Driver) Anew() { d.became = telemetry.Responded }
 
-// Record makes the exchange notice what is sent, for Became.
-func (d *Driver) Record() { d.record() }
+// ReportTo makes the exchange notice what is sent, for Became, and fill in a report, which may be nil.
+func (d *Driver) ReportTo(r *Report) {
+	d.record()
+	d.report = r
+}
 
 // Became returns what became of the request: the outcome and the status. A request that did not return was aborted.
 func (d *Driver) Became(err error, returned bool) (telemetry.Outcome, int) {
@@ -97,5 +107,21 @@ func (d *Driver) Became(err error, returned bool) (telemetry.Outcome, int) {
 	return telemetry.Failed, status
 }
 
-// Fill completes a report.
-func (d *Driver) Fill(r *Report) { r.Pool, r.Variant = d.pool, d.variant }
+// RanLua notes that Lua ran for the request, for reports.
+func (ex *Exchange) RanLua(took time.Duration) {
+	if ex.report != nil {
+		ex.report.Lua += took
+	}
+}
+
+// Nested reports whether another table has passed the request to a handler that led here.
+func (d *Driver) Nested() bool {
+	t, _ := caddyhttp.GetVar(d.R.Context(), turnsVar).(*turns)
+	if t == nil {
+		return false
+	}
+	if d.turns != nil {
+		return t.n > 1
+	}
+	return t.n > 0
+}

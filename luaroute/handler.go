@@ -41,10 +41,9 @@ const defaultName = "main"
 // messages.
 //
 // Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The
-// handler sets no placeholders. Its metrics are `caddy_luaroute_reloads_total`, `caddy_luaroute_table_version`,
-// `caddy_luaroute_table_age_seconds`, `caddy_luaroute_tenants_left_out`, `caddy_luaroute_limit_total`,
-// `caddy_luaroute_limit_keys` and `caddy_luaroute_limit_evicted_total`, its events `luaroute.reloaded` and
-// `luaroute.reload_failed`.
+// handler sets `{http.luaroute.instance}`, `tenant`, `route`, `pattern`, `pool`, `variant`, `outcome`, `params.NAME` and
+// `meta.NAME`, adds a group `luaroute` to the access log and attributes to spans. Its metrics begin with
+// `caddy_luaroute_`, its events are `luaroute.reloaded` and `luaroute.reload_failed`.
 type Handler struct {
 	config.Instance
 

@@ -6,26 +6,48 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
+
+// metric describes one; all have the name of the instance as their first label.
+func metric(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("caddy_luaroute_"+name, help, append([]string{"instance"}, labels...), nil)
+}
 
 // Metrics of the instances. Caddy has a new registry for each configuration, so counts restart with it.
 var (
-	reloadsMetric = prometheus.NewDesc("caddy_luaroute_reloads_total",
-		"Reloads of the scripts of an instance since the configuration was loaded, by result.", []string{"instance", "result"}, nil)
-	versionMetric = prometheus.NewDesc("caddy_luaroute_table_version",
-		"Version of the routing table that serves, counted since the configuration was loaded.", []string{"instance"}, nil)
-	ageMetric = prometheus.NewDesc("caddy_luaroute_table_age_seconds",
-		"Seconds since the routing table that serves was loaded.", []string{"instance"}, nil)
-	limitMetric = prometheus.NewDesc("caddy_luaroute_limit_total",
-		"Requests that a limit or a concurrency has seen, by outcome: allowed, refused, error (of the store) or dry.",
-		[]string{"instance", "tenant", "limit", "outcome"}, nil)
-	limitKeysMetric = prometheus.NewDesc("caddy_luaroute_limit_keys",
-		"Keys that a limit knows in this process, or for which a concurrency has requests.", []string{"instance", "tenant", "limit"}, nil)
-	limitEvictedMetric = prometheus.NewDesc("caddy_luaroute_limit_evicted_total",
-		"Keys that a limit had to forget though their budget was not whole, since there were more than max_keys.",
-		[]string{"instance", "tenant", "limit"}, nil)
-	leftOutMetric = prometheus.NewDesc("caddy_luaroute_tenants_left_out",
-		"Tenants that answer 503 because their scripts failed, with isolate_failures.", []string{"instance"}, nil)
+	reloadsMetric = metric("reloads_total",
+		"Reloads of the scripts of an instance since the configuration was loaded, by result.", "result")
+	versionMetric = metric("table_version", "Version of the routing table that serves, counted since the configuration was loaded.")
+	ageMetric     = metric("table_age_seconds", "Seconds since the routing table that serves was loaded.")
+	buildMetric   = metric("table_build_seconds", "How long the load of the routing table that serves took.")
+	routesMetric  = metric("routes", "Routes of the routing table that serves.")
+	leftOutMetric = metric("tenants_left_out", "Tenants that answer 503 because their scripts failed, with isolate_failures.")
+
+	requestsMetric = metric("requests_total",
+		"Requests, by the tenant and the pattern that took them, what became of them, and the class of the status.", "tenant", "pattern", "outcome", "code")
+	durationMetric = metric("request_duration_seconds",
+		"Time until the request was answered, without streams of other protocols.", "tenant", "pattern")
+	luaCallsMetric  = metric("lua_calls_total", "Requests for which Lua ran.", "tenant")
+	luaTimeMetric   = metric("lua_seconds_total", "Time for which Lua ran.", "tenant")
+	errorsMetric    = metric("script_errors_total", "Errors of scripts while requests ran.", "tenant")
+	endsMetric      = metric("budget_ends_total", "Calls of scripts that reached a limit, by limit.", "tenant", "kind")
+	machinesMetric  = metric("vms", "Virtual machines, by state.", "tenant", "state")
+	waitingMetric   = metric("vms_waiting", "Requests that wait for a virtual machine.", "tenant")
+	upstreamsMetric = metric("pool_upstreams", "Upstreams of a pool, by state.", "tenant", "pool", "state")
+	inFlightMetric  = metric("pool_requests", "Requests that the upstreams of a pool are answering.", "tenant", "pool")
+
+	limitMetric = metric("limit_total",
+		"Requests that a limit or a concurrency has seen, by outcome: allowed, refused, error (of the store) or dry.", "tenant", "limit", "outcome")
+	limitKeysMetric = metric("limit_keys",
+		"Keys that a limit knows in this process, or for which a concurrency has requests.", "tenant", "limit")
+	limitEvictedMetric = metric("limit_evicted_total",
+		"Keys that a limit had to forget though their budget was not whole, since there were more than max_keys.", "tenant", "limit")
 )
 
 // instanceMetrics collects what the instances of an app know of themselves.
@@ -33,13 +55,13 @@ type instanceMetrics struct{ app *App }
 
 // Describe sends the descriptions of the metrics.
 func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
-	to <- reloadsMetric
-	to <- versionMetric
-	to <- ageMetric
-	to <- leftOutMetric
-	to <- limitMetric
-	to <- limitKeysMetric
-	to <- limitEvictedMetric
+	for _, d := range []*prometheus.Desc{
+		reloadsMetric, versionMetric, ageMetric, buildMetric, routesMetric, leftOutMetric, requestsMetric, durationMetric,
+		luaCallsMetric, luaTimeMetric, errorsMetric, endsMetric, machinesMetric, waitingMetric, upstreamsMetric, inFlightMetric,
+		limitMetric, limitKeysMetric, limitEvictedMetric,
+	} {
+		to <- d
+	}
 }
 
 // Collect sends the current metrics.
@@ -48,23 +70,131 @@ func (m instanceMetrics) Collect(to chan<- prometheus.Metric) {
 	instances := slices.Collect(maps.Values(m.app.instances))
 	m.app.mu.Unlock()
 	for _, i := range instances {
-		s := i.State()
-		good, failed := i.Reloads()
-		send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-			to <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{i.Name()}, labels...)...)
+		collector{i.Instance, to}.all()
+	}
+}
+
+// collector sends the metrics of one instance.
+type collector struct {
+	*instance.Instance
+	to chan<- prometheus.Metric
+}
+
+func (c collector) send(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+	c.to <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{c.Name()}, labels...)...)
+}
+
+func (c collector) gauge(desc *prometheus.Desc, value float64, labels ...string) {
+	c.send(desc, prometheus.GaugeValue, value, labels...)
+}
+
+func (c collector) count(desc *prometheus.Desc, value float64, labels ...string) {
+	c.send(desc, prometheus.CounterValue, value, labels...)
+}
+
+func (c collector) all() {
+	s := c.State()
+	good, failed := c.Reloads()
+	c.count(reloadsMetric, float64(good), "success")
+	c.count(reloadsMetric, float64(failed), "failure")
+	c.gauge(versionMetric, float64(s.Version))
+	c.gauge(leftOutMetric, float64(len(s.LeftOut)))
+	c.gauge(ageMetric, time.Since(s.LoadedAt).Seconds())
+	c.gauge(buildMetric, s.Took().Seconds())
+	c.gauge(routesMetric, float64(inventory.Count(s.Table).Routes))
+	c.requests()
+	c.scripts()
+	c.pools(inventory.Pools(s.Table))
+	c.limits(s.Book.Counts())
+}
+
+func (c collector) requests() {
+	series, histograms := c.Telemetry().All()
+	for _, s := range series {
+		s.Each(func(outcome, code string, n uint64) {
+			c.count(requestsMetric, float64(n), s.Tenant, s.Label(), outcome, code)
+		})
+	}
+	for _, h := range histograms {
+		if n, sum, buckets := h.Read(); n > 0 {
+			c.to <- prometheus.MustNewConstHistogram(durationMetric, n, sum, buckets, c.Name(), h.Tenant, h.Label())
 		}
-		send(reloadsMetric, prometheus.CounterValue, float64(good), "success")
-		send(reloadsMetric, prometheus.CounterValue, float64(failed), "failure")
-		send(versionMetric, prometheus.GaugeValue, float64(s.Version))
-		send(leftOutMetric, prometheus.GaugeValue, float64(len(s.LeftOut)))
-		send(ageMetric, prometheus.GaugeValue, time.Since(s.LoadedAt).Seconds())
-		for _, c := range s.Book.Counts() {
-			for outcome, n := range c.Outcomes {
-				send(limitMetric, prometheus.CounterValue, float64(n), c.Tenant, c.Name, outcome)
+	}
+}
+
+// scripts sends what the scripts of each tenant do. Those of tenants beyond the bound of series share the label of others.
+func (c collector) scripts() {
+	sums, stats := map[string]telemetry.LuaCounts{}, c.VMs()
+	machines := map[string]vm.Stats{}
+	for _, l := range c.Telemetry().Scripts() {
+		n := l.Read()
+		if n == (telemetry.LuaCounts{}) && stats[l.Tenant] == (vm.Stats{}) {
+			continue // it may have no Lua at all
+		}
+		tenant := l.Tenant
+		if len(sums) >= c.Telemetry().MaxSeries()/perTenant {
+			tenant = telemetry.Other
+		}
+		sums[tenant] = sums[tenant].Plus(n)
+		of, all := stats[l.Tenant], machines[tenant]
+		machines[tenant] = vm.Stats{Size: all.Size + of.Size, Idle: all.Idle + of.Idle, Waiting: all.Waiting + of.Waiting}
+	}
+	for tenant, n := range sums {
+		c.count(luaCallsMetric, float64(n.Calls), tenant)
+		c.count(luaTimeMetric, n.Time.Seconds(), tenant)
+		c.count(errorsMetric, float64(n.Errors), tenant)
+		for i, n := range n.Ends {
+			c.count(endsMetric, float64(n), tenant, telemetry.Limits[i])
+		}
+		of := machines[tenant]
+		c.gauge(machinesMetric, float64(of.Size-of.Idle), tenant, "used")
+		c.gauge(machinesMetric, float64(of.Idle), tenant, "idle")
+		c.gauge(waitingMetric, float64(of.Waiting), tenant)
+	}
+}
+
+// perTenant is how many series the scripts of a tenant have.
+const perTenant = 10
+
+// perPool is how many series a pool has.
+const perPool = 3
+
+// pools sends the state of pools. Those of one name, and those beyond the bound of series, are told of together.
+func (c collector) pools(all []inventory.Pool) {
+	type key struct{ tenant, pool string }
+	type state struct{ healthy, down, requests int }
+	sums := map[key]state{}
+	for _, p := range all {
+		k := key{p.Tenant, p.Name}
+		if _, known := sums[k]; !known && len(sums) >= c.Telemetry().MaxSeries()/perPool {
+			k = key{telemetry.Other, telemetry.Other}
+		}
+		s := sums[k]
+		for _, u := range p.Upstreams {
+			if u.Healthy {
+				s.healthy++
+			} else {
+				s.down++
 			}
-			send(limitKeysMetric, prometheus.GaugeValue, float64(c.Keys), c.Tenant, c.Name)
-			send(limitEvictedMetric, prometheus.CounterValue, float64(c.Evicted), c.Tenant, c.Name)
+			s.requests += u.Requests
 		}
+		sums[k] = s
+	}
+	for k, s := range sums {
+		c.gauge(upstreamsMetric, float64(s.healthy), k.tenant, k.pool, "healthy")
+		c.gauge(upstreamsMetric, float64(s.down), k.tenant, k.pool, "down")
+		c.gauge(inFlightMetric, float64(s.requests), k.tenant, k.pool)
+	}
+}
+
+// limits sends what limits and concurrencies have counted.
+func (c collector) limits(all []limit.Count) {
+	for _, l := range all {
+		for outcome, n := range l.Outcomes {
+			c.count(limitMetric, float64(n), l.Tenant, l.Name, outcome)
+		}
+		c.gauge(limitKeysMetric, float64(l.Keys), l.Tenant, l.Name)
+		c.count(limitEvictedMetric, float64(l.Evicted), l.Tenant, l.Name)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // serveCounted is serve, and reports what became of the request.
 func (rq *request) serveCounted() (err error) {
 	started := time.Now()
-	rq.Record()
+	rq.ReportTo(rq.report)
 	rq.series = rq.table.base.series
 	returned := false
 	defer func() { // a response that cannot be finished panics
@@ -25,10 +25,11 @@ func (rq *request) serveCounted() (err error) {
 		if rq.upgrade != nil {
 			took = -1 // that of a stream says nothing
 		}
-		rq.series.Count(outcome, status, took)
+		if !rq.Nested() { // it is counted further out
+			rq.series.Count(outcome, status, took)
+		}
 		if r := rq.report; r != nil {
 			r.Outcome, r.Status = outcome, status
-			rq.Fill(r)
 		}
 	}()
 	err = rq.serve()
@@ -53,7 +54,7 @@ func (rq *request) passed() {
 	rq.Anew()
 	rq.Becomes(telemetry.Declined)
 	if r := rq.report; r != nil {
-		*r = chiproxy.Report{}
+		*r = chiproxy.Report{Lua: r.Lua}
 	}
 }
 

@@ -115,6 +115,14 @@ type Key struct {
 	Methods string
 }
 
+// Label returns the key as metrics name it: the pattern, behind the methods where a shape has several.
+func (k Key) Label() string {
+	if k.Methods == "" {
+		return k.Pattern
+	}
+	return k.Methods + " " + k.Pattern
+}
+
 // Series counts requests of one key. It is safe for concurrent use, and nil counts nothing.
 type Series struct {
 	Key
@@ -225,12 +233,22 @@ func New(o Options) *Registry {
 	return &Registry{options: o, now: &Draft{}}
 }
 
+// MaxSeries returns the bound of the number of series.
+func (r *Registry) MaxSeries() int {
+	if r == nil {
+		return DefaultMaxSeries
+	}
+	return r.options.MaxSeries
+}
+
 // Draft is the series of one table.
 type Draft struct {
 	registry   *Registry
 	before     *Draft
 	series     map[Key]*Series
 	histograms map[Key]*Histogram
+	mu         sync.Mutex // of lua: scripts of tenants load in parallel
+	lua        map[string]*Lua
 	// left is how many keys share a series for want of room.
 	left int
 }
@@ -242,7 +260,7 @@ func (r *Registry) Begin() *Draft {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &Draft{registry: r, before: r.now, series: map[Key]*Series{}, histograms: map[Key]*Histogram{}}
+	return &Draft{registry: r, before: r.now, series: map[Key]*Series{}, histograms: map[Key]*Histogram{}, lua: map[string]*Lua{}}
 }
 
 // Series returns the series of a key. Where there is no room for one of its own, that is the one of Other of the tenant, or of all tenants: so

@@ -51,6 +51,7 @@ var endpoints = []endpoint{
 	{http.MethodPost, "reload", serveReload},
 	{http.MethodGet, "routes", serveRoutes},
 	{http.MethodGet, "pools", servePools},
+	{http.MethodGet, "stats", serveStats},
 	{http.MethodPost, "explain", serveExplain},
 	{http.MethodGet, "scripts/{script...}", serveGetScript},
 	{http.MethodPut, "scripts/{script...}", servePutScript},

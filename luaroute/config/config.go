@@ -41,6 +41,12 @@ type Instance struct {
 	// Names of the environment variables that scripts may read with `route.env(name)` while they load. Default: none.
 	Env []string `json:"env,omitempty"`
 
+	// What is counted of requests. Default: by tenant and pattern.
+	Metrics *Metrics `json:"metrics,omitempty"`
+
+	// What requests say of themselves in logs, spans and placeholders.
+	Telemetry *Telemetry `json:"telemetry,omitempty"`
+
 	// How often to check the scripts, the modules they require and the data files they read for
 	// changes: a string such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is loaded
 	// once two checks in a row see the same. If a reload fails, what was loaded before keeps serving.
@@ -63,6 +69,12 @@ func (i *Instance) Check() error {
 	case "", MismatchAnswer, MismatchDecline:
 	default:
 		return fmt.Errorf("method_mismatch %q: expected 405 or decline", i.MethodMismatch)
+	}
+	if err := i.Metrics.Check(); err != nil {
+		return err
+	}
+	if err := i.Telemetry.Check(); err != nil {
+		return err
 	}
 	if i.Watch != 0 && i.Watch < minWatch {
 		return fmt.Errorf("watch %s: expected at least %s", time.Duration(i.Watch), time.Duration(minWatch))

@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -61,6 +62,8 @@ type Options struct {
 	// Programs caches compiled scripts. Default: each is compiled again.
 	Programs *script.Programs
 	Logger   *zap.Logger
+	// Counts are the counters of the scripts; nil counts nothing.
+	Counts *telemetry.Lua
 	// Log bounds what the scripts log. Default: one for this run.
 	Log *vm.Log
 	// Life ends what runs. Default: nothing does.
@@ -160,7 +163,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}}
 	l.result = &Result{VMs: hook.NewVMs(o.Limits, o.Logger), Blank: map[string]bool{}}
-	l.result.VMs.Placeholder = o.Capabilities.Placeholder
+	l.result.VMs.Placeholder, l.result.VMs.Counts = o.Capabilities.Placeholder, o.Counts
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.policies = &policy.Load{

@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	luahttp "github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
@@ -29,6 +30,8 @@ type VMs struct {
 	logger *zap.Logger
 	// Placeholder returns nil if the functions may read a placeholder. Nil, it allows all.
 	Placeholder func(name string) error
+	// Counts are the counters of the scripts; nil counts nothing.
+	Counts *telemetry.Lua
 
 	quiet  quiet
 	passed sync.Map // of passage
@@ -66,8 +69,13 @@ func (v *VMs) Stop() {
 // been called.
 func (v *VMs) NewState() *vm.State { return v.pool.NewState() }
 
-// Stats returns how many virtual machines there are. Start must have been called.
-func (v *VMs) Stats() vm.Stats { return v.pool.Stats() }
+// Stats returns how many virtual machines there are, none before Start.
+func (v *VMs) Stats() vm.Stats {
+	if v.pool == nil {
+		return vm.Stats{}
+	}
+	return v.pool.Stats()
+}
 
 // session is the virtual machine that one tenant's part of a request has, and what its functions see of the request. It
 // stays with the virtual machine.
@@ -150,6 +158,7 @@ func (v *VMs) refused(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return gone(err)
 	}
+	v.Counts.Failed(vm.LimitOf(err))
 	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy) || errors.Is(err, vm.ErrBudget)}
 }
 
@@ -216,6 +225,9 @@ func (*parked) Release() {}
 func (s *session) Release() {
 	s.request.End()
 	s.back()
+	spent := s.state.Spent()
+	s.vms.Counts.Ran(spent)
+	s.ex.RanLua(spent)
 	s.ex = nil
 	switch {
 	case len(s.done) == 0:
@@ -270,6 +282,7 @@ func (v *VMs) alone(origin origin.Origin, call func() error) (err error) {
 
 // report logs the failure of a function.
 func (v *VMs) report(err error, origin origin.Origin) *chiproxy.HookError {
+	v.Counts.Failed(vm.LimitOf(err))
 	hook := &chiproxy.HookError{
 		Err: err, Budget: errors.Is(err, vm.ErrBudget), Origin: origin,
 		ID: caddyhttp.Error(http.StatusInternalServerError, nil).ID,

@@ -76,7 +76,7 @@ func (a *assembly) settle() {
 
 // spec returns what the table is to be.
 func (a *assembly) spec() (chiproxy.Spec, error) {
-	spec := chiproxy.Spec{Pools: a.root.pools, Release: a.end}
+	spec := chiproxy.Spec{Pools: a.root.pools, Series: a.out.series, Release: a.end}
 	if p := declare.Policy(a.config.OnError); p != nil {
 		spec.OnError = *p
 	}
@@ -201,7 +201,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 	}
 	logger := a.logger.With(zap.String("tenant", tenant))
 	options := declare.Options{
-		Instance: a.config.Name, Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
+		Instance: a.config.Name, Counts: a.out.series.Lua(tenant), Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
 		Book:  a.out.Book,
@@ -293,6 +293,10 @@ func (a *assembly) certifier() chiproxy.Certifier {
 
 // keep keeps what all tenants share.
 func (a *assembly) keep() {
+	a.out.machines = map[string]*hook.VMs{}
+	for _, r := range a.served() {
+		a.out.machines[r.tenant] = r.result.VMs
+	}
 	for _, r := range a.runs {
 		a.out.sources = append(a.out.sources, r.sources)
 	}

@@ -25,11 +25,12 @@ import (
 
 // Instance is what the handlers of one name share: the table that serves.
 type Instance struct {
-	name   string
-	logger *zap.Logger
-	loader *loader
-	table  atomic.Pointer[routing.Table]
-	panics *panics
+	name    string
+	logger  *zap.Logger
+	loader  *loader
+	table   atomic.Pointer[routing.Table]
+	panics  *panics
+	watcher watcher
 
 	reloading sync.Mutex // held by the reload that runs
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
@@ -79,7 +80,7 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &Instance{name: c.Name, logger: l.logger, loader: l, panics: newPanics(l.logger), wanted: newWish(), wantedByTenants: newWish()}
+	i := &Instance{name: c.Name, logger: l.logger, loader: l, panics: newPanics(l.logger), watcher: newWatcher(c), wanted: newWish(), wantedByTenants: newWish()}
 	l.again, l.againForTenants = i.wanted.make, i.wantedByTenants.make
 	trace := new(source.Trace)
 	first, err := l.load(ctx, trace)
@@ -87,6 +88,7 @@ func New(ctx caddy.Context, c *config.Instance, host Host) (*Instance, error) {
 		return nil, err
 	}
 	i.now = State{loaded: first, Version: 1, LoadedAt: time.Now(), trace: trace}
+	first.series.Publish()
 	i.table.Store(first.Table)
 	i.logger.Info("routing table loaded", first.fields()...)
 	i.serves(first)
@@ -112,10 +114,12 @@ func (i *Instance) State() State {
 // Serve routes a request with the current table.
 func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	defer i.panics.pass()
+	told := i.observe(r)
 	for {
 		table := i.table.Load()
-		err := table.Serve(w, r, next)
+		err := table.ServeReporting(w, r, next, told.report())
 		if err == nil || !errors.Is(err, routing.ErrRetired) {
+			told.end(r)
 			return i.late(r, err)
 		}
 		if i.table.Load() != table {

@@ -78,7 +78,7 @@ func (a *assembly) blame(spec chiproxy.Spec, table *routing.Table) (found bool) 
 // alone builds a table of one tenant and returns what is wrong with it.
 func (a *assembly) alone(spec chiproxy.Spec, t chiproxy.Tenant) error {
 	spec.Default = chiproxy.Tenant{Pools: spec.Default.Pools}
-	spec.Tenants, spec.Certifier, spec.Release = []chiproxy.Tenant{t}, nil, nil
+	spec.Tenants, spec.Certifier, spec.Series, spec.Release = []chiproxy.Tenant{t}, nil, nil, nil
 	table, err := routing.Build(spec, a.host.Pools)
 	if err == nil {
 		table.Retire()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -43,6 +44,7 @@ type loader struct {
 	store  kv.Store
 	keeper string
 
+	series   *telemetry.Registry
 	programs script.Programs
 	logs     vm.Logs
 	// leftOut are the tenants that the current table leaves out; the first table may leave out any.
@@ -56,7 +58,7 @@ type loader struct {
 // newLoader loads the modules that the configuration names.
 func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error) {
 	l := &loader{
-		ctx: ctx, config: c, host: host, keeper: c.Name, calls: vm.NewLife(), wall: vm.DefaultLoadLimits.Wall,
+		ctx: ctx, config: c, host: host, keeper: c.Name, calls: vm.NewLife(), wall: vm.DefaultLoadLimits.Wall, series: telemetry.New(c.Metrics.Options()),
 		logger: ctx.Logger().With(zap.String("instance", c.Name)),
 	}
 	var err error
@@ -121,6 +123,10 @@ type loaded struct {
 	Book *limit.Book
 	// LeftOut are the tenants whose scripts have failed, by name, where isolate_failures lets the others serve.
 	LeftOut map[string]error
+	// series counts what becomes of the requests; it is published together with the table.
+	series *telemetry.Draft
+	// machines are the virtual machines of each tenant that runs Lua.
+	machines map[string]*hook.VMs
 }
 
 // insideKey marks the contexts of modules that scripts load.
@@ -135,7 +141,7 @@ func (l *loader) load(ctx context.Context, trace *source.Trace) (_ *loaded, err 
 	l.programs.Turn()
 	l.logs.Turn()
 	a := &assembly{
-		loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{LeftOut: map[string]error{}},
+		loader: l, ctx: source.WithTrace(ctx, trace), out: &loaded{LeftOut: map[string]error{}, series: l.series.Begin()},
 		life: l.host.Pools.Modules().Open(insideKey{}), places: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1)),
 	}
 	a.out.Book = limit.NewBook(a.config.Name)
@@ -173,3 +179,6 @@ func (l *loader) panicked(r any) error {
 	l.logger.Error("panic while loading scripts", zap.Any("panic", r), zap.StackSkip("stack", 2))
 	return fmt.Errorf("panic while loading scripts: %v", r)
 }
+
+// Took returns how long the load took.
+func (l *loaded) Took() time.Duration { return l.took }

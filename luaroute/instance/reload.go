@@ -130,6 +130,7 @@ func (i *Instance) publish(next *loaded, trace *source.Trace) int {
 	before := i.now
 	i.now = State{loaded: next, Version: before.Version + 1, LoadedAt: time.Now(), trace: trace}
 	version := i.now.Version
+	next.series.Publish()
 	i.table.Store(next.Table)
 	i.mu.Unlock()
 	before.end()

@@ -15,6 +15,31 @@ import (
 // ErrBudget means that a script has used up its budget.
 var ErrBudget = errors.New("the budget of the script is used up")
 
+// The limits of a budget. An error for one of them is an ErrBudget, too.
+var (
+	errCPU    = fmt.Errorf("%w", ErrBudget)
+	errWall   = fmt.Errorf("%w", ErrBudget)
+	errMemory = fmt.Errorf("%w", ErrBudget)
+	errQueue  = fmt.Errorf("%w", ErrBudget)
+)
+
+// LimitOf returns the limit that an error is about: cpu, wall, memory or queue, and "" for an error about none.
+func LimitOf(err error) string {
+	switch {
+	case errors.Is(err, errWall):
+		return "wall"
+	case errors.Is(err, errMemory):
+		return "memory"
+	case errors.Is(err, errQueue), errors.Is(err, ErrBusy):
+		return "queue"
+	case errors.Is(err, ErrStopped):
+		return ""
+	case errors.Is(err, ErrBudget): // of modules of Caddy, too
+		return "cpu"
+	}
+	return ""
+}
+
 const (
 	// quantum is the number of steps between two looks at the clock. A step is one instruction.
 	quantum = 1000
@@ -132,7 +157,7 @@ func (b *budget) look() <-chan struct{} {
 		b.count()
 	}
 	if b.ended == nil && b.spent >= b.limits.CPU {
-		b.end(fmt.Errorf("%w: it ran for more than %v", ErrBudget, b.limits.CPU))
+		b.end(fmt.Errorf("%w: it ran for more than %v", errCPU, b.limits.CPU))
 	}
 	if b.ended == nil && b.parent.Err() != nil {
 		b.end(context.Cause(b.parent))
@@ -228,7 +253,7 @@ func Spend(L *lua.LState, steps int) {
 // for the request any more; then the budget ends.
 func (s *State) Wait(wait func(ctx context.Context) error) error {
 	b := &s.budget
-	over := fmt.Errorf("%w: it waited for more than %v", ErrBudget, b.limits.Wall)
+	over := fmt.Errorf("%w: it waited for more than %v", errWall, b.limits.Wall)
 	s.account()
 	ctx, stop := b.waiting()
 	defer stop()
@@ -260,4 +285,10 @@ func (s *State) slowness() int {
 	}
 	registers, _ := gopher.Registers(L)
 	return 1 + len(registers)/256
+}
+
+// Spent returns how long Lua has run in the state since it was armed. What was too short to be measured counts as its longest.
+func (s *State) Spent() time.Duration {
+	s.budget.settle()
+	return max(s.budget.spent, unseen)
 }

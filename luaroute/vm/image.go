@@ -189,7 +189,7 @@ func (s *State) paid() {
 	s.budget.left -= work
 	s.budget.make(int64(work) * fieldSize)
 	if s.copier.most -= work; s.copier.most < 0 {
-		s.budget.end(fmt.Errorf("%w: it uses globals that are too large to be copied for each call", ErrBudget))
+		s.budget.end(fmt.Errorf("%w: it uses globals that are too large to be copied for each call", errMemory))
 	}
 }
 

@@ -60,7 +60,7 @@ func (b *budget) room() int64 {
 }
 
 func (b *budget) tooLarge() {
-	b.end(fmt.Errorf("%w: it used more than %s of memory", ErrBudget, sizeText(b.limits.Memory)))
+	b.end(fmt.Errorf("%w: it used more than %s of memory", errMemory, sizeText(b.limits.Memory)))
 }
 
 func sizeText(n int64) string {

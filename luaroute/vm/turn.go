@@ -52,7 +52,7 @@ func (b *budget) keepTurn() {
 	case err == nil:
 		b.turn.taken, b.turn.since = true, b.looked
 	case errors.Is(err, fair.ErrTimeout):
-		b.end(fmt.Errorf("%w: it waited for more than %v for a processor", ErrBudget, queue))
+		b.end(fmt.Errorf("%w: it waited for more than %v for a processor", errQueue, queue))
 	default:
 		b.end(err)
 	}

@@ -1,0 +1,97 @@
+package admin
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"text/tabwriter"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
+)
+
+// stats is what was counted of an instance since its configuration was loaded.
+type stats struct {
+	Requests []requestStats `json:"requests"`
+	Scripts  []scriptStats  `json:"scripts"`
+}
+
+// requestStats is what became of the requests of a tenant that had a pattern.
+type requestStats struct {
+	Tenant  string `json:"tenant"`
+	Pattern string `json:"pattern"`
+	// Total is the number of requests, and Failed that of those with a status of 500 or more.
+	Total  uint64 `json:"total"`
+	Failed uint64 `json:"failed"`
+	// Outcomes are the numbers by what became of them, and Codes those by the class of the status.
+	Outcomes map[string]uint64 `json:"outcomes"`
+	Codes    map[string]uint64 `json:"codes"`
+}
+
+// scriptStats is what the scripts of a tenant did.
+type scriptStats struct {
+	Tenant  string            `json:"tenant"`
+	Calls   uint64            `json:"calls"`
+	Seconds float64           `json:"seconds"`
+	Errors  uint64            `json:"errors"`
+	Ends    map[string]uint64 `json:"ends,omitempty"`
+	VMs     int               `json:"vms"`
+	Idle    int               `json:"idle"`
+	Waiting int               `json:"waiting"`
+}
+
+// serveStats answers with what was counted, of all tenants or, with ?tenant=, of one.
+func serveStats(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	s := statsOf(i, func(tenant string) bool { return !query.Has("tenant") || query.Get("tenant") == tenant })
+	return write(w, r, s, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "TENANT\tPATTERN\tREQUESTS\tFAILED")
+		for _, q := range s.Requests {
+			fmt.Fprintf(t, "%s\t%s\t%d\t%d\n", or(q.Tenant, "-"), or(q.Pattern, "-"), q.Total, q.Failed)
+		}
+		fmt.Fprintln(t, "\nTENANT\tCALLS OF LUA\tSECONDS\tERRORS\tVMS\tIDLE\tWAITING")
+		for _, l := range s.Scripts {
+			fmt.Fprintf(t, "%s\t%d\t%.3f\t%d\t%d\t%d\t%d\n", or(l.Tenant, "-"), l.Calls, l.Seconds, l.Errors, l.VMs, l.Idle, l.Waiting)
+		}
+		_ = t.Flush()
+	})
+}
+
+func statsOf(i *instance.Instance, wanted func(tenant string) bool) stats {
+	s := stats{Requests: []requestStats{}, Scripts: []scriptStats{}}
+	series, _ := i.Telemetry().All()
+	for _, from := range series {
+		if !wanted(from.Tenant) {
+			continue
+		}
+		q := requestStats{Tenant: from.Tenant, Pattern: from.Label(), Outcomes: map[string]uint64{}, Codes: map[string]uint64{}}
+		from.Each(func(outcome, code string, n uint64) {
+			q.Outcomes[outcome] += n
+			q.Codes[code] += n
+		})
+		if q.Total, q.Failed = from.Total(); q.Total > 0 {
+			s.Requests = append(s.Requests, q)
+		}
+	}
+	machines := i.VMs()
+	for _, from := range i.Telemetry().Scripts() {
+		if !wanted(from.Tenant) {
+			continue
+		}
+		n, of := from.Read(), machines[from.Tenant]
+		l := scriptStats{
+			Tenant: from.Tenant, Calls: n.Calls, Seconds: n.Time.Seconds(), Errors: n.Errors, VMs: of.Size, Idle: of.Idle, Waiting: of.Waiting,
+		}
+		for at, ends := range n.Ends {
+			if ends > 0 {
+				if l.Ends == nil {
+					l.Ends = map[string]uint64{}
+				}
+				l.Ends[telemetry.Limits[at]] = ends
+			}
+		}
+		s.Scripts = append(s.Scripts, l)
+	}
+	return s
+}

@@ -1,0 +1,198 @@
+package instance
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// placeholderPrefix is that of the placeholders of a request.
+const placeholderPrefix = "http.luaroute."
+
+// watcher decides what requests say of themselves.
+type watcher struct {
+	always, never bool // the placeholders
+	fields, spans bool
+}
+
+func newWatcher(c *config.Instance) watcher {
+	t := c.Telemetry
+	if t == nil {
+		t = &config.Telemetry{}
+	}
+	o := watcher{fields: t.LogFields != config.Off, spans: t.Spans != config.Off, never: t.Placeholders == config.Off, always: t.Placeholders == config.On}
+	if text, err := json.Marshal(c); err == nil && !o.never {
+		o.always = o.always || bytes.Contains(text, []byte("{"+placeholderPrefix))
+	}
+	return o
+}
+
+// observed is a request that says something of itself. Logs, spans and placeholders read it when the table has served the request, so it is not
+// used again for another.
+type observed struct {
+	chiproxy.Report
+	instance *Instance
+}
+
+// observedVar is the request variable with the *observed of the outermost luaroute.
+const observedVar = "luaroute"
+
+// observe returns what a request says of itself, nil for nothing.
+func (i *Instance) observe(r *http.Request) *observed {
+	ctx := r.Context()
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	logs := server != nil && server.Logs != nil
+	if !logs && !i.watcher.always && !trace.SpanContextFromContext(ctx).IsValid() {
+		return nil
+	}
+	if caddyhttp.GetVar(ctx, observedVar) != nil { // the outer one says more
+		return nil
+	}
+	o := &observed{instance: i}
+	caddyhttp.SetVar(ctx, observedVar, o)
+	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && !i.watcher.never {
+		repl.Map(o.placeholder)
+	}
+	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && logs && i.watcher.fields {
+		extra.Add(zap.Inline(o))
+	}
+	return o
+}
+
+// report returns the report to fill in, nil for nil.
+func (o *observed) report() *chiproxy.Report {
+	if o == nil {
+		return nil
+	}
+	return &o.Report
+}
+
+// end tells the span what has become of the request.
+func (o *observed) end(r *http.Request) {
+	if o == nil || !o.instance.watcher.spans {
+		return
+	}
+	span := trace.SpanFromContext(r.Context())
+	if !span.IsRecording() {
+		return
+	}
+	route := o.Prefix + o.Pattern
+	attributes := []attribute.KeyValue{
+		attribute.String("luaroute.instance", o.instance.name), attribute.String("luaroute.tenant", o.Tenant),
+		attribute.String("luaroute.outcome", o.Outcome.String()),
+	}
+	add := func(name, value string) {
+		if value != "" {
+			attributes = append(attributes, attribute.String(name, value))
+		}
+	}
+	add("luaroute.route", o.name())
+	add("luaroute.pool", o.Pool)
+	if o.Pattern != "" {
+		add("http.route", route)
+		r.Pattern = route // Caddy names the span again when the request is over
+	}
+	span.SetAttributes(attributes...)
+}
+
+func (o *observed) name() string {
+	if o.Route == nil {
+		return ""
+	}
+	return o.Route.Name
+}
+
+// at returns the script and line that declares the route.
+func (o *observed) at() string {
+	if o.Route == nil {
+		return ""
+	}
+	return o.Route.Origin.String()
+}
+
+// placeholder returns the value of a placeholder, and whether it is one of ours. What there is not is empty.
+func (o *observed) placeholder(key string) (any, bool) {
+	name, ok := strings.CutPrefix(key, placeholderPrefix)
+	if !ok {
+		return nil, false
+	}
+	switch name {
+	case "instance":
+		return o.instance.name, true
+	case "tenant":
+		return o.Tenant, true
+	case "route":
+		return o.name(), true
+	case "pattern":
+		return o.Pattern, true
+	case "pool":
+		return o.Pool, true
+	case "variant":
+		return o.Variant, true
+	case "outcome":
+		if o.Status == 0 { // it is not over
+			return "", true
+		}
+		return o.Outcome.String(), true
+	}
+	if param, ok := strings.CutPrefix(name, "params."); ok {
+		value, _ := o.Param(param)
+		return value, true
+	}
+	if meta, ok := strings.CutPrefix(name, "meta."); ok {
+		if o.Route == nil || o.Route.Meta[meta] == nil {
+			return "", true
+		}
+		return o.Route.Meta[meta], true
+	}
+	return nil, false
+}
+
+// MarshalLogObject writes the group of the access log.
+func (o *observed) MarshalLogObject(to zapcore.ObjectEncoder) error {
+	return to.AddObject("luaroute", zapcore.ObjectMarshalerFunc(func(to zapcore.ObjectEncoder) error {
+		to.AddString("instance", o.instance.name)
+		add := func(key, value string) {
+			if value != "" {
+				to.AddString(key, value)
+			}
+		}
+		add("tenant", o.Tenant)
+		add("route", o.name())
+		add("pattern", o.Pattern)
+		add("pool", o.Pool)
+		add("variant", o.Variant)
+		add("script", o.at())
+		to.AddString("outcome", o.Outcome.String())
+		if o.Lua > 0 {
+			to.AddFloat64("lua_ms", float64(o.Lua)/float64(time.Millisecond))
+		}
+		return nil
+	}))
+}
+
+// Telemetry returns what was counted of the requests.
+func (i *Instance) Telemetry() *telemetry.Registry { return i.loader.series }
+
+// VMs returns the state of the virtual machines of each tenant with scripts of its own, by name.
+func (i *Instance) VMs() map[string]vm.Stats {
+	all := map[string]vm.Stats{}
+	for tenant, vms := range i.State().machines {
+		all[tenant] = vms.Stats()
+	}
+	return all
+}
