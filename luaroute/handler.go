@@ -41,8 +41,8 @@ const defaultName = "main"
 // messages.
 //
 // Scripts read placeholders with `req:expand("{http.request.uuid}")`; `{file.*}` and `{env.*}` are empty there. The
-// handler sets `{http.luaroute.instance}`, `tenant`, `route`, `pattern`, `pool`, `variant`, `outcome`, `params.NAME` and
-// `meta.NAME`, adds a group `luaroute` to the access log and attributes to spans. Its metrics begin with
+// handler sets `{http.luaroute.instance}`, `tenant`, `route`, `pattern`, `pool`, `variant`, `outcome`, `params.NAME`
+// and `meta.NAME`, adds a group `luaroute` to the access log and attributes to spans. Its metrics begin with
 // `caddy_luaroute_`, its events are `luaroute.reloaded` and `luaroute.reload_failed`.
 type Handler struct {
 	config.Instance

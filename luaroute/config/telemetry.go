@@ -7,17 +7,19 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
-// Metrics is what is counted of requests, for Caddy's metrics and the admin API. Labels come from the scripts and the configuration, never
-// from clients.
+// Metrics is what is counted of requests, for Caddy's metrics and the admin API. Labels come from the scripts and
+// the configuration, never from clients.
 type Metrics struct {
-	// How finely requests are counted: `pattern` by tenant and pattern, `tenant` by tenant, `off` not at all. Default: `pattern`.
+	// How finely requests are counted: `pattern` by tenant and pattern, `tenant` by tenant, `off` not at all. Default:
+	// `pattern`.
 	By string `json:"by,omitempty"`
 
-	// The largest number of series. Beyond it the patterns with the shortest fixed texts share one, whose pattern is `_other`. Default: 2000.
+	// The largest number of series. Beyond it the patterns with the shortest fixed texts share one, whose pattern is
+	// `_other`. Default: 2000.
 	MaxSeries int `json:"max_series,omitempty"`
 
-	// How finely durations are observed: `pattern`, `tenant` or `off`. Where those of patterns would be too many series, they fall back to tenants.
-	// Default: `tenant`.
+	// How finely durations are observed: `pattern`, `tenant` or `off`. Where those of patterns would be too many
+	// series, they fall back to tenants. Default: `tenant`.
 	Histogram string `json:"histogram,omitempty"`
 
 	// The bounds of the histogram in seconds, in rising order. Default: 0.005 to 10, as those of Caddy.
@@ -59,8 +61,8 @@ func (m *Metrics) Options() telemetry.Options {
 
 // Telemetry is what requests say of themselves in logs, spans and placeholders.
 type Telemetry struct {
-	// When the placeholders `{http.luaroute.*}` are there: `on`, `off`, or `auto`, which is on where the server has logs, the request is traced, or
-	// this configuration uses one. Default: `auto`.
+	// When the placeholders `{http.luaroute.*}` are there: `on`, `off`, or `auto`, which is on where the server has
+	// logs, the request is traced, or this configuration uses one. Default: `auto`.
 	Placeholders string `json:"placeholders,omitempty"`
 
 	// Whether the access log gets the group `luaroute`: `on` or `off`. Default: `on`.
