@@ -11,6 +11,8 @@ type Performer interface {
 	Forward(ex *Exchange, pool string) (bool, error)
 	// Handler reports whether it has replaced a Caddy handler that answers.
 	Handler(ex *Exchange, name string) bool
+	// Variant is told the part of a split that the request takes.
+	Variant(name string)
 	// Note is for Exchange.Note.
 	Note(text string)
 	// Refuse is for Exchange.Refuse.
@@ -34,6 +36,9 @@ func (Live) Forward(*Exchange, string) (bool, error) { return false, nil }
 
 // Handler stands in for no handler.
 func (Live) Handler(*Exchange, string) bool { return false }
+
+// Variant writes nothing down.
+func (Live) Variant(string) {}
 
 // Note writes nothing down.
 func (Live) Note(string) {}

@@ -29,6 +29,8 @@ type Decision struct {
 	Origin origin.Origin `json:"-"`
 	// Action says what answers, such as a pool, a function or a response.
 	Action string `json:"action,omitempty"`
+	// Variant is the part of a split that the request takes, empty for none.
+	Variant string `json:"variant,omitempty"`
 	// Pool is the pool that is forwarded to, Upstream the one upstream that the action names, and Handler the Caddy handler
 	// that answers. They are empty for other actions.
 	Pool     string `json:"pool,omitempty"`

@@ -78,6 +78,7 @@ func (d *Decision) facts() []fact {
 	}
 	add("at", d.Origin.String())
 	add("action", d.Action)
+	add("variant", d.Variant)
 	add("upstream", d.Upstream)
 	add("allow", strings.Join(d.Allow, ", "))
 	if r := d.Request; r != nil {

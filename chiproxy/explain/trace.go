@@ -201,6 +201,9 @@ func (t *trace) Action(_ *chiproxy.Exchange, a chiproxy.Action) chiproxy.Action 
 	return a
 }
 
+// Variant writes down the part of a split that is taken; of a split in a split, the inner one.
+func (t *trace) Variant(name string) { t.decision.Variant = name }
+
 // waiting is an action that was not run.
 type waiting struct{ chiproxy.Action }
 

@@ -77,6 +77,11 @@ func (p *Pool) Upstreams() []Upstream {
 	return all
 }
 
+// Available reports whether the pool has an upstream that takes requests now. Of a dynamic source, that is not known before it is asked.
+func (p *Pool) Available() bool {
+	return p.handler.DynamicUpstreams != nil || slices.ContainsFunc(p.handler.Upstreams, (*reverseproxy.Upstream).Available)
+}
+
 // choiceVar is the request variable that carries a *Choice to the selection policy of its pool. A variable costs the
 // request nothing where there is no choice, and unlike a context value it needs no copy of the request.
 const choiceVar = "luaroute.upstream"

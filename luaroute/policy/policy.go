@@ -33,6 +33,8 @@ type Load struct {
 	Guards func(*lua.LState, lua.LValue) []chiproxy.Guard
 	// Data returns a file beside the script that runs, which is watched from then on.
 	Data func(L *lua.LState, name string) ([]byte, error)
+	// Action returns the action that a handler of a route stands for.
+	Action func(*lua.LState, lua.LValue) chiproxy.Action
 	// Here returns the place in the script that runs.
 	Here func(L *lua.LState, kind, text string) origin.Origin
 
@@ -44,6 +46,8 @@ type Load struct {
 	// limits is how many there are in the scripts of an isolated tenant, and held what their keys take at most.
 	limits int
 	held   int64
+	// splits is how many there are.
+	splits int
 	// names are those that policies of a kind have, with the places where they were declared.
 	names map[string]origin.Origin
 }
@@ -57,13 +61,13 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
 func Classes() []vm.Class {
 	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
-	return slices.Concat(limitClasses, concurrencyClasses, own, identityClasses)
+	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, own, identityClasses)
 }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.

@@ -28,7 +28,7 @@ type block struct {
 }
 
 // actions are the functions of routers that have a table of their own.
-var actions = []string{"proxy", "respond", "redirect", "handler", "next", "error", "decline"}
+var actions = []string{"proxy", "respond", "redirect", "handler", "next", "error", "decline", "split"}
 
 // blocks returns the parts of the documents by their names.
 func blocks(t *testing.T) map[string]block {
@@ -64,6 +64,7 @@ func blocks(t *testing.T) map[string]block {
 		"keys options":     "KeysOptions",
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
 		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
+		"split options": "SplitOptions", "split part": "SplitPart", "split cookie": "SplitCookie",
 		"legacy request": "LegacyRequest", "legacy backend": "LegacyBackend", "legacy decision": "LegacyDecision",
 	} {
 		all[name] = block{docs: r.Class("luaroute." + class).Fields}
@@ -223,7 +224,7 @@ const configuration = "configuration.md"
 func TestTheTablesOfTheDocumentsAreThoseOfTheDescriptions(t *testing.T) {
 	all, used := blocks(t), map[string]string{}
 	config := map[string]block{"allow": {docs: reference.Build().Class("luaroute.TenantAllow").Fields}}
-	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "policies.md": all, "testing.md": all, "migration.md": all, "identity.md": all, configuration: config} {
+	for name, all := range map[string]map[string]block{"lua.md": all, "limits.md": all, "balance.md": all, "policies.md": all, "testing.md": all, "migration.md": all, "identity.md": all, configuration: config} {
 		file := filepath.Join("../../docs", name)
 		raw, err := os.ReadFile(file)
 		if err != nil {
