@@ -30,7 +30,7 @@ func checkCommand() *cobra.Command {
 the text of the scripts for what loads and still is a mistake, most likely: names that are misspelt, arguments and options that do not fit,
 errors that nobody looks at, globals, tables that requests write to although each virtual machine has its own, and pools that nothing names.
 Notes say which pools hide another one of their name, and what a tenant with a script of its own would have to be allowed, as a block to
-copy.
+copy. Files of tests, *_test.lua in the folders of scripts, are looked at as well.
 
 The comment "-- luaroute: ignore" at the end of a line, or alone on the line before, has findings left out; with names of kinds behind it
 only those. Exits with 1 if there are errors or warnings of the level asked for.`,
@@ -138,14 +138,16 @@ func (f *flags) findings(config []byte) ([]finding, error) {
 		instances = withTried(instances, tried)
 	}
 	known := reference.Build()
+	seen := map[string]bool{}
 	for i := range instances {
-		more, err := findingsOf(&instances[i], known)
+		more, err := findingsOf(&instances[i], known, seen)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, more...)
 	}
-	return found, nil
+	more, err := findingsOfTests(known, seen)
+	return append(found, more...), err
 }
 
 // withTried adds the scripts that did not load to the instances that did, or takes all of them if none did.
@@ -190,8 +192,8 @@ func located(err error) finding {
 	return f
 }
 
-// findingsOf looks at the scripts of an instance, and at the modules that they require.
-func findingsOf(in *instance.Inspection, known *reference.Reference) ([]finding, error) {
+// findingsOf looks at the scripts of an instance, and at the modules that they require. It adds the names of all of them to names.
+func findingsOf(in *instance.Inspection, known *reference.Reference, names map[string]bool) ([]finding, error) {
 	api, err := apiOf(known, in)
 	if err != nil {
 		return nil, err
@@ -214,7 +216,7 @@ func findingsOf(in *instance.Inspection, known *reference.Reference) ([]finding,
 			if seen[next.Name+"\x00"+string(next.Code)] {
 				continue
 			}
-			seen[next.Name+"\x00"+string(next.Code)] = true
+			seen[next.Name+"\x00"+string(next.Code)], names[next.Name] = true, true
 			modules, err := add(scripts, set, next)
 			if err != nil && loaded {
 				return nil, err // otherwise it is among the findings

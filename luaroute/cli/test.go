@@ -190,10 +190,12 @@ func testFiles(args []string) ([]string, error) {
 	return all, nil
 }
 
+func isTest(file string) bool { return strings.HasSuffix(file, testSuffix) }
+
 func testsBelow(folder string) ([]string, error) {
 	var all []string
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && strings.HasSuffix(path, testSuffix) {
+		if err == nil && !entry.IsDir() && isTest(path) {
 			all = append(all, path)
 		}
 		return err

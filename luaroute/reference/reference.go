@@ -39,6 +39,21 @@ type Reference struct {
 	TestGlobals, TestRouter []vm.Doc
 }
 
+// InTests returns the reference for files of tests.
+func (r *Reference) InTests() *Reference {
+	tests := *r
+	tests.Globals = slices.Clone(r.TestGlobals)
+	for _, doc := range r.Globals {
+		if !slices.ContainsFunc(r.TestGlobals, func(own vm.Doc) bool { return own.Name == doc.Name }) {
+			tests.Globals = append(tests.Globals, doc)
+		}
+	}
+	tests.Classes = slices.Clone(r.Classes)
+	router := tests.Router()
+	router.Methods = slices.Concat(router.Methods, r.TestRouter)
+	return &tests
+}
+
 // Router returns the type of what require returns for ModuleName.
 func (r *Reference) Router() *vm.Class { return r.Class(declare.RouterName) }
 

@@ -13,18 +13,46 @@ import (
 )
 
 // nameAssert is what tests for busted call. In files of tests it is a table that can be called: the function of Lua with the few of luassert
-// that most tests use. Editors know the function, which is there in all scripts.
+// that most tests use.
 const nameAssert = "assert"
 
 // assertion is a function of assert.
-type assertion func(L *lua.LState) error
+type assertion struct {
+	holds func(L *lua.LState) error
+	doc   vm.Doc
+}
 
 var (
-	assertions = map[string]assertion{
-		"is_true": isTrueArgument, "is_false": isFalseArgument, "is_nil": isNilArgument, "has_error": hasError,
+	assertions = []assertion{
+		{isTrueArgument, vm.Doc{Name: "is_true", Args: "value: any", Text: "fails unless the value is `true`"}},
+		{isFalseArgument, vm.Doc{Name: "is_false", Args: "value: any", Text: "fails unless the value is `false`"}},
+		{isNilArgument, vm.Doc{Name: "is_nil", Args: "value: any", Text: "fails unless the value is nil"}},
+		{hasError, vm.Doc{
+			Name: "has_error", Args: "fn: fun(), error?: any",
+			Text: "fails unless calling the function is an error: that one, if it is given; a text may lack the place",
+		}},
 	}
-	areAssertions = map[string]assertion{"equal": areEqual, "same": areSame}
+	areAssertions = []assertion{
+		{areEqual, vm.Doc{Name: "equal", Args: "expected: any, value: any", Text: "fails unless both are the same value"}},
+		{areSame, vm.Doc{Name: "same", Args: "expected: any, value: any", Text: "fails unless both are the same value, or tables with equal keys and values"}},
+	}
 )
+
+// assertClasses describes assert in files of tests: a table, which can be called as the function of all scripts can.
+func assertClasses() []vm.Class {
+	fields := func(all []assertion) (docs []vm.Doc) {
+		for _, a := range all {
+			docs = append(docs, vm.Doc{Name: a.doc.Name, Type: "fun(" + a.doc.Args + ")", Text: a.doc.Text})
+		}
+		return docs
+	}
+	const link = "testing.md#tests-for-busted"
+	are := vm.Doc{Name: "are", Type: "luaroute.AssertAre", Text: "assertions that compare two values"}
+	return []vm.Class{
+		{Name: "luaroute.Assert", Link: link, Text: "assertions as those of luassert", Fields: append(fields(assertions), are)},
+		{Name: "luaroute.AssertAre", Link: link, Text: "assertions that compare two values", Fields: fields(areAssertions)},
+	}
+}
 
 // newAssert returns assert.
 func newAssert() *lua.LTable {
@@ -38,10 +66,10 @@ func newAssert() *lua.LTable {
 }
 
 // assertTable puts functions into a table, of which another field is an error that names them.
-func assertTable(name string, functions map[string]assertion, table *lua.LTable, call *lua.LFunction) *lua.LTable {
-	for key, holds := range functions {
-		table.RawSetString(key, vm.GoFunc(func(L *lua.LState) int {
-			if err := holds(L); err != nil {
+func assertTable(name string, functions []assertion, table *lua.LTable, call *lua.LFunction) *lua.LTable {
+	for _, f := range functions {
+		table.RawSetString(f.doc.Name, vm.GoFunc(func(L *lua.LState) int {
+			if err := f.holds(L); err != nil {
 				raise(L, err)
 			}
 			return 0

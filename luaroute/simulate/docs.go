@@ -13,7 +13,7 @@ func Globals() []vm.Doc {
 	for i := range globals {
 		docs[i] = globals[i].doc
 	}
-	return docs
+	return append(docs, vm.Doc{Name: nameAssert, Type: "luaroute.Assert", Text: "assertions as those of luassert; it can still be called"})
 }
 
 // Router describes what the router has in files of tests besides.
@@ -25,7 +25,7 @@ func Classes() []vm.Class {
 	for _, c := range claims {
 		expectation.Methods = append(expectation.Methods, c.doc)
 	}
-	return []vm.Class{
+	return append(assertClasses(), []vm.Class{
 		expectation, requestClass, outcomeClass, handedClass, doubleClass,
 		{
 			Name: "luaroute.Stub", Link: "testing.md#simulate", Text: "what a pool answers",
@@ -34,7 +34,7 @@ func Classes() []vm.Class {
 		{Name: "luaroute.StubError", Link: "testing.md#simulate", Text: "the answer of a pool that fails", Fields: []vm.Doc{
 			{Name: "error", Type: "number", Text: "a status from 400 to 599"},
 		}},
-	}
+	}...)
 }
 
 // doubleClass is what stub and spy return.

@@ -66,7 +66,11 @@ func routerFile(r *reference.Reference, names Names) string {
 	}
 	for _, doc := range r.TestGlobals {
 		doc.Text += " (in files of tests)"
-		w.function(&doc, nil, "", "testing.md#tests")
+		if doc.Type != "" {
+			w.variable(&doc, "testing.md#tests")
+		} else {
+			w.function(&doc, nil, "", "testing.md#tests")
+		}
 	}
 	w.line("return route")
 	return w.String()

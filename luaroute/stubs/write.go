@@ -74,6 +74,12 @@ func (w *writer) field(doc *vm.Doc, link string) {
 	w.line(strings.TrimSpace("---@field " + name + " " + text(t) + " " + linked(doc.Text, link)))
 }
 
+// variable writes a global that is no function.
+func (w *writer) variable(doc *vm.Doc, link string) {
+	w.comment(doc.Text, link)
+	w.line("---@type " + typeText(doc.Type) + "\n" + doc.Name + " = {}\n")
+}
+
 // function writes a function, of a class or of none. Before its name stands what it is in.
 func (w *writer) function(doc *vm.Doc, class *vm.Class, before, link string) {
 	w.comment(doc.Text, link)
