@@ -176,7 +176,7 @@ func TestWrongArgumentsRaise(t *testing.T) {
 		{`re.gsub(("x"):rep(1000), "x", ("y"):rep(20000))`, `the string is too large; allowed are 16777216 bytes`},
 		{`re.escape(("."):rep(2 ^ 23 + 1))`, `the string is too large; allowed are 16777216 bytes`},
 		{`re.split("x", "x", 0)`, `bad argument #3 to 'split' (n: expected at least one piece)`},
-		{`re.compile("x").match("x", "x")`, `bad argument #1 to 'match' (s: compiled pattern expected, got string; methods are called with a colon)`},
+		{`re.compile("x").match("x", "x")`, `bad argument #1 to 'match' (compiled pattern expected, got string; methods are called with a colon)`},
 		{`re.compile("x"):test("x")`, `a compiled pattern has no method "test"; it has captures, find, gmatch, gsub, match, split`},
 		{`(function() re.compile("x").match = 1 end)()`, `a compiled pattern has no field to assign`},
 	} {
