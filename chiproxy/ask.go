@@ -2,11 +2,14 @@ package chiproxy
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
 // clientVars are the variables of Caddy's that say who the client is.
@@ -23,6 +26,11 @@ func (ex *Exchange) AskPool(name string) (func(http.ResponseWriter, *http.Reques
 	if err != nil {
 		return nil, err
 	}
+	return ex.Ask(p), nil
+}
+
+// Ask is AskPool for a pool that was found before. An answer that breaks off is ErrAborted.
+func (ex *Exchange) Ask(p *pool.Named) func(http.ResponseWriter, *http.Request) error {
 	ctx := ex.R.Context()
 	remote, host, tls := ex.R.RemoteAddr, ex.R.Host, ex.R.TLS
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -30,7 +38,16 @@ func (ex *Exchange) AskPool(name string) (func(http.ResponseWriter, *http.Reques
 	for _, key := range clientVars {
 		vars[key] = caddyhttp.GetVar(ctx, key)
 	}
-	return func(w http.ResponseWriter, r *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) (err error) {
+		defer func() {
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler: // so handlers of Caddy's abort a response
+				err = ErrAborted
+			default:
+				err = fmt.Errorf("%w: panic: %v", ErrAborted, p)
+			}
+		}()
 		r.RemoteAddr, r.TLS = remote, tls
 		if r.Host == "" {
 			r.Host = host
@@ -38,5 +55,5 @@ func (ex *Exchange) AskPool(name string) (func(http.ResponseWriter, *http.Reques
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
 		maps.Copy(r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any), vars)
 		return p.Handler().ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoHandler }))
-	}, nil
+	}
 }

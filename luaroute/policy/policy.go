@@ -61,13 +61,13 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
 func Classes() []vm.Class {
 	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
-	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, own, identityClasses)
+	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, own, identityClasses)
 }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.

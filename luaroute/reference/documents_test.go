@@ -61,7 +61,7 @@ func blocks(t *testing.T) map[string]block {
 		"response": "ResponseTable", "guard": "GuardData", "cors": "CORS", "pool fields": "PoolSpec", "tenant": "TenantSpec", "tenant limits": "TenantLimits",
 		"expect request": "ExpectRequest", "expect outcome": "ExpectOutcome", "req fields": "Request", "tls": "TLS",
 		"client certificate": "ClientCertificate", "res fields": "Response", "cookie": "Cookie", "info": "DoneInfo", "error": "Error",
-		"keys options":     "KeysOptions",
+		"keys options": "KeysOptions", "forward auth options": "ForwardAuthOptions", "forward auth cache": "ForwardAuthCache",
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
 		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
 		"split options": "SplitOptions", "split part": "SplitPart", "split cookie": "SplitCookie",

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/luaroute/call"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -61,7 +62,7 @@ func (s *settings) ask(ctx context.Context, target *url.URL, ask func(http.Respo
 	}
 	w := &recorder{header: http.Header{}, body: call.Body{Most: s.MaxBody, Reserve: s.Reserve}}
 	defer w.body.Close()
-	err = served(ask, w, r)
+	err = ask(w, r)
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -76,21 +77,11 @@ func (s *settings) ask(ctx context.Context, target *url.URL, ask func(http.Respo
 	return &call.Response{Status: w.status, Header: w.sent, Body: w.body.String(), URL: s.URL, Elapsed: time.Since(start)}, nil
 }
 
-// served calls a handler of Caddy's, which panics to abort a response.
-func served(ask func(http.ResponseWriter, *http.Request) error, w http.ResponseWriter, r *http.Request) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &call.Error{Kind: call.Closed, Detail: "the answer broke off"}
-			if p != http.ErrAbortHandler {
-				err = &call.Error{Kind: call.Closed, Detail: fmt.Sprintf("panic: %v", p)}
-			}
-		}
-	}()
-	return ask(w, r)
-}
-
 // failureOf returns the error of a reverse_proxy as one of a call. What Caddy wraps a failed dial in cannot be unwrapped.
 func failureOf(err error) error {
+	if errors.Is(err, chiproxy.ErrAborted) {
+		return &call.Error{Kind: call.Closed, Detail: "the answer broke off", Err: err}
+	}
 	var failed caddyhttp.HandlerError
 	if !errors.As(err, &failed) || failed.Err == nil {
 		return call.KindOf(err)
