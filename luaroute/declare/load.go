@@ -219,8 +219,8 @@ func (l *load) globals() map[string]lua.LValue {
 func (l *load) libraries() map[string]vm.Library {
 	all := map[string]vm.Library{}
 	for name, lib := range l.options.Libraries {
-		if err := l.options.Capabilities.Lib(name); err != nil {
-			lib = refusedLibrary(err)
+		if l.options.Capabilities != nil {
+			lib = l.allowed(name, lib)
 		}
 		all[name] = lib
 	}
@@ -229,11 +229,13 @@ func (l *load) libraries() map[string]vm.Library {
 	return all
 }
 
-// refusedLibrary replaces a library that the scripts may not use.
-func refusedLibrary(err error) vm.Library {
+// allowed returns a library that fails to open if the scripts may not use it. It asks no earlier: what they do not require they do not need.
+func (l *load) allowed(name string, lib vm.Library) vm.Library {
 	return vm.LibraryFunc(func(L *lua.LState) lua.LValue {
-		L.RaiseError("%s", err)
-		return nil
+		if err := l.options.Capabilities.Lib(name); err != nil {
+			L.RaiseError("%s", err)
+		}
+		return lib.Open(L)
 	})
 }
 
