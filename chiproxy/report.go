@@ -50,6 +50,7 @@ func (r *Report) Param(name string) (string, bool) {
 // Tries notes the candidate that is tried.
 func (r *Report) Tries(at Place) {
 	r.Tenant, r.Route, r.Pattern = at.Tenant(), at.Route(), at.Pattern()
+	r.Variant = "" // of the candidate before
 	r.names, r.more = at.Names(), nil
 	for i := range r.names {
 		if v := urlpath.Decode(at.Matched(i)); i < len(r.values) {

@@ -60,7 +60,7 @@ func TestEveryModuleOfCaddyIsDecidedAbout(t *testing.T) {
 		http.matchers.client_ip http.matchers.header http.matchers.header_regexp http.matchers.host http.matchers.method http.matchers.not
 		http.matchers.path http.matchers.protocol http.matchers.query http.matchers.remote_ip http.matchers.vars
 		http.reverse_proxy.transport.http http.reverse_proxy.upstreams.a http.reverse_proxy.upstreams.srv http.reverse_proxy.upstreams.multi
-		http.ip_sources.static tls.ca_pool.source.inline tls.ca_pool.source.file caddy.network_proxy.none`) {
+		http.reverse_proxy.circuit_breakers.luaroute http.ip_sources.static tls.ca_pool.source.inline tls.ca_pool.source.file caddy.network_proxy.none`) {
 		safe[id] = true
 	}
 	refused := 0

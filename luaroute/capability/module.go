@@ -17,7 +17,7 @@ const (
 // harmless are modules of other namespaces that every tenant may use: they compute, and reach nothing. A name that ends in a dot stands for
 // its namespace.
 var harmless = []string{
-	"http.encoders.", "http.precompressed.", "http.reverse_proxy.selection_policies.", "http.reverse_proxy.upstreams.a", "http.reverse_proxy.upstreams.srv",
+	"http.encoders.", "http.precompressed.", "http.reverse_proxy.selection_policies.", "http.reverse_proxy.circuit_breakers.luaroute", "http.reverse_proxy.upstreams.a", "http.reverse_proxy.upstreams.srv",
 	"http.reverse_proxy.upstreams.multi", "http.ip_sources.static", transports + "http", "tls.ca_pool.source.inline", "tls.ca_pool.source.file",
 	"caddy.network_proxy.none",
 }

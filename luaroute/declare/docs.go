@@ -32,7 +32,7 @@ func Classes() []vm.Class {
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
-		routeOptions, layerOptions, proxyOptions, headerOperations, guardData, guardTime, errorPool, poolSpec, tenantSpec, tenantLimits, tenantAllow,
+		routeOptions, layerOptions, proxyOptions, headerOperations, guardData, guardTime, errorPool, poolSpec, breaker, tenantSpec, tenantLimits, tenantAllow,
 		expectRequest, expectOutcome,
 	}, policy.Classes())
 }

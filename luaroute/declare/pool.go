@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/option"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -42,8 +44,17 @@ func shortDocs() (docs []vm.Doc) {
 		}
 		docs = append(docs, doc)
 	}
-	return docs
+	return append(docs, vm.Doc{
+		Name: "breaker", Type: "luaroute.Breaker?", Text: "a [circuit breaker](balance.md#circuit-breakers). Default: none",
+	})
 }
+
+var breaker = vm.Class{Name: "luaroute.Breaker", Link: "balance.md#circuit-breakers", Text: "a circuit breaker of a pool", Fields: []vm.Doc{
+	{Name: "errors", Type: "number?", Text: "how many of the last round trips must have failed. Default: 5"},
+	{Name: "of", Type: "number?", Text: "how many round trips are remembered. Default: 20, or `errors` if that is more"},
+	{Name: "open", Type: "luaroute.Duration?", Text: "how long the upstreams get nothing. Default: 10 seconds"},
+	{Name: "slow", Type: "luaroute.Duration?", Text: "the time to the header of a response from which on it is a failure. Default: none is too slow"},
+}}
 
 // poolSteps is the cost of a pool, which Caddy's parser reads.
 const poolSteps = 500
@@ -188,6 +199,10 @@ func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 			failed = fmt.Errorf("the key %s is not a name", k.String())
 			return
 		}
+		if name == "breaker" {
+			config["circuit_breaker"], failed = breakerOf(v)
+			return
+		}
 		if v.Type() == lua.LTFunction {
 			failed = fmt.Errorf("%s is a function; a pool takes data", name)
 			return
@@ -200,6 +215,32 @@ func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 		config[string(name)] = merge(config[string(name)], field)
 	})
 	return failed
+}
+
+// breakerOf returns the circuit breaker that { errors, of, open, slow } is.
+func breakerOf(v lua.LValue) (map[string]any, error) {
+	t, ok := v.(*lua.LTable)
+	if !ok {
+		return nil, fmt.Errorf("breaker is %s; expected a table", option.Found(v))
+	}
+	out := map[string]any{"type": "luaroute"}
+	var failed error
+	t.ForEach(func(k, v lua.LValue) {
+		name, number := k.String(), v.Type() == lua.LTNumber
+		switch {
+		case (name == "errors" || name == "of") && number:
+			out[name] = float64(v.(lua.LNumber))
+		case (name == "open" || name == "slow") && v.Type() == lua.LTString:
+			out[name] = v.String()
+		case (name == "open" || name == "slow") && number:
+			out[name] = int64(float64(v.(lua.LNumber)) * 1e9)
+		case breaker.Has(name):
+			failed = fmt.Errorf("breaker: %s is %s; expected a number", name, option.Found(v))
+		default:
+			failed = fmt.Errorf("breaker: unknown key %q; allowed are %s%s", script.Clip(name), breaker.Names(), spelling.Hint(name, breaker.FieldNames()))
+		}
+	})
+	return out, failed
 }
 
 func isShort(name string) bool {

@@ -64,7 +64,7 @@ func blocks(t *testing.T) map[string]block {
 		"keys options": "KeysOptions", "forward auth options": "ForwardAuthOptions", "forward auth cache": "ForwardAuthCache",
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
 		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
-		"split options": "SplitOptions", "split part": "SplitPart", "split cookie": "SplitCookie",
+		"breaker": "Breaker", "split options": "SplitOptions", "split part": "SplitPart", "split cookie": "SplitCookie",
 		"legacy request": "LegacyRequest", "legacy backend": "LegacyBackend", "legacy decision": "LegacyDecision",
 	} {
 		all[name] = block{docs: r.Class("luaroute." + class).Fields}
