@@ -234,25 +234,24 @@ type sharing struct {
 
 var sharings = sync.Pool{New: func() any { return new(sharing) }}
 
-// Apply changes the header of a response that is no preflight's. What an upstream says about origins is dropped.
+// Apply changes the header of a response that is no preflight's. What an upstream says about origins is dropped. The values are of this
+// response alone: others may change them where they stand.
 func (s *sharing) Apply(h http.Header) {
 	p := s.policy
 	for _, name := range [...]string{allowOrigin, allowCredentials, exposeHeaders} {
 		delete(h, name)
 	}
 	if s.value != nil {
-		h[allowOrigin] = slices.Clip(s.value)
+		h[allowOrigin] = slices.Clone(s.value)
 		if p.credentials != nil {
-			h[allowCredentials] = slices.Clip(p.credentials)
+			h[allowCredentials] = slices.Clone(p.credentials)
 		}
 		if p.expose != nil {
-			h[exposeHeaders] = slices.Clip(p.expose)
+			h[exposeHeaders] = slices.Clone(p.expose)
 		}
 	}
 	vary(h)
 }
-
-var varyOrigin = []string{"Origin"}
 
 // vary adds Origin to Vary once.
 func vary(h http.Header) {
@@ -265,7 +264,7 @@ func vary(h http.Header) {
 		}
 	}
 	if len(values) == 0 {
-		h["Vary"] = slices.Clip(varyOrigin)
+		h["Vary"] = []string{"Origin"}
 		return
 	}
 	h["Vary"] = append(slices.Clip(values), "Origin")
@@ -280,21 +279,21 @@ func (p *Policy) preflight(ex *chiproxy.Exchange, value []string) error {
 	if value == nil {
 		return caddyhttp.Error(http.StatusForbidden, errRefused)
 	}
-	h[allowOrigin] = value
+	h[allowOrigin] = slices.Clone(value)
 	if p.credentials != nil {
-		h[allowCredentials] = p.credentials
+		h[allowCredentials] = slices.Clone(p.credentials)
 	}
 	if methods := listed(p.methods, p.anyMethod, ex.R.Header[askMethod]); methods != nil {
-		h[allowMethods] = methods
+		h[allowMethods] = slices.Clone(methods)
 	}
 	if headers := listed(p.headers, p.anyHeader, ex.R.Header[askHeaders]); headers != nil {
-		h[allowHeaders] = headers
+		h[allowHeaders] = slices.Clone(headers)
 	}
 	if p.maxAge != nil {
-		h[maxAge] = p.maxAge
+		h[maxAge] = slices.Clone(p.maxAge)
 	}
 	if p.privateNetwork && slices.Equal(ex.R.Header[askPrivateNetwork], yes) {
-		h[allowPrivateNetwork] = yes
+		h[allowPrivateNetwork] = slices.Clone(yes)
 	}
 	ex.W.WriteHeader(http.StatusNoContent)
 	return nil

@@ -1,6 +1,7 @@
 package cors_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -124,6 +125,37 @@ func TestErrorsAndUpstreamsSayNoMoreThanThePolicy(t *testing.T) {
 		w := policytest.Serve(policytest.Table(t, c.action, p), policytest.Request("GET", "/items/1", origin, c.from))
 		if got := strings.TrimSpace(shown(w.Header())); got != c.want {
 			t.Errorf("%d to %s: %s\nwant %s", w.Code, c.from, got, c.want)
+		}
+	}
+}
+
+// TestWhoChangesAHeaderChangesThatOfOneResponse has a handler outside that replaces a part of all fields where they stand, as Caddy's header does.
+func TestWhoChangesAHeaderChangesThatOfOneResponse(t *testing.T) {
+	for name, o := range map[string]cors.Options{
+		"some": rules, "all": {Origins: []string{"*"}, Methods: []string{"*"}, Headers: []string{"*"}, Expose: []string{"*"}},
+	} {
+		table := policytest.Table(t, policytest.Answer(200), build(t, o))
+		for _, header := range [][]string{
+			nil,
+			{origin, "https://app.example"},
+			{origin, "https://a.example.com"},
+			{origin, "https://app.example", method, "PUT", "Access-Control-Request-Headers", "X-A", "Access-Control-Request-Private-Network", "true"},
+		} {
+			r := policytest.Request("OPTIONS", "/items/1", header...)
+			sent := fmt.Sprint(r.Header)
+			first := policytest.Serve(table, r).Header()
+			before := fmt.Sprint(first)
+			for _, values := range first {
+				for i := range values {
+					values[i] = "changed"
+				}
+			}
+			if after := fmt.Sprint(policytest.Serve(table, policytest.Request("OPTIONS", "/items/1", header...)).Header()); after != before {
+				t.Errorf("%s, %q: the next response has %s\nwant %s", name, header, after, before)
+			}
+			if got := fmt.Sprint(r.Header); got != sent {
+				t.Errorf("%s: the request has %s\nwant %s", name, got, sent)
+			}
 		}
 	}
 }
