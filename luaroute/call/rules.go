@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -136,7 +136,7 @@ func hostNames(key string, list []string) ([]string, error) {
 	for i, text := range list {
 		name, wild := strings.CutPrefix(text, "*.")
 		name = hostName(name)
-		if name == "" || strings.ContainsAny(name, "*/ ") || strings.Contains(name, ":") && net.ParseIP(name) == nil {
+		if name == "" || strings.ContainsAny(name, "*/ ") || strings.Contains(name, ":") && !isAddress(name) {
 			return nil, fmt.Errorf("%s: %q: expected a host such as api.example, *.example or 10.0.0.1, without a port", key, text)
 		}
 		if wild {
@@ -147,13 +147,23 @@ func hostNames(key string, list []string) ([]string, error) {
 	return out, nil
 }
 
-// hostName returns the form of a host in which it is compared: in ASCII and lower case, without a dot behind and without brackets.
+// hostName returns the form of a host in which it is compared. An address has one, also where IPv6 carries one of IPv4, and a name is in ASCII
+// and lower case, without a dot behind: there are several dots that net/http takes for one.
 func hostName(host string) string {
-	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	host = strings.Trim(host, "[]")
 	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
-		return ascii
+		host = ascii
 	}
-	return strings.ToLower(host)
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().WithZone("").String()
+	}
+	return host
+}
+
+func isAddress(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
 }
 
 // maySend reports a URL that the rules do not allow, as far as that can be known before its host is looked up.

@@ -74,6 +74,14 @@ func TestHostsAreComparedAsNames(t *testing.T) {
 		{"", "*.example", "example", false},
 		{"", "10.0.0.1", "10.0.0.1", true},
 		{"", "::1", "[::1]", true},
+		{"", "a.example", "a.example。", true},
+		{"", "a.example", "A。example%E3%80%82", true},
+		{"", "*.example", "a．example｡", true},
+		{"", "10.0.0.1", "[::ffff:10.0.0.1]", true},
+		{"", "10.0.0.1", "[::ffff:a00:1%25lo]", true},
+		{"", "::ffff:10.0.0.1", "10.0.0.1.", true},
+		{"", "2001:db8::1", "[2001:0DB8:0::1]", true},
+		{"2001:DB8:0::1", "", "[2001:db8::1]", false},
 	} {
 		rules := call.Rules{AllowHosts: strings.Fields(row.allow), DenyHosts: strings.Fields(row.deny), Allow: []string{"all"}, Deny: []string{"0.0.0.0/0", "::/0"}}
 		_, err := client(t, rules).Do(t.Context(), &call.Request{URL: "http://" + row.host + ":1/", Timeout: time.Second})
