@@ -45,19 +45,21 @@ type flight struct {
 	done chan struct{}
 	res  *Response
 	err  error
+	// left says that it has ended because its caller has, which is nothing to those who wait.
+	left bool
 }
 
 // Identity are the header fields that say who asks, and of whom: Key wants them unless an answer is the same for all.
 var Identity = []string{"Host", "Authorization", "Cookie"}
 
-// Key returns the key of a request: that of its method, URL and body, and of some header fields.
+// Key returns the key of a request: that of its method, URL and body, and of some header fields, those among them that are sensitive.
 func Key(r *Request, vary []string) string {
 	h := sha256.New()
 	for _, part := range []string{methodOf(r), r.URL, r.Body} {
 		part = strconv.Itoa(len(part)) + ":" + part
 		_, _ = h.Write([]byte(part))
 	}
-	for _, name := range vary {
+	for _, name := range slices.Concat(vary, r.Sensitive) {
 		for _, value := range r.Header.Values(name) {
 			_, _ = fmt.Fprintf(h, "%d:%s%d:%s", len(name), name, len(value), value)
 		}
@@ -96,7 +98,7 @@ func (c *Cache) Do(ctx context.Context, space *kv.Space, key string, how *Cachin
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if f.res != nil || f.err != nil && isOwn(f.err) {
+		if !f.left {
 			return orStale(f.res, f.err, old)
 		}
 	}
@@ -125,6 +127,7 @@ func (c *Cache) join(key string) (f *flight, first bool) {
 
 // lead asks for all that wait.
 func (c *Cache) lead(ctx context.Context, space *kv.Space, key string, how *Caching, f *flight, ask func(context.Context) (*Response, error)) {
+	f.left = true // unless it returns
 	defer func() {
 		c.mu.Lock()
 		delete(c.flights, key)
@@ -132,7 +135,7 @@ func (c *Cache) lead(ctx context.Context, space *kv.Space, key string, how *Cach
 		close(f.done)
 	}()
 	f.res, f.err = ask(ctx)
-	if f.err == nil {
+	if f.left = f.err != nil && (ctx.Err() != nil || !isOwn(f.err)); f.err == nil {
 		if ttl := how.keeps(f.res); ttl > 0 {
 			store(ctx, space, key, f.res, ttl, how.Stale)
 		}

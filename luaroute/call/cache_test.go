@@ -138,9 +138,16 @@ func TestOfManyThatWantTheSameOneAsks(t *testing.T) {
 
 func TestTheNextOneAsksWhenTheFirstHasLeft(t *testing.T) {
 	t.Parallel()
+	gone := errors.New("the client is gone")
+	for name, cause := range map[string]error{"an error of its own": gone, "one as a call has": &call.Error{Kind: call.Closed}} {
+		t.Run(name, func(t *testing.T) { nextAsks(t, cause) })
+	}
+}
+
+// nextAsks has the first of two leave.
+func nextAsks(t *testing.T, gone error) {
 	var c call.Cache
 	s := space()
-	gone := errors.New("the client is gone")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	came := make(chan struct{})
 	var asked atomic.Int64
@@ -159,13 +166,26 @@ func TestTheNextOneAsksWhenTheFirstHasLeft(t *testing.T) {
 		}
 	})
 	<-came
+	waits := make(chan struct{}, 1)
 	all.Go(func() {
-		if res, err := c.Do(t.Context(), s, "k", &call.Caching{TTL: time.Minute}, ask); err != nil || res.Status != 200 {
+		if res, err := c.Do(watched{t.Context(), waits}, s, "k", &call.Caching{TTL: time.Minute}, ask); err != nil || res.Status != 200 {
 			t.Errorf("the second: %+v, %v", res, err)
 		}
 	})
+	<-waits
 	cancel(gone)
 	all.Wait()
+}
+
+// watched is a context that says when somebody waits for its end.
+type watched struct {
+	context.Context
+	waits chan struct{}
+}
+
+func (w watched) Done() <-chan struct{} {
+	w.waits <- struct{}{}
+	return w.Context.Done()
 }
 
 func TestAKeyHasAllThatTellsRequestsApart(t *testing.T) {
@@ -182,6 +202,8 @@ func TestAKeyHasAllThatTellsRequestsApart(t *testing.T) {
 		{URL: "http://a/", Header: http.Header{"Authorization": {"a", "b"}}},
 		{URL: "http://a/", Header: http.Header{"Authorization": {"a"}, "Cookie": {"b"}}},
 		{URL: "http://a/", Header: http.Header{"Accept-Language": {"de"}}},
+		{URL: "http://a/", Header: http.Header{"X-Key": {"a"}}, Sensitive: []string{"x-key"}},
+		{URL: "http://a/", Header: http.Header{"X-Key": {"b"}}, Sensitive: []string{"x-key"}},
 	}
 	keys := map[string]int{}
 	for i, r := range requests {

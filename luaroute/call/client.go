@@ -43,6 +43,9 @@ func New(r Rules) (*Client, error) {
 	return &Client{key, shared.(*transport)}, nil
 }
 
+// ID tells clients of other rules apart, also in other processes. It says nothing of what is in the rules.
+func (c *Client) ID() string { return c.key }
+
 // Close gives back what the client shares with others of its rules. Call it once.
 func (c *Client) Close() { _, _ = transports.Delete(c.key) }
 

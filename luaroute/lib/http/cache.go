@@ -20,7 +20,7 @@ var cacheClass = vm.Class{Name: "http.Cache", Text: "for how long answers are ke
 	{Name: "negative", Type: "number?", Text: "how long those of 404 and 410 are. Default: 0, and none is"},
 	{Name: "negative_status", Type: "number|number[]?", Text: "statuses that are kept as long: 401, 403 or both"},
 	{Name: "stale", Type: "number?", Text: "how much longer an answer is given if there is no new one, or one of 5xx. Default: 0"},
-	{Name: "key", Type: "string|string[]?", Text: "what stands for the request instead of its method, URL, body, `Host`, `Authorization` and `Cookie`; or a list of more header fields that count, such as `{ \"Accept-Language\" }`"},
+	{Name: "key", Type: "string|string[]?", Text: "what stands for the request instead of its method, URL, body, `Host`, `Authorization`, `Cookie` and what `sensitive` names; or a list of more header fields that count, such as `{ \"Accept-Language\" }`"},
 	{Name: "respect", Type: "boolean?", Text: "whether `Cache-Control` and `Age` may shorten that, and `Set-Cookie`, `Vary`, `private`, `no-cache` and `no-store` prevent it. Default: true"},
 }}
 
@@ -95,6 +95,9 @@ func (o *owner) cached(L *lua.LState, s *settings, send sender) sender {
 	} else {
 		keyed := s.Request
 		keyed.URL = s.pool + " " + keyed.URL
+		if s.client != o.client { // what it shows may decide what it gets
+			keyed.URL = s.client.ID() + " " + keyed.URL
+		}
 		if s.pool != "" && s.Header.Get("Host") == "" {
 			keyed.URL = placeholder(vm.Of(L), "http.request.hostport") + " " + keyed.URL // an upstream is told the client's
 		}

@@ -16,6 +16,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/kv"
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/memory"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -373,6 +375,31 @@ func TestAClientMeetsServersWithItsOwnAuthorities(t *testing.T) {
 	} {
 		if got, err := call(row.options, row.url); err != nil || !strings.HasPrefix(got, row.want) {
 			t.Errorf("%.20s %s: %s, %v; want %s", row.options, row.url, got, err, row.want)
+		}
+	}
+}
+
+// TestAnswersAreKeptForWhoeverHasAsked has two with the same URL, and a tenant's store.
+func TestAnswersAreKeptForWhoeverHasAsked(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	s := httptest.NewTLSServer(nethttp.HandlerFunc(func(w nethttp.ResponseWriter, _ *nethttp.Request) { fmt.Fprint(w, asked.Add(1)) }))
+	t.Cleanup(s.Close)
+	ca := "tls = { ca = [[" + pemOf(s.Certificate().Raw) + "]]"
+	for _, row := range []struct{ name, one, other, want string }{
+		{"the same", ca + ` }`, ca + ` }`, "1 1 1"},
+		{"sensitive fields", ca + ` }, headers = { ["X-Key"] = "a" }, sensitive = "x-key"`, ca + ` }, headers = { ["X-Key"] = "b" }, sensitive = "x-key"`, "1 2 1"},
+		{"other ways to meet servers", ca + ` }`, ca + `, server_name = "example.com" }`, "1 2 1"},
+	} {
+		asked.Store(0)
+		w := world(t, http.Library{})
+		w.Services = []any{&kv.Space{Store: memory.New()}}
+		state, ref := w.State(t, `local a, b = http.client{ `+row.one+` }, http.client{ `+row.other+` }
+			local function ask(c) return c:get("`+s.URL+`", { cache = { ttl = 60 } }).body end
+			keep(function() return ask(a) .. " " .. ask(b) .. " " .. ask(a) end)`)
+		state.Arm(vm.Limits{CPU: time.Minute}, t.Context())
+		if got, err := libtest.Text(state, state.Call(state.Func(ref), 1)); err != nil || got != row.want {
+			t.Errorf("%s: %s, %v; want %s", row.name, got, err, row.want)
 		}
 	}
 }
