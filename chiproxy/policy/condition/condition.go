@@ -77,6 +77,9 @@ func NewIP(texts []string) (ip IP, err error) {
 			}
 			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
+		if prefix.Addr().Is4In6() && prefix.Bits() >= 96 { // as Holds takes the addresses of clients
+			prefix = netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-96)
+		}
 		ip = append(ip, prefix.Masked())
 	}
 	return ip, nil

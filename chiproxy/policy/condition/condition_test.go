@@ -128,6 +128,19 @@ func TestAnAddressIsReadAsByCaddysMatcher(t *testing.T) {
 	}
 }
 
+func TestIPv4WrittenAsIPv6IsIPv4(t *testing.T) {
+	for _, text := range []string{"::ffff:10.0.0.0/104", "::ffff:10.0.0.1", "10.0.0.0/8"} {
+		own := must(condition.NewIP([]string{text}))
+		for _, client := range []string{"10.0.0.1", "::ffff:10.0.0.1"} {
+			asked(t, policytest.Request("GET", "/items/1"), client, func(ex *chiproxy.Exchange) {
+				if !own.Holds(ex) {
+					t.Errorf("%s is not in %s", client, text)
+				}
+			})
+		}
+	}
+}
+
 func TestAShareIsAsLargeAsItSaysAndGrowsWithoutLosingAnybody(t *testing.T) {
 	small, large := must(condition.NewPercent(10, "header:X-User")), must(condition.NewPercent(20, "header:X-User"))
 	const users = 4000
