@@ -71,6 +71,7 @@
 //		}
 //		isolate_failures
 //		watch [<interval>]
+//		dev [force]
 //	}
 //
 // The directive is ordered after route, so that a fallback such as respond or file_server comes after it.
@@ -123,6 +124,7 @@ func instanceBlock(instance *luaroute.Handler) []subdirective {
 		subdirective{"metrics", once, metrics(&instance.Metrics)},
 		subdirective{"telemetry", once, telemetry(&instance.Telemetry)},
 		subdirective{"isolate_failures", once, flag(&instance.IsolateFailures)},
+		subdirective{"dev", once, dev(&instance.Dev)},
 		subdirective{"watch", once, watch(&instance.Watch)},
 		subdirective{"kv", once, store(&instance.KVRaw)},
 	)

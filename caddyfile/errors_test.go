@@ -16,7 +16,7 @@ func TestABadBlockIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ block, want string }{
 		"an unknown subdirective": {
 			"script main.lua\nscripts more.lua",
-			`unknown subdirective "scripts": expected allow, concurrency, env, handler, isolate_failures, kv, libs, limit, limits, method_mismatch, metrics, name, on_error, pool, script, source, telemetry, tenant or watch, at Caddyfile:4`,
+			`unknown subdirective "scripts": expected allow, concurrency, dev, env, handler, isolate_failures, kv, libs, limit, limits, method_mismatch, metrics, name, on_error, pool, script, source, telemetry, tenant or watch, at Caddyfile:4`,
 		},
 		"libs without a library":      {"libs", `libs: expected a name, found none, at Caddyfile:3`},
 		"options of no library":       {"libs htp {\n\tallow all\n}", `libs: there is no library "htp": expected `},

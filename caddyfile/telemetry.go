@@ -71,3 +71,14 @@ func telemetry(to **config.Telemetry) reader {
 		})
 	}
 }
+
+// dev reads dev [force].
+func dev(to *string) reader {
+	return func(h httpcaddyfile.Helper) error {
+		*to = config.DevOn
+		if h.CountRemainingArgs() == 0 {
+			return nil
+		}
+		return choice(to, config.DevForce)(h)
+	}
+}

@@ -65,6 +65,9 @@ func (r *Report) Tries(at Place) {
 func (ex *Exchange) Becomes(o telemetry.Outcome) {
 	if o.Refuses() || !ex.became.Refuses() {
 		ex.became = o
+		if ex.report != nil {
+			ex.report.Outcome = o
+		}
 	}
 }
 
@@ -77,7 +80,12 @@ func (ex *Exchange) TakesVariant(name string) {
 }
 
 // Anew forgets what became of the request, for the next candidate.
-func (d *Driver) Anew() { d.became = telemetry.Responded }
+func (d *Driver) Anew() {
+	d.became = telemetry.Responded
+	if d.report != nil {
+		d.report.Outcome = telemetry.Responded
+	}
+}
 
 // ReportTo makes the exchange notice what is sent, for Became, and fill in a report, which may be nil.
 func (d *Driver) ReportTo(r *Report) {

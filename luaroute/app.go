@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
@@ -86,10 +87,33 @@ func (a *App) Start() error {
 	if err := a.checkExpected(); err != nil {
 		return err
 	}
+	if err := a.checkDev(); err != nil {
+		return err
+	}
 	a.grace = graceOf(a.ctx)
 	a.pools.Modules().Run()
 	for _, i := range a.instances {
 		i.Start()
+	}
+	return nil
+}
+
+// checkDev reports an instance that shows errors at an address that others may reach.
+func (a *App) checkDev() error {
+	app, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return nil // there is no server
+	}
+	for _, i := range a.instances {
+		if !i.Dev() {
+			continue
+		}
+		for _, server := range app.(*caddyhttp.App).Servers {
+			if err := instance.CheckDev(i.Name(), server.Listen); err != nil && !i.DevForced() {
+				return err
+			}
+			a.ctx.Logger().Info("clients on this machine see errors of scripts", zap.String("instance", i.Name()), zap.Strings("open", server.Listen))
+		}
 	}
 	return nil
 }

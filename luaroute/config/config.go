@@ -47,6 +47,12 @@ type Instance struct {
 	// What requests say of themselves in logs, spans and placeholders.
 	Telemetry *Telemetry `json:"telemetry,omitempty"`
 
+	// Whether clients on this machine see what happens: errors are pages with the script, the lines around and why the
+	// request came there, and each response has a field `X-Luaroute` with tenant, route, pool, script:line and outcome.
+	// `on` is refused where a server listens at an address that others may reach, `force` is not. Implies `watch`.
+	// Default: nobody sees it.
+	Dev string `json:"dev,omitempty"`
+
 	// How often to check the scripts, the modules they require and the data files they read for
 	// changes: a string such as `"1s"`, or a number of nanoseconds. At least 10ms. A change is loaded
 	// once two checks in a row see the same. If a reload fails, what was loaded before keeps serving.
@@ -59,6 +65,15 @@ const (
 	MismatchAnswer  = "405"
 	MismatchDecline = "decline"
 )
+
+// Values of Instance.Dev.
+const (
+	DevOn    = "on"
+	DevForce = "force"
+)
+
+// devWatch is how often scripts are checked with Instance.Dev and without Instance.Watch.
+const devWatch = caddy.Duration(time.Second)
 
 // minWatch is the shortest interval of Instance.Watch.
 const minWatch = caddy.Duration(10 * time.Millisecond)
@@ -75,6 +90,15 @@ func (i *Instance) Check() error {
 	}
 	if err := i.Telemetry.Check(); err != nil {
 		return err
+	}
+	switch i.Dev {
+	case "":
+	case DevOn, DevForce:
+		if i.Watch == 0 {
+			i.Watch = devWatch
+		}
+	default:
+		return fmt.Errorf("dev %q: expected on or force", i.Dev)
 	}
 	if i.Watch != 0 && i.Watch < minWatch {
 		return fmt.Errorf("watch %s: expected at least %s", time.Duration(i.Watch), time.Duration(minWatch))

@@ -85,7 +85,7 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	tests := map[string]struct{ json, want string }{
 		"an unknown key": {
 			`{"script": "main.lua"}`,
-			`unknown key "script"; allowed are allow, concurrency, env, handlers, isolate_failures, kv, libs, limit, limits, method_mismatch, metrics, name, on_error, pools, scripts, sources, telemetry, tenants, watch`,
+			`unknown key "script"; allowed are allow, concurrency, dev, env, handlers, isolate_failures, kv, libs, limit, limits, method_mismatch, metrics, name, on_error, pools, scripts, sources, telemetry, tenants, watch`,
 		},
 		"a list":                               {`[]`, `expected an object, found []`},
 		"a name that is a number":              {`{"name": 5}`, `name: expected a string, found 5`},

@@ -112,9 +112,18 @@ func (i *Instance) State() State {
 }
 
 // Serve routes a request with the current table.
-func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	defer i.panics.pass()
 	told := i.observe(r)
+	if told != nil && i.Dev() && onThisMachine(r) {
+		shown := &devWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, of: told}
+		w = shown
+		defer func() {
+			if err != nil && i.show(shown, r, err) {
+				err = nil
+			}
+		}()
+	}
 	for {
 		table := i.table.Load()
 		err := table.ServeReporting(w, r, next, told.report())

@@ -34,7 +34,7 @@ func newWatcher(c *config.Instance) watcher {
 	if t == nil {
 		t = &config.Telemetry{}
 	}
-	o := watcher{fields: t.LogFields != config.Off, spans: t.Spans != config.Off, never: t.Placeholders == config.Off, always: t.Placeholders == config.On}
+	o := watcher{fields: t.LogFields != config.Off, spans: t.Spans != config.Off, never: t.Placeholders == config.Off, always: t.Placeholders == config.On || c.Dev != ""}
 	if text, err := json.Marshal(c); err == nil && !o.never {
 		o.always = o.always || bytes.Contains(text, []byte("{"+placeholderPrefix))
 	}
