@@ -223,41 +223,83 @@ func Strings(v lua.LValue) ([]string, error) {
 	return nil, fmt.Errorf("%s; expected a string, or a list of them", Found(v))
 }
 
+// Expected of durations and sizes.
+const (
+	expectedDuration = `a number of seconds above 0, or a string such as "100ms"`
+	expectedSize     = `a number of bytes above 0, or a string such as "1MiB"`
+)
+
 // Duration returns a duration, 0 if it is missing.
 func (t Table) Duration(name string) caddy.Duration {
-	const most = 1e9 // seconds, far below what overflows
-	switch v := t.table.RawGetString(name).(type) {
-	case *lua.LNilType:
+	v := t.table.RawGetString(name)
+	if v == lua.LNil {
 		return 0
+	}
+	d, ok := durationOf(v)
+	if !ok {
+		t.Fail(name, expectedDuration)
+	}
+	return d
+}
+
+// DurationArgument returns the duration that an argument of a function is.
+func DurationArgument(L *lua.LState, n int) caddy.Duration {
+	d, ok := durationOf(L.Get(n))
+	if !ok {
+		L.ArgError(n, "expected "+expectedDuration+"; found "+Found(L.Get(n)))
+	}
+	return d
+}
+
+func durationOf(v lua.LValue) (caddy.Duration, bool) {
+	const most = 1e9 // seconds, far below what overflows
+	switch v := v.(type) {
 	case lua.LNumber:
 		if d := time.Duration(v * lua.LNumber(time.Second)); v <= most && d > 0 {
-			return caddy.Duration(d)
+			return caddy.Duration(d), true
 		}
 	case lua.LString:
 		if d, err := time.ParseDuration(string(v)); err == nil && d > 0 {
-			return caddy.Duration(d)
+			return caddy.Duration(d), true
 		}
 	}
-	t.Fail(name, `a number of seconds above 0, or a string such as "100ms"`)
-	return 0
+	return 0, false
 }
 
 // Size returns a number of bytes, 0 if it is missing.
 func (t Table) Size(name string) config.Size {
-	switch v := t.table.RawGetString(name).(type) {
-	case *lua.LNilType:
+	v := t.table.RawGetString(name)
+	if v == lua.LNil {
 		return 0
+	}
+	n, ok := sizeOf(v)
+	if !ok {
+		t.Fail(name, expectedSize)
+	}
+	return n
+}
+
+// SizeArgument returns the number of bytes that an argument of a function is.
+func SizeArgument(L *lua.LState, n int) config.Size {
+	size, ok := sizeOf(L.Get(n))
+	if !ok {
+		L.ArgError(n, "expected "+expectedSize+"; found "+Found(L.Get(n)))
+	}
+	return size
+}
+
+func sizeOf(v lua.LValue) (config.Size, bool) {
+	switch v := v.(type) {
 	case lua.LNumber:
 		if n := config.Size(v); v < 1<<53 && lua.LNumber(n) == v && n > 0 {
-			return n
+			return n, true
 		}
 	case lua.LString:
 		if n, err := config.ParseSize(string(v)); err == nil && n > 0 && n < 1<<53 {
-			return n
+			return n, true
 		}
 	}
-	t.Fail(name, `a number of bytes above 0, or a string such as "1MiB"`)
-	return 0
+	return 0, false
 }
 
 // Count returns a whole number above 0, or 0 if it is missing.

@@ -61,7 +61,7 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, maxBodyBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.

@@ -197,19 +197,13 @@ func TestWrongRulesSayWhatIsWrong(t *testing.T) {
 // silent answers without allocating.
 var silent = policytest.Action(func(ex *chiproxy.Exchange) error { ex.W.WriteHeader(200); return nil })
 
-type discard struct{ h http.Header }
-
-func (d discard) Header() http.Header         { return d.h }
-func (d discard) Write(p []byte) (int, error) { return len(p), nil }
-func (d discard) WriteHeader(int)             {}
-
 func BenchmarkPolicy(b *testing.B) {
 	for name, header := range map[string][]string{"no site": nil, "a site": {origin, "https://app.example"}} {
 		for around, p := range map[string][]chiproxy.Middleware{"with": {build(b, rules)}, "without": nil} {
 			b.Run(name+"/"+around, func(b *testing.B) {
 				table := policytest.Table(b, silent, p...)
 				r := policytest.From(policytest.Request("GET", "/items/1", header...), policytest.Client)
-				w := discard{http.Header{}}
+				w := policytest.Discard()
 				b.ReportAllocs()
 				for b.Loop() {
 					_ = table.Serve(w, r, nil)

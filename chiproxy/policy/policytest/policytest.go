@@ -102,3 +102,12 @@ func Explain(table *routing.Table, r *http.Request) []explain.Step {
 	}
 	return nil
 }
+
+// Discard returns a writer that keeps the header only, for benchmarks.
+func Discard() http.ResponseWriter { return discard{http.Header{}} }
+
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header       { return d.header }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
