@@ -13,7 +13,7 @@ func TestAWrongConfigurationIsRefusedWithItsPlaceAndWhatIsAllowed(t *testing.T) 
 	for name, row := range map[string]struct{ config, want string }{
 		"an unknown key": {
 			`"script": ["main.lua"]`,
-			`unknown key "script"; allowed are allow, concurrency, env, handlers, isolate_failures, `,
+			`unknown key "script"; allowed are allow, concurrency, dev, env, handlers, isolate_failures, `,
 		},
 		"a wrong limit of a tenant": {
 			`"tenants": [{"name": "a", "limits": {"cpu": "fast"}}]`,

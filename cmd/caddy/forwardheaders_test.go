@@ -86,7 +86,8 @@ func TestForwardedHeadersAreSetAndRemovedByScripts(t *testing.T) {
 		  remove = { "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Via" },
 		  host = { Host = "inner.example" },
 		}
-		route:any("/data/set", route.proxy("app", { headers = { set = changes.set } }))
+		local set = { ["X-Forwarded-For"] = "192.0.2.7", ["x-forwarded-proto"] = "https", ["X-Forwarded-Host"] = "{{http.request.uri}" }
+		route:any("/data/set", route.proxy("app", { headers = { set = set } })) -- in data {{ is a brace
 		route:any("/data/remove", route.proxy("app", { headers = { remove = changes.remove } }))
 		route:any("/data/host", route.proxy("app", { headers = { set = changes.host } }))
 		route:any("/function/set", function(req)
