@@ -61,7 +61,7 @@ func TestABreakerOpensHalfOpensAndCloses(t *testing.T) {
 		b.RecordMetric(200, 0) // sent before
 		time.Sleep(10*time.Second - 1)
 		is(false)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		is(true)
 		is(true) // others try, too, for a moment
 		b.RecordMetric(200, time.Minute)
@@ -70,7 +70,7 @@ func TestABreakerOpensHalfOpensAndCloses(t *testing.T) {
 		b.RecordMetric(502, time.Millisecond)
 		time.Sleep(10*time.Second - 1)
 		is(false)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		is(true)
 		time.Sleep(trying)
 		is(false) // the try got lost
