@@ -43,7 +43,7 @@ func TestCountsOfAPatternGoOnInTheNextTableAndVanishWithIt(t *testing.T) {
 	next["/a"].Count(telemetry.Proxied, 201, time.Millisecond)
 	old["/a"].Count(telemetry.Responded, 404, time.Millisecond) // a request of the old table
 	old["/b"].Count(telemetry.Failed, 502, time.Millisecond)
-	if got, want := text(r), "/a proxied 2xx 2\n/a responded 4xx 1"; got != want {
+	if got, want := text(r), "/a responded 4xx 1\n/a proxied 2xx 2"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if all, failed := old["/b"].Total(); all != 2 || failed != 2 {

@@ -145,6 +145,7 @@ var nobodysNames = []string{
 	"validate.lua:57: option error as erorr",
 	"validate.lua:61: option error as erorr",
 	"validate.lua:62: option error as erorr",
+	"validate.lua:64: option errors as erorrs",
 	"weighted.lua:11: pool canary as cnaary",
 	"weighted.lua:11: pool stable as satble",
 	"weighted.lua:14: function or field version as vresion",
