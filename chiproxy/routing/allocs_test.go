@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // TestADataRouteAllocatesNothing measures everything from Serve to the action and back.
@@ -60,5 +61,25 @@ func TestALookThatCannotApplyCostsNothing(t *testing.T) {
 	}
 	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", say("a")))); open.guards {
 		t.Error("in a table that guards nothing, something is looked for")
+	}
+}
+
+func TestCountingADataRouteAllocatesNothingMore(t *testing.T) {
+	pools := newTestPools(t)
+	measure := func(d *telemetry.Draft) float64 {
+		table, err := Build(chiproxy.Spec{Series: d, Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{{Route: &chiproxy.Route{
+			Pattern: "/items/{id}", Action: acting(func(*chiproxy.Exchange) (chiproxy.Verdict, error) { return chiproxy.Done, nil }),
+		}}}}}}, pools)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer table.Retire()
+		w := httptest.NewRecorder()
+		r := prepared(w, get("/items/5"))
+		return testing.AllocsPerRun(200, func() { _ = table.Serve(w, r, noNext) })
+	}
+	without, with := measure(nil), measure(telemetry.New(telemetry.Options{}).Begin())
+	if with > without {
+		t.Errorf("%v allocations with a counter, %v without", with, without)
 	}
 }

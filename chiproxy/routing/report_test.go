@@ -176,26 +176,6 @@ func TestRequestsWithoutARouteMakeNoSeries(t *testing.T) {
 	}
 }
 
-func TestCountingADataRouteAllocatesNothingMore(t *testing.T) {
-	pools := newTestPools(t)
-	measure := func(d *telemetry.Draft) float64 {
-		table, err := Build(chiproxy.Spec{Series: d, Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{{Route: &chiproxy.Route{
-			Pattern: "/items/{id}", Action: acting(func(*chiproxy.Exchange) (chiproxy.Verdict, error) { return chiproxy.Done, nil }),
-		}}}}}}, pools)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer table.Retire()
-		w := httptest.NewRecorder()
-		r := prepared(w, get("/items/5"))
-		return testing.AllocsPerRun(200, func() { _ = table.Serve(w, r, noNext) })
-	}
-	without, with := measure(nil), measure(telemetry.New(telemetry.Options{}).Begin())
-	if with > without {
-		t.Errorf("%v allocations with a counter, %v without", with, without)
-	}
-}
-
 // BenchmarkCounting is what a data route costs with counters, and without.
 func BenchmarkCounting(b *testing.B) {
 	for _, counts := range []bool{false, true, false, true} {

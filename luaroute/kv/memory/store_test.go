@@ -216,6 +216,8 @@ func check(t *testing.T, st *store, m model) {
 // checkShard checks that a shard has no holes, and that all its links lead where they should.
 func checkShard(t *testing.T, s *shard) {
 	t.Helper()
+	s.mu.Lock() // the store sweeps, too
+	defer s.mu.Unlock()
 	blocks, larges, due := 0, 0, 0
 	for i := range s.heads.n {
 		h := s.heads.at(i)

@@ -25,6 +25,7 @@ import (
 type server struct {
 	rueidis.Client
 	builder rueidis.Builder
+	mu      sync.Mutex
 	dials   []time.Duration // when, from the beginning
 	begun   time.Time
 	refuse  atomic.Bool
@@ -41,7 +42,9 @@ func (s *server) dial() (rueidis.Client, error) {
 		panic("two dial at once")
 	}
 	defer s.atOnce.Add(-1)
+	s.mu.Lock()
 	s.dials = append(s.dials, time.Since(s.begun))
+	s.mu.Unlock()
 	switch {
 	case s.refuse.Load():
 		return nil, errRefused
@@ -51,6 +54,13 @@ func (s *server) dial() (rueidis.Client, error) {
 	}
 	time.Sleep(10 * time.Millisecond)
 	return s, nil
+}
+
+// dialled returns when it was dialled.
+func (s *server) dialled() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.dials)
 }
 
 func (s *server) B() rueidis.Builder { return s.builder }
@@ -200,7 +210,7 @@ func TestOneProbeAtATimeAfterPausesThatDouble(t *testing.T) {
 		all.Wait()
 		synctest.Wait()
 		var seconds []int
-		for _, at := range s.dials {
+		for _, at := range s.dialled() {
 			seconds = append(seconds, int(at/time.Second))
 		}
 		if want := []int{0, 0, 0, 0, 0, 1, 3, 7, 15, 25, 35}; !slices.Equal(seconds, want) {
@@ -208,7 +218,7 @@ func TestOneProbeAtATimeAfterPausesThatDouble(t *testing.T) {
 		}
 
 		s.refuse.Store(false)
-		dialled := len(s.dials)
+		dialled := len(s.dialled())
 		for range 300 {
 			all.Go(func() {
 				for {
@@ -221,7 +231,7 @@ func TestOneProbeAtATimeAfterPausesThatDouble(t *testing.T) {
 		}
 		all.Wait()
 		synctest.Wait()
-		if got := len(s.dials) - dialled; got != 1 {
+		if got := len(s.dialled()) - dialled; got != 1 {
 			t.Errorf("it was dialled %d times when it came back, want once", got)
 		}
 		var texts []string
@@ -323,10 +333,10 @@ func TestAClosedClientFailsAtOnceAndProbesNoMore(t *testing.T) {
 			t.Error(err)
 		}
 		synctest.Wait()
-		dialled := len(s.dials)
+		dialled := len(s.dialled())
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		if len(s.dials) != dialled {
+		if len(s.dialled()) != dialled {
 			t.Error("it probes")
 		}
 		if took, why := ask(t.Context(), c, s); why != kv.Down || took != 0 {
