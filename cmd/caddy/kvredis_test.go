@@ -141,8 +141,9 @@ func underLoad(t *testing.T, server *testredis.Server, address, more string, fai
 	late := a.late.Load()
 	if heal != nil {
 		e2e.Until(t, "requests have failed for long", func() bool { return failed() > 2*int64(*redisRate) })
-		if got := a.late.Load(); got != late {
-			t.Errorf("%d requests waited while Redis was down", got-late)
+		// A machine that stops for a moment may let a few wait; without the breaker all would.
+		if got := a.late.Load() - late; got > int64(*redisRate)/10 {
+			t.Errorf("%d requests waited while Redis was down", got)
 		}
 		heal(server)
 	}

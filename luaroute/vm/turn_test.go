@@ -299,18 +299,23 @@ func TestMuchWorkOfOneFunctionHasATurnBeforeItBegins(t *testing.T) {
 
 func TestLongRunsUseUpTheAllowanceOfTheirTenant(t *testing.T) {
 	t.Parallel()
-	s, fn := busyState(t, `keep(function() for i = 1, 5000 do end end)`, map[string]lua.LValue{})
-	calls := 0
-	for ; !s.line.UsedUp() && calls < 1000; calls++ {
-		s.Arm(Limits{}, t.Context()) // of another request
-		if err := s.Call(fn, 0); err != nil {
-			t.Fatal(err)
+	for attempt := 1; ; attempt++ { // a machine that stops for a moment in the first call uses it up, too
+		s, fn := busyState(t, `keep(function() for i = 1, 5000 do end end)`, map[string]lua.LValue{})
+		calls := 0
+		for ; !s.line.UsedUp() && calls < 1000; calls++ {
+			s.Arm(Limits{}, t.Context()) // of another request
+			if err := s.Call(fn, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantSize(t, s.line.Queue, 0, 0)
+		if calls > 1 && calls < 1000 {
+			return
+		}
+		if attempt == 5 {
+			t.Fatalf("it was used up after %d calls, want some", calls)
 		}
 	}
-	if calls == 1 || calls == 1000 {
-		t.Errorf("it was used up after %d calls, want some", calls)
-	}
-	wantSize(t, s.line.Queue, 0, 0)
 }
 
 func TestTurnsThatComeAndGoDoNotPutOffTheEndOfABudget(t *testing.T) {
