@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/budget"
+
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
@@ -24,7 +26,7 @@ func (a *assembly) limits(tenant string, c *config.Scripting) (all []chiproxy.Mi
 	for _, o := range c.Limit {
 		l, err := limit.NewRate(o.Options, a.out.Book, tenant, at("limit", o.Name))
 		if err == nil {
-			err = l.CountIn(a.space(tenant))
+			err = l.CountIn(budget.Of(a.space(tenant)))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%slimit %q: %w", path, o.Name, err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/kv/budget"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -115,7 +117,7 @@ func makeLimit(l *Load, L *lua.LState) int {
 	}
 	made, err := limit.NewRate(options, l.Book, l.Tenant, l.Here(L, "limit", options.Name))
 	o.Check(err)
-	o.Check(made.CountIn(l.Space))
+	o.Check(made.CountIn(budget.Of(l.Space)))
 	l.counted(o, options.MaxKeys)
 	l.mayRead(o, made.Variables())
 	made.KeyOf, made.When = keyBy(keyFn), l.guards(o)

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
 // buckets are the budgets of many keys. A take is a lookup among the readers of a shard and one compare-and-swap; only new keys, and what is
@@ -71,7 +69,7 @@ func (b *buckets) resize(most int) { b.most.Store(max(1, int64(most-len(b.shards
 func (b *buckets) hash(key []byte) uint64 { return maphash.Bytes(b.seed, key) }
 
 // take takes cost, at most the burst, from the budget of a key with a hash, as pace.take does.
-func (b *buckets) take(key []byte, hash uint64, p pace, cost int64, now time.Duration) kv.Taken {
+func (b *buckets) take(key []byte, hash uint64, p pace, cost int64, now time.Duration) Budget {
 	s := &b.shards[hash%uint64(len(b.shards))]
 	if s.takes.Add(1)%uint32(sweepEvery/len(b.shards)) == 0 {
 		b.sweepNext(now)
@@ -90,7 +88,7 @@ func (b *buckets) take(key []byte, hash uint64, p pace, cost int64, now time.Dur
 	return b.begin(s, key, p, cost, now)
 }
 
-func (k *bucket) take(p pace, cost int64, now time.Duration) kv.Taken {
+func (k *bucket) take(p pace, cost int64, now time.Duration) Budget {
 	for {
 		whole := k.whole.Load()
 		then, taken := p.take(time.Duration(whole), now, cost)
@@ -101,7 +99,7 @@ func (k *bucket) take(p pace, cost int64, now time.Duration) kv.Taken {
 }
 
 // begin takes from the budget of a key that was not known.
-func (b *buckets) begin(s *shard, key []byte, p pace, cost int64, now time.Duration) kv.Taken {
+func (b *buckets) begin(s *shard, key []byte, p pace, cost int64, now time.Duration) Budget {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known := s.byKey[string(key)]; known != nil {

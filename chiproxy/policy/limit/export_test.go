@@ -2,8 +2,6 @@ package limit
 
 import (
 	"time"
-
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
 // Buckets are budgets with a clock of the test's.
@@ -11,7 +9,7 @@ type Buckets struct{ b *buckets }
 
 func NewBuckets(most int) Buckets { return Buckets{newBuckets(most)} }
 
-func (b Buckets) Take(key string, rate, burst int, per time.Duration, cost int64, at time.Duration) kv.Taken {
+func (b Buckets) Take(key string, rate, burst int, per time.Duration, cost int64, at time.Duration) Budget {
 	p, err := newPace(rate, burst, per)
 	if err != nil {
 		panic(err)

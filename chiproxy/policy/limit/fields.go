@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
 // fields are the header fields of all limits of a request. They replace those of an upstream, and stand on errors, too.
@@ -19,7 +18,7 @@ type fields struct {
 // shown is what one limit says.
 type shown struct {
 	*Rate
-	kv.Taken
+	Budget
 }
 
 // The names of the fields, in Go's form.
@@ -45,10 +44,10 @@ func fieldsOf(ex *chiproxy.Exchange) *fields {
 }
 
 // show adds what a limit says, or replaces what it said for another candidate.
-func (f *fields) show(l *Rate, t kv.Taken) {
+func (f *fields) show(l *Rate, t Budget) {
 	for i := range f.shown {
 		if f.shown[i].Rate == l {
-			f.shown[i].Taken = t
+			f.shown[i].Budget = t
 			return
 		}
 	}
@@ -91,7 +90,7 @@ func (f *fields) draft(h http.Header) {
 		at = append(at, `";r=`...)
 		at = strconv.AppendInt(at, s.Remaining, 10)
 		at = append(at, ";t="...)
-		at = strconv.AppendInt(at, Seconds(s.Taken.Reset), 10)
+		at = strconv.AppendInt(at, Seconds(s.Budget.Reset), 10)
 	}
 	if len(at) > 0 { // the values are of this request alone: others may change them where they stand
 		f.values = [2]string{policy, string(at)}
@@ -107,7 +106,7 @@ func (f *fields) x(h http.Header) {
 		if s.options.Headers == HeadersDraft {
 			continue
 		}
-		if least == nil || s.Remaining < least.Remaining || s.Remaining == least.Remaining && s.Taken.Reset > least.Taken.Reset {
+		if least == nil || s.Remaining < least.Remaining || s.Remaining == least.Remaining && s.Budget.Reset > least.Budget.Reset {
 			least = s
 		}
 	}
@@ -117,7 +116,7 @@ func (f *fields) x(h http.Header) {
 	for _, field := range []struct {
 		name  string
 		value int64
-	}{{xLimit, least.pace.burst}, {xRemaining, least.Remaining}, {xReset, Seconds(least.Taken.Reset)}} {
+	}{{xLimit, least.pace.burst}, {xRemaining, least.Remaining}, {xReset, Seconds(least.Budget.Reset)}} {
 		h[field.name] = []string{strconv.FormatInt(field.value, 10)}
 	}
 }

@@ -3,8 +3,6 @@ package limit
 import (
 	"fmt"
 	"time"
-
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
 // pace is how fast a budget comes back, and how large it is.
@@ -35,12 +33,12 @@ func (p pace) span() time.Duration { return p.interval * time.Duration(p.burst) 
 
 // take takes cost, which is at most the burst, from the budget that is whole at a time, and returns when it is whole then. If not enough is left
 // it takes nothing. A time further away than a whole budget takes comes of a slower pace, or of a clock that was set back, and counts as that.
-func (p pace) take(whole, now time.Duration, cost int64) (time.Duration, kv.Taken) {
+func (p pace) take(whole, now time.Duration, cost int64) (time.Duration, Budget) {
 	full := now + p.span()
 	from := min(max(whole, now), full)
 	then := from + time.Duration(cost)*p.interval
 	if then > full {
-		return from, kv.Taken{Remaining: int64((full - from) / p.interval), Reset: from - now, RetryAfter: then - full}
+		return from, Budget{Remaining: int64((full - from) / p.interval), Reset: from - now, RetryAfter: then - full}
 	}
-	return then, kv.Taken{OK: true, Remaining: int64((full - then) / p.interval), Reset: then - now}
+	return then, Budget{OK: true, Remaining: int64((full - then) / p.interval), Reset: then - now}
 }

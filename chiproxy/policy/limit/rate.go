@@ -11,7 +11,6 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
 // Rate is a limit of how many requests there may be in a time, as middleware. The fields that are functions or values of others are set before it
@@ -26,9 +25,8 @@ type Rate struct {
 	// Cost returns how much a request takes, which CheckCost has seen. Nil, each takes what the options say.
 	Cost func(*chiproxy.Exchange) (int64, error)
 
-	// store counts instead of this process, for a scope. It may be nil.
-	store kv.Limiter
-	scope kv.Scope
+	// store counts instead of this process. It may be nil.
+	store Store
 }
 
 // NewRate returns the limit that options describe, of a tenant, and declared at a place.
@@ -54,18 +52,16 @@ func NewRate(o Options, book *Book, tenant string, at origin.Origin) (*Rate, err
 // Options returns the options, with their defaults.
 func (l *Rate) Options() Options { return l.options }
 
-// CountIn makes the limit count in the store of a tenant, if its options say so.
-func (l *Rate) CountIn(space *kv.Space) error {
+// CountIn makes the limit count in a store, which may be nil, if its options say so.
+func (l *Rate) CountIn(store Store) error {
 	if l.options.Store != StoreKV {
 		return nil
 	}
-	if space != nil {
-		if limiter, ok := space.Store.(kv.Limiter); ok {
-			l.store, l.scope = limiter, space.Scope
-			return nil
-		}
+	if store == nil {
+		return errors.New(`store is "kv", and the store of this instance counts no limits; expected local, or another store`)
 	}
-	return errors.New(`store is "kv", and the store of this instance counts no limits; expected local, or another store`)
+	l.store = store
+	return nil
 }
 
 // Describe shows the name.
@@ -94,7 +90,7 @@ func (l *Rate) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, erro
 	}
 	explained := ex.Refuse() != nil
 	hash := l.state.buckets.hash(key)
-	var taken kv.Taken
+	var taken Budget
 	switch {
 	case explained && isWhole(ex.R.Context()):
 		taken = l.whole()
@@ -132,7 +128,7 @@ func (l *Rate) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, erro
 }
 
 // outcome is what came of a take.
-func (l *Rate) outcome(taken kv.Taken, err error) outcome {
+func (l *Rate) outcome(taken Budget, err error) outcome {
 	switch {
 	case err != nil:
 		return failed
@@ -155,7 +151,7 @@ func (l *Rate) unknown(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, err
 }
 
 // note writes down what an explanation shows.
-func (l *Rate) note(ex *chiproxy.Exchange, taken kv.Taken, err error) {
+func (l *Rate) note(ex *chiproxy.Exchange, taken Budget, err error) {
 	if err != nil {
 		ex.Note(fmt.Sprintf("%s: the store failed", l.name))
 		return
@@ -185,7 +181,7 @@ func (l *Rate) CheckCost(cost float64) error {
 
 // Taken is what came of a take.
 type Taken struct {
-	kv.Taken
+	Budget
 	// Limit is the size of the budget.
 	Limit int64
 	// Policy is as RateLimit-Policy says it.
@@ -194,7 +190,7 @@ type Taken struct {
 
 // Waits reports whether a take waits for something outside of the process.
 func (l *Rate) Waits() bool {
-	w, ok := l.store.(kv.Waiter)
+	w, ok := l.store.(Waiter)
 	return ok && w.Waits()
 }
 
@@ -220,9 +216,9 @@ func (l *Rate) Peek(ctx context.Context, key string, cost int64) (Taken, error) 
 // Whole returns what Take returns of a budget from which nothing was taken.
 func (l *Rate) Whole() Taken { return l.taken(l.whole()) }
 
-func (l *Rate) whole() kv.Taken { return kv.Taken{OK: true, Remaining: l.pace.burst} }
+func (l *Rate) whole() Budget { return Budget{OK: true, Remaining: l.pace.burst} }
 
-func (l *Rate) taken(t kv.Taken) Taken { return Taken{t, l.pace.burst, l.policy} }
+func (l *Rate) taken(t Budget) Taken { return Taken{t, l.pace.burst, l.policy} }
 
 // Reset makes the budget of a key whole.
 func (l *Rate) Reset(ctx context.Context, key string) error {
@@ -236,7 +232,7 @@ func (l *Rate) Reset(ctx context.Context, key string) error {
 }
 
 // take takes cost from the budget of a key, in the store if there is one.
-func (l *Rate) take(ctx context.Context, key []byte, hash uint64, cost int64) (kv.Taken, error) {
+func (l *Rate) take(ctx context.Context, key []byte, hash uint64, cost int64) (Budget, error) {
 	if l.store != nil {
 		taken, err := l.store.Take(ctx, l.asked(key, cost))
 		if err == nil || l.options.OnError != OnErrorLocal {
@@ -247,7 +243,7 @@ func (l *Rate) take(ctx context.Context, key []byte, hash uint64, cost int64) (k
 }
 
 // look is take without taking: whether the cost is left.
-func (l *Rate) look(ctx context.Context, key []byte, hash uint64, cost int64) (kv.Taken, error) {
+func (l *Rate) look(ctx context.Context, key []byte, hash uint64, cost int64) (Budget, error) {
 	taken, err := l.take(ctx, key, hash, 0)
 	if err == nil && taken.Remaining < cost {
 		taken.OK = false
@@ -256,8 +252,8 @@ func (l *Rate) look(ctx context.Context, key []byte, hash uint64, cost int64) (k
 	return taken, err
 }
 
-func (l *Rate) asked(key []byte, cost int64) kv.Take {
-	return kv.Take{Scope: l.scope, Key: l.name + ":" + string(key), Interval: l.pace.interval, Burst: l.pace.burst, Cost: cost}
+func (l *Rate) asked(key []byte, cost int64) Ask {
+	return Ask{Key: l.name + ":" + string(key), Interval: l.pace.interval, Burst: l.pace.burst, Cost: cost}
 }
 
 // start is the beginning of the time that budgets are counted in. It is monotonic, so that nobody can set it back.

@@ -23,7 +23,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
-	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
 // bookOf returns the book of a test, whose states nobody else has.
@@ -360,20 +359,18 @@ func logged(extra *caddyhttp.ExtraLogFields) map[string]any {
 // silentStore is a store that fails, or answers what it was told.
 type silentStore struct {
 	err   error
-	taken kv.Taken
-	asked []kv.Take
+	taken limit.Budget
+	asked []limit.Ask
 }
 
-func (s *silentStore) Do(context.Context, kv.Op) (kv.Result, error) { return kv.Result{}, s.err }
-
-func countIn(t *testing.T, l *limit.Rate, store kv.Store) {
+func countIn(t *testing.T, l *limit.Rate, store limit.Store) {
 	t.Helper()
-	if err := l.CountIn(&kv.Space{Store: store, Scope: kv.Scope{Instance: "main", Tenant: "acme"}}); err != nil {
+	if err := l.CountIn(store); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *silentStore) Take(_ context.Context, take kv.Take) (kv.Taken, error) {
+func (s *silentStore) Take(_ context.Context, take limit.Ask) (limit.Budget, error) {
 	s.asked = append(s.asked, take)
 	return s.taken, s.err
 }
@@ -398,7 +395,7 @@ func TestAStoreThatFailsIsWhatOnErrorSays(t *testing.T) {
 func TestAStoreDecidesAlone(t *testing.T) {
 	t.Parallel()
 	l := rate(t, bookOf(t), 1, func(o *limit.Options) { o.Store = "kv" })
-	store := &silentStore{taken: kv.Taken{OK: true, Remaining: 7, Reset: 1500 * time.Millisecond}}
+	store := &silentStore{taken: limit.Budget{OK: true, Remaining: 7, Reset: 1500 * time.Millisecond}}
 	countIn(t, l, store)
 	table := policytest.Table(t, policytest.Answer(200), l)
 	for range 3 {
@@ -412,22 +409,17 @@ func TestAStoreDecidesAlone(t *testing.T) {
 	}
 	policytest.Explain(table, get())
 	last := store.asked[len(store.asked)-1]
-	want := kv.Take{Scope: kv.Scope{Instance: "main", Tenant: "acme"}, Key: "api:192.0.2.1", Interval: time.Hour, Burst: 1}
+	want := limit.Ask{Key: "api:192.0.2.1", Interval: time.Hour, Burst: 1}
 	if last != want || store.asked[0].Cost != 1 {
 		t.Errorf("an explanation asked for %+v, a request for %+v", last, store.asked[0])
 	}
 }
 
-// plainStore counts no limits.
-type plainStore struct{ kv.Store }
-
 func TestAStoreThatCountsNoLimitsIsRefused(t *testing.T) {
 	t.Parallel()
 	l := rate(t, bookOf(t), 1, func(o *limit.Options) { o.Store = "kv" })
-	for _, space := range []*kv.Space{nil, {Store: plainStore{}}} {
-		if err := l.CountIn(space); err == nil || !strings.Contains(err.Error(), "counts no limits") {
-			t.Error(err)
-		}
+	if err := l.CountIn(nil); err == nil || !strings.Contains(err.Error(), "counts no limits") {
+		t.Error(err)
 	}
 }
 
