@@ -231,24 +231,12 @@ const (
 
 // Duration returns a duration, 0 if it is missing.
 func (t Table) Duration(name string) caddy.Duration {
-	v := t.table.RawGetString(name)
-	if v == lua.LNil {
-		return 0
-	}
-	d, ok := durationOf(v)
-	if !ok {
-		t.Fail(name, expectedDuration)
-	}
-	return d
+	return field(t, name, durationOf, expectedDuration)
 }
 
 // DurationArgument returns the duration that an argument of a function is.
 func DurationArgument(L *lua.LState, n int) caddy.Duration {
-	d, ok := durationOf(L.Get(n))
-	if !ok {
-		L.ArgError(n, "expected "+expectedDuration+"; found "+Found(L.Get(n)))
-	}
-	return d
+	return argument(L, n, durationOf, expectedDuration)
 }
 
 func durationOf(v lua.LValue) (caddy.Duration, bool) {
@@ -267,25 +255,31 @@ func durationOf(v lua.LValue) (caddy.Duration, bool) {
 }
 
 // Size returns a number of bytes, 0 if it is missing.
-func (t Table) Size(name string) config.Size {
-	v := t.table.RawGetString(name)
-	if v == lua.LNil {
-		return 0
-	}
-	n, ok := sizeOf(v)
-	if !ok {
-		t.Fail(name, expectedSize)
-	}
-	return n
-}
+func (t Table) Size(name string) config.Size { return field(t, name, sizeOf, expectedSize) }
 
 // SizeArgument returns the number of bytes that an argument of a function is.
-func SizeArgument(L *lua.LState, n int) config.Size {
-	size, ok := sizeOf(L.Get(n))
-	if !ok {
-		L.ArgError(n, "expected "+expectedSize+"; found "+Found(L.Get(n)))
+func SizeArgument(L *lua.LState, n int) config.Size { return argument(L, n, sizeOf, expectedSize) }
+
+// field returns the field of a name, as of reads it, and zero if it is missing.
+func field[T any](t Table, name string, of func(lua.LValue) (T, bool), expected string) (value T) {
+	v := t.table.RawGetString(name)
+	if v == lua.LNil {
+		return value
 	}
-	return size
+	value, ok := of(v)
+	if !ok {
+		t.Fail(name, expected)
+	}
+	return value
+}
+
+// argument returns an argument of a function, as of reads it.
+func argument[T any](L *lua.LState, n int, of func(lua.LValue) (T, bool), expected string) T {
+	value, ok := of(L.Get(n))
+	if !ok {
+		L.ArgError(n, "expected "+expected+"; found "+Found(L.Get(n)))
+	}
+	return value
 }
 
 func sizeOf(v lua.LValue) (config.Size, bool) {

@@ -173,7 +173,7 @@ func takeLimit(L *lua.LState) int {
 		})
 	}
 	if err != nil {
-		return failed(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(lua.LBool(taken.OK))
 	L.Push(info(L, taken))
@@ -186,7 +186,7 @@ func peekLimit(L *lua.LState) int {
 	key, _ := keyArgument(L)
 	taken, err := r.ask(L, func(ctx context.Context, _ bool) (limit.Taken, error) { return r.Peek(ctx, key, 1) })
 	if err != nil {
-		return failed(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(info(L, taken))
 	return 1
@@ -203,7 +203,7 @@ func resetLimit(L *lua.LState) int {
 		return limit.Taken{}, r.Reset(ctx, key)
 	})
 	if err != nil {
-		return failed(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(lua.LTrue)
 	return 1
@@ -222,12 +222,6 @@ func (r *rate) ask(L *lua.LState, call func(ctx context.Context, explained bool)
 		return err
 	})
 	return taken, err
-}
-
-func failed(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(err.Error()))
-	return 2
 }
 
 func info(L *lua.LState, t limit.Taken) *lua.LTable {

@@ -297,9 +297,7 @@ func isJSON(contentType string) bool {
 // result pushes a value, or nil and the error.
 func result(L *lua.LState, v lua.LValue, err error) int {
 	if err != nil {
-		L.Push(lua.LNil)
-		L.Push(lua.LString(err.Error()))
-		return 2
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(v)
 	return 1

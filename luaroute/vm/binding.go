@@ -143,3 +143,12 @@ func (b Bindings) Docs() []Doc {
 func OneOf[T any](all map[string]T) string {
 	return `"` + strings.Join(slices.Sorted(maps.Keys(all)), `"|"`) + `"`
 }
+
+// Fail pushes nil and why, the results of a function that has failed, and returns their number:
+//
+//	return vm.Fail(L, err.Error())
+func Fail(L *lua.LState, why string) int {
+	L.Push(lua.LNil)
+	L.Push(lua.LString(why))
+	return 2
+}

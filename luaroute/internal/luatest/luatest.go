@@ -56,7 +56,7 @@ type Setup struct {
 	Handlers map[string]caddyhttp.MiddlewareHandler
 	// Pools are those of the configuration, by name.
 	Pools map[string]string
-	// Limits are those of requests. Default: as in the handler.
+	// Limits are those of requests. Default: as in the handler, with enough CPU for a machine that is busy.
 	Limits config.Limits
 	// Libraries are found by require, besides those that most tests need.
 	Libraries map[string]vm.Library
@@ -72,6 +72,10 @@ type Setup struct {
 	Life *vm.Life
 	// Store is what require("kv") has. Default: one in memory, of its own.
 	Store kv.Store
+}
+
+func (s Setup) limits() config.Limits {
+	return s.Limits.Or(config.Limits{CPU: caddy.Duration(2 * time.Second)}).Or(config.DefaultLimits)
 }
 
 // Within returns a setup whose requests and loads have the same limits.
@@ -95,7 +99,7 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 		if allowed, err = capability.New("acme", nil, s.Allow); err != nil {
 			t.Fatal(err)
 		}
-		allowed = allowed.Within(capability.Bounds{Body: int64(s.Limits.Or(config.DefaultLimits).Body)})
+		allowed = allowed.Within(capability.Bounds{Body: int64(s.limits().Body)})
 	}
 	store := s.Store
 	if store == nil {
@@ -104,7 +108,7 @@ func (s Setup) options(t testing.TB, code string, logger *zap.Logger) declare.Op
 	return declare.Options{
 		Space:        &kv.Space{Store: store},
 		Capabilities: allowed,
-		Sources:      sources, Env: s.Env, Limits: s.Limits.Or(config.DefaultLimits), Load: s.LoadLimits, Logger: logger,
+		Sources:      sources, Env: s.Env, Limits: s.limits(), Load: s.LoadLimits, Logger: logger,
 		Libraries: libraries,
 		Modules:   modules{Context(t), s.Handlers}, Life: s.Life,
 	}

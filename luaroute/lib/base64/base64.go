@@ -72,9 +72,7 @@ func decoder(decode func(string) ([]byte, error)) lua.LGFunction {
 		vm.Charge(L, len(s)*3)
 		b, err := decode(s)
 		if err != nil {
-			L.Push(lua.LNil)
-			L.Push(lua.LString(err.Error()))
-			return 2
+			return vm.Fail(L, err.Error())
 		}
 		L.Push(lua.LString(b))
 		return 1

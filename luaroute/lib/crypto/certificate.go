@@ -21,7 +21,7 @@ func readCertificate(L *lua.LState) int {
 	vm.Spend(L, readSteps+min(len(text), sign.MaxPEM))
 	cert, err := sign.ParseCertificate(text)
 	if err != nil {
-		return refuse(L, err.Error())
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(Certificate(L, cert))
 	return 1

@@ -78,7 +78,7 @@ func passwordMatches(L *lua.LState) int {
 	text, hash := L.CheckString(1), L.CheckString(2)
 	matches, err := matcher(text, hash)
 	if err != nil {
-		return refuse(L, err.Error())
+		return vm.Fail(L, err.Error())
 	}
 	good := false
 	inSlot(L, func() { good = matches() })

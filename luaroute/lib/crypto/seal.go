@@ -60,14 +60,7 @@ func open(L *lua.LState) int {
 			}
 		}
 	}
-	return refuse(L, "wrong key or altered")
-}
-
-// refuse returns nil and why.
-func refuse(L *lua.LState, why string) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(why))
-	return 2
+	return vm.Fail(L, "wrong key or altered")
 }
 
 // sealer returns the cipher of a key, which makes its own nonces.

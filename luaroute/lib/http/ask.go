@@ -127,9 +127,7 @@ func placeholder(state *vm.State, name string) string {
 // push pushes the results of a call.
 func push(L *lua.LState, r result) int {
 	if r.err != nil {
-		L.Push(lua.LNil)
-		L.Push(lua.LString(textOf(r.err)))
-		return 2
+		return vm.Fail(L, textOf(r.err))
 	}
 	L.Push(charged(L, r.res))
 	return 1

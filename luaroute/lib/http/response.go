@@ -170,9 +170,7 @@ func decode(L *lua.LState) int {
 	r := check[*response](L)
 	v, err := luajson.DecodeAs(L, r.body.String(), luajson.OptionsOf(L, 2))
 	if err != nil {
-		L.Push(lua.LNil)
-		L.Push(lua.LString(err.Error()))
-		return 2
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(v)
 	return 1

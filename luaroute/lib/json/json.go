@@ -63,7 +63,7 @@ var bindings = vm.Bindings{
 func encode(L *lua.LState) int {
 	text, err := Encode(L, L.CheckAny(1))
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(lua.LString(text))
 	return 1
@@ -73,7 +73,7 @@ func encode(L *lua.LState) int {
 func decode(L *lua.LState) int {
 	v, err := DecodeAs(L, L.CheckString(1), OptionsOf(L, 2))
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(v)
 	return 1
@@ -94,12 +94,6 @@ func array(L *lua.LState) int {
 	}
 	L.Push(markArray(t))
 	return 1
-}
-
-func failure(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(err.Error()))
-	return 2
 }
 
 // Interface guards

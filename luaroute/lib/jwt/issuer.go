@@ -171,11 +171,11 @@ func verify(L *lua.LState) int {
 		vm.Throw(L, c.ended)
 	}
 	if err != nil {
-		return refuse(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	table, err := json.Decode(L, claims.JSON())
 	if err != nil {
-		return refuse(L, token.ErrMalformed)
+		return vm.Fail(L, token.ErrMalformed.Error())
 	}
 	L.Push(table)
 	return 1

@@ -124,25 +124,18 @@ func peek(L *lua.LState) int {
 	vm.Spend(L, callSteps+min(len(text), token.MaxSize)/bytesPerStep)
 	header, claims, err := token.Peek(text)
 	if err != nil {
-		return refuse(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	h, err := json.Decode(L, string(header))
 	if err != nil {
-		return refuse(L, token.ErrMalformed)
+		return vm.Fail(L, token.ErrMalformed.Error())
 	}
 	c, err := json.Decode(L, string(claims))
 	if err != nil {
-		return refuse(L, token.ErrMalformed)
+		return vm.Fail(L, token.ErrMalformed.Error())
 	}
 	L.Push(h)
 	L.Push(c)
-	return 2
-}
-
-// refuse returns nil and why.
-func refuse(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(err.Error()))
 	return 2
 }
 

@@ -124,9 +124,7 @@ func (c *call) wait(op kv.Op) (result kv.Result, err error) {
 
 // fail pushes nil and why an operation has failed.
 func fail(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(reason(err)))
-	return 2
+	return vm.Fail(L, reason(err))
 }
 
 // reason is what scripts see of an error.

@@ -122,7 +122,7 @@ func format(L *lua.LState) int {
 	}
 	zone, err := location(L, 3)
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	whole := math.Floor(n)
 	at := time.Unix(int64(whole), int64(math.Round((n-whole)*1e6))*1000)
@@ -136,19 +136,19 @@ func format(L *lua.LState) int {
 func parse(L *lua.LState) int {
 	text, layout := L.CheckString(1), checkLayout(L)
 	if len(text) > maxText {
-		return failure(L, fmt.Errorf("time: the string has %d bytes; allowed are %d", len(text), maxText))
+		return vm.Fail(L, fmt.Sprintf("time: the string has %d bytes; allowed are %d", len(text), maxText))
 	}
 	zone, err := location(L, 3)
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	vm.Spend(L, textSteps+len(text)/bytesPerStep)
 	at, err := layout.parse(text, zone)
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	if n := at.Unix(); n < earliest || n > latest {
-		return failure(L, fmt.Errorf("time: found %s; allowed are the years 1 to 9999", short(text)))
+		return vm.Fail(L, fmt.Sprintf("time: found %s; allowed are the years 1 to 9999", short(text)))
 	}
 	L.Push(seconds(at))
 	return 1
@@ -164,13 +164,6 @@ func checkLayout(L *lua.LState) layout {
 		L.ArgError(3, fmt.Sprintf("the layout %q is always in GMT", L.CheckString(2)))
 	}
 	return l
-}
-
-// failure pushes nil and an error.
-func failure(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(err.Error()))
-	return 2
 }
 
 // Interface guards

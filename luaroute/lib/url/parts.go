@@ -16,7 +16,7 @@ import (
 func parse(L *lua.LState) int {
 	u, err := read(L, L.CheckString(1))
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	t := L.CreateTable(0, 8)
 	set := func(name, value string, there bool) {
@@ -104,12 +104,12 @@ func build(L *lua.LState) int {
 		size += len(v)
 	}
 	if size > maxURL {
-		return failure(L, fmt.Errorf("url: the parts have %d bytes; allowed are %d", size, maxURL))
+		return vm.Fail(L, fmt.Sprintf("url: the parts have %d bytes; allowed are %d", size, maxURL))
 	}
 	vm.Spend(L, size/bytesPerStep)
 	text, err := join(given)
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	return success(L, text)
 }

@@ -129,11 +129,11 @@ func beyondASCII(r rune) bool { return r >= utf8.RuneSelf }
 func resolve(L *lua.LState) int {
 	base, err := read(L, L.CheckString(1))
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	ref, err := read(L, L.CheckString(2))
 	if err != nil {
-		return failure(L, err)
+		return vm.Fail(L, err.Error())
 	}
 	return success(L, base.ResolveReference(ref).String())
 }
@@ -175,7 +175,7 @@ func escape(L *lua.LState) int {
 func unescape(L *lua.LState) int {
 	s, err := url.PathUnescape(checked(L))
 	if err != nil {
-		return failure(L, fmt.Errorf("url: %w", err))
+		return vm.Fail(L, fmt.Sprintf("url: %v", err))
 	}
 	return success(L, s)
 }
@@ -208,13 +208,6 @@ func success(L *lua.LState, s string) int {
 	vm.Charge(L, len(s))
 	L.Push(lua.LString(s))
 	return 1
-}
-
-// failure pushes nil and an error.
-func failure(L *lua.LState, err error) int {
-	L.Push(lua.LNil)
-	L.Push(lua.LString(err.Error()))
-	return 2
 }
 
 // Interface guards

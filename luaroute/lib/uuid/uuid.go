@@ -65,9 +65,7 @@ func parse(L *lua.LState) int {
 func answer(L *lua.LState, get func() (uuid.UUID, error)) int {
 	id, err := get()
 	if err != nil {
-		L.Push(lua.LNil)
-		L.Push(lua.LString(err.Error()))
-		return 2
+		return vm.Fail(L, err.Error())
 	}
 	L.Push(lua.LString(id.String()))
 	return 1
