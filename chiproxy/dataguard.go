@@ -77,6 +77,16 @@ func (g *DataGuard) Holds(ex *Exchange) bool {
 	return true
 }
 
+// Foresees reports whether a preflight has all that the guard asks for: it is sent before a request, with its URL and from its client, but
+// with another method, without cookies, and without fields of its own.
+func (g *DataGuard) Foresees() bool {
+	return !slices.ContainsFunc(g.Conditions, func(c Condition) bool { return c.In != InQuery && !strings.EqualFold(c.Name, "Host") }) &&
+		!slices.ContainsFunc(g.Parts, func(p GuardPart) bool {
+			late, ok := p.(interface{ Foresees() bool })
+			return ok && !late.Foresees()
+		})
+}
+
 // Missed returns the first condition or part that does not hold, empty if all do.
 func (g *DataGuard) Missed(ex *Exchange) string {
 	for i := range g.Conditions {

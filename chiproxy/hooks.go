@@ -23,6 +23,14 @@ type Middleware interface {
 	Traits() Traits
 }
 
+// CrossOrigin is middleware that tells browsers which sites may use responses, and answers the preflights that they send. A preflight comes to
+// that of the route for the request it asks for, if no route takes OPTIONS.
+type CrossOrigin interface {
+	Middleware
+	// Share adds to the header of a response that leaves without having come through the middleware.
+	Share(*Exchange)
+}
+
 // Action answers a request or declines it.
 type Action interface {
 	Do(*Exchange) (Verdict, error)

@@ -7,7 +7,7 @@ local route = require("luaroute")
 
 route:pool("app", { "127.0.0.1:9001" })
 
--- A scope that owns its prefix: its middleware runs for everything below, so preflight needs no routes of its own.
+-- Preflights need no routes of their own: they come to the policy around the route that they ask for.
 route:route("/api", function(api)
   api:use(route.cors{
     origins = { "https://app.example", "https://admin.example" },

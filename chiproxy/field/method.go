@@ -19,6 +19,18 @@ func IsWebSocketConnect(r *http.Request) bool {
 		(r.ProtoMajor == 2 && r.Header.Get(":protocol") == "websocket" || r.ProtoMajor == 3 && r.Proto == "websocket")
 }
 
+// PreflightFor returns the method of the request that a browser announces by a preflight: OPTIONS with the origin of a site, as the Fetch
+// standard has it. It is empty for what is no preflight.
+func PreflightFor(r *http.Request) string {
+	if r.Method != http.MethodOptions || len(r.Header["Origin"]) == 0 {
+		return ""
+	}
+	if asked := r.Header["Access-Control-Request-Method"]; len(asked) > 0 {
+		return asked[0]
+	}
+	return ""
+}
+
 // CheckMethod reports what cannot be a method.
 func CheckMethod(method string) error {
 	if len(method) > maxMethod {

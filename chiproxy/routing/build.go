@@ -25,6 +25,8 @@ type builder struct {
 	texts   map[string]*text
 	shared  map[common]*common
 	covers  map[*pathmux.Methods]*pathmux.Cover
+	// shares is Table.shares.
+	shares bool
 }
 
 // Build checks a specification as a whole and makes a table of it. Its errors, the first 20 of them joined, begin
@@ -39,7 +41,7 @@ func Build(s chiproxy.Spec, p *pool.Set) (*Table, error) {
 		releaseAll(b.pools)
 		return nil, b.err()
 	}
-	t.pools = b.pools
+	t.pools, t.shares = b.pools, b.shares
 	t.counted(s.Series)
 	return t, nil
 }

@@ -92,7 +92,7 @@ type walked struct {
 func (w *scopeWalk) enter(outer *scope, s *chiproxy.Scope) *walked {
 	in := &scope{outer: outer, origin: s.Origin}
 	if outer != nil {
-		in.middleware, in.owner, in.prefix, in.failed = outer.middleware, outer.owner, outer.prefix, outer.failed
+		in.middleware, in.owner, in.prefix, in.failed, in.shares = outer.middleware, outer.owner, outer.prefix, outer.failed, outer.shares
 	}
 	if s.Failed != nil {
 		in.failed = w.b.bind(s.Failed.Action, nil, w.pools, s.Failed.Origin)
@@ -101,7 +101,10 @@ func (w *scopeWalk) enter(outer *scope, s *chiproxy.Scope) *walked {
 		}
 	}
 	if len(s.Middleware) > 0 {
-		in.middleware = slices.Concat(in.middleware, w.b.bindMiddleware(s.Middleware, w.pools))
+		own := w.b.bindMiddleware(s.Middleware, w.pools)
+		in.middleware = slices.Concat(in.middleware, own)
+		in.shares = in.shares || slices.ContainsFunc(own, shares)
+		w.b.shares = w.b.shares || in.shares
 	}
 	w.answers.declare(in, s, notFoundKind)
 	w.answers.declare(in, s, notAllowedKind)

@@ -16,6 +16,8 @@ type scope struct {
 	owner *scope
 	// prefix is what the owners around it own, as written, without a slash at the end.
 	prefix string
+	// shares says that something of the middleware decides which sites may use the responses.
+	shares bool
 	// notFound and notAllowed answer if no route matches; nil if there is none. refused is the 405 of a scope
 	// that has only notFound, inside of the same middleware.
 	notFound, notAllowed, refused *answer

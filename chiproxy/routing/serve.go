@@ -26,6 +26,10 @@ type search struct {
 	shape *entry
 	// path says that the tenant had such a route.
 	path bool
+	// shares is the scope of the first of them whose middleware decides which sites may use responses, and found says that a preflight has come
+	// to the route of the request that it asks for.
+	shares *scope
+	found  bool
 }
 
 // gateVerdict is what the guards of a layer said.
@@ -73,6 +77,7 @@ func (rq *request) serve() error {
 // answer405 answers 405 for a path that is known for other methods.
 func (rq *request) answer405() error {
 	rq.Becomes(telemetry.Method)
+	rq.share(rq.search.shares)
 	rq.W.Header().Set("Allow", rq.search.allow.String())
 	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("no route for method %s; the path has %s", rq.R.Method, &rq.search.allow))
 }
@@ -279,7 +284,7 @@ func (rq *request) openGate(g *gate) (open bool, v chiproxy.Verdict, err error) 
 
 // tryEntry tries the routes of one shape.
 func (rq *request) tryEntry(e *entry) (chiproxy.Verdict, error) {
-	if e.index != nil {
+	if e.index != nil && rq.preflight() == "" {
 		return rq.tryIndexed(e)
 	}
 	for i := range e.routes {
@@ -294,14 +299,9 @@ func (rq *request) tryEntry(e *entry) (chiproxy.Verdict, error) {
 func (rq *request) try(c *candidate, e *entry) (chiproxy.Verdict, error) {
 	if !c.takes(rq.method, e) {
 		rq.mismatched(c.methods, c.scope)
-		return chiproxy.Declined, nil
+		return rq.answerPreflight(c, e)
 	}
-	rq.chosen = c
-	rq.Anew()
-	if rq.report != nil {
-		rq.report.Tries(place{rq})
-	}
-	rq.walker.Begin(&rq.Exchange, e.turn(c))
+	rq.choose(c, e)
 	if len(c.route.Guards) > 0 {
 		if open, v, err := rq.allows(c.route.Guards, c.scope); !open {
 			return v, err
@@ -321,11 +321,24 @@ func (rq *request) try(c *candidate, e *entry) (chiproxy.Verdict, error) {
 	return rq.perform(c.scope.middleware, c.action, c.scope, c.restores)
 }
 
+// choose makes a route the one that is tried.
+func (rq *request) choose(c *candidate, e *entry) {
+	rq.chosen = c
+	rq.Anew()
+	if rq.report != nil {
+		rq.report.Tries(place{rq})
+	}
+	rq.walker.Begin(&rq.Exchange, e.turn(c))
+}
+
 // mismatched notes routes that are in the scope and have the path, but not the method.
 func (rq *request) mismatched(methods *pathmux.Methods, scope *scope) {
 	s := &rq.search
 	s.allow.Add(methods)
 	s.path = true
+	if s.shares == nil && scope.shares {
+		s.shares = scope
+	}
 	if s.here == nil || s.here.owner != scope.owner {
 		s.here, s.shape = scope, rq.entry
 	} else if s.shape == rq.entry {

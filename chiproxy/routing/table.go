@@ -30,6 +30,8 @@ type Table struct {
 	guards bool
 	// hosts says that something in the table depends on the host.
 	hosts bool
+	// shares says that something in the table decides which sites may use responses, and answers preflights.
+	shares bool
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *host.Set
 	certifier  chiproxy.Certifier

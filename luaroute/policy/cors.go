@@ -19,7 +19,7 @@ var corsBinding = Binding{
 }
 
 var corsClass = vm.Class{Name: "luaroute.CORS", Link: "policies.md#cors", Text: "the options of `route.cors`", Fields: []vm.Doc{
-	{Name: "origins", Type: "string|string[]", Text: "sites: `\"https://app.example\"`, `\"https://*.example.com\"` (one label or more), `\"null\"`, or `\"*\"` for all, which excludes `credentials`"},
+	{Name: "origins", Type: "string|string[]", Text: "sites: `\"https://app.example\"`, `\"https://*.example.com\"` (one label or more), `\"null\"` (a sandbox, which excludes `credentials`), or `\"*\"` for all, which excludes `credentials`"},
 	{Name: "methods", Type: "string|string[]|nil", Text: "methods that preflights allow; GET, HEAD and POST need none. `\"*\"`: the one that is asked for"},
 	{Name: "headers", Type: "string|string[]|nil", Text: "fields of requests that preflights allow. `\"*\"`: those that are asked for"},
 	{Name: "expose", Type: "string|string[]|nil", Text: "fields of responses that scripts may read"},

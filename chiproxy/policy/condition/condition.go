@@ -30,6 +30,9 @@ func (m Method) Holds(ex *chiproxy.Exchange) bool { return slices.Contains(m, ex
 // String returns the part as it is written.
 func (m Method) String() string { return "method " + strings.Join(m, ", ") }
 
+// Foresees reports that a preflight has another method than the request it is for.
+func (Method) Foresees() bool { return false }
+
 // Scheme holds for http, or for https.
 type Scheme string
 
@@ -142,6 +145,9 @@ func (p *Percent) Holds(ex *chiproxy.Exchange) bool {
 	return drawn(text, salt) < p.share/100
 }
 
+// Foresees reports whether a preflight has what the share is drawn by.
+func (p *Percent) Foresees() bool { return p.by.Foresees() }
+
 // drawn returns a number from 0 to 1, without it, that is the same for the same key in each process: FNV-1a, whose bits are mixed at the end.
 func drawn(text []byte, salt string) float64 {
 	const offset, prime = 14695981039346656037, 1099511628211
@@ -215,6 +221,9 @@ func (n Not) String() string { return "not (" + n.Guard.String() + ")" }
 // Identity returns all that tells the part from others.
 func (n Not) Identity() string { return "not (" + n.Guard.Identity() + ")" }
 
+// Foresees reports whether a preflight can be asked.
+func (n Not) Foresees() bool { return n.Guard.Foresees() }
+
 // Any holds where one of some guards does.
 type Any []*chiproxy.DataGuard
 
@@ -229,6 +238,9 @@ func (a Any) String() string { return "any (" + join(a) + ")" }
 // Identity returns all that tells the part from others.
 func (a Any) Identity() string { return "any (" + identities(a) + ")" }
 
+// Foresees reports whether a preflight can be asked.
+func (a Any) Foresees() bool { return foresee(a) }
+
 // All holds where all of some guards do.
 type All []*chiproxy.DataGuard
 
@@ -242,6 +254,13 @@ func (a All) String() string { return "all (" + join(a) + ")" }
 
 // Identity returns all that tells the part from others.
 func (a All) Identity() string { return "all (" + identities(a) + ")" }
+
+// Foresees reports whether a preflight can be asked.
+func (a All) Foresees() bool { return foresee(a) }
+
+func foresee(guards []*chiproxy.DataGuard) bool {
+	return !slices.ContainsFunc(guards, func(g *chiproxy.DataGuard) bool { return !g.Foresees() })
+}
 
 func identities(guards []*chiproxy.DataGuard) (text string) {
 	for _, g := range guards {

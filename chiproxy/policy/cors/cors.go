@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Options are the rules for a part of a site.
@@ -43,23 +43,15 @@ type Options struct {
 // Policy is middleware that answers preflights and adds to the header of all other responses, errors included.
 type Policy struct {
 	at                          origin.Origin
-	exact                       map[string][]string // the origins with the value of Access-Control-Allow-Origin
+	exact                       map[string]bool
 	wild                        []wildcard
 	all                         bool
-	methods, headers            []string // values; nil for what is asked for
+	methods, headers            string // values; empty for none
 	anyMethod, anyHeader        bool
-	expose, credentials, maxAge []string
+	expose, credentials, maxAge string
 	privateNetwork              bool
 	identity                    string
 }
-
-// wildcard are the origins whose host has labels before a suffix.
-type wildcard struct{ prefix, suffix string }
-
-var (
-	star = []string{"*"}
-	yes  = []string{"true"}
-)
 
 const (
 	allowOrigin         = "Access-Control-Allow-Origin"
@@ -75,11 +67,11 @@ const (
 )
 
 // preflightVary is what the answer of a preflight depends on.
-var preflightVary = []string{"Origin, " + askMethod + ", " + askHeaders + ", " + askPrivateNetwork}
+const preflightVary = "Origin, " + askMethod + ", " + askHeaders + ", " + askPrivateNetwork
 
 // New returns the policy for rules. The error says which is wrong.
 func New(o Options) (*Policy, error) {
-	p := &Policy{at: o.Origin, exact: map[string][]string{}, privateNetwork: o.PrivateNetwork, identity: fmt.Sprint(o)}
+	p := &Policy{at: o.Origin, exact: map[string]bool{}, privateNetwork: o.PrivateNetwork, identity: fmt.Sprint(o)}
 	if len(o.Origins) == 0 {
 		return nil, errors.New(`origins are missing; expected origins such as "https://app.example", or "*" for all`)
 	}
@@ -91,11 +83,14 @@ func New(o Options) (*Policy, error) {
 	if p.all && o.Credentials {
 		return nil, errors.New(`origins "*" and credentials exclude each other: any site could act for your users; list the origins`)
 	}
+	if p.exact["null"] && o.Credentials {
+		return nil, errors.New(`origins "null" and credentials exclude each other: any site can ask from a sandbox, whose origin is null; list the origins`)
+	}
 	for _, of := range []struct {
 		texts []string
 		check func(string) error
 		any   *bool
-		to    *[]string
+		to    *string
 	}{
 		{o.Methods, field.CheckMethod, &p.anyMethod, &p.methods},
 		{o.Headers, field.CheckName, &p.anyHeader, &p.headers},
@@ -111,95 +106,31 @@ func New(o Options) (*Policy, error) {
 			}
 		}
 		if len(of.texts) > 0 {
-			*of.to = []string{strings.Join(of.texts, ", ")}
+			*of.to = strings.Join(of.texts, ", ")
 		}
 	}
-	if p.expose != nil && p.expose[0] == "*" && o.Credentials {
+	if p.expose == "*" && o.Credentials {
 		return nil, errors.New(`expose "*" means nothing with credentials; list the fields`)
 	}
 	if o.Credentials {
-		p.credentials = yes
+		p.credentials = "true"
 	}
 	if o.MaxAge > 0 {
-		p.maxAge = []string{strconv.Itoa(int(o.MaxAge / time.Second))}
+		p.maxAge = strconv.Itoa(int(o.MaxAge / time.Second))
 	}
 	return p, nil
-}
-
-// allow adds an origin.
-func (p *Policy) allow(text string) error {
-	switch text {
-	case "*":
-		p.all = true
-		return nil
-	case "null":
-		p.exact[text] = []string{text}
-		return nil
-	}
-	text = strings.ToLower(text)
-	scheme, host, found := strings.Cut(text, "://")
-	star := strings.HasPrefix(host, "*.")
-	u, err := url.Parse(scheme + "://" + strings.TrimPrefix(host, "*."))
-	if !found || err != nil || u.Host == "" || u.Host != strings.TrimPrefix(host, "*.") || strings.Contains(u.Host, "*") || u.Scheme == "" {
-		return fmt.Errorf("the origin %s is none; expected a scheme and a host, and perhaps a port, as in https://app.example or https://*.example.com",
-			field.Quote(text))
-	}
-	if port := u.Port(); scheme == "https" && port == "443" || scheme == "http" && port == "80" {
-		return fmt.Errorf("the origin %s has the usual port, which browsers leave out; leave it out", field.Quote(text))
-	}
-	if star {
-		p.wild = append(p.wild, wildcard{scheme + "://", host[1:]})
-	} else {
-		p.exact[text] = []string{text}
-	}
-	return nil
-}
-
-// allowed returns the value of Access-Control-Allow-Origin for an origin, nil if it is refused.
-func (p *Policy) allowed(from []string) []string {
-	if len(from) != 1 {
-		return nil
-	}
-	if p.all {
-		return star
-	}
-	if value, ok := p.exact[from[0]]; ok {
-		return value
-	}
-	for _, w := range p.wild {
-		labels, ok := strings.CutPrefix(from[0], w.prefix)
-		if !ok {
-			continue
-		}
-		if labels, ok = strings.CutSuffix(labels, w.suffix); ok && areLabels(labels) {
-			return from
-		}
-	}
-	return nil
-}
-
-// areLabels reports whether a text is labels of a host with dots between them.
-func areLabels(text string) bool {
-	if text == "" || text[0] == '.' || strings.HasSuffix(text, ".") || strings.Contains(text, "..") {
-		return false
-	}
-	for i := range len(text) {
-		if c := text[i]; !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.') {
-			return false
-		}
-	}
-	return true
 }
 
 // Handle answers a preflight, or adds to the response of what is inside.
 func (p *Policy) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
 	from := ex.R.Header["Origin"]
 	value := p.allowed(from)
+	preflight := field.PreflightFor(ex.R)
 	if ex.Refuse() != nil {
-		ex.Note(said(from, value))
+		ex.Note(said(from, value, preflight))
 	}
-	if ex.R.Method == http.MethodOptions && len(from) > 0 && len(ex.R.Header[askMethod]) > 0 {
-		return chiproxy.Done, p.preflight(ex, value)
+	if preflight != "" {
+		return chiproxy.Done, p.preflight(ex, value, preflight)
 	}
 	s := sharings.Get().(*sharing)
 	w := ex.W
@@ -210,51 +141,78 @@ func (p *Policy) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, er
 	if err != nil && !s.Wrote() { // whatever answers the error has it
 		s.Apply(w.Header())
 	}
-	s.policy, s.value, s.HeaderWriter = nil, nil, response.HeaderWriter{}
+	s.policy, s.value, s.HeaderWriter = nil, "", response.HeaderWriter{}
 	sharings.Put(s)
 	return v, err
 }
 
-func said(from, value []string) string {
+// Share adds to the header of a response that has not come through the middleware.
+func (p *Policy) Share(ex *chiproxy.Exchange) {
+	p.apply(ex.W.Header(), p.allowed(ex.R.Header["Origin"]))
+}
+
+// said is what an explanation says of a request.
+func said(from []string, value, preflight string) string {
+	text := "allowed"
 	switch {
 	case len(from) == 0:
 		return "no origin"
-	case value == nil:
-		return "refused"
+	case value == "":
+		text = "refused"
 	}
-	return "allowed"
+	if preflight != "" {
+		text += ", preflight for " + preflight
+	}
+	return text
 }
 
 // sharing is a writer that adds what browsers need.
 type sharing struct {
 	response.HeaderWriter
 	policy *Policy
-	value  []string
+	value  string
 }
 
 var sharings = sync.Pool{New: func() any { return new(sharing) }}
 
-// Apply changes the header of a response that is no preflight's. What an upstream says about origins is dropped. The values are of this
-// response alone: others may change them where they stand.
-func (s *sharing) Apply(h http.Header) {
-	p := s.policy
+// Apply changes the header of a response that is no preflight's.
+func (s *sharing) Apply(h http.Header) { s.policy.apply(h, s.value) }
+
+// apply adds to the header of a response that is no preflight's. What an upstream says about origins is dropped.
+func (p *Policy) apply(h http.Header, value string) {
 	for _, name := range [...]string{allowOrigin, allowCredentials, exposeHeaders} {
 		delete(h, name)
 	}
-	if s.value != nil {
-		h[allowOrigin] = slices.Clone(s.value)
-		if p.credentials != nil {
-			h[allowCredentials] = slices.Clone(p.credentials)
-		}
-		if p.expose != nil {
-			h[exposeHeaders] = slices.Clone(p.expose)
-		}
+	if value == "" {
+		vary(h, nil)
+		return
 	}
-	vary(h)
+	f := fields{h, make([]string, 0, 4)}
+	f.set(allowOrigin, value)
+	f.set(allowCredentials, p.credentials)
+	f.set(exposeHeaders, p.expose)
+	vary(h, &f)
+}
+
+// fields sets fields of one value each in a header. The values are of this response alone, as others may change them where they stand, and have one
+// allocation together.
+type fields struct {
+	header http.Header
+	room   []string
+}
+
+// set sets a field, unless the value is empty.
+func (f *fields) set(name, value string) {
+	if value == "" {
+		return
+	}
+	n := len(f.room)
+	f.room = append(f.room, value)
+	f.header[name] = f.room[n : n+1 : n+1]
 }
 
 // vary adds Origin to Vary once.
-func vary(h http.Header) {
+func vary(h http.Header, room *fields) {
 	values := h["Vary"]
 	for _, value := range values {
 		for name := range strings.SplitSeq(value, ",") {
@@ -263,55 +221,61 @@ func vary(h http.Header) {
 			}
 		}
 	}
-	if len(values) == 0 {
+	switch {
+	case len(values) > 0:
+		h["Vary"] = append(slices.Clip(values), "Origin")
+	case room != nil:
+		room.set("Vary", "Origin")
+	default:
 		h["Vary"] = []string{"Origin"}
-		return
 	}
-	h["Vary"] = append(slices.Clip(values), "Origin")
 }
 
 // errRefused is the answer to a preflight of an origin that may not ask.
 var errRefused = errors.New("the origin is not allowed")
 
-func (p *Policy) preflight(ex *chiproxy.Exchange, value []string) error {
+// preflight answers that the origin may send what it asks for, or an error.
+func (p *Policy) preflight(ex *chiproxy.Exchange, value, method string) error {
 	h := ex.W.Header()
-	h["Vary"] = append(slices.Clip(h["Vary"]), preflightVary...)
-	if value == nil {
+	h["Vary"] = append(slices.Clip(h["Vary"]), preflightVary)
+	if value == "" {
+		ex.Becomes(telemetry.Refused)
 		return caddyhttp.Error(http.StatusForbidden, errRefused)
 	}
-	h[allowOrigin] = slices.Clone(value)
-	if p.credentials != nil {
-		h[allowCredentials] = slices.Clone(p.credentials)
+	f := fields{h, make([]string, 0, 6)}
+	f.set(allowOrigin, value)
+	f.set(allowCredentials, p.credentials)
+	if p.anyMethod {
+		f.set(allowMethods, asked(method))
+	} else {
+		f.set(allowMethods, p.methods)
 	}
-	if methods := listed(p.methods, p.anyMethod, ex.R.Header[askMethod]); methods != nil {
-		h[allowMethods] = slices.Clone(methods)
+	if p.anyHeader { // "*" is no wildcard with credentials
+		f.set(allowHeaders, asked(strings.Join(ex.R.Header[askHeaders], ", ")))
+	} else {
+		f.set(allowHeaders, p.headers)
 	}
-	if headers := listed(p.headers, p.anyHeader, ex.R.Header[askHeaders]); headers != nil {
-		h[allowHeaders] = slices.Clone(headers)
-	}
-	if p.maxAge != nil {
-		h[maxAge] = slices.Clone(p.maxAge)
-	}
+	f.set(maxAge, p.maxAge)
 	if p.privateNetwork && slices.Equal(ex.R.Header[askPrivateNetwork], yes) {
-		h[allowPrivateNetwork] = slices.Clone(yes)
+		f.set(allowPrivateNetwork, "true")
 	}
 	ex.W.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// listed returns what is allowed: the list, or what is asked for if that is good, since "*" is no wildcard with credentials.
-func listed(list []string, anything bool, asked []string) []string {
-	if !anything {
-		return list
+// yes is how a preflight asks for a private network.
+var yes = []string{"true"}
+
+// asked returns what is asked for, if that is good as a value.
+func asked(value string) string {
+	if field.Check("X", value) != nil {
+		return ""
 	}
-	if field.Check("X", asked...) != nil {
-		return nil
-	}
-	return asked
+	return value
 }
 
-// Traits are those of middleware that answers some requests.
-func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{Changes: true} }
+// Traits are those of middleware that changes the header of what is sent only.
+func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{} }
 
 // Describe says where the rules are.
 func (p *Policy) Describe() origin.Origin {
@@ -324,7 +288,7 @@ func (p *Policy) Describe() origin.Origin {
 func (p *Policy) Fingerprint() uint64 { return chiproxy.FingerprintOf(p.identity) }
 
 var (
-	_ chiproxy.Middleware    = (*Policy)(nil)
+	_ chiproxy.CrossOrigin   = (*Policy)(nil)
 	_ chiproxy.Describer     = (*Policy)(nil)
 	_ chiproxy.Fingerprinter = (*Policy)(nil)
 )

@@ -23,7 +23,7 @@ const (
 )
 
 var rules = cors.Options{
-	Origins: []string{"https://app.example", "https://*.example.com", "http://localhost:3000", "null"},
+	Origins: []string{"https://app.example", "https://*.example.com", "http://localhost:3000"},
 	Methods: []string{"GET", "PUT"}, Headers: []string{"X-Token", "Content-Type"}, Expose: []string{"X-Id"}, Credentials: true,
 	MaxAge: 10 * time.Minute, PrivateNetwork: true,
 }
@@ -71,7 +71,8 @@ func TestBrowsersAreToldWhatTheFetchStandardExpects(t *testing.T) {
 		{"a subdomain", rules, "GET", []string{origin, "https://a.example.com"}, 200, "Allow-Origin=https://a.example.com Allow-Credentials=true Expose-Headers=X-Id Vary=Origin"},
 		{"a subdomain of a subdomain", rules, "GET", []string{origin, "https://a.b.example.com"}, 200, "Allow-Origin=https://a.b.example.com Allow-Credentials=true Expose-Headers=X-Id Vary=Origin"},
 		{"a site with a port", rules, "GET", []string{origin, "http://localhost:3000"}, 200, "Allow-Origin=http://localhost:3000 Allow-Credentials=true Expose-Headers=X-Id Vary=Origin"},
-		{"a sandbox", rules, "GET", []string{origin, "null"}, 200, "Allow-Origin=null Allow-Credentials=true Expose-Headers=X-Id Vary=Origin"},
+		{"a sandbox", cors.Options{Origins: []string{"null"}}, "GET", []string{origin, "null"}, 200, "Allow-Origin=null Vary=Origin"},
+		{"a sandbox that is not listed", rules, "GET", []string{origin, "null"}, 200, refused},
 		{"another site", rules, "GET", []string{origin, "https://evil.example"}, 200, refused},
 		{"the domain itself", rules, "GET", []string{origin, "https://example.com"}, 200, refused},
 		{"another scheme", rules, "GET", []string{origin, "http://app.example"}, 200, refused},
@@ -186,10 +187,29 @@ func TestWrongRulesSayWhatIsWrong(t *testing.T) {
 		`has the usual port`:                        {Origins: []string{"https://app.example:443"}},
 		`methods are case-sensitive, write GET`:     {Origins: []string{"*"}, Methods: []string{"get"}},
 		`"X A" is not a header name`:                {Origins: []string{"*"}, Headers: []string{"X A"}},
-		`expose "*" means nothing with credentials`: {Origins: []string{"null"}, Expose: []string{"*"}, Credentials: true},
+		`expose "*" means nothing with credentials`: {Origins: []string{"https://app.example"}, Expose: []string{"*"}, Credentials: true},
+		`origins "null" and credentials exclude`:    {Origins: []string{"null"}, Credentials: true},
 	} {
 		if _, err := cors.New(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestAResponseToASiteHasOneAllocation(t *testing.T) {
+	for name, c := range map[string]struct {
+		header []string
+		most   float64
+	}{"no site": {nil, 1}, "a site": {[]string{origin, "https://app.example"}, 1}} {
+		table := policytest.Table(t, silent, build(t, rules))
+		r := policytest.From(policytest.Request("GET", "/items/1", c.header...), policytest.Client)
+		w := policytest.Discard()
+		n := testing.AllocsPerRun(200, func() {
+			clear(w.Header())
+			_ = table.Serve(w, r, nil)
+		})
+		if n > c.most {
+			t.Errorf("%s: %v allocations, expected %v", name, n, c.most)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -115,6 +116,13 @@ func (k *Key) Variables() []string {
 		}
 	}
 	return names
+}
+
+// Foresees reports whether a preflight has what the key is made of; see chiproxy.DataGuard.
+func (k *Key) Foresees() bool {
+	return !slices.ContainsFunc(k.parts, func(p part) bool {
+		return p.source == header && p.name != "Host" || p.source == cookie || p.source == variable
+	})
 }
 
 // MaxLength is the length of the longest key that Append leaves as it is. It replaces a longer one by its hash.
