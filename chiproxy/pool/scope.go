@@ -116,7 +116,7 @@ func (s *Scope) Find(name string) (*Named, error) {
 	if len(name) > most {
 		name = name[:most] + "…"
 	}
-	names := s.names()
+	names := s.Names()
 	if len(names) == 0 {
 		return nil, fmt.Errorf("no pool %q; there are none", name)
 	}
@@ -135,8 +135,8 @@ func (s *Scope) Pools() []*Named {
 	return append(all, s.order...)
 }
 
-// names returns the names that can be seen from s, sorted.
-func (s *Scope) names() []string {
+// Names returns the names that can be seen from s, sorted.
+func (s *Scope) Names() []string {
 	var names []string
 	for in := s; in != nil; in = in.outer {
 		for name := range in.own {

@@ -20,16 +20,18 @@ var labels = map[string]string{"luaroute.Request": "req", "luaroute.Response": "
 // readings are types of what is read of a class where what is assigned may be of more.
 var readings = map[string]string{"luaroute.Headers": "string?"}
 
-// poolName is the type of the names of pools.
-const poolName = "luaroute.PoolName"
+// Types of names.
+const (
+	poolName   = "luaroute.PoolName"
+	tenantName = "luaroute.TenantName"
+)
 
-// apiOf returns the reference as lint takes it. Without an inspection, or with one of a load that failed, names of pools and so on may be
-// anything.
+// apiOf returns the reference as lint takes it. Without an inspection, names of pools and so on may be anything.
 func apiOf(r *reference.Reference, in *instance.Inspection) (*lint.API, error) {
 	c := new(converter)
 	router := r.Router()
 	api := &lint.API{
-		Module: reference.ModuleName, Router: router.Name, Pools: poolName,
+		Module: reference.ModuleName, Router: router.Name, Pools: poolName, Tenants: tenantName,
 		Globals: c.members(r.Globals), Defined: c.members(r.Defined), Absent: map[string]string{}, Names: map[string]lint.Names{},
 	}
 	for _, doc := range r.Absent {
@@ -44,7 +46,7 @@ func apiOf(r *reference.Reference, in *instance.Inspection) (*lint.API, error) {
 	for _, lib := range r.Libraries {
 		api.Libraries = append(api.Libraries, lint.Class{Name: lib.Name, Bare: lib.Bare, Fields: c.members(lib.Docs)})
 	}
-	if in != nil && in.Table != nil {
+	if in != nil {
 		addNames(api, in, r)
 	}
 	return api, c.err
@@ -96,29 +98,71 @@ func (c *converter) class(from vm.Class) lint.Class {
 	return class
 }
 
-// addNames adds what strings can name in an instance that has loaded.
+// addNames adds what strings can name in an instance. Those that scripts declare are known if they have loaded.
 func addNames(api *lint.API, in *instance.Inspection, r *reference.Reference) {
-	var pools, tenants, libraries []string
-	for _, pool := range in.Table.Pools() {
-		pools = append(pools, pool.Name)
-	}
-	for _, tenant := range in.Table.Tenants() {
-		tenants = append(tenants, tenant.Spec.Name)
-	}
+	var libraries []string
 	for _, lib := range r.Libraries {
 		libraries = append(libraries, lib.Name)
 	}
-	add := func(alias, kind, what string, all ...[]string) {
-		api.Names[alias] = lint.Names{What: what, Kind: kind, All: slices.Concat(all...)}
+	open := in.Table == nil || len(in.LeftOut) > 0
+	pools := lint.Names{What: "pool", Kind: "unknown-pool", Of: map[string][]string{}, Open: open}
+	tenants := lint.Names{What: "tenant", Kind: "unknown-name", Open: open}
+	handlers := lint.Names{What: "handler", Kind: "unknown-name", All: modules("http.handlers"), Of: map[string][]string{}}
+	known := map[string]bool{}
+	for _, s := range in.Sources {
+		known[s.Tenant] = true
 	}
-	if len(in.LeftOut) == 0 { // whose pools are not known
-		add(poolName, "unknown-pool", "pool", pools)
-		add("luaroute.TenantName", "unknown-name", "tenant", tenants)
+	if in.Table != nil {
+		for _, t := range in.Table.Tenants() {
+			known[t.Spec.Name] = true
+			pools.Of[t.Spec.Name] = t.Pools.Names()
+			tenants.All = append(tenants.All, t.Spec.Name)
+		}
 	}
-	add("luaroute.HandlerName", "unknown-name", "handler", in.Handlers, modules("http.handlers"))
-	add("luaroute.MatcherName", "unknown-name", "matcher", modules("http.matchers"))
-	add("luaroute.EnvName", "unknown-name", "environment variable in the configuration", in.Env)
-	add("luaroute.LibName", "unknown-name", "library", libraries, []string{"safe", "all", "none"})
+	for i, t := range in.Tenants {
+		known[t.Name] = true
+		tenants.All = append(tenants.All, t.Name)
+		handlers.Of[t.Name] = t.Handlers
+		if !open {
+			continue // the table knows which pools are seen
+		}
+		for _, p := range t.Pools {
+			if i == 0 {
+				pools.All = append(pools.All, p.Name)
+			} else {
+				pools.Of[t.Name] = append(pools.Of[t.Name], p.Name)
+			}
+		}
+	}
+	for tenant := range known { // one that a script declares has the handlers of the instance
+		if handlers.Of[tenant] == nil && len(in.Tenants) > 0 {
+			handlers.Of[tenant] = in.Tenants[0].Handlers
+		}
+	}
+	api.Names[poolName], api.Names[tenantName], api.Names["luaroute.HandlerName"] = pools, tenants, handlers
+	add := func(alias, what string, all ...string) {
+		api.Names[alias] = lint.Names{What: what, Kind: "unknown-name", All: all}
+	}
+	add("luaroute.MatcherName", "matcher", modules("http.matchers")...)
+	add("luaroute.EnvName", "environment variable in the configuration", in.Env...)
+	add("luaroute.LibName", "library", append(libraries, "safe", "all", "none")...)
+}
+
+// shared returns the tenants that the scripts of a tenant are about: the default tenant's are about those that they declare, too, if these have no
+// scripts of their own.
+func shared(in *instance.Inspection, tenant string) []string {
+	all := []string{tenant}
+	if tenant != "" || in.Table == nil {
+		return all
+	}
+	for _, t := range in.Table.Tenants() {
+		name := t.Spec.Name
+		own := slices.ContainsFunc(in.Sources, func(s instance.Sources) bool { return s.Tenant == name })
+		if !own && !slices.ContainsFunc(in.Tenants, func(t instance.Tenant) bool { return t.Name == name }) {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // modules returns the names of Caddy's modules of a namespace.

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -10,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
@@ -115,9 +112,9 @@ func check(f *flags, level lint.Level, out io.Writer) (int, error) {
 // findings loads a configuration and returns what is wrong with it.
 func (f *flags) findings(config []byte) ([]finding, error) {
 	instances, err := provision(config)
-	found := []finding{}
+	var failures, found []finding
 	if err != nil {
-		found = append(found, failure("load", err))
+		failures = append(failures, failure("load", err))
 	} else if instances, err = f.only(instances); err != nil {
 		return nil, err
 	}
@@ -125,10 +122,10 @@ func (f *flags) findings(config []byte) ([]finding, error) {
 		for _, err := range in.LeftOut {
 			left := failure("left-out", err)
 			left.Instance = in.Name
-			found = append(found, left)
+			failures = append(failures, left)
 		}
 	}
-	if len(found) > 0 {
+	if len(failures) > 0 {
 		needs, tried := instance.Survey(func() { _, _ = provision(config) })
 		for _, need := range needs {
 			allow := newFinding("allow", fmt.Sprintf("the scripts of tenant %q use more than is allowed; they need\n%s", need.Tenant, need.Allow))
@@ -140,14 +137,14 @@ func (f *flags) findings(config []byte) ([]finding, error) {
 	known := reference.Build()
 	seen := map[string]bool{}
 	for i := range instances {
-		more, err := findingsOf(&instances[i], known, seen)
+		more, err := findingsOf(&instances[i], known, seen, &failures)
 		if err != nil {
 			return nil, err
 		}
 		found = append(found, more...)
 	}
 	more, err := findingsOfTests(known, seen)
-	return append(found, more...), err
+	return append(append(append([]finding{}, failures...), found...), more...), err
 }
 
 // withTried adds the scripts that did not load to the instances that did, or takes all of them if none did.
@@ -192,38 +189,38 @@ func located(err error) finding {
 	return f
 }
 
-// findingsOf looks at the scripts of an instance, and at the modules that they require. It adds the names of all of them to names.
-func findingsOf(in *instance.Inspection, known *reference.Reference, names map[string]bool) ([]finding, error) {
+// findingsOf looks at the scripts of an instance, and at the modules that they require. It adds the names of all of them to names, and takes those
+// failures away that a comment has ignored.
+func findingsOf(in *instance.Inspection, known *reference.Reference, names map[string]bool, failures *[]finding) ([]finding, error) {
 	api, err := apiOf(known, in)
 	if err != nil {
 		return nil, err
 	}
 	scripts := &lint.Scripts{API: api}
 	scripts.Names(in.NamedPools...)
-	for _, pool := range in.Pools {
-		scripts.Pool(pool.Name, pool.Origin.Script)
+	for _, t := range in.Tenants {
+		for _, pool := range t.Pools {
+			scripts.Pool(pool.Name, pool.Origin.Script)
+		}
 	}
 	loaded := in.Table != nil && len(in.LeftOut) == 0
-	seen := map[string]bool{}
-	for _, set := range in.Sources {
-		all, err := set.Scripts(context.Background())
-		if err != nil && loaded {
-			return nil, err
-		}
-		for len(all) > 0 {
-			next := all[0]
-			all = all[1:]
-			if seen[next.Name+"\x00"+string(next.Code)] {
-				continue
+	l := &lookedAt{scripts: scripts, modules: map[string][]source.Script{}}
+	for _, s := range in.Sources {
+		if err := l.look(s.Set, shared(in, s.Tenant)); err != nil {
+			if loaded {
+				return nil, err
 			}
-			seen[next.Name+"\x00"+string(next.Code)], names[next.Name] = true, true
-			modules, err := add(scripts, set, next)
-			if err != nil && loaded {
-				return nil, err // otherwise it is among the findings
-			}
-			all = append(all, modules...)
+			delete(api.Names, poolName) // it is among the findings, and what these scripts declare is not known
+			delete(api.Names, tenantName)
 		}
 	}
+	for name := range l.modules {
+		name, _, _ = strings.Cut(name, "\x00")
+		names[name] = true
+	}
+	*failures = slices.DeleteFunc(*failures, func(f finding) bool {
+		return scripts.Ignores(lint.Finding{Kind: f.Kind, Script: f.Script, Line: f.Line})
+	})
 	hiddenPools(scripts, in)
 	var found []finding
 	for _, one := range scripts.Findings() {
@@ -251,29 +248,4 @@ func hiddenPools(scripts *lint.Scripts, in *instance.Inspection) {
 			scripts.Note(lint.Finding{Kind: "hidden-pool", Script: p.At.Script, Line: p.At.Line, Message: message})
 		}
 	}
-}
-
-// add looks at a script, and returns its modules. It notes those that are used instead of libraries. A module that no source has is a
-// library.
-func add(scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, err error) {
-	names, err := scripts.Add(s.Name, s.Code)
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		module, err := set.Module(context.Background(), s.Name, name)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("module %s", name), err)
-		}
-		if module == nil {
-			continue
-		}
-		scripts.Module(s.Name, name, module.Name)
-		modules = append(modules, *module)
-		if _, err := caddy.GetModule("luaroute.libs." + name); err == nil {
-			scripts.Note(lint.Finding{Kind: "shadowed-library", Script: module.Name, Line: 1, Message: fmt.Sprintf(
-				"require(%q) of %s finds this file; the library of that name is require(%q)", name, s.Name, "luaroute."+name)})
-		}
-	}
-	return modules, nil
 }

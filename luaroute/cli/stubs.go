@@ -98,7 +98,7 @@ func (s *stubsRun) names(r *reference.Reference) (stubs.Names, error) {
 		api := &lint.API{Names: map[string]lint.Names{}}
 		addNames(api, &in, r)
 		for of, known := range api.Names {
-			names[of] = append(names[of], known.All...)
+			names[of] = append(names[of], known.Every()...)
 		}
 	}
 	for _, in := range instances {

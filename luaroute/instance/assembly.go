@@ -186,7 +186,7 @@ func (a *assembly) fill(t *chiproxy.Tenant, r *run) error {
 // run runs the scripts of a tenant.
 func (a *assembly) run(tenant string, s scripting) (r *run) {
 	r = &run{tenant: tenant, sources: s.sources, allowed: s.allowed}
-	tries(a.config.Name, s.sources)
+	a.tries(tenant, s.sources)
 	a.takePlace()
 	defer func() {
 		if p := recover(); p != nil {
@@ -298,7 +298,7 @@ func (a *assembly) keep() {
 		a.out.machines[r.tenant] = r.result.VMs
 	}
 	for _, r := range a.runs {
-		a.out.sources = append(a.out.sources, r.sources)
+		a.out.sources = append(a.out.sources, Sources{r.tenant, r.sources})
 	}
 	for _, r := range a.served() {
 		a.out.timers = append(a.out.timers, r.result.Timers...)

@@ -14,41 +14,59 @@ import (
 type Inspection struct {
 	// Name is the name of the instance.
 	Name string
-	// Sources are those of its scripts, one set for each tenant that has some.
-	Sources []source.Set
-	// Pools are those of the configuration.
-	Pools []pool.Spec
-	// Table is the routing table.
+	// Sources are those of its scripts, for each tenant that has some.
+	Sources []Sources
+	// Tenants are what the configuration says of tenants. The default tenant, which has no name, comes first.
+	Tenants []Tenant
+	// Table is the routing table, nil if the scripts do not load.
 	Table *routing.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
-	// Handlers and Env are the names of handler blocks and of environment variables that scripts can use.
-	Handlers, Env []string
+	// Env are the names of environment variables that scripts can use.
+	Env []string
 	// LeftOut are the errors of the tenants that isolate_failures leaves out, in the order of their names.
 	LeftOut []error
 }
 
+// Sources are those of the scripts of a tenant.
+type Sources struct {
+	Tenant string
+	source.Set
+}
+
+// Tenant is what the configuration says of a tenant.
+type Tenant struct {
+	Name string
+	// Pools are those of its own.
+	Pools []pool.Spec
+	// Handlers are the names of handler blocks that its scripts can use.
+	Handlers []string
+}
+
 // Inspect returns what the instance was made of.
 func (i *Instance) Inspect() Inspection {
-	l := i.loader
-	state := i.State()
-	in := Inspection{Name: i.name, Sources: state.sources, Pools: slices.Clone(l.root.pools), Table: i.table.Load()}
+	in, state := i.loader.inspect(), i.State()
+	in.Sources, in.Table = state.sources, i.table.Load()
 	for _, tenant := range slices.Sorted(maps.Keys(state.LeftOut)) {
 		in.LeftOut = append(in.LeftOut, state.LeftOut[tenant])
-	}
-	in.Env, in.Handlers = l.config.Env, slices.Collect(maps.Keys(l.root.handlers))
-	in.named(&l.config.Scripting)
-	for _, t := range l.tenants {
-		in.Pools = append(in.Pools, t.pools...)
-		in.Handlers = slices.AppendSeq(in.Handlers, maps.Keys(t.handlers))
-		in.named(&t.config.Scripting)
-		in.NamedPools = append(in.NamedPools, t.config.UsePool)
 	}
 	return in
 }
 
-func (in *Inspection) named(s *config.Scripting) {
-	if s.OnError != nil {
-		in.NamedPools = append(in.NamedPools, s.OnError.Pool)
+// inspect returns what is known before the scripts run.
+func (l *loader) inspect() Inspection {
+	in := Inspection{Name: l.config.Name, Env: l.config.Env}
+	add := func(name string, s *scripting, c *config.Scripting) {
+		in.Tenants = append(in.Tenants, Tenant{name, s.pools, slices.Sorted(maps.Keys(s.handlers))})
+		if c.OnError != nil {
+			in.NamedPools = append(in.NamedPools, c.OnError.Pool)
+		}
 	}
+	add("", &l.root, &l.config.Scripting)
+	for i := range l.tenants {
+		t := &l.tenants[i]
+		add(t.config.Name, &t.scripting, &t.config.Scripting)
+		in.NamedPools = append(in.NamedPools, t.config.UsePool)
+	}
+	return in
 }

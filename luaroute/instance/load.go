@@ -108,8 +108,8 @@ func (l *loader) offline(host Host, bench *simulate.Bench) *loader {
 // loaded is the result of a load.
 type loaded struct {
 	Table *routing.Table
-	// sources are those that scripts ran from, one set for each tenant with scripts.
-	sources []source.Set
+	// sources are those that scripts ran from, for each tenant with scripts.
+	sources []Sources
 	// Scripts are the names of those that ran.
 	Scripts []string
 	// contents is what the scripts were, one for each tenant with scripts.

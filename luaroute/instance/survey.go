@@ -59,20 +59,19 @@ func Survey(f func()) (needs []Need, tried []Inspection) {
 	return slices.Compact(needs), all.tried
 }
 
-// tries notes, if a survey runs, that scripts of an instance are run.
-func tries(instance string, sources source.Set) {
+// tries notes, if a survey runs, that the scripts of a tenant are run.
+func (l *loader) tries(tenant string, set source.Set) {
 	survey.Lock()
 	defer survey.Unlock()
 	if !survey.running {
 		return
 	}
-	for i := range survey.seen.tried {
-		if survey.seen.tried[i].Name == instance {
-			survey.seen.tried[i].Sources = append(survey.seen.tried[i].Sources, sources)
-			return
-		}
+	i := slices.IndexFunc(survey.seen.tried, func(in Inspection) bool { return in.Name == l.config.Name })
+	if i < 0 {
+		i = len(survey.seen.tried)
+		survey.seen.tried = append(survey.seen.tried, l.inspect())
 	}
-	survey.seen.tried = append(survey.seen.tried, Inspection{Name: instance, Sources: []source.Set{sources}})
+	survey.seen.tried[i].Sources = append(survey.seen.tried[i].Sources, Sources{tenant, set})
 }
 
 // surveyed returns a Set that refuses nothing, if a survey runs.

@@ -11,8 +11,8 @@ import (
 type API struct {
 	// Module is what scripts require for the router, and Router the class of it.
 	Module, Router string
-	// Pools is the alias whose strings are names of pools.
-	Pools string
+	// Pools and Tenants are the aliases whose strings are names of pools and of tenants.
+	Pools, Tenants string
 	// Globals are what scripts find without require, but for the libraries among them, which are Tables.
 	Globals []Member
 	Tables  []Class
@@ -37,6 +37,19 @@ type Names struct {
 	Kind string
 	// All are the names.
 	All []string
+	// Of are those that scripts of a tenant see besides, by its name, where tenants do not see the same.
+	Of map[string][]string
+	// Open says that scripts may declare names which are not among them. They are looked for in the text.
+	Open bool
+}
+
+// Every returns all names, whoever sees them.
+func (n Names) Every() []string {
+	all := slices.Clone(n.All)
+	for _, of := range n.Of {
+		all = append(all, of...)
+	}
+	return sorted(all)
 }
 
 // Class is a type with members. One without members and Keys may have any.

@@ -58,15 +58,41 @@ func (w *walker) call(e *syntax.Call) {
 		w.answers(first(args))
 	case name == "pool" && object != "" && len(args) == 2:
 		if pool, ok := args[0].(*syntax.String); ok {
-			w.out.pools = append(w.out.pools, Finding{"unused-pool", w.script, pool.Start.Line, pool.Start.Column, pool.Value})
+			w.pool(pool)
 			args = args[1:] // a declaration does not use the pool
 			w.answers(args[0])
+		} else {
+			w.out.open["pool"] = true
+		}
+	case name == "tenant" && object != "" && len(args) > 1:
+		if tenant, ok := args[0].(*syntax.String); ok {
+			w.out.tenants = append(w.out.tenants, tenant.Value)
+		} else {
+			w.out.open["tenant"] = true
 		}
 	case slices.Contains(changing[object], name):
 		w.changed(first(args))
 	}
 	w.walk(e.Func)
-	walkAll(w, args)
+	for _, arg := range args {
+		outside := w.tenant
+		if fn, ok := arg.(*syntax.Function); ok {
+			if tenant, ok := tenantOf(e, fn); ok {
+				w.tenant = &tenant
+			}
+		}
+		w.walk(arg)
+		w.tenant = outside
+	}
+}
+
+// pool notes where a pool is declared.
+func (w *walker) pool(name *syntax.String) {
+	p := declared{Finding: Finding{"unused-pool", w.script, name.Start.Line, name.Start.Column, name.Value}}
+	if p.within = w.tenant != nil; p.within {
+		p.tenant = *w.tenant
+	}
+	w.out.pools = append(w.out.pools, p)
 }
 
 // patterned are the methods of routers whose first argument is a pattern.

@@ -2,7 +2,6 @@ package lint
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/internal/spelling"
@@ -209,7 +208,7 @@ func (p *pass) literal(f *file, e syntax.Expr, want *signature.Type, what string
 		return false
 	}
 	at := e.Range().Start
-	if have.Kind == signature.Text && p.nameOf(f, have.Name, want, at) {
+	if have.Kind == signature.Text && p.nameOf(f, e, have.Name, want) {
 		return true
 	}
 	if p.api.accepts(want, have) {
@@ -243,43 +242,6 @@ func quoted(values []string) string {
 	return strings.Join(all, ", ")
 }
 
-// nameOf checks a string that can only be a name, such as that of a pool. It reports whether there is none of it.
-func (p *pass) nameOf(f *file, name string, want *signature.Type, at syntax.Pos) bool {
-	names, ok := p.names(want)
-	if !ok || slices.Contains(names.All, name) || name == "" {
-		return false
-	}
-	p.warn(f, names.Kind, at, "there is no %s %q%s", names.What, name, spelling.Hint(name, names.All))
-	return true
-}
-
-// names returns what the strings of a type name; ok is false if they may be anything.
-func (p *pass) names(t *signature.Type) (names Names, ok bool) {
-	var visit func(t *signature.Type, depth int) bool
-	visit = func(t *signature.Type, depth int) bool {
-		switch {
-		case t == nil || depth > maxDepth || is(t, "any") || is(t, "string") || t.Kind == signature.Text:
-			return false
-		case t.Kind == signature.Union:
-			for _, one := range t.Of {
-				if !visit(one, depth+1) {
-					return false
-				}
-			}
-		case t.Kind == signature.Named:
-			if known, found := p.api.Names[t.Name]; found {
-				names, ok = known, true
-				return true
-			}
-			if c := p.api.classes[t.Name]; c != nil && c.Alias != nil {
-				return visit(c.Alias, depth+1)
-			}
-		}
-		return true
-	}
-	return names, visit(t, 0) && ok
-}
-
 // compare checks a string that is compared with something that is one of several strings, or a name.
 func (p *pass) compare(f *file, value, with syntax.Expr) {
 	name, ok := value.(*syntax.String)
@@ -287,7 +249,7 @@ func (p *pass) compare(f *file, value, with syntax.Expr) {
 		return
 	}
 	t := p.typeOf(f, with)
-	if t == nil || p.nameOf(f, name.Value, t, name.Start) || p.api.accepts(t, text(name.Value)) {
+	if t == nil || p.nameOf(f, name, name.Value, t) || p.api.accepts(t, text(name.Value)) {
 		return
 	}
 	if values := p.texts(t); len(values) > 1 {

@@ -39,20 +39,26 @@ func ignoresOf(f *file, comments []syntax.Comment) (all []*ignore) {
 	return all
 }
 
-// takes reports whether a finding is ignored.
+// takes reports whether a finding is ignored. One without which nothing works must be named.
 func (i *ignore) takes(f Finding) bool {
-	if i.script != f.Script || i.line != f.Line || len(i.kinds) > 0 && !slices.Contains(i.kinds, f.Kind) {
+	if i.script != f.Script || i.line != f.Line {
+		return false
+	}
+	if kind, _ := KindOf(f.Kind); !slices.Contains(i.kinds, f.Kind) && (len(i.kinds) > 0 || kind.Level == Error) {
 		return false
 	}
 	i.used[f.Kind] = true
 	return true
 }
 
+// Ignores reports whether a comment has a finding of somebody else ignored, which is then used.
+func (s *Scripts) Ignores(f Finding) bool {
+	return slices.ContainsFunc(s.ignores, func(i *ignore) bool { return i.takes(f) })
+}
+
 // unignored returns the findings that no comment has ignored, and those about comments that have nothing to ignore.
 func (s *Scripts) unignored(all []Finding) []Finding {
-	all = slices.DeleteFunc(all, func(f Finding) bool {
-		return slices.ContainsFunc(s.ignores, func(i *ignore) bool { return i.takes(f) })
-	})
+	all = slices.DeleteFunc(all, s.Ignores)
 	for _, i := range s.ignores {
 		if len(i.kinds) == 0 && len(i.used) == 0 {
 			all = append(all, i.unused("there is nothing to ignore"))

@@ -6,7 +6,6 @@ package lint
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -32,14 +31,24 @@ type Scripts struct {
 	// API is what they can use, if that is known.
 	API *API
 
-	found  []Finding
-	pools  []Finding       // where pools are declared; the message is the name
-	named  map[string]bool // strings that may name pools
-	pieces []string        // parts of strings that are concatenated
-	legacy bool            // a script is one of the old contract, which gets the pools as a list
+	found   []Finding
+	pools   []declared      // where pools are declared
+	tenants []string        // those that scripts declare
+	open    map[string]bool // "pool", "tenant": some are declared whose names are not written in the scripts
+	named   map[string]bool // strings that may name pools
+	pieces  []string        // parts of strings that are concatenated
+	legacy  bool            // a script is one of the old contract, which gets the pools as a list
 
 	files   []*file
 	ignores []*ignore
+}
+
+// declared is where a pool is declared; the message is its name.
+type declared struct {
+	Finding
+	tenant string
+	// within says that it is declared in the function of that tenant.
+	within bool
 }
 
 // Add looks at a script, and returns the modules that it requires by constant names.
@@ -54,8 +63,11 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	if s.named == nil {
 		s.named = map[string]bool{}
 	}
+	if s.open == nil {
+		s.open = map[string]bool{}
+	}
 	handlers := map[string]bool{}
-	quiet := &Scripts{named: map[string]bool{}}
+	quiet := &Scripts{named: map[string]bool{}, open: map[string]bool{}}
 	(&walker{out: quiet, script: name, handlers: handlers}).walk(tree) // finds the names of functions that requests call
 	w := &walker{out: s, script: name, handlers: handlers, legacy: quiet.legacy}
 	w.walk(tree)
@@ -81,6 +93,16 @@ func (s *Scripts) Module(script, module, file string) {
 	}
 }
 
+// Serves notes tenants for which a script or module runs: the default tenant, which has no name, and others. One for which none is noted may
+// run for all of them.
+func (s *Scripts) Serves(script string, tenants ...string) {
+	for _, f := range s.files {
+		if f.name == script {
+			f.tenants = sorted(append(f.tenants, tenants...))
+		}
+	}
+}
+
 // Names notes pools that are named elsewhere, such as in the configuration.
 func (s *Scripts) Names(pools ...string) {
 	if s.named == nil {
@@ -93,7 +115,7 @@ func (s *Scripts) Names(pools ...string) {
 
 // Pool notes a pool that is declared elsewhere. The place is for the finding.
 func (s *Scripts) Pool(name, place string) {
-	s.pools = append(s.pools, Finding{Kind: "unused-pool", Script: place, Message: name})
+	s.pools = append(s.pools, declared{Finding: Finding{Kind: "unused-pool", Script: place, Message: name}})
 }
 
 // Note adds a finding of somebody else, which comments in the scripts can ignore as well.
@@ -105,7 +127,7 @@ func (s *Scripts) Findings() []Finding {
 	for _, pool := range s.pools {
 		if !s.isNamed(pool.Message) {
 			pool.Message = fmt.Sprintf("pool %q is declared, and nothing names it", pool.Message)
-			all = append(all, pool)
+			all = append(all, pool.Finding)
 		}
 	}
 	if s.API != nil {
@@ -124,14 +146,7 @@ func (s *Scripts) Findings() []Finding {
 // types returns what is wrong with the use of the API.
 func (s *Scripts) types() (found []Finding) {
 	api := *s.API
-	api.Names = maps.Clone(api.Names)
-	if pools, ok := api.Names[api.Pools]; ok { // a script may declare one under conditions that do not hold now
-		pools.All = slices.Clip(pools.All)
-		for _, pool := range s.pools {
-			pools.All = append(pools.All, pool.Message)
-		}
-		api.Names[api.Pools] = pools
-	}
+	api.Names = s.names()
 	a := &analysis{api: newAPI(api), files: map[string]*file{}, order: s.files}
 	for _, f := range s.files {
 		a.files[f.name] = f

@@ -32,6 +32,7 @@ type file struct {
 	tree     *syntax.Block
 	requires []string
 	modules  map[string]string // files that require finds, by what is required
+	tenants  []string          // for which it runs; none if they are not known
 
 	variables map[*syntax.Name]*variable // of names that are read, declared or assigned, if they are local
 	parents   map[syntax.Node]syntax.Node

@@ -19,6 +19,8 @@ type walker struct {
 	modules   []string
 	legacy    bool // the script is one of the old contract, whose globals are discarded
 
+	tenant *string // in whose function it is, nil outside
+
 	locals  []local
 	depth   int // functions around
 	request int // the depth at which a function begins that requests call, 0 if none is around
