@@ -19,6 +19,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/option"
+	"github.com/luaroute/caddy-luaroute/luaroute/policy"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -86,8 +87,8 @@ func proxy(L *lua.LState) int {
 			o.Fail("upstream", "the address of an upstream of the pool")
 		}
 		p.Query = queryOf(o, "query")
-		p.Headers = headerOps(o, "headers", hook.HeaderOf, field.Check)
-		p.ResponseHeaders = headerOps(o, "response_headers", responseHeaderOf(L), field.CheckResponse)
+		p.Headers = policy.HeaderOps(o, "headers", hook.HeaderOf, field.Check)
+		p.ResponseHeaders = policy.HeaderOps(o, "response_headers", responseHeaderOf(L), field.CheckResponse)
 		if v := t.RawGetString("on_error"); v != lua.LNil {
 			p.OnError = errorPolicy(L, v)
 		}
@@ -141,23 +142,6 @@ func queryOf(o option.Table, name string) *string {
 	}
 	o.Fail(name, "a string, or a table of names and values")
 	return nil
-}
-
-// headerOps returns changes of a header: { set =, add =, remove = }.
-func headerOps(o option.Table, name string, read func(lua.LValue, hook.HeaderCheck) (http.Header, error), allowed hook.HeaderCheck,
-) *field.Ops {
-	t := o.Sub(name)
-	if t == nil {
-		return nil
-	}
-	inner := option.Of(o.L, o.What+": "+name, t, &headerOperations)
-	ops := &field.Ops{Remove: inner.Texts("remove")}
-	for name, to := range map[string]*http.Header{"set": &ops.Set, "add": &ops.Add} {
-		header, err := read(t.RawGetString(name), allowed)
-		check(o.L, err)
-		*to = header
-	}
-	return ops
 }
 
 // respond is route.respond(status, body, headers).

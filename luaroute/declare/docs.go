@@ -32,7 +32,7 @@ func Classes() []vm.Class {
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
-		routeOptions, layerOptions, proxyOptions, headerOperations, guardData, guardTime, errorPool, poolSpec, breaker, tenantSpec, tenantLimits, tenantAllow,
+		routeOptions, layerOptions, proxyOptions, policy.HeaderOperations, guardData, guardTime, errorPool, poolSpec, breaker, tenantSpec, tenantLimits, tenantAllow,
 		expectRequest, expectOutcome,
 	}, policy.Classes())
 }
@@ -122,15 +122,6 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 			"read all of it into memory",
 	},
 }}
-
-var headerOperations = vm.Class{
-	Name: "luaroute.HeaderOperations", Link: "lua.md#options-of-routeproxy", Text: "changes of a header",
-	Fields: []vm.Doc{
-		{Name: "set", Type: "luaroute.HeaderTable?", Text: "names and values that replace those there are"},
-		{Name: "add", Type: "luaroute.HeaderTable?", Text: "names and values besides those there are"},
-		{Name: "remove", Type: "string|string[]|nil", Text: "a name, or a list of them"},
-	},
-}
 
 var guardData = vm.Class{
 	Name: "luaroute.GuardData", Link: "lua.md#guards", Text: "a guard as data, or a list of guards", Keys: "[number]: luaroute.Guard",

@@ -33,6 +33,8 @@ type Load struct {
 	Guards func(*lua.LState, lua.LValue) []chiproxy.Guard
 	// Data returns a file beside the script that runs, which is watched from then on.
 	Data func(L *lua.LState, name string) ([]byte, error)
+	// Templated raises an error unless the scripts may use the placeholders in the strings of a policy.
+	Templated func(*lua.LState, chiproxy.Templated)
 	// Action returns the action that a handler of a route stands for.
 	Action func(*lua.LState, lua.LValue) chiproxy.Action
 	// Here returns the place in the script that runs.
@@ -61,13 +63,13 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, maxBodyBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, maxBodyBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
 func Classes() []vm.Class {
 	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
-	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, own, identityClasses)
+	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, own, identityClasses)
 }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.

@@ -138,7 +138,7 @@ func (p *Policy) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, er
 	ex.W = s
 	v, err := next()
 	ex.W = w
-	if err != nil && !s.Wrote() { // whatever answers the error has it
+	if (err != nil || v == chiproxy.Done) && !s.Wrote() { // whatever answers the error has it, and what the server sends
 		s.Apply(w.Header())
 	}
 	s.policy, s.value, s.HeaderWriter = nil, "", response.HeaderWriter{}

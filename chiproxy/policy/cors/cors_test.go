@@ -111,6 +111,7 @@ func TestErrorsAndUpstreamsSayNoMoreThanThePolicy(t *testing.T) {
 		ex.W.WriteHeader(http.StatusOK)
 		return nil
 	})
+	says := policytest.Action(func(*chiproxy.Exchange) error { return nil })
 	fails := policytest.Action(func(*chiproxy.Exchange) error { return caddyhttp.Error(http.StatusBadGateway, nil) })
 	p := build(t, rules)
 	for _, c := range []struct {
@@ -120,6 +121,7 @@ func TestErrorsAndUpstreamsSayNoMoreThanThePolicy(t *testing.T) {
 	}{
 		{upstream, "https://app.example", "Allow-Origin=https://app.example Allow-Credentials=true Expose-Headers=X-Id Vary=Accept-Encoding, origin"},
 		{upstream, "https://evil.example", "Vary=Accept-Encoding, origin"},
+		{says, "https://app.example", "Allow-Origin=https://app.example Allow-Credentials=true Expose-Headers=X-Id Vary=Origin"},
 		{fails, "https://app.example", "Allow-Origin=https://app.example Allow-Credentials=true Expose-Headers=X-Id Vary=Origin"},
 		{fails, "https://evil.example", "Vary=Origin"},
 	} {

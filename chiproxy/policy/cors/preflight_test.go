@@ -58,7 +58,7 @@ func (f function) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, e
 	}
 	return next()
 }
-func (f function) Traits() chiproxy.Traits                  { return chiproxy.Traits{} }
+func (f function) Traits() chiproxy.Traits                   { return chiproxy.Traits{} }
 func (f function) Allow(ex *chiproxy.Exchange) (bool, error) { return f(ex) == nil, nil }
 
 // denied is what answers 401.
@@ -76,7 +76,9 @@ func query(name, value string) *chiproxy.DataGuard {
 // status, and the name of the policy that has answered.
 func TestAPreflightComesToThePolicyOfTheRouteItAsksFor(t *testing.T) {
 	a, b := []chiproxy.Middleware{site(t, "A")}, []chiproxy.Middleware{site(t, "B")}
-	group := func(mw []chiproxy.Middleware, items ...chiproxy.Item) chiproxy.Item { return with(chiproxy.Group, "", mw, items...) }
+	group := func(mw []chiproxy.Middleware, items ...chiproxy.Item) chiproxy.Item {
+		return with(chiproxy.Group, "", mw, items...)
+	}
 	var many []chiproxy.Item
 	for _, tenant := range strings.Fields("a b c d e f g h i j") {
 		many = append(many, group([]chiproxy.Middleware{site(t, strings.ToUpper(tenant))}, route("GET", "/x", query("t", tenant))))
