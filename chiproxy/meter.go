@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
@@ -18,6 +19,9 @@ import (
 type Meter interface {
 	// Start waits until a module may run for a request. The error is what its guard or handler fails with, which does not run then.
 	Start(context.Context, *Usage, Work) error
+	// Pause is called now and then by a module that can be interrupted, while it runs. It may wait until the module may continue. The error is what
+	// it fails with; then it has stopped.
+	Pause(context.Context, *Usage, Work) error
 	// Stop is called for each Start without an error: when the module has ended, begins to answer, or has given the request on.
 	Stop(*Usage)
 }
@@ -49,6 +53,8 @@ type Expressions struct {
 	Text, Placeholders int
 	// Growth is how many times as long the module may make a string, if that is more than once.
 	Growth float64
+	// Interruptible says that some of them check, while they run, whether they may continue; see package interrupt.
+	Interruptible bool
 }
 
 // maxPlaceholders is how many bytes the placeholders of a request make at most; see package expansion.
@@ -68,15 +74,42 @@ func (x *Expressions) work(ex *Exchange) int64 {
 type metered struct {
 	Meter
 	Usage
+	// module is the one that runs, and interrupted why it was to end.
+	module      Describer
+	interrupted error
 }
 
 // start begins to count the time of a module.
 func (ex *Exchange) start(m Meter, x *Expressions, at Describer) error {
 	ex.stop() // one that did not notice that it has begun to answer: there is one at a time
-	if ex.metered == nil || ex.metered.Meter != m {
-		ex.metered = &metered{Meter: m}
+	if ex.metered == nil {
+		ex.metered = new(metered)
+	}
+	if ex.metered.Meter != m {
+		*ex.metered = metered{Meter: m}
+	}
+	ex.metered.module, ex.metered.interrupted = at, nil
+	if x.Interruptible && !interrupt.Has(ex.R.Context()) {
+		*ex.R = *ex.R.WithContext(interrupt.With(ex.R.Context(), ex.metered.pause))
 	}
 	return m.Start(ex.R.Context(), &ex.metered.Usage, Work{Steps: x.work(ex), Origin: at.Describe()})
+}
+
+// pause lets others go first while a module runs.
+func (m *metered) pause(ctx context.Context) error {
+	if m.Since.IsZero() {
+		return nil // it waits for others, on nobody's time
+	}
+	m.interrupted = m.Pause(ctx, &m.Usage, Work{Origin: m.module.Describe()})
+	return m.interrupted
+}
+
+// failure returns what a module has failed with: why it was interrupted, if it was.
+func (ex *Exchange) failure(err error) error {
+	if err != nil && ex.metered != nil && ex.metered.interrupted != nil {
+		return ex.metered.interrupted
+	}
+	return brief(err)
 }
 
 // stop ends what start has begun, unless that was done before.
@@ -141,7 +174,7 @@ func (t timed) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	defer ex.stop()
 	w = &meteredWriter{caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, ex}
-	return brief(m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+	return ex.failure(m.Handler.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		ex.stop()
 		return next.ServeHTTP(w, r)
 	})))

@@ -19,6 +19,8 @@ type stopwatch struct {
 	started, stopped int
 	works            []int64
 	refuses          error
+	paused           int
+	ends             error // what Pause returns
 }
 
 func (s *stopwatch) Start(_ context.Context, u *Usage, w Work) error {
@@ -29,6 +31,14 @@ func (s *stopwatch) Start(_ context.Context, u *Usage, w Work) error {
 	s.works = append(s.works, w.Steps)
 	u.Since = time.Now()
 	return nil
+}
+
+func (s *stopwatch) Pause(_ context.Context, u *Usage, _ Work) error {
+	s.paused++
+	if s.ends != nil {
+		s.Stop(u)
+	}
+	return s.ends
 }
 
 func (s *stopwatch) Stop(u *Usage) {

@@ -139,7 +139,8 @@ func (m *Matcher) Allow(ex *Exchange) (bool, error) {
 		return false, err
 	}
 	defer ex.stop()
-	return m.Matcher.MatchWithError(ex.R)
+	holds, err := m.Matcher.MatchWithError(ex.R)
+	return holds, ex.failure(err)
 }
 
 // Describe names the module.

@@ -46,7 +46,7 @@ func TestAnExpressionOfAScriptEnds(t *testing.T) {
 				if took := time.Since(start); took > 2*time.Second {
 					t.Errorf("it took %s", took)
 				}
-				if c.Logged("actual cost limit exceeded") == 0 {
+				if c.Logged("actual cost limit exceeded")+c.Logged("the modules of Caddy's ran for more than") == 0 {
 					t.Error("the log does not say why")
 				}
 			})
@@ -96,5 +96,18 @@ func TestAnExpressionOfAnIsolatedTenantAsksForWhatItUses(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestAnExpressionThatRunsForLongerThanItsRequestMayEndsWithTheLimitsError gives modules five milliseconds.
+func TestAnExpressionThatRunsForLongerThanItsRequestMayEndsWithTheLimitsError(t *testing.T) {
+	c := e2e.New(t)
+	c.File("acme/main.lua", "local route = require('luaroute')\nroute:get('/', { when = route.matcher('expression', [==["+loops(8)+"]==]) }, { body = 'x' })")
+	c.Start("http:// {\nluaroute {\ntenant acme {\nscript $dir/acme/main.lua\nlimits {\ncpu 1ms\n}\nallow {\nmatchers safe expression\n}\n}\n}\n}")
+	if got := c.Get("/"); got.Status != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" {
+		t.Errorf("the answer is %d, Retry-After %q", got.Status, got.Header.Get("Retry-After"))
+	}
+	if c.Logged("the modules of Caddy's ran for more than") == 0 {
+		t.Error("the log does not say why")
 	}
 }

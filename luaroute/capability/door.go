@@ -37,6 +37,8 @@ type Admitted struct {
 	Expands bool
 	// Computes says that all of it is known to do nothing but work: it waits for nobody, so its time is that of a processor.
 	Computes bool
+	// Interruptible says that something in it checks, while it computes, whether it may continue.
+	Interruptible bool
 }
 
 // Admit is the door: every Caddy module that a script causes to be loaded, at any depth, passes it first.
@@ -84,6 +86,7 @@ func (s *Set) admit(id string, config json.RawMessage, pool bool) (Admitted, err
 		text, placeholders := matched(u)
 		out.Text, out.Placeholders = out.Text+text, out.Placeholders+placeholders
 		out.Computes = out.Computes && computes(u.ID)
+		out.Interruptible = out.Interruptible || u.ID == matchers+"expression"
 		return err
 	})
 	if err != nil || s == nil {

@@ -20,7 +20,7 @@ func init() {
 }
 
 // maxCost is what the evaluation of one expression may cost, in units of CEL. A step of a loop costs several. It is
-// some milliseconds.
+// about ten milliseconds.
 const maxCost = 100_000
 
 type keyType struct{}
@@ -31,9 +31,9 @@ var Key keyType
 // Expressions bounds the expressions that scripts load, in the matcher `expression`. It matches nothing itself and
 // needs no configuration.
 //
-// An expression may cost 100,000 units of CEL each time it is evaluated, which are some milliseconds; then it is an
-// error, treated as the tenant's `on_error` says. Those of isolated tenants need permission for the matchers and
-// placeholders that they use.
+// An expression may cost 100,000 units of CEL each time it is evaluated, which are about ten milliseconds; then it is an
+// error, treated as the tenant's `on_error` says. Its evaluation ends with its request. Those of isolated tenants need
+// permission for the matchers and placeholders that they use, and let others run after each millisecond.
 type Expressions struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -58,7 +58,8 @@ func (*Expressions) CELLibrary(ctx caddy.Context) (cel.Library, error) {
 	if s, _ := ctx.Value(Key).(*Set); s != nil {
 		compile = append(compile, cel.ASTValidators(expression{s}))
 	}
-	return caddyhttp.NewMatcherCELLibrary(compile, []cel.ProgramOption{cel.CostLimit(maxCost), cel.CostTracking(costs{})}), nil
+	program := []cel.ProgramOption{cel.CostLimit(maxCost), cel.CostTracking(costs{}), interruptible()}
+	return caddyhttp.NewMatcherCELLibrary(compile, program), nil
 }
 
 // matcherCost is the cost of a matcher that is called as a function. CEL does not know what it does, and would count 1.

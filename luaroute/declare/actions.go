@@ -282,6 +282,7 @@ func (l *load) module(L *lua.LState, namespace, name string, config lua.LValue) 
 		m.meter = l.result.VMs.Meter()
 		m.expressions = chiproxy.Expressions{
 			Steps: admitted.Steps, Text: admitted.Text, Placeholders: admitted.Placeholders, Growth: admitted.Growth,
+			Interruptible: admitted.Interruptible,
 		}
 	}
 	return m

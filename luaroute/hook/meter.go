@@ -15,6 +15,8 @@ const (
 	// leastCalls is how many modules must have run for a request before their time can end it. On a busy machine a single one may
 	// stand still for long, through no fault of its own.
 	leastCalls = 4
+	// longestSlice is how long it runs at most between two pauses, by its own fault.
+	longestSlice = 4 * fair.Slice
 	// usualStep is how long an instruction of a regular expression takes for a byte, in most expressions less: some are as slow as
 	// 50 ns.
 	usualStep = 5 * time.Nanosecond
@@ -68,11 +70,23 @@ func (m *meter) turn(ctx context.Context, u *chiproxy.Usage) error {
 	return err
 }
 
+// Pause lets others have the processor after a slice, as Lua does.
+func (m *meter) Pause(ctx context.Context, u *chiproxy.Usage, work chiproxy.Work) error {
+	if time.Since(u.Since) < fair.Slice {
+		return nil
+	}
+	m.stop(u, longestSlice)
+	return m.Start(ctx, u, work)
+}
+
 // Stop counts how long a module ran.
-func (m *meter) Stop(u *chiproxy.Usage) {
+func (m *meter) Stop(u *chiproxy.Usage) { m.stop(u, m.vms.budget.CPU/leastCalls) }
+
+// stop counts at most so much for the request.
+func (m *meter) stop(u *chiproxy.Usage, most time.Duration) {
 	now := time.Now()
 	ran := now.Sub(u.Since)
-	u.Ran += min(ran, m.vms.budget.CPU/leastCalls)
+	u.Ran += min(ran, most)
 	if u.Turn {
 		m.Leave()
 	} else {

@@ -3,6 +3,7 @@ package hook
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
@@ -86,5 +87,45 @@ func TestOneModuleThatStandsStillDoesNotEndARequest(t *testing.T) {
 	}
 	if err := m.Start(t.Context(), &u, chiproxy.Work{}); !errors.Is(err, vm.ErrBudget) {
 		t.Errorf("got %v after %d of them; want the end of the budget", err, leastCalls)
+	}
+}
+
+// TestAModuleThatPausesGivesItsTurnToOthersAfterASlice lets it run for less than one, for longer, and for as long as a request may.
+func TestAModuleThatPausesGivesItsTurnToOthersAfterASlice(t *testing.T) {
+	t.Parallel()
+	m := meterOf(time.Second, time.Hour)
+	m.Use(time.Hour, time.Now()) // its allowance is used up
+	var u chiproxy.Usage
+	if err := m.Start(t.Context(), &u, chiproxy.Work{}); err != nil || !u.Turn {
+		t.Fatalf("got %v; it has a turn: %t", err, u.Turn)
+	}
+	u.Since = time.Now().Add(time.Hour) // whatever the machine does meanwhile, it runs for less than a slice
+	if err := m.Pause(t.Context(), &u, chiproxy.Work{}); err != nil || u.Ran != 0 {
+		t.Errorf("got %v; %v were counted too early", err, u.Ran)
+	}
+	other := m.NewLine()
+	waits := make(chan error, 1)
+	go func() { waits <- other.Enter(context.Background(), fair.Forever, true) }()
+	for !m.Crowded() {
+		runtime.Gosched()
+	}
+	u.Since = time.Now().Add(-2 * fair.Slice)
+	go func() {
+		if err := <-waits; err != nil {
+			t.Error(err)
+		}
+		m.Leave()
+	}()
+	if err := m.Pause(t.Context(), &u, chiproxy.Work{}); err != nil || !u.Turn || u.Ran < 2*fair.Slice {
+		t.Errorf("got %v; it has a turn: %t, %v were counted", err, u.Turn, u.Ran)
+	}
+	m.Stop(&u)
+	u.Ran = time.Second
+	u.Since = time.Now().Add(-2 * fair.Slice)
+	if err := m.Pause(t.Context(), &u, chiproxy.Work{}); !errors.Is(err, vm.ErrBudget) || !u.Since.IsZero() {
+		t.Errorf("at the end of its budget: got %v; it runs: %t", err, !u.Since.IsZero())
+	}
+	if running, waiting := m.Size(); running+waiting != 0 {
+		t.Errorf("%d run, %d wait", running, waiting)
 	}
 }

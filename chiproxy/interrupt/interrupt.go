@@ -1,0 +1,26 @@
+// Package interrupt is how Go code that computes for long on behalf of a request is stopped, or lets others go first, while it runs: what
+// starts the code gives it a context by [With], and the code calls [Check] now and then.
+package interrupt
+
+import "context"
+
+type keyType struct{}
+
+// With returns a context for code that checks. Check calls f unless the context has ended.
+func With(ctx context.Context, f func(context.Context) error) context.Context {
+	return context.WithValue(ctx, keyType{}, f)
+}
+
+// Has reports whether the context is one that With has returned, or of such a one.
+func Has(ctx context.Context) bool { return ctx.Value(keyType{}) != nil }
+
+// Check returns an error if the code is to end. It may wait, while others compute.
+func Check(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if f, ok := ctx.Value(keyType{}).(func(context.Context) error); ok {
+		return f(ctx)
+	}
+	return nil
+}
