@@ -138,6 +138,7 @@ func machine() string {
 		if file, err := find(program.name, ""); err == nil {
 			if text, err := exec.Command(file, program.flag).CombinedOutput(); err == nil {
 				line, _, _ := strings.Cut(string(text), "\n")
+				line, _, _ = strings.Cut(line, " - ") // HAProxy's address
 				all = append(all, strings.TrimPrefix(strings.TrimSpace(line), "nginx version: "))
 			}
 		}

@@ -1,12 +1,12 @@
 // Command build makes a Caddy binary with xcaddy, from a file instead of flags. It runs in a checkout:
 //
 //	go run ./cmd/build
-//	go run ./cmd/build -config my-caddy.json -o bin/caddy
+//	go run ./cmd/build -config my-caddy.json -caddy v2.11.9 -o bin/caddy
 //
 // The file, xcaddy.json unless -config names another, is the JSON form of xcaddy's Builder, whose fields
-// https://pkg.go.dev/github.com/caddyserver/xcaddy#Builder lists. Relative folders in it are relative to the file, so
-// it means the same from wherever the command runs. Environment variables that xcaddy itself
-// reads, such as GOOS, GOARCH and XCADDY_WHICH_GO, work here too.
+// https://pkg.go.dev/github.com/caddyserver/xcaddy#Builder lists; -caddy names another version of Caddy than the file does.
+// Relative folders in it are relative to the file, so it means the same from wherever the command runs. Environment
+// variables that xcaddy itself reads, such as GOOS, GOARCH and XCADDY_WHICH_GO, work here too.
 //
 // The work is done by the module in the folder xcaddy, which this command builds and runs. It is a module of its own, so that
 // those who use luaroute never see what xcaddy depends on; no go.work joins the two, since it would apply to everything that is
