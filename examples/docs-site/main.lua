@@ -7,13 +7,13 @@ local root = route.env("SITE") or "public"
 
 route:use(route.handler("encode", { encodings = { zstd = {}, gzip = {} } }))
 
--- All that a page loads is a file of this site.
-route:use(function(req, res)
-  res.headers["Content-Security-Policy"] = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-  res.headers["X-Content-Type-Options"] = "nosniff"
-  res.headers["Referrer-Policy"] = "no-referrer"
-  res.headers["Cache-Control"] = "max-age=300"
-end)
+-- All that a page loads is a file of this site. The error page has these fields, too.
+route:use(route.headers{ response = { set = {
+  ["Content-Security-Policy"] = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ["X-Content-Type-Options"] = "nosniff",
+  ["Referrer-Policy"] = "no-referrer",
+  ["Cache-Control"] = "max-age=300",
+} } })
 
 -- Links that others have, whatever the pages are called today.
 route:get("/reference", route.redirect("/lua/", 308))
