@@ -2,6 +2,7 @@ package kv
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 )
@@ -10,12 +11,34 @@ import (
 type Space struct {
 	Store Store
 	Scope Scope
+	note  Note
 }
 
 // Do performs an operation on a key of the tenant.
 func (s *Space) Do(ctx context.Context, op Op) (Result, error) {
-	op.Scope = s.Scope
+	s.Address(&op)
 	return s.Store.Do(ctx, op)
+}
+
+// Address says in an operation whose key it is about.
+func (s *Space) Address(op *Op) { op.Scope, op.Note = s.Scope, &s.note }
+
+// Note is what a store has found for a scope: always of one type. The zero value is empty. Operations of several goroutines share it.
+type Note struct{ found atomic.Value }
+
+// Load returns what was found, nil if nothing was. A nil note is empty.
+func (n *Note) Load() any {
+	if n == nil {
+		return nil
+	}
+	return n.found.Load()
+}
+
+// Store keeps what was found. A nil note keeps nothing.
+func (n *Note) Store(found any) {
+	if n != nil {
+		n.found.Store(found)
+	}
 }
 
 // Waits reports whether an operation may wait for something outside of the process.

@@ -77,14 +77,15 @@ type Op struct {
 	Scope Scope
 	Key   string
 	// Value is written, and Old compared. A store compares bytes, and keeps no slice of an Op: it copies.
-	Value, Old       []byte
-	HasValue, HasOld bool
-	By, Init         float64
-	TTL              time.Duration
-	WithTTL          bool
-	Limit            int
+	Value, Old                []byte
+	HasValue, HasOld, WithTTL bool
+	By, Init                  float64
+	TTL                       time.Duration
+	Limit                     int
 	// Room is where a store may put the value that it returns, if it would have to copy it: append to Room[:0].
 	Room []byte
+	// Note is where a store may leave for the next operation what it has found for the Scope. Nil is nowhere.
+	Note *Note
 }
 
 // Result is what an operation returns.

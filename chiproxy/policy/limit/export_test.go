@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"net/http"
 	"time"
 )
 
@@ -46,4 +47,16 @@ func States(instance string) int {
 		return true
 	})
 	return n
+}
+
+// Stamped returns the header of each of several responses that one request has, one after the other.
+func Stamped(l *Rate, budgets ...Budget) (all []http.Header) {
+	f := new(fields)
+	for _, b := range budgets {
+		f.show(l, b)
+		h := http.Header{}
+		f.Stamp(h)
+		all = append(all, h)
+	}
+	return all
 }

@@ -1,8 +1,10 @@
 package limit
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
+	"unsafe"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
@@ -10,9 +12,11 @@ import (
 // fields are the header fields of all limits of a request. They replace those of an upstream, and stand on errors, too.
 type fields struct {
 	shown []shown
-	// room and values are for the usual number of limits, in the same piece of memory.
-	room   [2]shown
-	values [2]string
+	// What follows is for the usual number of limits, in the same piece of memory. The text is written once: values are made of it.
+	room    [2]shown
+	values  [2]string
+	text    [56]byte
+	written int
 }
 
 // shown is what one limit says.
@@ -93,9 +97,20 @@ func (f *fields) draft(h http.Header) {
 		at = strconv.AppendInt(at, Seconds(s.Budget.Reset), 10)
 	}
 	if len(at) > 0 { // the values are of this request alone: others may change them where they stand
-		f.values = [2]string{policy, string(at)}
+		f.values = [2]string{policy, f.string(at)}
 		h[draftPolicy], h[draftLimit] = f.values[0:1:1], f.values[1:2:2]
 	}
+}
+
+// string returns a string with the bytes, without another allocation if it is the first one and is short.
+func (f *fields) string(b []byte) string {
+	if f.written == 0 {
+		f.written = copy(f.text[:], b)
+	}
+	if own := f.text[:f.written]; bytes.Equal(own, b) {
+		return unsafe.String(&f.text[0], f.written)
+	}
+	return string(b)
 }
 
 // x sets the fields that most clients know, which have one value: that of the limit of which the least is left.
@@ -113,10 +128,8 @@ func (f *fields) x(h http.Header) {
 	if least == nil {
 		return
 	}
-	for _, field := range []struct {
-		name  string
-		value int64
-	}{{xLimit, least.pace.burst}, {xRemaining, least.Remaining}, {xReset, Seconds(least.Budget.Reset)}} {
-		h[field.name] = []string{strconv.FormatInt(field.value, 10)}
+	values := &[3]string{
+		strconv.FormatInt(least.pace.burst, 10), strconv.FormatInt(least.Remaining, 10), strconv.FormatInt(Seconds(least.Budget.Reset), 10),
 	}
+	h[xLimit], h[xRemaining], h[xReset] = values[0:1:1], values[1:2:2], values[2:3:3]
 }

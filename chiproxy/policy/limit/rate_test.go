@@ -452,3 +452,21 @@ func TestWhatAScriptExpectsDoesNotDependOnTheTraffic(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestWhatAResponseSaysNeverChangesLater stamps several responses of one request, since an error has another header than what follows.
+func TestWhatAResponseSaysNeverChangesLater(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"api", strings.Repeat("n", 64)} {
+		l := rate(t, bookOf(t), 5, func(o *limit.Options) { o.Name = name })
+		all := limit.Stamped(l, limit.Budget{OK: true, Remaining: 4}, limit.Budget{OK: true, Remaining: 3, Reset: time.Hour}, limit.Budget{OK: true, Remaining: 4})
+		for i, want := range []string{`";r=4;t=0`, `";r=3;t=3600`, `";r=4;t=0`} {
+			if got := all[i].Get("RateLimit"); got != `"`+name+want {
+				t.Errorf("response %d says %s", i, got)
+			}
+		}
+		all[0]["Ratelimit"][0] = "changed"
+		if got := all[2].Get("RateLimit"); got != `"`+name+`";r=4;t=0` {
+			t.Errorf("the last says %s", got)
+		}
+	}
+}

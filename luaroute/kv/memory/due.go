@@ -6,33 +6,31 @@ func (s *shard) expires(i uint32, due int64) {
 	h.due = due
 	switch {
 	case due != never && h.place == none:
-		h.place = uint32(len(s.due))
-		s.due = append(s.due, i)
+		h.place = s.due.push()
+		*s.due.at(h.place) = i
 		s.rise(h.place)
 	case due != never:
 		s.rise(h.place)
 		s.sink(h.place)
 	case h.place != none:
-		gone, end := h.place, uint32(len(s.due)-1)
+		gone, end := h.place, s.due.n-1
 		s.swap(gone, end)
-		s.due = s.due[:end]
+		s.due.pop()
 		h.place = none
 		if gone < end {
 			s.rise(gone)
 			s.sink(gone)
 		}
-		if cap(s.due) > 4*len(s.due)+firstChunk { // most of it is not needed any more
-			s.due = append(make([]uint32, 0, 2*len(s.due)), s.due...)
-		}
 	}
 }
 
 // dueAt returns when the entry at a place of the heap expires.
-func (s *shard) dueAt(place uint32) int64 { return s.heads.at(s.due[place]).due }
+func (s *shard) dueAt(place uint32) int64 { return s.heads.at(*s.due.at(place)).due }
 
 func (s *shard) swap(a, b uint32) {
-	s.due[a], s.due[b] = s.due[b], s.due[a]
-	s.heads.at(s.due[a]).place, s.heads.at(s.due[b]).place = a, b
+	x, y := s.due.at(a), s.due.at(b)
+	*x, *y = *y, *x
+	s.heads.at(*x).place, s.heads.at(*y).place = a, b
 }
 
 // rise moves what expires sooner than what is above it.
@@ -51,10 +49,10 @@ func (s *shard) rise(at uint32) {
 func (s *shard) sink(at uint32) {
 	for {
 		below := 2*at + 1
-		if below >= uint32(len(s.due)) {
+		if below >= s.due.n {
 			return
 		}
-		if below+1 < uint32(len(s.due)) && s.dueAt(below+1) < s.dueAt(below) {
+		if below+1 < s.due.n && s.dueAt(below+1) < s.dueAt(below) {
 			below++
 		}
 		if s.dueAt(at) <= s.dueAt(below) {
@@ -67,8 +65,8 @@ func (s *shard) sink(at uint32) {
 
 // expired returns an entry that has expired, or none.
 func (s *shard) expired(now int64) uint32 {
-	if len(s.due) > 0 && s.dueAt(0) <= now {
-		return s.due[0]
+	if s.due.n > 0 && s.dueAt(0) <= now {
+		return *s.due.at(0)
 	}
 	return none
 }

@@ -21,12 +21,12 @@ func (r *request) due(ttl time.Duration) int64 {
 	return r.now + int64(ttl)
 }
 
-// left returns how long an entry lasts; 0 is forever.
-func (r *request) left(h *head) time.Duration {
+// left returns how long an entry lasts from now; 0 is forever.
+func left(h *head, now int64) time.Duration {
 	if h.due == never {
 		return 0
 	}
-	return time.Duration(h.due - r.now)
+	return time.Duration(h.due - now)
 }
 
 // operate performs an operation, and returns by how much the cost of the shard has grown. far is what r.piece returns for its value: were it in
@@ -73,13 +73,8 @@ func (s *shard) touch(r *request, i uint32, grown int64) (kv.Result, int64) {
 	result := kv.Result{OK: true}
 	h := s.heads.at(i)
 	switch r.Kind {
-	case kv.Get:
-		result.Value = s.value(h, r.Room[:0])
-		if r.WithTTL {
-			result.TTL = r.left(h)
-		}
 	case kv.TTL:
-		result.TTL = r.left(h)
+		result.TTL = left(h, r.now)
 		return result, grown // to ask is not to use
 	case kv.Expire:
 		s.expires(i, r.due(r.TTL))

@@ -11,14 +11,13 @@ import (
 // They have no holes: what is removed is replaced by what is last. So a shard takes as much memory as its entries need, whatever was there
 // before.
 type shard struct {
-	mu   sync.Mutex
-	dead bool // the space has been released: whoever writes needs another one
+	mu sync.Mutex
 
 	heads   slab[head]
 	blocks  slab[block]
 	larges  slab[large]
 	buckets slab[uint32] // the first head of each
-	due     []uint32     // heads that expire, as a heap
+	due     slab[uint32] // heads that expire, as a heap
 	newest  uint32
 	oldest  uint32
 }
@@ -63,7 +62,7 @@ type large struct {
 }
 
 func (s *shard) reset() {
-	s.heads, s.blocks, s.larges, s.buckets, s.due = slab[head]{}, slab[block]{}, slab[large]{}, slab[uint32]{}, nil
+	s.heads, s.blocks, s.larges, s.buckets, s.due = slab[head]{}, slab[block]{}, slab[large]{}, slab[uint32]{}, slab[uint32]{}
 	s.newest, s.oldest = none, none
 }
 
@@ -178,7 +177,7 @@ func (s *shard) move(from, to uint32) {
 	*s.linkTo(from) = to
 	s.relink(h, to)
 	if h.place != none {
-		s.due[h.place] = to
+		*s.due.at(h.place) = to
 	}
 	if h.far {
 		s.larges.at(h.data).head = to

@@ -6,8 +6,9 @@ import "math/bits"
 const none = 1<<32 - 1
 
 const (
-	// firstChunk is how many elements the first chunk of a slab has; each has as many as all before it, up to fullChunk.
-	firstBits, fullBits   = 3, 10
+	// firstChunk is how many elements the first chunk of a slab has; each has as many as all before it, up to fullChunk, which are below 32 KiB:
+	// larger pieces of memory have who asks for them help the garbage collector first.
+	firstBits, fullBits   = 3, 9
 	firstChunk, fullChunk = 1 << firstBits, 1 << fullBits
 	// smallChunks is how many chunks there are before the full ones.
 	smallChunks = fullBits - firstBits + 1

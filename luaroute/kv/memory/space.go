@@ -13,9 +13,11 @@ const shards = 16
 
 // space is what one tenant has.
 type space struct {
-	store  *store
-	used   atomic.Int64 // what its entries cost
-	shards [shards]shard
+	store    *store
+	key      spaceKey
+	used     atomic.Int64 // what its entries cost
+	released atomic.Bool  // whoever writes needs another one; it changes while all shards are locked
+	shards   [shards]shard
 }
 
 // of returns the shard of a key, and its hash there.
@@ -114,8 +116,8 @@ func (p *space) die() bool {
 		p.shards[i].mu.Lock()
 		empty = empty && p.shards[i].heads.n == 0
 	}
+	p.released.Store(empty)
 	for i := range p.shards {
-		p.shards[i].dead = empty
 		p.shards[i].mu.Unlock()
 	}
 	return empty

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
@@ -56,10 +57,24 @@ func (st *store) space(key spaceKey, make bool) *space {
 	if p, ok := st.spaces.Load(key); ok {
 		return p.(*space)
 	}
-	p := &space{store: st}
+	p := &space{store: st, key: key}
 	st.spaces.Store(key, p)
 	if st.count++; st.timer == nil && !st.closed {
 		st.timer = time.AfterFunc(sweepEvery, st.sweep)
+	}
+	return p
+}
+
+// noted is space for callers that keep a note of what was found. The note is a weak one: a tenant that has become idle costs nothing.
+func (st *store) noted(key spaceKey, note *kv.Note, make bool) *space {
+	if at, ok := note.Load().(weak.Pointer[space]); ok {
+		if p := at.Value(); p != nil && p.store == st && p.key == key && !p.released.Load() {
+			return p
+		}
+	}
+	p := st.space(key, make)
+	if p != nil && note != nil {
+		note.Store(weak.Make(p))
 	}
 	return p
 }
@@ -111,6 +126,9 @@ func writes(kind kv.Kind) bool {
 
 // do performs an operation.
 func (st *store) do(op *kv.Op) (kv.Result, error) {
+	if op.Kind == kv.Get && len(op.Key) <= kv.MaxKey {
+		return st.get(op), nil
+	}
 	if err := st.fits(op); err != nil {
 		return kv.Result{}, err
 	}
@@ -123,7 +141,7 @@ func (st *store) do(op *kv.Op) (kv.Result, error) {
 	r := request{Op: op}
 	far := r.piece(op.Value)
 	var result kv.Result
-	err := st.with(spaceKey{Scope: op.Scope}, op.Key, writes(op.Kind), func(s *shard, hash uint32, now int64) (grown int64, err error) {
+	err := st.with(spaceKey{Scope: op.Scope}, op.Note, op.Key, writes(op.Kind), func(s *shard, hash uint32, now int64) (grown int64, err error) {
 		r.hash, r.now = hash, now
 		result, grown, err = s.operate(&r, far)
 		return grown, err
@@ -131,18 +149,44 @@ func (st *store) do(op *kv.Op) (kv.Result, error) {
 	return result, err
 }
 
+// get reads a value. It is what scripts do most, so it does no more than that: what has expired is left to others.
+func (st *store) get(op *kv.Op) (result kv.Result) {
+	p := st.noted(spaceKey{Scope: op.Scope}, op.Note, false)
+	if p == nil {
+		return result
+	}
+	now := st.now()
+	s, hash := p.of(maphash.String(st.seed, op.Key))
+	s.mu.Lock() // one that was released in between is empty
+	defer s.mu.Unlock()
+	i := s.find(hash, op.Key)
+	if i == none {
+		return result
+	}
+	h := s.heads.at(i)
+	if h.due <= now {
+		return result
+	}
+	result.OK, result.Value = true, s.value(h, op.Room[:0])
+	if op.WithTTL {
+		result.TTL = left(h, now)
+	}
+	s.use(i, now)
+	return result
+}
+
 // with calls a function with the shard of a key, locked, and makes room afterwards if its cost has grown too much. The function is not called
 // if there is no space and none is to be made.
-func (st *store) with(key spaceKey, name string, make bool, call func(s *shard, hash uint32, now int64) (grown int64, err error)) error {
+func (st *store) with(key spaceKey, note *kv.Note, name string, make bool, call func(s *shard, hash uint32, now int64) (grown int64, err error)) error {
 	hash, now := maphash.String(st.seed, name), st.now()
 	for {
-		p := st.space(key, make)
+		p := st.noted(key, note, make)
 		if p == nil {
 			return nil
 		}
 		s, hash := p.of(hash)
 		s.mu.Lock()
-		if s.dead { // it was released in between
+		if p.released.Load() { // in between
 			s.mu.Unlock()
 			continue
 		}

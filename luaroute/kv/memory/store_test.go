@@ -235,13 +235,13 @@ func checkShard(t *testing.T, s *shard) {
 		}
 		if h.place != none {
 			due++
-			if s.due[h.place] != i || h.place > 0 && s.dueAt((h.place-1)/2) > h.due {
+			if *s.due.at(h.place) != i || h.place > 0 && s.dueAt((h.place-1)/2) > h.due {
 				t.Fatalf("%d is at a wrong place of the heap", i)
 			}
 		}
 	}
-	if blocks != int(s.blocks.n) || larges != int(s.larges.n) || due != len(s.due) {
-		t.Fatalf("there are %d blocks, %d larges and %d that expire; expected %d, %d and %d", s.blocks.n, s.larges.n, len(s.due), blocks, larges, due)
+	if blocks != int(s.blocks.n) || larges != int(s.larges.n) || due != int(s.due.n) {
+		t.Fatalf("there are %d blocks, %d larges and %d that expire; expected %d, %d and %d", s.blocks.n, s.larges.n, int(s.due.n), blocks, larges, due)
 	}
 	order, before := 0, uint32(none)
 	for i := s.newest; s.heads.n > 0 && i != none; i = s.heads.at(i).older {

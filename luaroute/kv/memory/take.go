@@ -17,7 +17,7 @@ func (st *store) take(t *kv.Take) (taken kv.Taken, err error) {
 	}
 	full := times(t.Interval.Nanoseconds(), t.Burst)
 	answered := false
-	err = st.with(spaceKey{t.Scope, true}, t.Key, t.Cost > 0, func(s *shard, hash uint32, now int64) (grown int64, err error) {
+	err = st.with(spaceKey{t.Scope, true}, nil, t.Key, t.Cost > 0, func(s *shard, hash uint32, now int64) (grown int64, err error) {
 		answered = true
 		grown, taken = s.take(t, hash, now, full)
 		return grown, nil

@@ -59,7 +59,7 @@ func (f *fetching) options(L *lua.LState, t *lua.LTable) {
 // look returns the value that is kept, and reports whether there is one that is not too old. A store that fails has none.
 func (f *fetching) look() (value []byte, ok bool) {
 	f.old = nil
-	r, err := f.do(kv.Op{Kind: kv.Get, Key: f.key, Room: f.room, WithTTL: f.grace > 0})
+	r, err := f.do(&kv.Op{Kind: kv.Get, Key: f.key, Room: f.room, WithTTL: f.grace > 0})
 	switch {
 	case err != nil || !r.OK:
 		return nil, false
@@ -136,7 +136,7 @@ func (f *fetching) keep(own *flight, v lua.LValue) int {
 
 // set writes a value, and returns why it could not.
 func (f *fetching) set(value []byte, life time.Duration) (note string) {
-	if _, err := f.do(kv.Op{Kind: kv.Set, Key: f.key, Value: value, HasValue: true, TTL: life}); err != nil {
+	if _, err := f.do(&kv.Op{Kind: kv.Set, Key: f.key, Value: value, HasValue: true, TTL: life}); err != nil {
 		return reason(err)
 	}
 	return ""

@@ -54,7 +54,7 @@ func (Library) Classes() []vm.Class { return []vm.Class{valueClass, incrClass, f
 type call struct {
 	L     *lua.LState
 	state *vm.State
-	store kv.Store
+	store kv.Store // that of the space, or what keeps writes away from it
 	space *kv.Space
 	waits bool
 	*buffers
@@ -99,15 +99,15 @@ func (c *call) end() {
 }
 
 // do performs an operation.
-func (c *call) do(op kv.Op) (kv.Result, error) {
-	op.Scope = c.space.Scope
+func (c *call) do(op *kv.Op) (kv.Result, error) {
+	c.space.Address(op)
 	if n := (len(op.Key) + len(op.Value) + len(op.Old)) / bytesPerStep; n > 0 {
 		vm.Spend(c.L, n)
 	}
 	if c.waits {
-		return c.wait(op)
+		return c.wait(*op)
 	}
-	return c.store.Do(c.state.Context(), op)
+	return c.store.Do(c.state.Context(), *op)
 }
 
 // wait performs an operation of a store that waits.
@@ -138,7 +138,7 @@ func reason(err error) string {
 // get is kv.get(key).
 func get(L *lua.LState) int {
 	c := begin(L, "get")
-	r, err := c.do(kv.Op{Kind: kv.Get, Key: checkKey(L), Room: c.room})
+	r, err := c.do(&kv.Op{Kind: kv.Get, Key: checkKey(L), Room: c.room})
 	if err != nil {
 		return fail(L, err)
 	}
@@ -163,7 +163,7 @@ func write(name string, kind kv.Kind) lua.LGFunction {
 
 // answer performs an operation and pushes whether it has done something.
 func (c *call) answer(op kv.Op) int {
-	r, err := c.do(op)
+	r, err := c.do(&op)
 	if err != nil {
 		return fail(c.L, err)
 	}
@@ -199,7 +199,7 @@ func incr(L *lua.LState) int {
 		op.Init, op.TTL = incrOptions(L, t)
 	}
 	c := begin(L, "incr")
-	r, err := c.do(op)
+	r, err := c.do(&op)
 	if err != nil {
 		return fail(L, err)
 	}
@@ -226,7 +226,7 @@ func expire(L *lua.LState) int {
 func ttl(L *lua.LState) int {
 	key := checkKey(L)
 	c := begin(L, "ttl")
-	r, err := c.do(kv.Op{Kind: kv.TTL, Key: key})
+	r, err := c.do(&kv.Op{Kind: kv.TTL, Key: key})
 	switch {
 	case err != nil:
 		return fail(L, err)
@@ -257,7 +257,7 @@ func keys(L *lua.LState) int {
 		}
 	}
 	c := begin(L, "keys")
-	r, err := c.do(kv.Op{Kind: kv.Keys, Key: prefix, Limit: limit})
+	r, err := c.do(&kv.Op{Kind: kv.Keys, Key: prefix, Limit: limit})
 	if err != nil {
 		return fail(L, err)
 	}
