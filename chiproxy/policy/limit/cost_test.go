@@ -36,7 +36,7 @@ func costs(t testing.TB) map[string]struct {
 		"none":        {nil, 0},
 		"limit":       {[]chiproxy.Middleware{rate(t, bookOf(t), 1, fast("off"))}, 0},
 		"fields":      {[]chiproxy.Middleware{rate(t, bookOf(t), 1, fast("draft"))}, 1},
-		"x fields":    {[]chiproxy.Middleware{rate(t, bookOf(t), 1, fast("x"))}, 5},
+		"x fields":    {[]chiproxy.Middleware{rate(t, bookOf(t), 1, fast("x"))}, 4},
 		"concurrency": {[]chiproxy.Middleware{gate}, 0},
 	}
 }

@@ -1,10 +1,9 @@
 package limit
 
 import (
-	"bytes"
 	"net/http"
 	"strconv"
-	"unsafe"
+	"sync/atomic"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 )
@@ -12,11 +11,11 @@ import (
 // fields are the header fields of all limits of a request. They replace those of an upstream, and stand on errors, too.
 type fields struct {
 	shown []shown
-	// What follows is for the usual number of limits, in the same piece of memory. The text is written once: values are made of it.
+	// What follows is in the same piece of memory: room for the usual number of limits, and the values of the first response, which is mostly the
+	// only one. They are of this response alone: others may change them where they stand.
 	room    [2]shown
 	values  [2]string
-	text    [56]byte
-	written int
+	stamped bool
 }
 
 // shown is what one limit says.
@@ -76,41 +75,62 @@ func (f *fields) Stamp(h http.Header) {
 
 // draft sets the fields of draft-ietf-httpapi-ratelimit-headers-10, which are lists.
 func (f *fields) draft(h http.Header) {
-	var room [256]byte
-	at := room[:0]
-	policy, several := "", false
+	policy, rest := "", ""
 	for i := range f.shown {
 		s := &f.shown[i]
-		if s.options.Headers == HeadersX {
-			continue
+		switch {
+		case s.options.Headers == HeadersX:
+		case policy == "":
+			policy, rest = s.policy, s.says()
+		default:
+			policy, rest = policy+", "+s.policy, rest+", "+s.says()
 		}
-		if several = len(at) > 0; several {
-			at = append(at, ", "...)
-			policy += ", "
-		}
-		policy += s.policy
-		at = append(at, '"')
-		at = append(at, s.name...)
-		at = append(at, `";r=`...)
-		at = strconv.AppendInt(at, s.Remaining, 10)
-		at = append(at, ";t="...)
-		at = strconv.AppendInt(at, Seconds(s.Budget.Reset), 10)
 	}
-	if len(at) > 0 { // the values are of this request alone: others may change them where they stand
-		f.values = [2]string{policy, f.string(at)}
-		h[draftPolicy], h[draftLimit] = f.values[0:1:1], f.values[1:2:2]
+	if policy == "" {
+		return
 	}
+	values := &f.values
+	if f.stamped { // others have those of before
+		values = new([2]string)
+	}
+	f.stamped = true
+	*values = [2]string{policy, rest}
+	h[draftPolicy], h[draftLimit] = values[0:1:1], values[1:2:2]
 }
 
-// string returns a string with the bytes, without another allocation if it is the first one and is short.
-func (f *fields) string(b []byte) string {
-	if f.written == 0 {
-		f.written = copy(f.text[:], b)
+// said is what a limit says of a budget of which so much is left.
+type said struct {
+	remaining, reset int64
+	text             string
+}
+
+// usual is how many texts a limit keeps: for the budgets of which the least is used, which most clients have.
+const usual = 32
+
+// says returns what the field RateLimit says of a budget.
+func (s *shown) says() string {
+	var kept *atomic.Pointer[said]
+	if used := s.pace.burst - s.Remaining; used >= 0 && used < usual {
+		kept = &s.kept[used]
 	}
-	if own := f.text[:f.written]; bytes.Equal(own, b) {
-		return unsafe.String(&f.text[0], f.written)
+	reset := Seconds(s.Budget.Reset)
+	if kept != nil {
+		if k := kept.Load(); k != nil && k.remaining == s.Remaining && k.reset == reset {
+			return k.text
+		}
 	}
-	return string(b)
+	var room [128]byte
+	b := append(room[:0], '"')
+	b = append(b, s.name...)
+	b = append(b, `";r=`...)
+	b = strconv.AppendInt(b, s.Remaining, 10)
+	b = append(b, ";t="...)
+	b = strconv.AppendInt(b, reset, 10)
+	text := string(b)
+	if kept != nil {
+		kept.Store(&said{s.Remaining, reset, text})
+	}
+	return text
 }
 
 // x sets the fields that most clients know, which have one value: that of the limit of which the least is left.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -20,6 +21,7 @@ type Rate struct {
 	options Options
 	pace    pace
 	policy  string // as RateLimit-Policy names it
+	kept    [usual]atomic.Pointer[said]
 	state   *state
 
 	// Cost returns how much a request takes, which CheckCost has seen. Nil, each takes what the options say.
