@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,12 +20,13 @@ import (
 func explainCommand() *cobra.Command {
 	e := new(explanation)
 	cmd := &cobra.Command{
-		Use:   "explain [-X <method>] [-H '<name>: <value>']... [-d <body>] [--remote <address>] [--run] [--config <path> [--adapter <name>] | --address <address>] [--name <instance>] [--format text|json] <URL>",
+		Use:   "explain [-X <method>] [-H '<name>: <value>']... [-d <body>] [--remote <address>] [--run | --trace] [--config <path> [--adapter <name>] | --address <address>] [--name <instance>] [--format text|json] <URL>",
 		Short: "Shows how a request would be handled, and why",
 		Long: `Says what becomes of a request: all candidates in the order in which they are tried, what each guard said and where it stands, the
 middleware, the action, and the request as the pool would get it. Nothing is sent anywhere.
 
-Guards are asked. Middleware and functions that answer run only with --run; without it, the answer says what it depends on.`,
+Guards are asked. Middleware and functions that answer run only with --run; without it, the answer says what it depends on. With --trace they
+run, and each line of the scripts that has run is listed, with the locals that have changed in it.`,
 		Args: oneArg("a URL or a path"),
 	}
 	e.add(cmd)
@@ -34,6 +36,7 @@ Guards are asked. Middleware and functions that answer run only with --run; with
 	set.StringVarP(&e.body, "data", "d", "", "Body of the request")
 	set.StringVar(&e.remote, "remote", "", "Address of the client. Default: 127.0.0.1")
 	set.BoolVar(&e.run, "run", false, "Also run middleware and functions that answer")
+	set.BoolVar(&e.trace, "trace", false, "Run them, and list the lines of the scripts that have run")
 	cmd.RunE = runArgs(func(cmd *cobra.Command, args []string) (int, error) {
 		err := e.explain(args[0], cmd.OutOrStdout())
 		return exitCode(err), err
@@ -46,7 +49,7 @@ type explanation struct {
 	flags
 	method, body, remote string
 	headers              []string
-	run                  bool
+	run, trace           bool
 }
 
 func (e *explanation) explain(target string, out io.Writer) error {
@@ -62,7 +65,13 @@ func (e *explanation) explain(target string, out io.Writer) error {
 		return wrongUseError{err}
 	}
 	if e.address != "" {
+		if e.trace {
+			return wrongUseError{errors.New("--trace runs the scripts here; expected no --address")}
+		}
 		return e.askRunning(q, out)
+	}
+	if e.trace {
+		return e.tracing(r, out)
 	}
 	instances, err := e.instances()
 	if err != nil {

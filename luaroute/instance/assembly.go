@@ -214,6 +214,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 	if s.allowed != nil {
 		options.Reload = a.againForTenants
 	}
+	options.Step = stepOfLoads()
 	if a.bench != nil {
 		options.Step, options.Refuse = a.bench.Step, func(string) {}
 	}

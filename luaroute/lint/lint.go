@@ -72,14 +72,14 @@ func (s *Scripts) Add(name string, code []byte) (modules []string, err error) {
 	w := &walker{out: s, script: name, handlers: handlers, legacy: quiet.legacy}
 	w.walk(tree)
 	f := resolve(name, tree)
-	f.lines, f.requires = lines(code), w.modules
+	f.lines, f.requires = Lines(code), w.modules
 	s.files = append(s.files, f)
 	s.ignores = append(s.ignores, ignoresOf(f, script.Comments(code))...)
 	return w.modules, nil
 }
 
-// lines divides a text as the lexer does.
-func lines(code []byte) []string {
+// Lines divides a script into lines, as the lexer does.
+func Lines(code []byte) []string {
 	text := strings.ReplaceAll(strings.ReplaceAll(string(code), "\r\n", "\n"), "\n\r", "\n")
 	return strings.Split(strings.ReplaceAll(text, "\r", "\n"), "\n")
 }

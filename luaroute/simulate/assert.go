@@ -10,6 +10,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/gopher"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // nameAssert is what tests for busted call. In files of tests it is a table that can be called: the function of Lua with the few of luassert
@@ -109,7 +110,7 @@ func areEqual(L *lua.LState) error {
 	if L.Equal(want, found) {
 		return nil
 	}
-	return failed(inspect(found), inspect(want))
+	return failed(value.Inspect(found), value.Inspect(want))
 }
 
 func areSame(L *lua.LState) error {
@@ -121,7 +122,7 @@ func isTrueArgument(L *lua.LState) error { return isTrue(L, L.CheckAny(1)) }
 
 func isFalseArgument(L *lua.LState) error {
 	if v := L.CheckAny(1); v != lua.LFalse {
-		return failed(inspect(v), "false")
+		return failed(value.Inspect(v), "false")
 	}
 	return nil
 }
@@ -151,5 +152,5 @@ func hasError(L *lua.LState) error {
 	if raised.Type() != lua.LTTable {
 		raised = lua.LString(text)
 	}
-	return failed(fmt.Sprintf("the error %s", inspect(raised)), inspect(want))
+	return failed(fmt.Sprintf("the error %s", value.Inspect(raised)), value.Inspect(want))
 }

@@ -7,6 +7,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // subject is what expect(v) returns: a value that is to be compared.
@@ -110,9 +111,9 @@ func same(L *lua.LState, v, want lua.LValue) error {
 	if same {
 		return nil
 	}
-	err := failed(inspect(v), inspect(want)).(*unmet)
+	err := failed(value.Inspect(v), value.Inspect(want)).(*unmet)
 	if place != "" {
-		err.text += fmt.Sprintf("; %s is %s, expected %s", place, inspect(a), inspect(b))
+		err.text += fmt.Sprintf("; %s is %s, expected %s", place, value.Inspect(a), value.Inspect(b))
 	}
 	return err
 }
@@ -125,7 +126,7 @@ func matches(L *lua.LState, v lua.LValue) error {
 		text, ok = lua.LString(n.String()), true
 	}
 	if !ok || !find(L, string(text), pattern) {
-		return failed(inspect(v), "a string that matches "+inspect(lua.LString(pattern)))
+		return failed(value.Inspect(v), "a string that matches "+value.Inspect(lua.LString(pattern)))
 	}
 	return nil
 }
@@ -146,7 +147,7 @@ func isNil(_ *lua.LState, v lua.LValue) error {
 	if v == lua.LNil {
 		return nil
 	}
-	return failed(inspect(v), "nil")
+	return failed(value.Inspect(v), "nil")
 }
 
 // isTrue is expect(v):is_true().
@@ -154,21 +155,21 @@ func isTrue(_ *lua.LState, v lua.LValue) error {
 	if v == lua.LTrue {
 		return nil
 	}
-	return failed(inspect(v), "true")
+	return failed(value.Inspect(v), "true")
 }
 
 // fails is expect(fn):fails([pattern]): calling the function is an error, whose message matches the pattern.
 func fails(L *lua.LState, v lua.LValue) error {
 	fn, ok := v.(*lua.LFunction)
 	if !ok {
-		return failed(inspect(v), "a function that fails")
+		return failed(value.Inspect(v), "a function that fails")
 	}
 	message, ok := errorOf(L, fn)
 	if !ok {
 		return failed("no error", "an error")
 	}
 	if pattern := L.OptString(2, ""); pattern != "" && !find(L, errorText(message), pattern) {
-		return failed("the error "+inspect(lua.LString(errorText(message))), "one that matches "+inspect(lua.LString(pattern)))
+		return failed("the error "+value.Inspect(lua.LString(errorText(message))), "one that matches "+value.Inspect(lua.LString(pattern)))
 	}
 	return nil
 }

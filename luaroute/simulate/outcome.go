@@ -20,6 +20,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+	"github.com/luaroute/caddy-luaroute/luaroute/vm/value"
 )
 
 // simulate is route.simulate{…}: it asks the table about a request, with stubs in place of the upstreams.
@@ -72,7 +73,7 @@ func clock(L *lua.LState, v lua.LValue) time.Time {
 			}
 		}
 	}
-	L.RaiseError("simulate: now is %s; expected seconds since 1970, or a time such as \"2026-05-04T10:00:00Z\"", inspect(v))
+	L.RaiseError("simulate: now is %s; expected seconds since 1970, or a time such as \"2026-05-04T10:00:00Z\"", value.Inspect(v))
 	return time.Time{}
 }
 

@@ -176,7 +176,7 @@ func textOf(L *lua.LState, v lua.LValue) string {
 func shown(L *lua.LState, v lua.LValue) string {
 	switch v := v.(type) {
 	case lua.LString:
-		return inspect(v)
+		return value.Inspect(v)
 	case *lua.LTable:
 		if L.GetMetaField(v, "__tostring") == lua.LNil {
 			return shownTable(L, v)
@@ -194,10 +194,10 @@ const (
 // shownTable is a table in one line, or with a line for each field.
 func shownTable(L *lua.LState, view *lua.LTable) string {
 	t := vm.Readable(L, view)
-	if flat := inspect(t); len(flat) <= maxWidth {
+	if flat := value.Inspect(t); len(flat) <= maxWidth {
 		return flat
 	}
-	all := slices.DeleteFunc(keys(t), func(k lua.LValue) bool { return k == lua.LString(script.GlobalsName) })
+	all := slices.DeleteFunc(value.Keys(t), func(k lua.LValue) bool { return k == lua.LString(script.GlobalsName) })
 	var out strings.Builder
 	out.WriteString("{\n")
 	for i, k := range all {
@@ -206,11 +206,11 @@ func shownTable(L *lua.LState, view *lua.LTable) string {
 			break
 		}
 		v := t.RawGet(k)
-		text := inspect(v)
+		text := value.Inspect(v)
 		if inner, ok := v.(*lua.LTable); ok && vm.Readable(L, inner) != inner { // what is in there is not in the table itself
 			text = "{…}"
 		}
-		fmt.Fprintf(&out, "  %s,\n", field(t, k, text))
+		fmt.Fprintf(&out, "  %s,\n", value.Field(t, k, text))
 	}
 	return out.String() + "}"
 }

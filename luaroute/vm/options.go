@@ -33,7 +33,7 @@ type Options struct {
 	Aside func() (back func())
 	// Step is called before each instruction of Lua, with the thread that runs it: for coverage and traces. Scripts take several times as
 	// long with it; without, they take no longer for it. Default: nothing is called.
-	Step func(L *lua.LState)
+	Step Step
 	// Context ends the load early. Default: nothing does.
 	Context context.Context
 }

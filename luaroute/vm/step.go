@@ -1,6 +1,13 @@
 package vm
 
-import "time"
+import (
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Step is called before each instruction of Lua, with the thread that runs it.
+type Step func(L *lua.LState)
 
 // A state whose options have a Step never has steps left: so each instruction passes by, as at the end of a quantum, and those without one
 // need not ask.
