@@ -161,7 +161,7 @@ func (r *Remote) Renew(c Caller, than *Set) *Set {
 	return nil
 }
 
-// claim returns newer keys, or the fetch that has begun for them.
+// claim returns newer keys, or the fetch that is under way or begins for them.
 func (r *Remote) claim(c Caller, than *Set) (*Set, *flight) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -169,10 +169,9 @@ func (r *Remote) claim(c Caller, than *Set) (*Set, *flight) {
 	if r.set != than {
 		return r.usable(now), nil
 	}
-	if r.flight != nil || now.Sub(r.began) < r.config.Cooldown || !c.Fetch(r.name()) {
-		return nil, nil
+	if r.flight == nil && now.Sub(r.began) >= r.config.Cooldown && c.Fetch(r.name()) {
+		r.begin(now)
 	}
-	r.begin(now)
 	return nil, r.flight
 }
 

@@ -153,6 +153,26 @@ func TestAFloodOfUnknownKeysFetchesOnceInACooldown(t *testing.T) {
 }
 
 // A set that is empty, or an answer that fails, must not switch the cooldown off.
+// Garbage that starts a fetch must not have good tokens of a new key refused while it lasts.
+func TestWhoComesWhileKeysAreFetchedWaitsForThem(t *testing.T) {
+	t.Parallel()
+	inWorld(t, nil, answers(200, jwks(t, map[string]token.Key{"a": rsaKey})), func(w *world) {
+		w.ask("the old key", w.signedBy("a", rsaKey), "good", 1)
+		w.set(answers(200, jwks(t, map[string]token.Key{"a": rsaKey, "b": rsaKey2})))
+		time.Sleep(31 * time.Second)
+		var group sync.WaitGroup
+		group.Go(func() { says(t, "garbage", w, forged("x"), background(), "unknown key") })
+		synctest.Wait()
+		for range 10 {
+			group.Go(func() { says(t, "the new key meanwhile", w, w.signedBy("b", rsaKey2), background(), "good") })
+		}
+		group.Wait()
+		if n := w.count(); n != 2 {
+			t.Errorf("fetched %d times", n)
+		}
+	})
+}
+
 func TestAFloodWhileFetchesFailKeepsTheCooldown(t *testing.T) {
 	t.Parallel()
 	for name, broken := range brokenAnswers(t) {
