@@ -21,22 +21,34 @@ var errNoHandler = caddyhttp.Error(http.StatusNotFound, errors.New("there is no 
 // AskPool returns a function that sends requests of a hook's own to a pool that the current tenant sees: by the policy of the pool, to what
 // it holds for healthy, with its transport. They come from the client of the exchange, for its host unless they have one, and else have
 // nothing of it: no header, no variable and no placeholder of it changes. Any goroutine may call the function while the exchange lasts.
-func (ex *Exchange) AskPool(name string) (func(http.ResponseWriter, *http.Request) error, error) {
+// If forAll is set, the answer is for other clients, too: the pool is told nothing of this one but the host.
+func (ex *Exchange) AskPool(name string, forAll bool) (func(http.ResponseWriter, *http.Request) error, error) {
 	p, err := ex.place.Pools().Find(name)
 	if err != nil {
 		return nil, err
 	}
-	return ex.Ask(p), nil
+	return ex.ask(p, forAll), nil
 }
 
 // Ask is AskPool for a pool that was found before. An answer that breaks off is ErrAborted.
 func (ex *Exchange) Ask(p *pool.Named) func(http.ResponseWriter, *http.Request) error {
+	return ex.ask(p, false)
+}
+
+// noAddress is that of a client that has none, as net/http has it for one at a unix socket.
+const noAddress = "@"
+
+func (ex *Exchange) ask(p *pool.Named, forAll bool) func(http.ResponseWriter, *http.Request) error {
 	ctx := ex.R.Context()
 	remote, host, tls := ex.R.RemoteAddr, ex.R.Host, ex.R.TLS
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	vars := map[string]any{}
 	for _, key := range clientVars {
 		vars[key] = caddyhttp.GetVar(ctx, key)
+	}
+	if forAll {
+		remote, tls = noAddress, nil
+		vars = map[string]any{caddyhttp.ClientIPVarKey: "", caddyhttp.TrustedProxyVarKey: false}
 	}
 	return func(w http.ResponseWriter, r *http.Request) (err error) {
 		defer func() {

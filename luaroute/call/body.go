@@ -23,11 +23,7 @@ const sparing = 64 << 10
 
 // readBody reads the body of an answer, which net/http has decompressed.
 func readBody(res *http.Response, r *Request) (string, error) {
-	most := r.MaxBody
-	if most <= 0 {
-		most = DefaultMaxBody
-	}
-	b := Body{Most: most, Reserve: r.Reserve}
+	b := Body{Most: r.maxBody(), Reserve: r.Reserve}
 	defer b.Close()
 	if res.ContentLength > 0 {
 		if err := b.Expect(res.ContentLength); err != nil {
@@ -64,7 +60,7 @@ type Body struct {
 // Expect makes room for a body whose size is known. The error is an *Error.
 func (b *Body) Expect(size int64) error {
 	if size > b.Most {
-		return b.tooLarge()
+		return tooLarge(b.Most)
 	}
 	if err := b.reserve(size); err != nil {
 		return err
@@ -77,7 +73,7 @@ func (b *Body) Expect(size int64) error {
 func (b *Body) Write(p []byte) (int, error) {
 	size := int64(b.text.Len() + len(p))
 	if size > b.Most {
-		return 0, b.tooLarge()
+		return 0, tooLarge(b.Most)
 	}
 	if err := b.reserve(size); err != nil {
 		return 0, err
@@ -97,8 +93,8 @@ func (b *Body) reserve(size int64) error {
 	return nil
 }
 
-func (b *Body) tooLarge() error {
-	return failed(TooLarge, fmt.Sprintf("the body of the answer has more than %d bytes", b.Most))
+func tooLarge(most int64) error {
+	return failed(TooLarge, fmt.Sprintf("the body of the answer has more than %d bytes", most))
 }
 
 // String returns the body.

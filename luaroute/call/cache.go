@@ -47,15 +47,18 @@ type flight struct {
 	err  error
 	// left says that it has ended because its caller has, which is nothing to those who wait.
 	left bool
+	// most is the size of the largest body that its caller takes.
+	most int64
 }
 
 // Identity are the header fields that say who asks, and of whom: Key wants them unless an answer is the same for all.
 var Identity = []string{"Host", "Authorization", "Cookie"}
 
-// Key returns the key of a request: that of its method, URL and body, and of some header fields, those among them that are sensitive.
+// Key returns the key of a request: that of its method, URL and body, of how many redirects it follows, and of some header fields, those among
+// them that are sensitive.
 func Key(r *Request, vary []string) string {
 	h := sha256.New()
-	for _, part := range []string{methodOf(r), r.URL, r.Body} {
+	for _, part := range []string{methodOf(r), r.URL, r.Body, strconv.Itoa(r.Redirects)} {
 		part = strconv.Itoa(len(part)) + ":" + part
 		_, _ = h.Write([]byte(part))
 	}
@@ -77,41 +80,58 @@ func OwnKey(text string) string {
 func keyOf(h hash.Hash) string { return "http:" + hex.EncodeToString(h.Sum(nil)) }
 
 // Do returns the answer that is kept for a key, or asks for one and keeps it. Without a store it asks. Whoever comes while somebody asks waits
-// for that answer; if it fails because its own caller has left, the next one asks.
-func (c *Cache) Do(ctx context.Context, space *kv.Space, key string, how *Caching, ask func(context.Context) (*Response, error)) (*Response, error) {
+// for that answer, within the time and for the size of body that r has; if it fails because its own caller has left, or for what that caller
+// takes, the next one asks.
+func (c *Cache) Do(ctx context.Context, space *kv.Space, key string, how *Caching, r *Request, ask func(context.Context) (*Response, error)) (*Response, error) {
 	if space == nil {
 		return ask(ctx)
 	}
-	var old *Response
-	var fresh bool
+	own, cancel := context.WithTimeoutCause(ctx, r.timeout(), r.late(nil))
+	defer cancel()
 	for {
-		if old, fresh = load(ctx, space, key); fresh {
-			return old, nil
+		old, fresh := load(own, space, key)
+		if fresh {
+			return r.taken(old, nil)
 		}
-		f, first := c.join(key)
+		f, first := c.join(key, r.maxBody())
 		if first {
-			c.lead(ctx, space, key, how, f, ask)
-			return orStale(f.res, f.err, old)
+			c.lead(own, space, key, how, f, ask)
+			return r.taken(orStale(f.res, f.err, old))
 		}
 		select {
 		case <-f.done:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		case <-own.Done():
 		}
-		if !f.left {
-			return orStale(f.res, f.err, old)
+		switch {
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		case own.Err() != nil:
+			return r.taken(orStale(nil, context.Cause(own), old))
+		case !f.left && !f.refuses(r):
+			return r.taken(orStale(f.res, f.err, old))
 		}
 	}
 }
 
-// isOwn reports whether an error is one of the call, not of whoever made it.
-func isOwn(err error) bool {
-	_, ok := err.(*Error)
-	return ok
+// refuses reports whether the flight failed for a body that r takes.
+func (f *flight) refuses(r *Request) bool { return isOwn(f.err, TooLarge) && r.maxBody() > f.most }
+
+// taken returns an answer that somebody else may have asked for, unless its body is larger than what r takes.
+func (r *Request) taken(res *Response, err error) (*Response, error) {
+	if err == nil && int64(len(res.Body)) > r.maxBody() {
+		return nil, tooLarge(r.maxBody())
+	}
+	return res, err
+}
+
+// isOwn reports whether an error is one of the call, not of whoever made it, and of one of some kinds if there are any.
+func isOwn(err error, kinds ...Kind) bool {
+	failed, ok := err.(*Error)
+	return ok && (len(kinds) == 0 || slices.Contains(kinds, failed.Kind))
 }
 
 // join returns the flight of a key, and whether it is a new one.
-func (c *Cache) join(key string) (f *flight, first bool) {
+func (c *Cache) join(key string, most int64) (f *flight, first bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if f, ok := c.flights[key]; ok {
@@ -120,7 +140,7 @@ func (c *Cache) join(key string) (f *flight, first bool) {
 	if c.flights == nil {
 		c.flights = map[string]*flight{}
 	}
-	f = &flight{done: make(chan struct{})}
+	f = &flight{done: make(chan struct{}), most: most}
 	c.flights[key] = f
 	return f, true
 }
@@ -135,7 +155,7 @@ func (c *Cache) lead(ctx context.Context, space *kv.Space, key string, how *Cach
 		close(f.done)
 	}()
 	f.res, f.err = ask(ctx)
-	if f.left = f.err != nil && (ctx.Err() != nil || !isOwn(f.err)); f.err == nil {
+	if f.left = f.err != nil && (ctx.Err() != nil || !isOwn(f.err) || isOwn(f.err, Timeout, Busy)); f.err == nil {
 		if ttl := how.keeps(f.res); ttl > 0 {
 			store(ctx, space, key, f.res, ttl, how.Stale)
 		}

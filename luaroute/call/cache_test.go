@@ -73,7 +73,7 @@ func TestAnAnswerIsKeptAsLongAsItMayBe(t *testing.T) {
 		s := space()
 		ask, asked := answers(&call.Response{Status: row.status, Header: row.header, Body: "body\nof two", URL: "http://a/"})
 		for range 2 {
-			res, err := c.Do(t.Context(), s, "k", &row.how, ask)
+			res, err := c.Do(t.Context(), s, "k", &row.how, &call.Request{}, ask)
 			if err != nil || res.Status != row.status || res.Body != "body\nof two" || res.URL != "http://a/" || fmt.Sprint(res.Header) != fmt.Sprint(row.header) {
 				t.Errorf("%s: %+v, %v", name, res, err)
 			}
@@ -93,16 +93,16 @@ func TestAnOldAnswerIsGivenWhenThereIsNoNewOne(t *testing.T) {
 		var c call.Cache
 		s := space()
 		ask, _ := answers(good, second)
-		if _, err := c.Do(t.Context(), s, "k", &how, ask); err != nil {
+		if _, err := c.Do(t.Context(), s, "k", &how, &call.Request{}, ask); err != nil {
 			t.Fatal(err)
 		}
-		if res, err := c.Do(t.Context(), s, "k", &how, ask); err != nil || res.Body != "good" {
+		if res, err := c.Do(t.Context(), s, "k", &how, &call.Request{}, ask); err != nil || res.Body != "good" {
 			t.Errorf("%s: %+v, %v", name, res, err)
 		}
 	}
 	var c call.Cache
 	ask, _ := answers(down)
-	if _, err := c.Do(t.Context(), space(), "k", &how, ask); !errors.Is(err, down) {
+	if _, err := c.Do(t.Context(), space(), "k", &how, &call.Request{}, ask); !errors.Is(err, down) {
 		t.Errorf("without an old one: %v", err)
 	}
 }
@@ -123,7 +123,7 @@ func TestOfManyThatWantTheSameOneAsks(t *testing.T) {
 	for range 100 {
 		all.Go(func() {
 			begun.Done()
-			if res, err := c.Do(t.Context(), s, "k", &call.Caching{TTL: time.Minute}, ask); err != nil || res.Status != 200 {
+			if res, err := c.Do(t.Context(), s, "k", &call.Caching{TTL: time.Minute}, &call.Request{}, ask); err != nil || res.Status != 200 {
 				t.Errorf("%+v, %v", res, err)
 			}
 		})
@@ -134,58 +134,6 @@ func TestOfManyThatWantTheSameOneAsks(t *testing.T) {
 	if n := asked.Load(); n != 1 {
 		t.Errorf("%d of 100 have asked", n)
 	}
-}
-
-func TestTheNextOneAsksWhenTheFirstHasLeft(t *testing.T) {
-	t.Parallel()
-	gone := errors.New("the client is gone")
-	for name, cause := range map[string]error{"an error of its own": gone, "one as a call has": &call.Error{Kind: call.Closed}} {
-		t.Run(name, func(t *testing.T) { nextAsks(t, cause) })
-	}
-}
-
-// nextAsks has the first of two leave.
-func nextAsks(t *testing.T, gone error) {
-	var c call.Cache
-	s := space()
-	ctx, cancel := context.WithCancelCause(t.Context())
-	came := make(chan struct{})
-	var asked atomic.Int64
-	ask := func(ctx context.Context) (*call.Response, error) {
-		if asked.Add(1) == 2 {
-			return &call.Response{Status: 200}, nil
-		}
-		close(came)
-		<-ctx.Done()
-		return nil, context.Cause(ctx)
-	}
-	var all sync.WaitGroup
-	all.Go(func() {
-		if _, err := c.Do(ctx, s, "k", &call.Caching{TTL: time.Minute}, ask); !errors.Is(err, gone) {
-			t.Errorf("the first: %v", err)
-		}
-	})
-	<-came
-	waits := make(chan struct{}, 1)
-	all.Go(func() {
-		if res, err := c.Do(watched{t.Context(), waits}, s, "k", &call.Caching{TTL: time.Minute}, ask); err != nil || res.Status != 200 {
-			t.Errorf("the second: %+v, %v", res, err)
-		}
-	})
-	<-waits
-	cancel(gone)
-	all.Wait()
-}
-
-// watched is a context that says when somebody waits for its end.
-type watched struct {
-	context.Context
-	waits chan struct{}
-}
-
-func (w watched) Done() <-chan struct{} {
-	w.waits <- struct{}{}
-	return w.Context.Done()
 }
 
 func TestAKeyHasAllThatTellsRequestsApart(t *testing.T) {
@@ -202,6 +150,8 @@ func TestAKeyHasAllThatTellsRequestsApart(t *testing.T) {
 		{URL: "http://a/", Header: http.Header{"Authorization": {"a", "b"}}},
 		{URL: "http://a/", Header: http.Header{"Authorization": {"a"}, "Cookie": {"b"}}},
 		{URL: "http://a/", Header: http.Header{"Accept-Language": {"de"}}},
+		{URL: "http://a/", Redirects: 1},
+		{URL: "http://a/", Redirects: 5},
 		{URL: "http://a/", Header: http.Header{"X-Key": {"a"}}, Sensitive: []string{"x-key"}},
 		{URL: "http://a/", Header: http.Header{"X-Key": {"b"}}, Sensitive: []string{"x-key"}},
 	}

@@ -353,9 +353,15 @@ func TestASocketIsAskedByItsPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := server(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) })
 	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/away" {
+		switch r.URL.Path {
+		case "/away":
 			http.Redirect(w, r, "/there", http.StatusFound)
+			return
+		case "/to":
+			w.Header().Set("Location", r.URL.RawQuery)
+			w.WriteHeader(http.StatusFound)
 			return
 		}
 		fmt.Fprint(w, r.Host, r.URL)
@@ -372,6 +378,16 @@ func TestASocketIsAskedByItsPath(t *testing.T) {
 	if res, err := c.Do(t.Context(), &call.Request{URL: "unix/" + path + ":/away", Redirects: 1}); err != nil || res.Body != "localhost/there" {
 		t.Errorf("%+v, %v", res, err)
 	}
+	both := client(t, call.Rules{Allow: append([]string{"unix/" + path}, local.Allow...)})
+	host := strings.TrimPrefix(other, "http://")
+	for _, location := range []string{other + "/", "//" + host + "/"} {
+		res, err := both.Do(t.Context(), &call.Request{URL: "unix/" + path + ":/to?" + location, Redirects: 1, Header: http.Header{"Host": {"own.example"}}})
+		if err != nil || res.Body != host {
+			t.Errorf("a redirect to %s: %+v, %v; want the Host of the server", location, res, err)
+		}
+	}
+	_, err = both.Do(t.Context(), &call.Request{URL: "unix/" + path + ":/to?//2f746d702f6f74686572.socket.invalid/", Redirects: 1})
+	want(t, err, call.Redirects, "one leads to a socket")
 	_, err = client(t, call.Rules{Allow: []string{"unix/" + path}, Deny: []string{"unix/" + path}}).Get(t.Context(), url, 100, nil)
 	want(t, err, call.Forbidden, "denied")
 }

@@ -99,11 +99,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	timeout := r.Timeout
-	if timeout <= 0 {
-		timeout = DefaultTimeout
-	}
-	own, cancel := context.WithTimeout(ctx, timeout)
+	own, cancel := context.WithTimeout(ctx, r.timeout())
 	defer cancel()
 	retries := r.Retries
 	if !slices.Contains(idempotent, methodOf(r)) {
@@ -118,7 +114,7 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		case ctx.Err() != nil:
 			return nil, context.Cause(ctx)
 		case own.Err() != nil:
-			return nil, &Error{Timeout, fmt.Sprintf("there was no whole answer within %v", timeout), err}
+			return nil, r.late(err)
 		}
 		failure := KindOf(err)
 		if answered || try >= retries || failure.Kind != Refused && failure.Kind != Closed && failure.Kind != DNS && failure.Kind != Timeout {
@@ -138,6 +134,25 @@ func wait(ctx context.Context, d time.Duration) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+func (r *Request) timeout() time.Duration {
+	if r.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return r.Timeout
+}
+
+func (r *Request) maxBody() int64 {
+	if r.MaxBody <= 0 {
+		return DefaultMaxBody
+	}
+	return r.MaxBody
+}
+
+// late returns the error of a call that was not over in time, and its cause, which may be nil.
+func (r *Request) late(cause error) *Error {
+	return &Error{Timeout, fmt.Sprintf("there was no whole answer within %v", r.timeout()), cause}
 }
 
 func methodOf(r *Request) string {
@@ -216,12 +231,14 @@ func (f *redirects) check(next *http.Request, via []*http.Request) error {
 	case next.URL.Hostname() == "":
 		return failed(Redirects, "one leads to no host")
 	}
-	if _, from := socketOf(last.URL.Hostname()); from {
-		next.Host = "localhost"
-	} else if _, to := socketOf(next.URL.Hostname()); to {
+	elsewhere := !sameHost(last.URL, next.URL)
+	if _, to := socketOf(next.URL.Hostname()); to && elsewhere {
 		return failed(Redirects, "one leads to a socket")
 	}
-	if f.left = f.left || !sameHost(last.URL, next.URL); f.left {
+	if elsewhere {
+		next.Host = next.URL.Host // net/http keeps the one before for //host/path
+	}
+	if f.left = f.left || elsewhere; f.left {
 		for _, name := range append([]string{"Authorization", "Cookie"}, f.request.Sensitive...) {
 			next.Header.Del(name)
 		}

@@ -144,11 +144,11 @@ func (s *session) Placeholder(name string) error {
 func (s *session) Keep(bytes int64) { s.ex.Keep(s.vms.pool, bytes) }
 
 // AskPool returns a function that sends requests to a pool, for the library http.
-func (s *session) AskPool(name string) (func(http.ResponseWriter, *http.Request) error, error) {
+func (s *session) AskPool(name string, forAll bool) (func(http.ResponseWriter, *http.Request) error, error) {
 	if s.ex == nil {
 		return nil, errNoRequest
 	}
-	return s.ex.AskPool(name)
+	return s.ex.AskPool(name, forAll)
 }
 
 var errNoRequest = errors.New("a pool can be asked only while a request runs")

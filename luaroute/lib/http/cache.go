@@ -20,7 +20,7 @@ var cacheClass = vm.Class{Name: "http.Cache", Text: "for how long answers are ke
 	{Name: "negative", Type: "number?", Text: "how long those of 404 and 410 are. Default: 0, and none is"},
 	{Name: "negative_status", Type: "number|number[]?", Text: "statuses that are kept as long: 401, 403 or both"},
 	{Name: "stale", Type: "number?", Text: "how much longer an answer is given if there is no new one, or one of 5xx. Default: 0"},
-	{Name: "key", Type: "string|string[]?", Text: "what stands for the request instead of its method, URL, body, `Host`, `Authorization`, `Cookie` and what `sensitive` names; or a list of more header fields that count, such as `{ \"Accept-Language\" }`"},
+	{Name: "key", Type: "string|string[]?", Text: "what stands for the request instead of its method, URL, body, `redirects`, `Host`, `Authorization`, `Cookie` and what `sensitive` names; or a list of more header fields that count, such as `{ \"Accept-Language\" }`"},
 	{Name: "respect", Type: "boolean?", Text: "whether `Cache-Control` and `Age` may shorten that, and `Set-Cookie`, `Vary`, `private`, `no-cache` and `no-store` prevent it. Default: true"},
 }}
 
@@ -104,6 +104,6 @@ func (o *owner) cached(L *lua.LState, s *settings, send sender) sender {
 		key = call.Key(&keyed, s.cache.Vary)
 	}
 	return func(ctx context.Context) (*call.Response, error) {
-		return o.cache.Do(ctx, space, key, &s.cache.Caching, send)
+		return o.cache.Do(ctx, space, key, &s.cache.Caching, &s.Request, send)
 	}
 }

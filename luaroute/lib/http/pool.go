@@ -21,8 +21,8 @@ import (
 // Pools is the Slot of a state whose request can ask pools.
 type Pools interface {
 	// AskPool returns a function that sends requests to a pool, which nothing of the request that runs is changed by. Any goroutine may
-	// call it. The error says why there is no such pool.
-	AskPool(name string) (func(http.ResponseWriter, *http.Request) error, error)
+	// call it. With forAll, the pool is told nothing of the client. The error says why there is no such pool.
+	AskPool(name string, forAll bool) (func(http.ResponseWriter, *http.Request) error, error)
 }
 
 // poolSender returns what sends a request to a pool.
@@ -31,7 +31,7 @@ func poolSender(L *lua.LState, state *vm.State, s *settings) (sender, error) {
 	if !ok {
 		L.RaiseError("http: pool %q: a pool can be asked only while a request runs", s.pool)
 	}
-	ask, err := pools.AskPool(s.pool)
+	ask, err := pools.AskPool(s.pool, s.cache != nil)
 	if err != nil {
 		L.RaiseError("http: %s", err)
 	}
