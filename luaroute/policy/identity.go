@@ -2,6 +2,7 @@ package policy
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/textproto"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/apikey"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/basic"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/credential"
-	"github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/option"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -30,7 +30,7 @@ var identityBindings = []Binding{
 	}},
 	{Make: (*Load).basic, Doc: vm.Doc{
 		Name: "basic", Args: "options: luaroute.BasicOptions", Returns: "luaroute.Middleware",
-		Text: "asks for a name and a [password](identity.md#passwords): Caddy's `http_basic`",
+		Text: "asks for a name and a [password](identity.md#passwords), as Caddy's `http_basic` does",
 	}},
 }
 
@@ -77,20 +77,13 @@ func (l *Load) keys(L *lua.LState) int {
 	if o.Has("file") == o.Has("consumers") {
 		L.RaiseError("route.keys: expected either consumers or file")
 	}
-	var text []byte
-	what := "consumers"
 	if o.Has("file") {
-		what = o.Text("file")
-		text, err = l.Data(L, what)
+		err = l.keysOf(L, &c, o.Text("file"), hashed)
 	} else {
-		text, err = luajson.Encode(L, o.Sub(what))
-	}
-	if err == nil {
-		vm.Spend(L, len(text))
-		c.Consumers, err = apikey.Parse(text, hashed)
+		err = l.keysIn(L, &c, o.Sub("consumers"), hashed)
 	}
 	if err != nil {
-		L.RaiseError("route.keys: %s: %s", what, err)
+		L.RaiseError("route.keys: %s", err)
 	}
 	set := o.StringMap("set")
 	for _, name := range slices.Sorted(maps.Keys(set)) {
@@ -99,6 +92,35 @@ func (l *Load) keys(L *lua.LState) int {
 	m, err := apikey.New(c)
 	o.Check(err)
 	return push(L, m)
+}
+
+// keysOf reads consumers from a file.
+func (l *Load) keysOf(L *lua.LState, c *apikey.Config, file string, hashed bool) error {
+	text, err := l.Data(L, file)
+	if err == nil {
+		vm.Spend(L, len(text))
+		c.Consumers, err = apikey.Parse(text, hashed, apikey.JSON)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+// keysIn reads consumers from a table.
+func (l *Load) keysIn(L *lua.LState, c *apikey.Config, table *lua.LTable, hashed bool) error {
+	text, err := luajson.Encode(L, table)
+	if err != nil {
+		return fmt.Errorf("consumers: %w", err)
+	}
+	vm.Spend(L, len(text))
+	if string(text) == "{}" {
+		text = []byte("[]") // nobody has a key
+	}
+	if c.Consumers, err = apikey.Parse(text, hashed, apikey.Lua); err != nil {
+		return fmt.Errorf("consumers%w", err)
+	}
+	return nil
 }
 
 // allow is route.allow{…}.
@@ -119,13 +141,7 @@ func (l *Load) allow(L *lua.LState) int {
 // basic is route.basic{…}.
 func (l *Load) basic(L *lua.LState) int {
 	o := option.Of(L, "route.basic", L.CheckTable(1), &basicOptions)
-	users := o.StringMap("users")
-	for _, name := range slices.Sorted(maps.Keys(users)) {
-		if err := crypto.CheckHash(users[name]); err != nil {
-			L.RaiseError("route.basic: users: %s: %s", name, err)
-		}
-	}
-	m, err := basic.New(users, o.Text("realm"), l.Here(L, "basic", ""))
+	m, err := basic.New(o.StringMap("users"), o.Text("realm"), l.Here(L, "basic", ""))
 	o.Check(err)
 	return push(L, m)
 }

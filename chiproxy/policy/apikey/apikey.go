@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/credential"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Header is a field of the request that is set to a field of the consumer.
@@ -69,6 +70,7 @@ func (m *Middleware) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict
 			why = "the key is not known"
 		}
 		ex.Note("refused: " + strings.TrimPrefix(why, "the "))
+		ex.Becomes(telemetry.Refused)
 		ex.W.Header().Add("WWW-Authenticate", m.challenge)
 		return chiproxy.Error{Status: http.StatusUnauthorized, Message: why}.Do(ex)
 	}

@@ -21,7 +21,7 @@ func many(t testing.TB) *apikey.Consumers {
 	for n := range 100_000 {
 		fmt.Fprintf(&b, `,{"name":"c%d","key":"a key of consumer %d"}`, n, n)
 	}
-	c, err := apikey.Parse([]byte("["+b.String()[1:]+"]"), false)
+	c, err := apikey.Parse([]byte("["+b.String()[1:]+"]"), false, apikey.JSON)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,18 +48,26 @@ func TestEachOfManyKeysIsThatOfItsConsumer(t *testing.T) {
 func TestAListOfConsumersIsCheckedWhole(t *testing.T) {
 	t.Parallel()
 	const key = "a key of 16 bytes"
-	for _, row := range []struct{ text, want string }{
-		{`{}`, `expected a list of consumers, such as [{"name":"ann","key":"…"}]`},
-		{`[] x`, "there is more text after the list of consumers"},
-		{`[{"key":"` + key + `"}]`, "consumer 1 has no name"},
-		{`[{"name":"a","key":7}]`, `consumer 1, "a": key: expected a string, or a list of strings`},
-		{`[{"name":"a"}]`, `consumer 1, "a": key: expected a string, or a list of strings`},
-		{`[{"name":"a","key":"short"}]`, `consumer 1, "a": key: found 5 bytes; allowed are 16 to 512`},
-		{`[{"name":"a","key":"` + key + `"},{"name":"a","key":"another ` + key + `"}]`, `consumer 2 has the name "a", as one before has; one may have a list of keys`},
-		{`[{"name":"a","key":"` + key + `"},{"name":"b","key":["` + key + `"]}]`, `consumer 2, "b": key: it is that of "a", too`},
+	for _, row := range []struct{ text, json, lua string }{
+		{`{}`, `line 1: expected a list of consumers, such as [{"name":"ann","key":"…"}]`, `: expected a list of consumers, such as { { name = "ann", key = "…" } }`},
+		{"[\n{\"name\": \"a\",}]", `line 2: invalid character '}' looking for beginning of object key string; expected a list of consumers, such as [{"name":"ann","key":"…"}]`, ""},
+		{"[\n\n", `line 3: expected a list of consumers, such as [{"name":"ann","key":"…"}]`, ""},
+		{"[\n] x", "line 2: there is more text after the list of consumers", ""},
+		{`[{"key":"` + key + `"}]`, "[0].name: expected a string that is not empty", "[1].name: expected a string that is not empty"},
+		{`[{"name":"a","key":7}]`, "[0].key: expected a string, or a list of strings", "[1].key: expected a string, or a list of strings"},
+		{`[{"name":"a"}]`, "[0].key: expected a string, or a list of strings", "[1].key: expected a string, or a list of strings"},
+		{`[{"name":"a","key":"short"}]`, "[0].key: found 5 bytes; allowed are 16 to 512", "[1].key: found 5 bytes; allowed are 16 to 512"},
+		{`[{"name":"a","key":["` + key + `","x"]}]`, "[0].key[1]: found 1 bytes; allowed are 16 to 512", "[1].key[2]: found 1 bytes; allowed are 16 to 512"},
+		{
+			`[{"name":"a","key":"` + key + `"},{"name":"a","key":"another ` + key + `"}]`,
+			`[1].name: "a" is that of [0], too; one consumer may have a list of keys`, `[2].name: "a" is that of [1], too; one consumer may have a list of keys`,
+		},
+		{`[{"name":"a","key":"` + key + `"},{"name":"b","key":["` + key + `"]}]`, `[1].key[0]: it is that of "a", too`, `[2].key[1]: it is that of "a", too`},
 	} {
-		if _, err := apikey.Parse([]byte(row.text), false); err == nil || err.Error() != row.want {
-			t.Errorf("%s: got %v\nwant %s", row.text, err, row.want)
+		for form, want := range map[apikey.Form]string{apikey.JSON: row.json, apikey.Lua: row.lua} {
+			if _, err := apikey.Parse([]byte(row.text), false, form); err == nil || want != "" && err.Error() != want {
+				t.Errorf("%s: got %v\nwant %s", row.text, err, want)
+			}
 		}
 	}
 }
@@ -70,7 +78,7 @@ func TestAnExplanationSaysWhoseAKeyIsAndNotTheKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	consumers, err := apikey.Parse([]byte(`[{"name":"ann","key":"a key that is secret"}]`), false)
+	consumers, err := apikey.Parse([]byte(`[{"name":"ann","key":"a key that is secret"}]`), false, apikey.JSON)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"github.com/luaroute/caddy-luaroute/luaroute/lib/crypto"
+	"github.com/luaroute/caddy-luaroute/internal/password"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -55,14 +55,20 @@ func TestAPasswordMatchesItsHash(t *testing.T) {
 	}
 }
 
+// takeSlot takes a slot of those that hash passwords, and returns what gives it back.
+func takeSlot() func() {
+	password.Slots <- struct{}{}
+	return func() { <-password.Slots }
+}
+
 // It is not parallel: it takes both slots.
 func TestAPasswordWaitsForOneOfTwoSlotsWithinTheLimitForWaiting(t *testing.T) {
 	for _, call := range []string{`crypto.password("x")`, `crypto.password_matches("password", "` + referenceHash + `")`} {
-		one := crypto.TakeSlot()
+		one := takeSlot()
 		if _, err := world.Eval(t, call); err != nil {
 			t.Errorf("%s beside one: %v", call, err)
 		}
-		other := crypto.TakeSlot()
+		other := takeSlot()
 		s, ref := world.State(t, `keep(function() `+call+` end)`)
 		s.Arm(vm.Limits{CPU: time.Minute, Wall: 20 * time.Millisecond}, t.Context())
 		if err := s.Call(s.Func(ref), 0); !errors.Is(err, vm.ErrBudget) {
