@@ -216,7 +216,7 @@ func cacheOf(o owner, most int64) *cache {
 		c.resize(most)
 		return c
 	}
-	c := &cache{most: most, known: map[[sha256.Size]byte]*list.Element{}}
+	c := &cache{most: most, known: map[[sha256.Size]byte]*list.Element{}, asked: map[[sha256.Size]byte]chan struct{}{}}
 	caches.of[o] = weak.Make(c)
 	runtime.AddCleanup(c, forget, o)
 	return c
@@ -236,6 +236,25 @@ type cache struct {
 	known      map[[sha256.Size]byte]*list.Element
 	used       list.List // the last one in front
 	held, most int64
+	// asked are closed when the question of a request has its verdict, if it has one.
+	asked map[[sha256.Size]byte]chan struct{}
+}
+
+// join returns what is closed when the question of another request is over, or else what ends the own one.
+func (c *cache) join(id [sha256.Size]byte) (other <-chan struct{}, end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f, ok := c.asked[id]; ok {
+		return f, nil
+	}
+	f := make(chan struct{})
+	c.asked[id] = f
+	return nil, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.asked, id)
+		close(f)
+	}
 }
 
 // held is a verdict in a cache.

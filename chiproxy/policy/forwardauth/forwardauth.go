@@ -37,11 +37,18 @@ type Config struct {
 	Open bool
 	// Caching has verdicts remembered; nil for none.
 	Caching *Caching
-	At      origin.Origin
+	// MostAsked is how many questions may be under way: a server that is silent holds no more of what they take. Those beyond are as
+	// those without an answer. Default: 1024.
+	MostAsked int
+	At        origin.Origin
 }
 
-// defaultTimeout is that of Config.
-const defaultTimeout = 5 * time.Second
+const (
+	// defaultTimeout is that of Config.
+	defaultTimeout = 5 * time.Second
+	// defaultMostAsked is that of Config.
+	defaultMostAsked = 1024
+)
 
 // Middleware is such middleware. It is bound to its pool when the table is built.
 type Middleware struct {
@@ -51,6 +58,8 @@ type Middleware struct {
 	claims []string
 	pool   *pool.Named
 	memory *memory
+	// places are those of questions under way.
+	places chan struct{}
 }
 
 // New returns middleware, or an error that says what is wrong.
@@ -65,6 +74,9 @@ func New(c Config) (*Middleware, error) {
 	}
 	if m.Timeout == 0 {
 		m.Timeout = defaultTimeout
+	}
+	if m.MostAsked == 0 {
+		m.MostAsked = defaultMostAsked
 	}
 	if c.Caching != nil {
 		if m.memory, err = c.Caching.memory(); err != nil {
@@ -81,7 +93,7 @@ func (m *Middleware) BindMiddleware(s *chiproxy.PoolScope) (chiproxy.Middleware,
 		return nil, fmt.Errorf("forward_auth: %w", err)
 	}
 	bound := *m
-	bound.pool = p
+	bound.pool, bound.places = p, make(chan struct{}, m.MostAsked)
 	if m.memory != nil {
 		bound.memory = m.memory.of(&bound)
 	}
@@ -117,19 +129,48 @@ func (m *Middleware) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict
 	case known != nil:
 		return m.obey(ex, known, next)
 	}
-	asked, err := m.ask(ex, header)
+	asked, err := m.judge(ex, header, at)
 	if err != nil {
 		return m.unanswered(ex, err, next)
 	}
-	at.remember(asked)
 	return m.obey(ex, asked, next)
 }
 
-// ask asks the pool.
-func (m *Middleware) ask(ex *chiproxy.Exchange, header http.Header) (*verdict, error) {
+// judge asks for a verdict. Where another request asks for one that this one can share, it waits for that; if it is none to remember, it asks
+// itself.
+func (m *Middleware) judge(ex *chiproxy.Exchange, header http.Header, at place) (*verdict, error) {
 	ex.Yield()
 	ctx, cancel := context.WithTimeout(ex.R.Context(), m.Timeout)
 	defer cancel()
+	if at.memory != nil {
+		other, end := at.memory.cache.join(at.id)
+		if end != nil {
+			defer end()
+		} else {
+			select {
+			case <-other:
+			case <-ctx.Done():
+			}
+			if v := at.memory.cache.get(at.id, time.Now()); v != nil {
+				return v, nil
+			}
+		}
+	}
+	v, err := m.ask(ctx, ex, header)
+	if err == nil {
+		at.remember(v)
+	}
+	return v, err
+}
+
+// ask asks the pool.
+func (m *Middleware) ask(ctx context.Context, ex *chiproxy.Exchange, header http.Header) (*verdict, error) {
+	select {
+	case m.places <- struct{}{}:
+		defer func() { <-m.places }()
+	default:
+		return nil, fmt.Errorf("%d questions are under way; more are not asked", m.MostAsked)
+	}
 	target := *m.target
 	r := (&http.Request{
 		Method: http.MethodGet, URL: &target, RequestURI: target.RequestURI(), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
