@@ -108,7 +108,7 @@ func (ex *Exchange) beforeAction(a Action) {
 	}
 }
 
-// restore restores the request to before a level; level 0 is the candidate.
+// restore restores the request to before a level; level 0 is the candidate. What a client has claimed stays removed.
 func (ex *Exchange) restore(level int) {
 	n := ex.since(level)
 	if n < len(ex.snapshots) {
@@ -116,6 +116,9 @@ func (ex *Exchange) restore(level int) {
 		ex.drop(n)
 	} else if body, ok := ex.R.Body.(HeldBody); ok { // one that was read
 		ex.R.Body = body.Again()
+	}
+	for _, names := range ex.claimed {
+		ex.removeClaimed(names, func() {})
 	}
 }
 

@@ -43,6 +43,8 @@ func (d *Driver) End() {
 	d.counted = d.counted[:0]
 	clear(d.identities)
 	d.identities = d.identities[:0]
+	clear(d.claimed)
+	d.claimed = d.claimed[:0]
 	d.Exchange = Exchange{kept: d.kept}
 }
 

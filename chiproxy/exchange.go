@@ -55,6 +55,10 @@ type Exchange struct {
 	// metered is what Caddy's modules have used for the request; nil while none with a meter ran.
 	metered *metered
 
+	// outer is the user that Caddy knew before an identity had a name, and named says that one has.
+	outer any
+	named bool
+
 	chain chain
 	// restores says that what the candidate changes is restored when it declines.
 	restores bool
@@ -70,6 +74,8 @@ type kept struct {
 	reserved  []reservation
 	// identities are those that middleware of the candidate has found out.
 	identities []Identity
+	// claimed are the names of fields that only middleware may set.
+	claimed [][]string
 	// next is Exchange.step as a value, made once.
 	next func() (Verdict, error)
 	// counted is what Once has seen.

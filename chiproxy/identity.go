@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -35,34 +36,60 @@ func (ex *Exchange) Identify(id Identity) {
 	}
 	if text := id.ID(); text != "" {
 		if repl, ok := ex.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			if !ex.named {
+				ex.outer, ex.named = outerID(repl), true
+			}
 			repl.Set(userID, text)
 		}
 	}
 }
 
+// outerID returns the user that Caddy's own authentication outside has found out, nil for none.
+func outerID(repl *caddy.Replacer) any {
+	id, _ := repl.Get(userID)
+	return id
+}
+
 // Identities returns who the request is from. The result must not be kept or changed.
 func (ex *Exchange) Identities() []Identity { return ex.identities }
 
-// forgetIdentities forgets them before another candidate, tenant or request.
+// forgetIdentities forgets them before another candidate or tenant. What Caddy's authentication outside has said holds again.
 func (ex *Exchange) forgetIdentities() {
 	if len(ex.identities) == 0 {
 		return
 	}
-	if repl, ok := ex.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Delete(userID)
+	if repl, ok := ex.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && ex.named {
+		if ex.outer == nil {
+			repl.Delete(userID)
+		} else {
+			repl.Set(userID, ex.outer)
+		}
 	}
+	ex.outer, ex.named = nil, false
 	clear(ex.identities)
 	ex.identities = ex.identities[:0]
 }
 
 // RemoveClaimed removes fields of the request's header that only middleware may set, since what a client sends there is a claim of its own. Names are
 // canonical. Fields whose names differ from one of them in what stands for a hyphen only, such as X_User, are removed, too: CGI and its
-// like pass on both as one.
+// like pass on both as one. They stay removed when the candidate declines or fails: whoever answers then must not believe them either.
 func (ex *Exchange) RemoveClaimed(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	if !slices.ContainsFunc(ex.claimed, func(other []string) bool { return &other[0] == &names[0] }) {
+		ex.claimed = append(ex.claimed, names)
+	}
+	ex.removeClaimed(names, ex.Snapshot)
+}
+
+// removeClaimed removes them, after it has called a function.
+func (ex *Exchange) removeClaimed(names []string, before func()) {
 	h := ex.R.Header
 	for _, name := range names {
 		if _, there := h[name]; there || ex.R.Trailer != nil {
-			ex.removeField(name)
+			before()
+			_ = ex.SetHeader(name, nil) // less is never too large
 		}
 	}
 	for other := range h {
@@ -71,16 +98,12 @@ func (ex *Exchange) RemoveClaimed(names []string) {
 		}
 		for _, name := range names {
 			if len(other) == len(name) && alike(other, name) {
-				ex.removeField(other)
+				before()
+				_ = ex.SetHeader(other, nil)
 				break
 			}
 		}
 	}
-}
-
-func (ex *Exchange) removeField(name string) {
-	ex.Snapshot()
-	_ = ex.SetHeader(name, nil) // less is never too large
 }
 
 // odd reports whether a name has anything but letters, digits and hyphens.

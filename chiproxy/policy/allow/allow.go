@@ -7,6 +7,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // Middleware is such middleware.
@@ -32,5 +33,6 @@ func (m *Middleware) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict
 		}
 	}
 	ex.Note("refused: in none of the groups")
+	ex.Becomes(telemetry.Refused)
 	return chiproxy.Error{Status: http.StatusForbidden, Message: "not in one of the groups"}.Do(ex)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/credential"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
 // ErrUnavailable is the error of a Verifier that cannot tell, which is not the client's fault.
@@ -109,6 +110,7 @@ func (m *Middleware) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict
 	case err == nil:
 	case errors.Is(err, ErrUnavailable):
 		ex.Note("refused: " + err.Error())
+		ex.Becomes(telemetry.Refused)
 		ex.W.Header().Set("Retry-After", "1")
 		return chiproxy.Error{Status: http.StatusServiceUnavailable, Message: err.Error()}.Do(ex)
 	case ex.R.Context().Err() != nil:
@@ -154,6 +156,7 @@ func (m *Middleware) refuse(ex *chiproxy.Exchange, status int, code, why string)
 	if ex.Refuse() != nil {
 		ex.Note("refused: " + why)
 	}
+	ex.Becomes(telemetry.Refused)
 	parts := make([]string, 0, 4)
 	add := func(name, value string) { parts = append(parts, name+`="`+value+`"`) }
 	if m.Realm != "" {
