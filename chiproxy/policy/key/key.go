@@ -167,8 +167,8 @@ func (k *Key) append(dst []byte, ex *chiproxy.Exchange, p *part) ([]byte, bool) 
 	case tenant:
 		return append(dst, ex.Tenant()...), true
 	case header:
-		if p.name == "Host" {
-			return append(dst, ex.R.Host...), true
+		if p.name == "Host" { // also one spelling, or else each would be another client
+			return append(dst, host.Name(ex.R.Host)...), true
 		}
 		if values := ex.R.Header[p.name]; len(values) > 0 {
 			return append(dst, values[0]...), true

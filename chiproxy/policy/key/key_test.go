@@ -43,7 +43,7 @@ func TestAKeyIsWhatTheRequestHas(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"all": "", "client_ip": "192.0.2.1", "host": "shop.example", "route": "item", "tenant": "",
-		"header:x-key": "k1", "header:Host": "Shop.Example:8080", "cookie:sid": "abc", "query:q": "a b", "param:id": "5", "var:color": "red", "var:size": "7",
+		"header:x-key": "k1", "header:Host": "shop.example", "cookie:sid": "abc", "query:q": "a b", "param:id": "5", "var:color": "red", "var:size": "7",
 	} {
 		if got, complete := keyOf(t, parsed(t, text), request(), policytest.Client); got != want || !complete {
 			t.Errorf("%s is %q, complete %v; want %q", text, got, complete, want)

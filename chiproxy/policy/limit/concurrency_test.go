@@ -282,6 +282,34 @@ func TestAReloadThatAllowsMoreOrFewerKeepsThoseInside(t *testing.T) {
 	}
 }
 
+// TestWhoStoodBehindOneThatGivesUpComesIn has two tables at once, as after a reload: the first in line may only enter alone, and the next one
+// also beside another.
+func TestWhoStoodBehindOneThatGivesUpComesIn(t *testing.T) {
+	t.Parallel()
+	book := []*limit.Book{limit.NewBook(t.Name()), limit.NewBook(t.Name())}
+	h := newHeld()
+	var all sync.WaitGroup
+	options := limit.ConcurrencyOptions{Max: 1, Wait: caddy.Duration(time.Minute), Queue: 9}
+	few := concurrency(t, book[0], options)
+	options.Max = 2
+	more := concurrency(t, book[1], options)
+	one, other := policytest.Table(t, h.action(), few), policytest.Table(t, h.action(), more)
+	all.Go(func() { policytest.Serve(one, get()) })
+	<-h.in
+	ctx, leave := context.WithCancel(t.Context())
+	all.Go(func() { policytest.Serve(one, get().WithContext(ctx)) })
+	testkit.Until(t, "one stands in line", func() bool { return few.InLine("") == 1 })
+	all.Go(func() { policytest.Serve(other, get()) })
+	testkit.Until(t, "two stand in line", func() bool { return few.InLine("") == 2 })
+	leave()
+	<-h.in
+	h.out <- struct{}{}
+	h.out <- struct{}{}
+	all.Wait()
+	book[0].Close()
+	book[1].Close()
+}
+
 func (h held) leftOne(c *limit.Concurrency) bool { return c.InLine("") == 1 }
 
 func TestKeysThatNobodyIsInsideForAreForgotten(t *testing.T) {

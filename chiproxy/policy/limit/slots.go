@@ -99,6 +99,7 @@ func (s *slots) giveUp(at *slot, w *waiter) bool {
 	for i := range at.line {
 		if at.line[i] == w {
 			at.line = append(at.line[:i], at.line[i+1:]...)
+			s.admit(at) // after a reload, those behind it may have been let in with more inside
 			return true
 		}
 	}
@@ -112,6 +113,11 @@ func (s *slots) leave(at *slot) {
 	if at.inside--; at.inside == 0 {
 		s.busy--
 	}
+	s.admit(at)
+}
+
+// admit lets those in who are first in line, as long as there is a place.
+func (s *slots) admit(at *slot) {
 	for len(at.line) > 0 && at.inside < at.line[0].most {
 		s.add(at)
 		close(at.line[0].enters)
@@ -133,7 +139,7 @@ func (s *slots) of(key []byte) (inside, line int) {
 	return 0, 0
 }
 
-// now returns how many keys have somebody inside.
+// keys returns how many keys have somebody inside.
 func (s *slots) keys() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
