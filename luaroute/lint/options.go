@@ -17,6 +17,14 @@ type fieldSet struct {
 	list   *signature.Type // of what stands without keys
 }
 
+// names returns the names of the fields.
+func (set fieldSet) names() (all []string) {
+	for _, m := range set.fields {
+		all = append(all, m.Name)
+	}
+	return all
+}
+
 // pushTable checks the keys of a table, and hands what is expected to its values.
 func (p *pass) pushTable(f *file, e *syntax.Table, want *signature.Type, what string, depth int) {
 	all := p.api.alternatives(want)
@@ -98,10 +106,7 @@ func (p *pass) option(f *file, set fieldSet, key *syntax.String, value syntax.Ex
 		p.push(f, value, orNil(m.Type), fmt.Sprintf("%q of %s", key.Value, set.label), depth+1)
 		return key.Value
 	}
-	var names []string
-	for _, m := range set.fields {
-		names = append(names, m.Name)
-	}
+	names := set.names()
 	if set.keys != nil && !slices.ContainsFunc(names, func(name string) bool { return slipped(key.Value, name) }) {
 		p.push(f, value, orNil(set.keys), fmt.Sprintf("%q of %s", key.Value, set.label), depth+1)
 		return key.Value
@@ -163,7 +168,7 @@ func (p *pass) withKeys(set fieldSet, key, value *signature.Type) fieldSet {
 	return set
 }
 
-// choose returns the set that most keys of a table are of.
+// choose returns the set that most keys of a table are of, or are meant to be of.
 func choose(sets []fieldSet, e *syntax.Table) fieldSet {
 	best, most := sets[0], -1
 	for _, set := range sets {
@@ -171,6 +176,8 @@ func choose(sets []fieldSet, e *syntax.Table) fieldSet {
 		for _, field := range e.Fields {
 			if key, ok := field.Key.(*syntax.String); ok {
 				if _, found := find(set.fields, key.Value); found {
+					n += 3
+				} else if spelling.Nearest(key.Value, set.names()) != "" {
 					n += 2
 				}
 			} else if field.Key == nil && set.list != nil {

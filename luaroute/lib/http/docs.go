@@ -79,7 +79,7 @@ func classes() []vm.Class {
 	request.Of, request.Fields = "http.Options", request.Fields[:2]
 	return []vm.Class{
 		optionsClass, request, of, tlsClass, cacheClass, client, responseClass,
-		{Name: "http.Requests", Text: "requests that are sent at once", Alias: "http.Request[]|{first: boolean?}"},
+		{Name: "http.Requests", Text: "requests that are sent at once", Alias: "{[integer]: http.Request, first: boolean?}"},
 		{Name: "http.Result", Text: "what became of one of several requests", Fields: []vm.Doc{
 			{Name: "res", Type: "http.Response?", Text: "the answer"},
 			{Name: "err", Type: "string?", Text: "why there is none"},
