@@ -37,7 +37,7 @@ var groups = map[string]struct {
 	"matchers": {"http.matchers", []string{
 		"client_ip", "header", "header_regexp", "host", "method", "not", "path", "protocol", "query", "remote_ip", "vars",
 	}},
-	"libs": {"luaroute.libs", []string{"base64", "crypto", "json", "jwt", "kv", "log", "re", "time", "url", "uuid"}},
+	"libs": {"luaroute.libs", []string{"base64", "crypto", "json", "kv", "log", "re", "time", "url", "uuid"}},
 }
 
 var defaults = config.Allow{
