@@ -56,10 +56,63 @@ var hostiles = []hostile{
 	{name: "large answers in buffers", clients: fourClients, script: `
 		route:pool("endless", { "$endless", response_buffers = 1048576, request_buffers = 1048576 }) route:get("/", "endless")`},
 	{
-		name: "2,000 query guards", clients: fourClients, script: `
+		name: "2,000 matchers of a query", clients: fourClients, script: `
 		for i = 1, 2000 do route:get("/", { when = route.matcher("query", { ["a" .. i] = { "x" } }) }, { body = "x" }) end`,
 		paths: []string{"/?" + strings.Repeat("a=b&", 1000)},
 	},
+	{
+		name: "2,000 guards on a query", clients: fourClients, script: `
+		for i = 1, 2000 do route:get("/", { when = { query = { ["a" .. i] = "x" } } }, { body = "x" }) end`,
+		paths: []string{"/?" + strings.Repeat("a1=b&", 100_000)},
+	},
+	{
+		name: "2,000 guards behind one on a header", clients: fourClients, script: `
+		for i = 1, 2000 do route:get("/", { when = { header = { ["User-Agent"] = true }, query = { ["a" .. i] = "x" } } }, { body = "x" }) end`,
+		paths: []string{"/?" + strings.Repeat("a=b&", 1000)},
+	},
+	{
+		name: "2,000 prefixes of a query", clients: fourClients, script: `
+		for i = 1, 2000 do route:get("/", { when = { query = { a = { "b*", ("b"):rep(i) .. "*" } } } }, function() return route.decline end) end`,
+		paths: []string{"/?" + strings.Repeat("a=bbbb&", 1000)},
+	},
+	{
+		name: "patterns with expressions", clients: fourClients, script: `
+		for i = 1, 100 do route:get("/{a:(a|b|ab)*c" .. i .. "}", { body = "x" }) end`,
+		paths: []string{"/" + strings.Repeat("ab", 5000)},
+	},
+	{name: "patterns of Lua", clients: fourClients, script: `
+		route:get("/", function() local s = ("a"):rep(2 ^ 20) while true do pcall(string.find, s, ("a-"):rep(30) .. "b") end end)`},
+	{name: "replacements of Lua", clients: fourClients, script: `
+		route:get("/", function() local s = ("a"):rep(2 ^ 20) while true do pcall(string.gsub, s, "(a*)(a*)(a*)b", "%1%2") end end)`},
+	{name: "expressions of re that repeat", clients: fourClients, script: `
+		local re = require("re")
+		route:get("/", function() local s = ("x"):rep(2 ^ 20) while true do re.gsub(s, "(x{1,100}){1,9}$", "$1$1") end end)`},
+	{name: "expressions that are compiled", clients: fourClients, script: `
+		local re = require("re")
+		route:get("/", function() local i = 0 while true do i = i + 1 re.match("x", "((a{1,30}){1,30}|b" .. i .. ")") end end)`},
+	{name: "JSON that is deep", clients: fourClients, script: `
+		local json = require("json")
+		route:get("/", function() local s = ("["):rep(2 ^ 20) .. ("]"):rep(2 ^ 20) while true do pcall(json.decode, s) end end)`},
+	{name: "a store that is filled", clients: fourClients, script: `
+		local kv = require("kv")
+		local store = kv.store("flood")
+		route:get("/", function() local s, i = ("x"):rep(65536), 0 while true do i = i + 1 store:set(tostring({}) .. i, s) end end)`},
+	{name: "limits with many keys", clients: fourClients, script: `
+		route:use(route.limit{ rate = "1/s", by = "header:X-Key" })
+		route:get("/", function(req) return 204 end)`},
+	{name: "tokens that are wrong", clients: fourClients, header: 8000, script: `
+		local jwt = require("jwt")
+		route:get("/", function(req) while true do jwt.verify(("x"):rep(4000) .. "." .. ("y"):rep(2000) .. ".z", { key = ("k"):rep(64), algorithms = { "HS256" } }) end end)`},
+	{name: "256 requests of http", clients: fourClients, allow: "libs safe http", script: `
+		local http = require("http")
+		route:get("/", function() for i = 1, 256 do http.get("http://$origin/" .. i) end return 204 end)`},
+	{name: "answers of http that never end", clients: fourClients, allow: "libs safe http", script: `
+		local http = require("http")
+		route:get("/", function() while true do http.get("http://$endless/") end end)`},
+	{name: "a check before each request", clients: fourClients, script: `
+		route:pool("auth", "$endless")
+		route:use(route.forward_auth{ pool = "auth", path = "/" })
+		route:get("/", { body = "x" })`},
 	{name: "200 expressions on a header of 4 MB", clients: fourClients, script: `
 		route:use(function(req) req:set_header("X", ("ab"):rep(2 ^ 21)) end)
 		for i = 1, 200 do route:get("/", { when = route.matcher("header_regexp", { X = { pattern = "(a|b)*c" .. i } }) }, { body = "x" }) end`},

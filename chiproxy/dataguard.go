@@ -19,11 +19,17 @@ import (
 type DataGuard struct {
 	Conditions []Condition
 	// Parts must hold, too. They are asked after the conditions.
-	Parts  []GuardPart
+	Parts []GuardPart
+	// Meter counts its time where it may take long; nil for a guard whose time is not counted.
+	Meter  Meter
 	Origin origin.Origin
 }
 
-// GuardPart is a condition on something else than header, query and cookies; see package condition.
+// freeSteps is what the guards of a request may look at before their time is counted, some ten microseconds: most requests never reach it.
+const freeSteps = 1 << 15
+
+// GuardPart is a condition on something else than header, query and cookies; see package condition. One that asks other guards also has
+// Guards() []*DataGuard, and one that compares many things Len() int.
 type GuardPart interface {
 	Holds(*Exchange) bool
 	// String returns the part as it is written.
@@ -60,7 +66,57 @@ func CheckCookieName(name string) error {
 }
 
 // Allow reports whether all conditions hold.
-func (g *DataGuard) Allow(ex *Exchange) (bool, error) { return g.Holds(ex), nil }
+func (g *DataGuard) Allow(ex *Exchange) (bool, error) {
+	if g.Meter == nil {
+		return g.Holds(ex), nil
+	}
+	steps := g.steps(ex.R)
+	if ex.guarded += steps; ex.guarded <= freeSteps {
+		return g.Holds(ex), nil
+	}
+	ex.measure(g.Meter, g)
+	if err := g.Meter.Start(ex.R.Context(), &ex.metered.Usage, Work{Looks: steps, Origin: g.Describe()}); err != nil {
+		return false, err
+	}
+	defer ex.stop()
+	return g.Holds(ex), nil
+}
+
+// steps is about how many bytes and values the guard looks at in a request at most.
+func (g *DataGuard) steps(r *http.Request) (n int64) {
+	for i := range g.Conditions {
+		n += g.Conditions[i].steps(r)
+	}
+	for _, p := range g.Parts {
+		switch p := p.(type) {
+		case interface{ Guards() []*DataGuard }:
+			for _, inner := range p.Guards() {
+				n += inner.steps(r)
+			}
+		case interface{ Len() int }:
+			n += int64(p.Len())
+		}
+		n++
+	}
+	return n
+}
+
+// steps is the size of what the condition looks at, and how often values may be compared: comparing four takes as long as reading a byte.
+func (c *Condition) steps(r *http.Request) int64 {
+	size, least := 0, len(c.Name)+1
+	switch c.In {
+	case InHeader:
+		values := r.Header[http.CanonicalHeaderKey(c.Name)]
+		return int64(1 + len(values)*(1+(len(c.Values)+len(c.Prefixes))/4))
+	case InQuery:
+		size = len(r.URL.RawQuery)
+	case InCookie:
+		for _, v := range r.Header["Cookie"] {
+			size += len(v)
+		}
+	}
+	return int64(1 + size + size/least*(len(c.Values)+len(c.Prefixes))/4)
+}
 
 // Holds reports whether all conditions and parts hold.
 func (g *DataGuard) Holds(ex *Exchange) bool {

@@ -54,6 +54,8 @@ type Exchange struct {
 
 	// metered is what Caddy's modules have used for the request; nil while none with a meter ran.
 	metered *metered
+	// guarded is how much the guards with a meter that are data have looked at.
+	guarded int64
 
 	// outer is the user that Caddy knew before an identity had a name, and named says that one has.
 	outer any

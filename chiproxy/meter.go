@@ -40,6 +40,8 @@ type Usage struct {
 type Work struct {
 	// Steps is how many instructions its regular expressions have, times the bytes that they may match.
 	Steps int64
+	// Looks is how many bytes and values a guard that is data looks at, at most.
+	Looks int64
 	// Origin is that of the module.
 	Origin origin.Origin
 }
@@ -81,6 +83,15 @@ type metered struct {
 
 // start begins to count the time of a module.
 func (ex *Exchange) start(m Meter, x *Expressions, at Describer) error {
+	ex.measure(m, at)
+	if x.Interruptible && !interrupt.Has(ex.R.Context()) {
+		*ex.R = *ex.R.WithContext(interrupt.With(ex.R.Context(), ex.metered.pause))
+	}
+	return m.Start(ex.R.Context(), &ex.metered.Usage, Work{Steps: x.work(ex), Origin: at.Describe()})
+}
+
+// measure makes a module, or a guard, the one whose time the meter counts.
+func (ex *Exchange) measure(m Meter, at Describer) {
 	ex.stop() // one that did not notice that it has begun to answer: there is one at a time
 	if ex.metered == nil {
 		ex.metered = new(metered)
@@ -89,10 +100,6 @@ func (ex *Exchange) start(m Meter, x *Expressions, at Describer) error {
 		*ex.metered = metered{Meter: m}
 	}
 	ex.metered.module, ex.metered.interrupted = at, nil
-	if x.Interruptible && !interrupt.Has(ex.R.Context()) {
-		*ex.R = *ex.R.WithContext(interrupt.With(ex.R.Context(), ex.metered.pause))
-	}
-	return m.Start(ex.R.Context(), &ex.metered.Usage, Work{Steps: x.work(ex), Origin: at.Describe()})
 }
 
 // pause lets others go first while a module runs.

@@ -17,6 +17,8 @@ const manyRoutes = 8
 type guardIndex struct {
 	// fields are by source and name. At most all names of a request are looked up.
 	fields [3]map[string]*fieldIndex
+	// buckets is how many there are in fields.
+	buckets int
 	// rest are the routes whose first guard is no data guard.
 	rest []int32
 	// methods are the sets of methods of the routes: a route counts as known for another method whether its guards hold or not.
@@ -32,9 +34,18 @@ type indexedMethods struct {
 
 // fieldIndex holds the positions of routes by the value that a field must have.
 type fieldIndex struct {
-	byValue map[string][]int32
+	byValue map[string]*bucket
+	// byPrefix are those for which a value must begin with a prefix, and lengths those of all prefixes.
+	byPrefix map[string]*bucket
+	lengths  []int
 	// present are those for which every value will do.
-	present []int32
+	present *bucket
+}
+
+// bucket is the positions of routes that are found together. A request finds each at most once, however often it repeats a field.
+type bucket struct {
+	id     int
+	routes []int32
 }
 
 // newGuardIndex returns the index of some routes, or nil when there are few or none with data guards.
@@ -53,7 +64,7 @@ func newGuardIndex(routes []candidate) *guardIndex {
 			x.methods = append(x.methods, indexedMethods{int32(i), c.scope})
 		}
 		if first := firstCondition(c.route.Guards); first != nil {
-			x.field(first).add(first, int32(i))
+			x.add(first, int32(i))
 		} else {
 			x.rest = append(x.rest, int32(i))
 		}
@@ -86,36 +97,64 @@ func (x *guardIndex) field(c *chiproxy.Condition) *fieldIndex {
 	}
 	f := x.fields[c.In][name]
 	if f == nil {
-		f = &fieldIndex{byValue: map[string][]int32{}}
+		f = &fieldIndex{byValue: map[string]*bucket{}, byPrefix: map[string]*bucket{}}
 		x.fields[c.In][name] = f
 	}
 	return f
 }
 
-func (f *fieldIndex) add(c *chiproxy.Condition, i int32) {
-	if len(c.Values) == 0 || len(c.Prefixes) > 0 { // the guard is asked again
-		f.present = append(f.present, i)
-		return
+// add adds the route at a position, by what the condition asks for.
+func (x *guardIndex) add(c *chiproxy.Condition, i int32) {
+	f := x.field(c)
+	if len(c.Values)+len(c.Prefixes) == 0 {
+		x.into(&f.present, i)
 	}
 	for _, v := range c.Values {
-		f.byValue[v] = append(f.byValue[v], i)
+		b := f.byValue[v]
+		f.byValue[v] = x.into(&b, i)
+	}
+	for _, p := range c.Prefixes {
+		b := f.byPrefix[p]
+		f.byPrefix[p] = x.into(&b, i)
+		if !slices.Contains(f.lengths, len(p)) {
+			f.lengths = append(f.lengths, len(p))
+		}
 	}
 }
 
-// find appends the positions of the routes whose first condition holds, in order.
-func (x *guardIndex) find(r *http.Request, into []int32) []int32 {
+// into adds the route to a bucket, which may not be there yet.
+func (x *guardIndex) into(b **bucket, i int32) *bucket {
+	if *b == nil {
+		*b = &bucket{id: x.buckets}
+		x.buckets++
+	}
+	(*b).routes = append((*b).routes, i)
+	return *b
+}
+
+// finder finds routes in an index.
+type finder struct {
+	hits []int32
+	// seen has a bit for each bucket that was found.
+	seen []uint64
+}
+
+// find finds the positions of the routes whose first condition holds, in order.
+func (fd *finder) find(x *guardIndex, r *http.Request) []int32 {
+	fd.hits = fd.hits[:0]
+	fd.seen = append(fd.seen[:0], make([]uint64, (x.buckets+63)/64)...)
 	if fields := x.fields[chiproxy.InHeader]; len(fields) > 0 {
 		if f := fields["Host"]; f != nil {
-			into = f.find(r.Host, into)
+			fd.value(f, r.Host)
 		}
 		if len(fields) < len(r.Header) {
 			for name, f := range fields {
-				into = f.findAll(r.Header[name], into)
+				fd.values(f, r.Header[name])
 			}
 		} else {
 			for name, values := range r.Header {
 				if f := fields[name]; f != nil {
-					into = f.findAll(values, into)
+					fd.values(f, values)
 				}
 			}
 		}
@@ -123,7 +162,7 @@ func (x *guardIndex) find(r *http.Request, into []int32) []int32 {
 	if fields := x.fields[chiproxy.InQuery]; len(fields) > 0 {
 		rawquery.Each(r.URL.RawQuery, func(name, value string) bool {
 			if f := fields[name]; f != nil {
-				into = f.find(value, into)
+				fd.value(f, value)
 			}
 			return true
 		})
@@ -131,24 +170,41 @@ func (x *guardIndex) find(r *http.Request, into []int32) []int32 {
 	if fields := x.fields[chiproxy.InCookie]; len(fields) > 0 {
 		for _, c := range r.Cookies() {
 			if f := fields[c.Name]; f != nil {
-				into = f.find(c.Value, into)
+				fd.value(f, c.Value)
 			}
 		}
 	}
-	slices.Sort(into)
-	return slices.Compact(into)
+	slices.Sort(fd.hits)
+	fd.hits = slices.Compact(fd.hits)
+	return fd.hits
 }
 
-func (f *fieldIndex) findAll(values []string, into []int32) []int32 {
+func (fd *finder) values(f *fieldIndex, values []string) {
 	for _, v := range values {
-		into = f.find(v, into)
+		fd.value(f, v)
 	}
-	return into
 }
 
-func (f *fieldIndex) find(value string, into []int32) []int32 {
-	into = append(into, f.present...)
-	return append(into, f.byValue[value]...)
+// value finds the routes for a value that a field has.
+func (fd *finder) value(f *fieldIndex, value string) {
+	fd.take(f.present)
+	fd.take(f.byValue[value])
+	for _, n := range f.lengths {
+		if n <= len(value) {
+			fd.take(f.byPrefix[value[:n]])
+		}
+	}
+}
+
+// take adds the routes of a bucket, once.
+func (fd *finder) take(b *bucket) {
+	if b == nil {
+		return
+	}
+	if bit := uint64(1) << (b.id % 64); fd.seen[b.id/64]&bit == 0 {
+		fd.seen[b.id/64] |= bit
+		fd.hits = append(fd.hits, b.routes...)
+	}
 }
 
 // tryIndexed tries the routes of a long entry in order: those whose data guards may hold, and those without.
@@ -158,8 +214,7 @@ func (rq *request) tryIndexed(e *entry) (chiproxy.Verdict, error) {
 			rq.mismatched(c.methods, m.scope)
 		}
 	}
-	hits, rest := e.index.find(rq.R, rq.hits[:0]), e.index.rest
-	rq.hits = hits
+	hits, rest := rq.found.find(e.index, rq.R), e.index.rest
 	for len(hits)+len(rest) > 0 {
 		next := &rest
 		if len(rest) == 0 || len(hits) > 0 && hits[0] < rest[0] {

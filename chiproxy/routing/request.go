@@ -55,7 +55,7 @@ type kept struct {
 	match   pathmux.Match
 	tenants []ranked
 	gates   []gateVerdict
-	hits    []int32
+	found   finder
 }
 
 // reset forgets the request and keeps what was allocated.
@@ -63,7 +63,7 @@ func (rq *request) reset() {
 	rq.match.Reset()
 	clear(rq.tenants)
 	clear(rq.gates)
-	rq.tenants, rq.gates, rq.hits = rq.tenants[:0], rq.gates[:0], rq.hits[:0]
+	rq.tenants, rq.gates = rq.tenants[:0], rq.gates[:0]
 	rq.state = state{}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/expansion"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/template"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
@@ -199,9 +200,33 @@ func matcher(L *lua.LState) int {
 	if matches == nil {
 		L.RaiseError("%q is not a request matcher", name)
 	}
+	if query, is := matches.(caddyhttp.MatchQuery); is {
+		matches = queryMatcher{query}
+	}
 	guard := &chiproxy.Matcher{Name: name, Matcher: matches, Config: m.config, Meter: m.meter, Expressions: m.expressions, Origin: origin}
 	L.Push(&lua.LUserData{Value: guardValue{guard}, Metatable: actionType})
 	return 1
+}
+
+// queryMatcher is Caddy's matcher of queries, which parses the whole query each time. Many routes with one would make much garbage of a long
+// query, so it is asked only where the names are there. Of a query that Caddy can parse both read the same names.
+type queryMatcher struct{ caddyhttp.MatchQuery }
+
+// MatchWithError asks the matcher unless a name is missing.
+func (q queryMatcher) MatchWithError(r *http.Request) (bool, error) {
+	for want := range q.MatchQuery {
+		missing := !strings.Contains(want, "{") // else it is a placeholder
+		if missing {
+			rawquery.Each(r.URL.RawQuery, func(name, _ string) bool {
+				missing = name != want
+				return missing
+			})
+		}
+		if missing {
+			return false, nil
+		}
+	}
+	return q.MatchQuery.MatchWithError(r)
 }
 
 // plainMatcher adapts a matcher of Caddy's older interface, which has no errors. Some plugins have no other.

@@ -40,7 +40,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 		}
 	case *lua.LTable:
 		if v.Len() == 0 {
-			return []chiproxy.Guard{dataGuard(L, v)}
+			return []chiproxy.Guard{l.dataGuard(L, v)}
 		}
 		if depth == maxGuardLists {
 			L.RaiseError("lists of guards are nested more than %d deep, or one contains itself", maxGuardLists)
@@ -56,7 +56,7 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 			}
 		})
 		if k, _ := rest.Next(lua.LNil); k != lua.LNil {
-			all = append(all, dataGuard(L, rest))
+			all = append(all, l.dataGuard(L, rest))
 		}
 		return all
 	}
@@ -65,8 +65,12 @@ func (l *load) guardsIn(L *lua.LState, v lua.LValue, depth int) []chiproxy.Guard
 }
 
 // dataGuard reads a guard that is data.
-func dataGuard(L *lua.LState, t *lua.LTable) *chiproxy.DataGuard {
-	return dataGuardIn(L, "a guard", t, 0)
+func (l *load) dataGuard(L *lua.LState, t *lua.LTable) *chiproxy.DataGuard {
+	g := dataGuardIn(L, "a guard", t, 0)
+	if l.options.Capabilities != nil {
+		g.Meter = l.result.VMs.Meter()
+	}
+	return g
 }
 
 func dataGuardIn(L *lua.LState, what string, t *lua.LTable, depth int) *chiproxy.DataGuard {

@@ -43,6 +43,8 @@ func (m *meter) Start(ctx context.Context, u *chiproxy.Usage, work chiproxy.Work
 		return m.ended(work, "the modules of Caddy's ran for more than %v", cpu)
 	case work.Steps > m.vms.Steps():
 		return m.ended(work, "its regular expressions have %d instructions times bytes to match; allowed are %d", work.Steps, m.vms.Steps())
+	case work.Looks > m.vms.Steps():
+		return m.ended(work, "it would look at %d bytes and values; allowed are %d", work.Looks, m.vms.Steps())
 	}
 	if m.UsedUp() {
 		if err := m.turn(ctx, u); errors.Is(err, fair.ErrTimeout) {

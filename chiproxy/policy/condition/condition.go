@@ -69,6 +69,9 @@ func (h *Host) String() string { return "host " + strings.Join(h.texts, ", ") }
 // IP holds for clients by their address, as Caddy knows it behind trusted proxies.
 type IP []netip.Prefix
 
+// Len is the number of networks.
+func (ip IP) Len() int { return len(ip) }
+
 // NewIP returns the part for networks and addresses.
 func NewIP(texts []string) (ip IP, err error) {
 	for _, text := range texts {
@@ -218,6 +221,9 @@ func (n Not) Holds(ex *chiproxy.Exchange) bool { return !n.Guard.Holds(ex) }
 // String returns the part as it is written.
 func (n Not) String() string { return "not (" + n.Guard.String() + ")" }
 
+// Guards returns the guard.
+func (n Not) Guards() []*chiproxy.DataGuard { return []*chiproxy.DataGuard{n.Guard} }
+
 // Identity returns all that tells the part from others.
 func (n Not) Identity() string { return "not (" + n.Guard.Identity() + ")" }
 
@@ -235,6 +241,9 @@ func (a Any) Holds(ex *chiproxy.Exchange) bool {
 // String returns the part as it is written.
 func (a Any) String() string { return "any (" + join(a) + ")" }
 
+// Guards returns the guards.
+func (a Any) Guards() []*chiproxy.DataGuard { return a }
+
 // Identity returns all that tells the part from others.
 func (a Any) Identity() string { return "any (" + identities(a) + ")" }
 
@@ -251,6 +260,9 @@ func (a All) Holds(ex *chiproxy.Exchange) bool {
 
 // String returns the part as it is written.
 func (a All) String() string { return "all (" + join(a) + ")" }
+
+// Guards returns the guards.
+func (a All) Guards() []*chiproxy.DataGuard { return a }
 
 // Identity returns all that tells the part from others.
 func (a All) Identity() string { return "all (" + identities(a) + ")" }
