@@ -1,5 +1,5 @@
-// Package caddyfile is the luaroute directive: Caddyfile tokens in, the configuration of the handler
-// http.handlers.luaroute out.
+// Package caddyfile is the directives luaroute and luaroute_dashboard: Caddyfile tokens in, the configurations of the handlers
+// http.handlers.luaroute and http.handlers.luaroute_dashboard out.
 //
 //	luaroute [<matcher>] {
 //		name <instance>
@@ -74,6 +74,13 @@
 //		dev [force]
 //	}
 //
+//	luaroute_dashboard [<matcher>] {
+//		instances <name>...
+//		tail      [<n>/s]
+//		clients
+//		public
+//	}
+//
 // The directive is ordered after route, so that a fallback such as respond or file_server comes after it.
 //
 // Lines of script, host and env add up, and so do source blocks; everything else is written once, a pool, handler, library or
@@ -96,6 +103,8 @@ const directive = "luaroute"
 func init() {
 	httpcaddyfile.RegisterHandlerDirective(directive, parse)
 	httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "route")
+	httpcaddyfile.RegisterHandlerDirective(dashboardDirective, parseDashboard)
+	httpcaddyfile.RegisterDirectiveOrder(dashboardDirective, httpcaddyfile.After, "route") // and before luaroute
 }
 
 // parse reads one luaroute directive; its matcher was already removed.

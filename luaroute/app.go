@@ -40,8 +40,12 @@ type App struct {
 
 	mu        sync.Mutex
 	instances map[string]owned
-	expected  []string // by permissions, see App.expect
+	expected  []expected
+	atStart   []func()
 }
+
+// expected is an instance that a module of Caddy's names.
+type expected struct{ module, name string }
 
 // owned is an instance, with the configuration that it was made of.
 type owned struct {
@@ -94,6 +98,9 @@ func (a *App) Start() error {
 	a.pools.Modules().Run()
 	for _, i := range a.instances {
 		i.Start()
+	}
+	for _, f := range a.atStart {
+		f()
 	}
 	return nil
 }
@@ -220,19 +227,26 @@ func (a *App) emit(name string, data map[string]any) {
 	a.events.Emit(a.ctx, name, data)
 }
 
-// expect notes that an instance of the name must be there when the app starts: which instances there are is known
-// only when all apps are provisioned.
-func (a *App) expect(name string) {
+// Expect notes that a module names an instance, which must be there when the app starts: which instances there are is known only when all apps
+// are provisioned.
+func (a *App) Expect(module, name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.expected = append(a.expected, name)
+	a.expected = append(a.expected, expected{module, name})
+}
+
+// AtStart adds what is called when the app starts: all apps are provisioned then.
+func (a *App) AtStart(f func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.atStart = append(a.atStart, f)
 }
 
 // checkExpected reports a name that no instance has.
 func (a *App) checkExpected() error {
-	for _, name := range a.expected {
-		if _, ok := a.instances[name]; !ok {
-			return fmt.Errorf("tls.permission.luaroute: there is no instance %q; there are %s", name, quoted(slices.Sorted(maps.Keys(a.instances))))
+	for _, e := range a.expected {
+		if _, ok := a.instances[e.name]; !ok {
+			return fmt.Errorf("%s: there is no instance %q; there are %s", e.module, e.name, quoted(slices.Sorted(maps.Keys(a.instances))))
 		}
 	}
 	return nil

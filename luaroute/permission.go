@@ -60,7 +60,7 @@ func (p *Permission) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	app.(*App).expect(p.Name)
+	app.(*App).Expect("tls.permission.luaroute", p.Name)
 	return nil
 }
 

@@ -20,50 +20,53 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
-// instanceInfo is an instance in the admin API.
-type instanceInfo struct {
+// Info is an instance in the admin API.
+type Info struct {
 	Name     string           `json:"name"`
 	Version  int              `json:"version"`
 	LoadedAt time.Time        `json:"loaded_at"`
 	Scripts  []string         `json:"scripts"`
 	Counts   inventory.Counts `json:"counts"`
 	// LastError is that of the last reload, nil if it succeeded.
-	LastError *errorInfo `json:"last_error,omitempty"`
+	LastError *ErrorInfo `json:"last_error,omitempty"`
 	// LeftOut are the tenants that answer 503 because their scripts have failed.
-	LeftOut []leftOutInfo `json:"left_out,omitempty"`
+	LeftOut []LeftOutInfo `json:"left_out,omitempty"`
 }
 
-type leftOutInfo struct {
+// LeftOutInfo is a tenant that is left out.
+type LeftOutInfo struct {
 	Tenant string `json:"tenant"`
 	Error  string `json:"error"`
 }
 
-type errorInfo struct {
+// ErrorInfo is a reload that failed.
+type ErrorInfo struct {
 	Error string    `json:"error"`
 	Cause string    `json:"cause"`
 	At    time.Time `json:"at"`
 }
 
-func infoOf(i *instance.Instance) instanceInfo {
+// InfoOf describes an instance.
+func InfoOf(i *instance.Instance) Info {
 	s := i.State()
-	info := instanceInfo{Name: i.Name(), Version: s.Version, LoadedAt: s.LoadedAt.UTC(), Scripts: s.Scripts, Counts: inventory.Count(s.Table)}
+	info := Info{Name: i.Name(), Version: s.Version, LoadedAt: s.LoadedAt.UTC(), Scripts: s.Scripts, Counts: inventory.Count(s.Table)}
 	if info.Scripts == nil {
 		info.Scripts = []string{}
 	}
 	if f := s.Failure; f != nil {
-		info.LastError = &errorInfo{f.Err.Error(), f.Cause, f.At.UTC()}
+		info.LastError = &ErrorInfo{f.Err.Error(), f.Cause, f.At.UTC()}
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(s.LeftOut)) {
-		info.LeftOut = append(info.LeftOut, leftOutInfo{tenant, s.LeftOut[tenant].Error()})
+		info.LeftOut = append(info.LeftOut, LeftOutInfo{tenant, s.LeftOut[tenant].Error()})
 	}
 	return info
 }
 
 // serveInstances lists the instances that run.
 func serveInstances(w http.ResponseWriter, r *http.Request) error {
-	all := []instanceInfo{}
+	all := []Info{}
 	for _, i := range instance.All() {
-		all = append(all, infoOf(i))
+		all = append(all, InfoOf(i))
 	}
 	return write(w, r, all, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -96,11 +99,7 @@ func serveExplain(i *instance.Instance, w http.ResponseWriter, r *http.Request) 
 	if err != nil {
 		return badRequest(err)
 	}
-	var question explain.Request
-	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
-		return badRequest(fmt.Errorf("the request: %w; expected method, scheme, host, path, headers, remote_addr and body", err))
-	}
-	asked, err := question.HTTP()
+	asked, err := ReadQuestion(body)
 	if err != nil {
 		return badRequest(err)
 	}
@@ -109,6 +108,15 @@ func serveExplain(i *instance.Instance, w http.ResponseWriter, r *http.Request) 
 	defer context.AfterFunc(r.Context(), cancel)()
 	d := i.Explain(asked.WithContext(ctx), run)
 	return write(w, r, d, func(w io.Writer) { _ = d.WriteText(w) })
+}
+
+// ReadQuestion reads the description of a request.
+func ReadQuestion(body []byte) (*http.Request, error) {
+	var question explain.Request
+	if err := caddy.StrictUnmarshalJSON(body, &question); err != nil {
+		return nil, fmt.Errorf("the request: %w; expected method, scheme, host, path, headers, remote_addr and body", err)
+	}
+	return question.HTTP()
 }
 
 // runHooks returns whether the query says run=true.

@@ -10,14 +10,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 )
 
-// stats is what was counted of an instance since its configuration was loaded.
-type stats struct {
-	Requests []requestStats `json:"requests"`
-	Scripts  []scriptStats  `json:"scripts"`
+// Stats is what was counted of an instance since its configuration was loaded.
+type Stats struct {
+	Requests []RequestStats `json:"requests"`
+	Scripts  []ScriptStats  `json:"scripts"`
 }
 
-// requestStats is what became of the requests of a tenant that had a pattern.
-type requestStats struct {
+// RequestStats is what became of the requests of a tenant that had a pattern.
+type RequestStats struct {
 	Tenant  string `json:"tenant"`
 	Pattern string `json:"pattern"`
 	// Total is the number of requests, and Failed that of those with a status of 500 or more.
@@ -28,8 +28,8 @@ type requestStats struct {
 	Codes    map[string]uint64 `json:"codes"`
 }
 
-// scriptStats is what the scripts of a tenant did.
-type scriptStats struct {
+// ScriptStats is what the scripts of a tenant did.
+type ScriptStats struct {
 	Tenant  string            `json:"tenant"`
 	Calls   uint64            `json:"calls"`
 	Seconds float64           `json:"seconds"`
@@ -43,7 +43,7 @@ type scriptStats struct {
 // serveStats answers with what was counted, of all tenants or, with ?tenant=, of one.
 func serveStats(i *instance.Instance, w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	s := statsOf(i, func(tenant string) bool { return !query.Has("tenant") || query.Get("tenant") == tenant })
+	s := StatsOf(i, func(tenant string) bool { return !query.Has("tenant") || query.Get("tenant") == tenant })
 	return write(w, r, s, func(w io.Writer) {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "TENANT\tPATTERN\tREQUESTS\tFAILED")
@@ -58,14 +58,15 @@ func serveStats(i *instance.Instance, w http.ResponseWriter, r *http.Request) er
 	})
 }
 
-func statsOf(i *instance.Instance, wanted func(tenant string) bool) stats {
-	s := stats{Requests: []requestStats{}, Scripts: []scriptStats{}}
+// StatsOf returns what was counted of the tenants that are wanted.
+func StatsOf(i *instance.Instance, wanted func(tenant string) bool) Stats {
+	s := Stats{Requests: []RequestStats{}, Scripts: []ScriptStats{}}
 	series, _ := i.Telemetry().All()
 	for _, from := range series {
 		if !wanted(from.Tenant) {
 			continue
 		}
-		q := requestStats{Tenant: from.Tenant, Pattern: from.Label(), Outcomes: map[string]uint64{}, Codes: map[string]uint64{}}
+		q := RequestStats{Tenant: from.Tenant, Pattern: from.Label(), Outcomes: map[string]uint64{}, Codes: map[string]uint64{}}
 		from.Each(func(outcome, code string, n uint64) {
 			q.Outcomes[outcome] += n
 			q.Codes[code] += n
@@ -80,7 +81,7 @@ func statsOf(i *instance.Instance, wanted func(tenant string) bool) stats {
 			continue
 		}
 		n, of := from.Read(), machines[from.Tenant]
-		l := scriptStats{
+		l := ScriptStats{
 			Tenant: from.Tenant, Calls: n.Calls, Seconds: n.Time.Seconds(), Errors: n.Errors, VMs: of.Size, Idle: of.Idle, Waiting: of.Waiting,
 		}
 		for at, ends := range n.Ends {

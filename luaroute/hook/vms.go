@@ -121,11 +121,16 @@ func (v *VMs) enter(ex *chiproxy.Exchange) (*session, error) {
 	}
 	s.ex, s.request, s.pins, s.depth, s.away = ex, request.New(ex, s, int64(v.limits.Body)), 0, 0, false
 	s.revived = revivals{}
-	state.Arm(v.budget, ctx)
+	budget := v.budget
+	refuse := ex.Refuse()
+	if refuse != nil {
+		budget = shareOf(ctx, budget)
+	}
+	state.Arm(budget, ctx)
 	if before != nil {
 		before.restore(s)
 	}
-	if state.Refuse = ex.Refuse(); state.Refuse != nil {
+	if state.Refuse = refuse; refuse != nil {
 		state.Clock = vm.ClockOf(ctx)
 	}
 	ex.Hold = s

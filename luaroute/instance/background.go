@@ -53,6 +53,7 @@ func (i *Instance) start() {
 func (i *Instance) stop() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	i.tail.End()
 	if i.endBackground != nil {
 		i.endBackground()
 	}

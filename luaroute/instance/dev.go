@@ -24,6 +24,26 @@ func (i *Instance) Dev() bool { return i.loader.config.Dev != "" }
 // DevForced reports whether it does so however the servers listen.
 func (i *Instance) DevForced() bool { return i.loader.config.Dev == config.DevForce }
 
+// Local reports whether a request is of a client on this machine, which says so: the connection is, and so is the client that a trusted proxy
+// names, and the host is a name of this machine. A page of another site cannot make its visitors send one, whatever its name resolves to, nor
+// can a proxy that is not trusted pass one on.
+func Local(r *http.Request) bool {
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); !trusted {
+		for _, name := range [...]string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
+			if r.Header[name] != nil {
+				return false
+			}
+		}
+	}
+	name := strings.ToLower(r.Host)
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	name = strings.Trim(name, "[]")
+	named := name == "localhost" || strings.HasSuffix(name, ".localhost") || isLoopback(name)
+	return named && onThisMachine(r)
+}
+
 // onThisMachine reports whether a request is of a client on this machine: both the connection, and the client that a trusted proxy names.
 func onThisMachine(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)

@@ -70,3 +70,13 @@ func (l *loader) inspect() Inspection {
 	}
 	return in
 }
+
+// Limits returns what the scripts of a tenant may use. The default tenant has no name.
+func (i *Instance) Limits(tenant string) config.Limits {
+	for _, t := range i.loader.tenants {
+		if t.config.Name == tenant {
+			return t.limits
+		}
+	}
+	return i.loader.root.limits
+}

@@ -15,11 +15,13 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv/overlay"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
+	"github.com/luaroute/caddy-luaroute/luaroute/tail"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -31,6 +33,7 @@ type Instance struct {
 	table   atomic.Pointer[routing.Table]
 	panics  *panics
 	watcher watcher
+	tail    tail.Hub
 
 	reloading sync.Mutex // held by the reload that runs
 	mu        sync.Mutex // guards what follows, and that table is not set after the end
@@ -54,6 +57,8 @@ type State struct {
 	LoadedAt time.Time
 	// Failure is that of the last reload, nil if it succeeded.
 	Failure *Failure
+	// Difference is what the last reload that succeeded has changed, nil before the first.
+	Difference *inventory.Difference
 	// trace is what the last load read, even if it failed.
 	trace *source.Trace
 }
@@ -115,7 +120,13 @@ func (i *Instance) State() State {
 func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	defer i.panics.pass()
 	told := i.observe(r)
-	if told != nil && i.Dev() && onThisMachine(r) {
+	if i.tail.Watched() {
+		if told == nil {
+			told = &observed{instance: i, unseen: true}
+		}
+		defer i.follow(r, told).end()
+	}
+	if told != nil && !told.unseen && i.Dev() && onThisMachine(r) {
 		shown := &devWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, of: told}
 		w = shown
 		defer func() {

@@ -46,6 +46,7 @@ func newWatcher(c *config.Instance) watcher {
 type observed struct {
 	chiproxy.Report
 	instance *Instance
+	unseen   bool // it is for viewers alone
 }
 
 // observedVar is the request variable with the *observed of the outermost luaroute.
@@ -83,7 +84,7 @@ func (o *observed) report() *chiproxy.Report {
 
 // end tells the span what has become of the request.
 func (o *observed) end(r *http.Request) {
-	if o == nil || !o.instance.watcher.spans {
+	if o == nil || o.unseen || !o.instance.watcher.spans {
 		return
 	}
 	span := trace.SpanFromContext(r.Context())

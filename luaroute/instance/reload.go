@@ -95,7 +95,7 @@ func (i *Instance) replace(ctx context.Context, cause string, keep func(context.
 	next.start(background)
 	next.warm(ctx)
 	done := &Reloaded{loaded: next, Difference: inventory.Compare(i.table.Load(), next.Table)}
-	if done.Version = i.publish(next, trace); done.Version == 0 {
+	if done.Version = i.publish(done, trace); done.Version == 0 {
 		return nil, ErrEnded
 	}
 	i.serves(next)
@@ -119,7 +119,8 @@ func (i *Instance) inBackground() context.Context {
 }
 
 // publish replaces the current table, and returns the new version, or 0 if the instance has ended.
-func (i *Instance) publish(next *loaded, trace *source.Trace) int {
+func (i *Instance) publish(done *Reloaded, trace *source.Trace) int {
+	next := done.loaded
 	i.mu.Lock()
 	if i.ended {
 		i.mu.Unlock()
@@ -128,7 +129,7 @@ func (i *Instance) publish(next *loaded, trace *source.Trace) int {
 		return 0
 	}
 	before := i.now
-	i.now = State{loaded: next, Version: before.Version + 1, LoadedAt: time.Now(), trace: trace}
+	i.now = State{loaded: next, Version: before.Version + 1, LoadedAt: time.Now(), Difference: &done.Difference, trace: trace}
 	version := i.now.Version
 	next.series.Publish()
 	i.table.Store(next.Table)
