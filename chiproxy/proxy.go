@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -46,6 +47,8 @@ type Proxy struct {
 	// Upstream is the address of one upstream of the pool, which is asked first. If it is not available, and for
 	// retries, the pool's own policy decides. An address that is not in the pool is an error.
 	Upstream string
+	// Timeout is how long the pool may take until the header of its response leaves. Zero is as long as it likes.
+	Timeout time.Duration
 	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
 	// reached. Nil and FailClosed return the error, for Caddy's handle_errors; FailDecline and FailOpen decline;
 	// FailToPool forwards to that pool instead. Once some of the client's body was read it cannot be sent again, so
@@ -224,8 +227,17 @@ func (b *boundProxy) sendOrElse(ex *Exchange, upstream string) (Verdict, error) 
 	return Declined, nil
 }
 
-// forward sends the request to the pool, and to the chosen upstream if there is one.
+// forward sends the request to the pool, which has to answer in time.
 func (b *boundProxy) forward(ex *Exchange, upstream string) error {
+	if b.Timeout == 0 {
+		return b.sendTo(ex, upstream)
+	}
+	_, err := ex.Within(Timeout{After: b.Timeout}, func() (Verdict, error) { return Done, b.sendTo(ex, upstream) })
+	return err
+}
+
+// sendTo sends the request to the pool, and to the chosen upstream if there is one.
+func (b *boundProxy) sendTo(ex *Exchange, upstream string) error {
 	if upstream == "" {
 		return b.pool.forward(ex, b.handler)
 	}

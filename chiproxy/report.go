@@ -22,7 +22,9 @@ type Report struct {
 	Prefix, Pattern string
 	// Pool is the one that was forwarded to, empty for none, and Variant the part of a split that was taken.
 	Pool, Variant string
-	Outcome       telemetry.Outcome
+	// Fault is what a policy for tests of clients has done to the request, empty for nothing.
+	Fault   string
+	Outcome telemetry.Outcome
 	// Status is what the client got, as Outcome.Status.
 	Status int
 	// Lua is how long Lua ran for the request.
@@ -50,7 +52,6 @@ func (r *Report) Param(name string) (string, bool) {
 // Tries notes the candidate that is tried.
 func (r *Report) Tries(at Place) {
 	r.Tenant, r.Route, r.Pattern = at.Tenant(), at.Route(), at.Pattern()
-	r.Variant = "" // of the candidate before
 	r.names, r.more = at.Names(), nil
 	for i := range r.names {
 		if v := urlpath.Decode(at.Matched(i)); i < len(r.values) {
@@ -79,11 +80,18 @@ func (ex *Exchange) TakesVariant(name string) {
 	}
 }
 
+// Faulted says what a policy for tests of clients has done to the request, for logs.
+func (ex *Exchange) Faulted(text string) {
+	if ex.report != nil {
+		ex.report.Fault = text
+	}
+}
+
 // Anew forgets what became of the request, for the next candidate.
 func (d *Driver) Anew() {
 	d.became = telemetry.Responded
 	if d.report != nil {
-		d.report.Outcome = telemetry.Responded
+		d.report.Outcome, d.report.Variant, d.report.Fault = telemetry.Responded, "", ""
 	}
 }
 

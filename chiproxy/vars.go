@@ -41,8 +41,10 @@ func (ex *Exchange) ownVars() map[string]any {
 	return ex.owned
 }
 
-func varsOf(r *http.Request) map[string]any {
-	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+func varsOf(r *http.Request) map[string]any { return varsIn(r.Context()) }
+
+func varsIn(ctx context.Context) map[string]any {
+	vars, _ := ctx.Value(caddyhttp.VarsCtxKey).(map[string]any)
 	return vars
 }
 

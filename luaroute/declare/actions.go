@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -87,6 +88,7 @@ func proxy(L *lua.LState) int {
 		if p.Upstream == "" && t.RawGetString("upstream") != lua.LNil {
 			o.Fail("upstream", "the address of an upstream of the pool")
 		}
+		p.Timeout = time.Duration(o.Duration("timeout"))
 		p.Query = queryOf(o, "query")
 		p.Headers = policy.HeaderOps(o, "headers", hook.HeaderOf, field.Check)
 		p.ResponseHeaders = policy.HeaderOps(o, "response_headers", responseHeaderOf(L), field.CheckResponse)

@@ -98,6 +98,7 @@ var routeOptions = vm.Class{Name: "luaroute.RouteOptions", Link: "lua.md#options
 		Name: "on_error", Type: "luaroute.ErrorPolicy?",
 		Text: "`\"closed\"`, `\"open\"`, `\"decline\"` or `{ pool = \"name\" }`, see [errors](#errors). Default: that of the tenant",
 	},
+	{Name: "timeout", Type: "luaroute.Duration?", Text: "how long the handler may take until the header of its response leaves, as [`route.timeout`](policies.md#timeouts)"},
 	{Name: "meta", Type: "table<string, any>?", Text: "a table of plain data about the route"},
 }}
 
@@ -116,6 +117,7 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 	{Name: "headers", Type: "luaroute.HeaderOperations?", Text: "changes of the request header"},
 	{Name: "response_headers", Type: "luaroute.HeaderOperations?", Text: "changes of the response header"},
 	{Name: "upstream", Type: "string?", Text: "the address of one upstream of the pool, which is tried first; if it is down, and for retries, the policy of the pool decides"},
+	{Name: "timeout", Type: "luaroute.Duration?", Text: "how long the pool may take until the header of its response leaves, retries included: 504 then, or `on_error`"},
 	{
 		Name: "on_error", Type: "luaroute.ErrorPolicy?",
 		Text: "as the option of a route, for a pool or upstream that fails; not after part of the client's body was sent, unless `req:body()` has " +

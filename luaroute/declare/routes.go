@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/policy"
 )
 
 // declareAny is r:any(pattern, [opts,] handler).
@@ -43,8 +44,9 @@ func declareRoute(r *router, L *lua.LState, verbs []string, at int) int {
 	origin := here(L, "route", pattern)
 	route := &chiproxy.Route{Methods: verbs, Pattern: pattern, Origin: origin}
 	handler := at + 1
+	var around chiproxy.Middleware
 	if L.GetTop() >= at+2 {
-		r.load.routeOptions(L, route, L.CheckTable(at+1))
+		around = r.load.routeOptions(L, route, L.CheckTable(at+1))
 		handler++
 	}
 	if L.GetTop() < handler {
@@ -54,12 +56,16 @@ func declareRoute(r *router, L *lua.LState, verbs []string, at int) int {
 		L.RaiseError("the route %s has more arguments than a pattern, options and a handler", pattern)
 	}
 	route.Action = r.load.action(L, L.Get(handler))
-	r.add(L, chiproxy.Item{Route: route}, origin)
+	item := chiproxy.Item{Route: route}
+	if around != nil {
+		item = chiproxy.Item{Scope: &chiproxy.Scope{Middleware: []chiproxy.Middleware{around}, Items: []chiproxy.Item{item}, Origin: origin}}
+	}
+	r.add(L, item, origin)
 	return 0
 }
 
-// routeOptions reads the options of a route.
-func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable) {
+// routeOptions reads the options of a route, and returns the middleware that is one of them, nil for none.
+func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable) chiproxy.Middleware {
 	o := option.Of(L, "the options of a route", t, &routeOptions)
 	route.Name = o.Text("name")
 	route.Priority = o.Integer("priority")
@@ -76,6 +82,7 @@ func (l *load) routeOptions(L *lua.LState, route *chiproxy.Route, t *lua.LTable)
 		}
 		route.Meta = meta
 	}
+	return policy.Timeout(o, route.Origin)
 }
 
 // errorPolicy reads on_error: "closed", "open", "decline", or { pool = "name" }.

@@ -177,6 +177,7 @@ func (o *observed) MarshalLogObject(to zapcore.ObjectEncoder) error {
 		add("pattern", o.Pattern)
 		add("pool", o.Pool)
 		add("variant", o.Variant)
+		add("fault", o.Fault)
 		add("script", o.at())
 		to.AddString("outcome", o.Outcome.String())
 		if o.Lua > 0 {

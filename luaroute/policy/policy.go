@@ -63,13 +63,13 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, maxBodyBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, faultBinding, maxBodyBinding, timeoutBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
 func Classes() []vm.Class {
 	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
-	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, own, identityClasses)
+	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, []vm.Class{timeoutOptions, faultOptions}, own, identityClasses)
 }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.

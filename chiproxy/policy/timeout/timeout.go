@@ -1,0 +1,42 @@
+// Package timeout is middleware that bounds how long what is inside may take to answer.
+package timeout
+
+import (
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+)
+
+// Policy answers 504 where the header of the response has not left in time; see chiproxy.Timeout.
+type Policy struct {
+	timeout chiproxy.Timeout
+	at      origin.Origin
+}
+
+// New returns the policy for a time.
+func New(t chiproxy.Timeout, at origin.Origin) *Policy {
+	at.Kind, at.Text = "timeout", t.After.String()
+	if t.Body {
+		at.Text += " with the body"
+	}
+	return &Policy{t, at}
+}
+
+// Handle runs what is inside.
+func (p *Policy) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
+	return ex.Within(p.timeout, next)
+}
+
+// Traits are those of middleware that answers by errors only.
+func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{} }
+
+// Describe shows how long it may take.
+func (p *Policy) Describe() origin.Origin { return p.at }
+
+// Fingerprint tells policies apart.
+func (p *Policy) Fingerprint() uint64 { return chiproxy.FingerprintOf(p.at.Text) }
+
+var (
+	_ chiproxy.Middleware    = (*Policy)(nil)
+	_ chiproxy.Describer     = (*Policy)(nil)
+	_ chiproxy.Fingerprinter = (*Policy)(nil)
+)
