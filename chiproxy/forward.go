@@ -63,9 +63,17 @@ func (p *toPool) Describe() origin.Origin { return origin.Origin{Kind: "proxy", 
 // forward forwards the request to the pool, unless that is only explained. The handler is one of headerUp, or nil for the pool's
 // own.
 func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
-	ex.Yield()
 	if body, ok := ex.R.Body.(HeldBody); ok { // a pool before this one may have failed after it had read
 		ex.R.Body = body.Again()
+	}
+	a := p.ask(ex)
+	if !a.choosesFirst() {
+		ex.Yield()
+	}
+	if a.Asking != nil && ex.Refuse() != nil {
+		if err := p.simulate(ex, a); err != nil {
+			return err
+		}
 	}
 	if stoodIn, err := ex.performer.Forward(ex, p.Name); stoodIn {
 		return err
@@ -77,7 +85,7 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 	own := p.Handler()
 	if len(own.HandleResponse) > 0 {
 		if err := ex.turn(); err != nil {
-			return err
+			return a.end(ex, err)
 		}
 	}
 	ex.lendVars()
@@ -96,7 +104,7 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 	if err != nil { // other candidates follow, and may write
 		ex.ownVars()
 	}
-	return fromUpstream(err)
+	return a.end(ex, fromUpstream(err))
 }
 
 // forwarded is an action of a tenant with StripPrefix: it forwards without the tenant's prefix.

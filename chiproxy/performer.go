@@ -9,6 +9,8 @@ type Performer interface {
 	Action(*Exchange, Action) Action
 	// Forward reports whether it has replaced forwarding to a pool, and with which error.
 	Forward(ex *Exchange, pool string) (bool, error)
+	// Asks reports whether functions of pools are asked for upstreams.
+	Asks() bool
 	// Handler reports whether it has replaced a Caddy handler that answers.
 	Handler(ex *Exchange, name string) bool
 	// Variant is told the part of a split that the request takes.
@@ -33,6 +35,9 @@ func (Live) Action(_ *Exchange, a Action) Action { return a }
 
 // Forward stands in for no pool.
 func (Live) Forward(*Exchange, string) (bool, error) { return false, nil }
+
+// Asks has functions asked.
+func (Live) Asks() bool { return true }
 
 // Handler stands in for no handler.
 func (Live) Handler(*Exchange, string) bool { return false }

@@ -56,7 +56,7 @@ func TestABreakerOpensHalfOpensAndCloses(t *testing.T) {
 		b.RecordMetric(503, 0)
 		b.RecordMetric(200, time.Second)
 		is(true)
-		b.roundTrip(nil, 0, errors.New("connection refused"))
+		b.Trip(Trip{Err: errors.New("connection refused")})
 		is(false)
 		b.RecordMetric(200, 0) // sent before
 		time.Sleep(10*time.Second - 1)
@@ -161,7 +161,7 @@ func TestLeastLatencySpreadsLittleToASlowUpstream(t *testing.T) {
 						took = 100 * time.Millisecond
 					}
 					time.Sleep(took)
-					l.roundTrip(u, took, nil)
+					l.Trip(Trip{Upstream: u, Took: took})
 				}
 			})
 		}
@@ -175,7 +175,7 @@ func TestLeastLatencySpreadsLittleToASlowUpstream(t *testing.T) {
 			}
 		}
 		time.Sleep(10 * time.Minute) // all is forgotten
-		if took, _ := l.of("slow:1"); took > 1000 {
+		if took, _ := l.latencies.of("slow:1"); took > 1000 {
 			t.Errorf("after ten minutes the slow one counts %v ns", took)
 		}
 	})
@@ -261,10 +261,10 @@ func BenchmarkLatency(b *testing.B) {
 	for i := range 10 {
 		u := &reverseproxy.Upstream{Dial: fmt.Sprint("a:", i), Host: new(reverseproxy.Host)}
 		pool = append(pool, u)
-		l.roundTrip(u, time.Millisecond, nil)
+		l.Trip(Trip{Upstream: u, Took: time.Millisecond})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		l.roundTrip(l.Select(pool, nil, nil), time.Millisecond, nil)
+		l.Trip(Trip{Upstream: l.Select(pool, nil, nil), Took: time.Millisecond})
 	}
 }

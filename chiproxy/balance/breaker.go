@@ -125,10 +125,10 @@ func (b *Breaker) RecordMetric(status int, took time.Duration) {
 	b.record(status >= 500 || b.Slow > 0 && took >= time.Duration(b.Slow), took)
 }
 
-// roundTrip takes an error. Caddy tells of responses itself.
-func (b *Breaker) roundTrip(_ *reverseproxy.Upstream, took time.Duration, err error) {
-	if err != nil {
-		b.record(true, took)
+// Trip takes an error. Caddy tells of responses itself.
+func (b *Breaker) Trip(t Trip) {
+	if t.Err != nil {
+		b.record(true, t.Took)
 	}
 }
 
@@ -171,5 +171,5 @@ var (
 	_ caddy.Provisioner           = (*Breaker)(nil)
 	_ caddy.CleanerUpper          = (*Breaker)(nil)
 	_ reverseproxy.CircuitBreaker = (*Breaker)(nil)
-	_ observer                    = (*Breaker)(nil)
+	_ Observer                    = (*Breaker)(nil)
 )

@@ -1,5 +1,6 @@
-// Package balance has modules for reverse_proxy, of pools and of any other: a circuit breaker, and a policy that selects upstreams by their latency.
-// To import it registers them.
+// Package balance chooses among the upstreams of a reverse_proxy, and watches its round trips. Offer is the choice of one try, with what scripts and
+// policies choose by: hashes, weights, latencies, cookies. Importing the package registers modules for any reverse_proxy: a circuit breaker, and
+// a policy that selects upstreams by their latency.
 package balance
 
 import (
@@ -16,16 +17,27 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// observer is told of each round trip to an upstream. The error is nil for any response.
-type observer interface {
-	roundTrip(u *reverseproxy.Upstream, took time.Duration, err error)
+// Trip is a round trip to an upstream. Those of health checks and those that a client has given up are none.
+type Trip struct {
+	Request  *http.Request
+	Upstream *reverseproxy.Upstream
+	// Took is the time to the header of the response, or to the error.
+	Took     time.Duration
+	Response *http.Response // nil if there is an error
+	Err      error
 }
+
+// Observer is told of each round trip when it ends, in the goroutine of the request.
+type Observer interface{ Trip(Trip) }
+
+// Observe returns a transport of a reverse_proxy that tells an observer what passes through it.
+func Observe(t http.RoundTripper, o Observer) http.RoundTripper { return &transport{t, o} }
 
 // observed is what a module has that sees the round trips of its reverse_proxy.
 type observed struct{ made *reverseproxy.HTTPTransport }
 
 // begin has a module that is provisioned in a reverse_proxy see its round trips.
-func (s *observed) begin(ctx caddy.Context, o observer) error {
+func (s *observed) begin(ctx caddy.Context, o Observer) error {
 	above := ctx.Modules()
 	for i := len(above) - 1; i >= 0; i-- {
 		h, ok := above[i].(*reverseproxy.Handler)
@@ -39,7 +51,7 @@ func (s *observed) begin(ctx caddy.Context, o observer) error {
 			}
 			h.Transport, s.made = plain, plain
 		}
-		h.Transport = &transport{h.Transport, o}
+		h.Transport = Observe(h.Transport, o)
 		return nil
 	}
 	return errors.New("expected to be part of a reverse_proxy")
@@ -56,10 +68,10 @@ func (s *observed) Cleanup() error {
 // transport tells an observer of what passes through it.
 type transport struct {
 	inner    http.RoundTripper
-	observer observer
+	observer Observer
 }
 
-// RoundTrip sends a request. Those of health checks and those that a client has given up are no measure.
+// RoundTrip sends a request.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := time.Now()
 	res, err := t.inner.RoundTrip(r)
@@ -68,7 +80,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return res, err
 	}
 	if info, ok := reverseproxy.GetDialInfo(ctx); ok && info.Upstream != nil {
-		t.observer.roundTrip(info.Upstream, time.Since(start), err)
+		t.observer.Trip(Trip{r, info.Upstream, time.Since(start), res, err})
 	}
 	return res, err
 }

@@ -224,6 +224,9 @@ func (t *trace) Forward(ex *chiproxy.Exchange, name string) (bool, error) {
 	return true, nil
 }
 
+// Asks has functions of pools asked where functions run.
+func (t *trace) Asks() bool { return t.run }
+
 // Handler writes down what a handler of Caddy's gets that answers.
 func (t *trace) Handler(ex *chiproxy.Exchange, name string) bool {
 	ex.Yield()

@@ -20,6 +20,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/balance"
 )
 
 // Pool is an upstream pool: a reverse_proxy of Caddy's. All names that stand for the same configuration share one
@@ -39,6 +41,13 @@ type Pool struct {
 	basePath string
 	// chosen is set once some action has named an upstream. Until then, a choice costs one load.
 	chosen atomic.Bool
+
+	// kinds are those of the functions that the handler asks.
+	kinds     Kinds
+	latencies *balance.Latencies // nil without Select and Retry
+	measures  atomic.Bool        // somebody asks for latencies
+	cookies   balance.CookieValues
+	named     addressBook
 }
 
 // Upstream is the state of one upstream.
@@ -138,6 +147,9 @@ func Chosen(r *http.Request) string {
 	if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && !c.ended {
 		return c.address
 	}
+	if a, ok := caddyhttp.GetVar(r.Context(), askingVar).(*Asking); ok {
+		return a.chosen
+	}
 	return ""
 }
 
@@ -148,14 +160,34 @@ func noUpstream(pool, address string, offered []string) error {
 	return fmt.Errorf("pool %q has no upstream %q; there are %s", pool, address, listed(offered))
 }
 
-// Select returns the upstream that the request's action has chosen, or else the one of the pool's policy.
+// Select returns the upstream that the request's action has chosen, or a function of the pool, or else its policy.
 func (p *Pool) Select(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
-	if p.chosen.Load() {
-		if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && c.pool == p && !c.made && !c.ended {
-			return c.pick(pool, r, w)
+	if p.kinds != (Kinds{}) {
+		if a := askingOf(r, p); a != nil {
+			return a.selects(pool, r, w)
 		}
 	}
+	return p.choose(pool, r, w)
+}
+
+// choose is Select without functions.
+func (p *Pool) choose(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
+	if c := p.choice(r); c != nil {
+		return c.pick(pool, r, w)
+	}
 	return p.policy.Select(pool, r, w)
+}
+
+// choosing reports whether the action of a request has chosen an upstream that was not tried yet.
+func (p *Pool) choosing(r *http.Request) bool { return p.choice(r) != nil }
+
+func (p *Pool) choice(r *http.Request) *Choice {
+	if p.chosen.Load() {
+		if c, ok := caddyhttp.GetVar(r.Context(), choiceVar).(*Choice); ok && c.pool == p && !c.made && !c.ended {
+			return c
+		}
+	}
+	return nil
 }
 
 // pick looks for the chosen upstream, which must be among those of the pool, but need not be available.

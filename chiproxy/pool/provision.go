@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
-	_ "github.com/luaroute/caddy-luaroute/chiproxy/balance" // pools name its modules
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
 	"github.com/luaroute/caddy-luaroute/chiproxy/selection"
 )
@@ -113,13 +112,16 @@ func canonical(config json.RawMessage) (string, error) {
 }
 
 // decodePool reads a configuration and checks what Caddy would only find when a request comes.
-func decodePool(config string) (*reverseproxy.Handler, error) {
+func decodePool(config string, kinds Kinds) (*reverseproxy.Handler, error) {
 	h := new(reverseproxy.Handler)
 	if err := caddy.StrictUnmarshalJSON([]byte(config), h); err != nil {
 		return nil, fmt.Errorf("reverse_proxy: %w", err)
 	}
-	if len(h.Upstreams) == 0 && h.DynamicUpstreamsRaw == nil {
+	if len(h.Upstreams) == 0 && h.DynamicUpstreamsRaw == nil && !kinds.Upstreams {
 		return nil, errors.New("no upstreams; give it an address, or dynamic_upstreams")
+	}
+	if err := kinds.check(h); err != nil {
+		return nil, err
 	}
 	for i, u := range h.Upstreams {
 		if u == nil {
@@ -133,6 +135,22 @@ func decodePool(config string) (*reverseproxy.Handler, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// check reports what cannot be together with functions.
+func (k Kinds) check(h *reverseproxy.Handler) error {
+	lb := h.LoadBalancing
+	switch {
+	case k.Upstreams && h.DynamicUpstreamsRaw != nil:
+		return errors.New("upstreams is a function, and there is dynamic_upstreams; one of them names upstreams")
+	case k.Upstreams && len(h.Upstreams) == 0 && h.HealthChecks != nil && h.HealthChecks.Active != nil && h.HealthChecks.Active.IsEnabled():
+		return errors.New("active health checks ask addresses of the configuration, not those of the function upstreams; passive checks work")
+	case k.Retry && lb != nil && lb.RetryMatchRaw != nil:
+		return errors.New("retry is a function, and there is retry_match; one of them decides")
+	case k.Retry && (lb == nil || lb.Retries <= 0 && lb.TryDuration <= 0):
+		return errors.New("retry is never asked without another try; give retries, or try_duration")
+	}
+	return nil
 }
 
 // checkDial accepts the addresses of one socket, and everything with a placeholder.

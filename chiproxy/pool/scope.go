@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/balance"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
@@ -20,6 +21,9 @@ type Named struct {
 	At origin.Origin
 	// Hides is the pool further out that has this name, too; nil if there is none.
 	Hides *Named
+	// Functions are those that the pool has in this table; nil for none. SetFunctions sets them.
+	Functions Functions
+	own       []balance.Own // of the upstreams of the configuration
 }
 
 // Scope holds the pools that one tenant sees: its own, and those of the scopes around it.

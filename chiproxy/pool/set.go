@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/dial"
@@ -22,6 +23,8 @@ type Spec struct {
 	Name string
 	// Config is the JSON of a reverse_proxy handler, with or without its "handler" key.
 	Config json.RawMessage
+	// Functions are what it asks; nil for none.
+	Functions Functions
 	// Failed is the error of a pool that a script caught with pcall. It has its place, and is reported if something names the pool.
 	Failed error
 	Origin origin.Origin
@@ -59,25 +62,29 @@ func (s *Set) Acquire(spec Spec) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
+	var kinds Kinds
+	if spec.Functions != nil {
+		kinds = spec.Functions.Kinds()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil, errClosed
 	}
-	pool := s.byKey[key]
+	pool := s.byKey[key+kinds.String()]
 	if pool == nil {
-		if pool, err = s.open(spec.Name, key); err != nil {
+		if pool, err = s.open(spec.Name, key, kinds); err != nil {
 			return nil, err
 		}
-		s.byKey[key] = pool
+		s.byKey[pool.key] = pool
 	}
 	pool.refs++
 	return pool, nil
 }
 
 // open makes a pool. The lock is held, since the first one makes what all share.
-func (s *Set) open(name, key string) (*Pool, error) {
-	h, err := decodePool(key)
+func (s *Set) open(name, key string, kinds Kinds) (*Pool, error) {
+	h, err := decodePool(key, kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +94,7 @@ func (s *Set) open(name, key string) (*Pool, error) {
 			return nil, err
 		}
 	}
-	pool := &Pool{owner: s, key: key, name: name}
+	pool := &Pool{owner: s, key: key + kinds.String(), name: name, kinds: kinds}
 	transport, err := s.shared.transportOf(h)
 	switch {
 	case err != nil:
@@ -103,6 +110,13 @@ func (s *Set) open(name, key string) (*Pool, error) {
 	pool.basePath = basePathOf(pool.handler)
 	pool.policy = pool.handler.LoadBalancing.SelectionPolicy
 	pool.handler.LoadBalancing.SelectionPolicy = pool
+	if kinds.Retry && s.shared.expression == nil {
+		if s.shared.expression, err = newResponseExpression(s.shared.ctx); err != nil {
+			pool.end()
+			return nil, err
+		}
+	}
+	pool.begin(s.shared.expression)
 	return pool, nil
 }
 
@@ -157,6 +171,8 @@ type shared struct {
 	transport *reverseproxy.HTTPTransport
 	// checked are used by pools that may dial only some addresses, and ask for nothing else; by their policies.
 	checked map[string]*dial.Transport
+	// expression has Caddy ask about responses; nil before the first pool that wants that.
+	expression caddyhttp.RequestMatcherWithError
 }
 
 // newShared provisions one handler without upstreams. That makes the default transport, and it registers Caddy's

@@ -109,6 +109,7 @@ func (b *builder) addPools(scope *pool.Scope, tenant string, specs []pool.Spec) 
 			continue
 		}
 		named := &pool.Named{Pool: p, Tenant: tenant, Name: spec.Name, At: spec.Origin}
+		named.SetFunctions(spec.Functions)
 		b.pools = append(b.pools, named)
 		if err := scope.Add(named); err != nil {
 			b.add(spec.Origin, err)

@@ -32,7 +32,7 @@ func Classes() []vm.Class {
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
-		routeOptions, layerOptions, proxyOptions, policy.HeaderOperations, guardData, guardTime, errorPool, poolSpec, breaker, tenantSpec, tenantLimits, tenantAllow,
+		routeOptions, layerOptions, proxyOptions, policy.HeaderOperations, guardData, guardTime, errorPool, poolSpec, poolUpstream, breaker, tenantSpec, tenantLimits, tenantAllow,
 		expectRequest, expectOutcome,
 	}, policy.Classes())
 }
@@ -162,7 +162,7 @@ var errorPool = vm.Class{Name: "luaroute.ErrorPool", Link: "lua.md#errors", Text
 
 // poolSpec has the names of shortForms.
 var poolSpec = vm.Class{
-	Name: "luaroute.PoolSpec", Link: "lua.md#pools", Keys: "[number]: string, [string]: any",
+	Name: "luaroute.PoolSpec", Link: "lua.md#pools", Keys: "[number]: string|luaroute.PoolUpstream, [string]: any",
 	Text:   "addresses, with fields of the JSON of Caddy's `reverse_proxy` and short forms",
 	Fields: shortDocs(),
 }

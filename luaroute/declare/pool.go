@@ -33,6 +33,7 @@ var shortForms = []struct {
 	{"health_uri", "health_uri", false, "the path and query of active health checks"},
 	{"health_interval", "health_interval", true, "the time between health checks: seconds, or a string such as `\"10s\"`"},
 	{"try_duration", "lb_try_duration", true, "how long other upstreams are tried: seconds, or a string"},
+	{"try_interval", "lb_try_interval", true, "how long to wait before each: seconds, or a string. Default: 250 ms with `try_duration`"},
 }
 
 // shortDocs describes them.
@@ -44,9 +45,9 @@ func shortDocs() (docs []vm.Doc) {
 		}
 		docs = append(docs, doc)
 	}
-	return append(docs, vm.Doc{
+	return append(append(docs, vm.Doc{
 		Name: "breaker", Type: "luaroute.Breaker?", Text: "a [circuit breaker](balance.md#circuit-breakers). Default: none",
-	})
+	}), functionDocs...)
 }
 
 var breaker = vm.Class{Name: "luaroute.Breaker", Link: "balance.md#circuit-breakers", Text: "a circuit breaker of a pool", Fields: []vm.Doc{
@@ -67,8 +68,14 @@ func declarePool(r *router, L *lua.LState) int {
 	}
 	spec := pool.Spec{Name: name, Origin: here(L, "pool", name)}
 	vm.Spend(L, poolSteps)
-	var err error
-	if spec.Config, err = r.load.poolConfig(L, L.Get(2)); err != nil { // noted, for a script that goes on
+	functions, err := r.load.poolFunctions(L, L.Get(2))
+	if err == nil {
+		spec.Config, err = r.load.poolConfig(L, L.Get(2), functions)
+	}
+	if functions != nil && functions.any() {
+		spec.Functions = r.load.result.VMs.Balancer(functions.BalancerOptions)
+	}
+	if err != nil { // noted, for a script that goes on
 		err = fmt.Errorf("pool %q: %w", name, err)
 		spec.Failed = spec.Origin.Errorf("%w", err)
 	}
@@ -83,7 +90,7 @@ func declarePool(r *router, L *lua.LState) int {
 
 // poolConfig returns the JSON of the reverse_proxy that a table describes. Addresses and short forms are read by Caddy's
 // own parser, so that they mean the same as in a Caddyfile.
-func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) {
+func (l *load) poolConfig(L *lua.LState, v lua.LValue, f *poolFunctions) (json.RawMessage, error) {
 	if address, ok := v.(lua.LString); ok {
 		list := new(lua.LState).CreateTable(1, 0)
 		list.Append(address)
@@ -96,9 +103,18 @@ func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) 
 	line := []string{"reverse_proxy"}
 	var base basepath.Path
 	for i := 1; i <= t.Len(); i++ {
-		address, ok := t.RawGetInt(i).(lua.LString)
+		v := t.RawGetInt(i)
+		if own, ok := v.(*lua.LTable); ok {
+			plain, err := f.upstream(own, &base)
+			if err != nil {
+				return nil, fmt.Errorf("upstream %d: %w", i, err)
+			}
+			line = append(line, plain)
+			continue
+		}
+		address, ok := v.(lua.LString)
 		if !ok || address == "" {
-			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, option.Found(t.RawGetInt(i)))
+			return nil, fmt.Errorf("upstream %d is %s; expected an address such as 10.0.0.1:8080", i, option.Found(v))
 		}
 		plain, err := base.Take(string(address))
 		if err != nil {
@@ -107,7 +123,7 @@ func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) 
 		line = append(line, plain)
 	}
 	config := map[string]any{}
-	block, err := shortBlock(t)
+	block, err := shortBlock(t, f.weighted)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +135,9 @@ func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) 
 	if err := addFields(L, config, t); err != nil {
 		return nil, err
 	}
+	if err := f.addTo(config); err != nil {
+		return nil, err
+	}
 	base.AddTo(config)
 	raw, err := json.Marshal(config)
 	if err != nil {
@@ -128,7 +147,7 @@ func (l *load) poolConfig(L *lua.LState, v lua.LValue) (json.RawMessage, error) 
 }
 
 // shortBlock returns the short forms as lines of a Caddyfile.
-func shortBlock(t *lua.LTable) ([][]string, error) {
+func shortBlock(t *lua.LTable, weighted bool) ([][]string, error) {
 	var block [][]string
 	for _, short := range shortForms {
 		var words []string
@@ -143,6 +162,9 @@ func shortBlock(t *lua.LTable) ([][]string, error) {
 			if short.name == "lb_policy" && len(words) > 0 {
 				if err := selection.Check(words[0]); err != nil {
 					return nil, err
+				}
+				if weighted && len(words) == 1 && words[0] == weightedPolicies[0] {
+					words = append(words, "1") // Caddy's parser expects one; those of the upstreams replace it
 				}
 			}
 		case isNumber && short.duration:
@@ -192,7 +214,7 @@ func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 	var failed error
 	t.ForEach(func(k, v lua.LValue) {
 		name, ok := k.(lua.LString)
-		if _, isPlace := k.(lua.LNumber); isPlace || failed != nil || isShort(string(name)) {
+		if _, isPlace := k.(lua.LNumber); isPlace || failed != nil || isShort(string(name)) || v == lua.LNil {
 			return
 		}
 		if !ok {
@@ -203,8 +225,11 @@ func addFields(L *lua.LState, config map[string]any, t *lua.LTable) error {
 			config["circuit_breaker"], failed = breakerOf(v)
 			return
 		}
+		if _, list := v.(*lua.LTable); isFunctionOption(string(name)) && !(list && name == "upstreams") {
+			return
+		}
 		if v.Type() == lua.LTFunction {
-			failed = fmt.Errorf("%s is a function; a pool takes data", name)
+			failed = fmt.Errorf("%s is a function; the functions of a pool are select, retry and upstreams", name)
 			return
 		}
 		field, err := option.Plain(L, v)

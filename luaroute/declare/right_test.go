@@ -229,6 +229,28 @@ func TestAPoolBecomesTheJSONOfAReverseProxy(t *testing.T) {
 			"short forms and fields together", `{ "10.0.0.1:80", lb_policy = "random", load_balancing = { retries = 2 } }`,
 			`{"load_balancing":{"retries":2,"selection_policy":{"policy":"random"}},"upstreams":[{"dial":"10.0.0.1:80"}]}`,
 		},
+		{
+			"retries", `{ "10.0.0.1:80", retries = 2, try_duration = 1, try_interval = "10ms" }`,
+			`{"load_balancing":{"retries":2,"try_duration":1000000000,"try_interval":10000000},"upstreams":[{"dial":"10.0.0.1:80"}]}`,
+		},
+		{
+			"upstreams that are tables, weights for a policy and a base path",
+			`{ { "10.0.0.1:80/v1", weight = 3 }, "10.0.0.2:80/v1", { "10.0.0.3:8001-8002/v1", max_requests = 7 }, lb_policy = "luaroute_latency" }`,
+			`{"load_balancing":{"selection_policy":{"policy":"luaroute_latency","weights":[3,1,1,1]}},"rewrite":{"path_regexp":[{"find":"^","replace":"/v1"}]},` +
+				`"upstreams":[{"dial":"10.0.0.1:80"},{"dial":"10.0.0.2:80"},{"dial":"10.0.0.3:8001","max_requests":7},{"dial":"10.0.0.3:8002","max_requests":7}]}`,
+		},
+		{
+			"weights in turn", `{ { "10.0.0.1:80", weight = 4 }, "10.0.0.2:80", lb_policy = "weighted_round_robin" }`,
+			`{"load_balancing":{"selection_policy":{"policy":"weighted_round_robin","weights":[4,1]}},"upstreams":[{"dial":"10.0.0.1:80"},{"dial":"10.0.0.2:80"}]}`,
+		},
+		{
+			"weights that JSON's policy takes", `{ { "10.0.0.1:80", weight = 0 }, "10.0.0.2:80", load_balancing = { selection_policy = { policy = "weighted_round_robin" } } }`,
+			`{"load_balancing":{"selection_policy":{"policy":"weighted_round_robin","weights":[0,1]}},"upstreams":[{"dial":"10.0.0.1:80"},{"dial":"10.0.0.2:80"}]}`,
+		},
+		{
+			"functions and what they read, which are no part of it", `{ { "10.0.0.1:80", weight = 0.5, zone = "a" }, select = function() end, retry = function() end, retries = 1, on_error = "closed" }`,
+			`{"load_balancing":{"retries":1},"upstreams":[{"dial":"10.0.0.1:80"}]}`,
+		},
 		{"half a second", `{ "10.0.0.1:80", try_duration = 0.5 }`, `{"load_balancing":{"try_duration":500000000},"upstreams":[{"dial":"10.0.0.1:80"}]}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {

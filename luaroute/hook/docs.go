@@ -1,9 +1,15 @@
 package hook
 
-import "github.com/luaroute/caddy-luaroute/luaroute/vm"
+import (
+	"slices"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
 
 // Classes describes what functions return and what they get besides req and res.
-func Classes() []vm.Class { return []vm.Class{responseClass, infoClass, failureClass} }
+func Classes() []vm.Class {
+	return slices.Concat([]vm.Class{responseClass, infoClass, failureClass}, upstreamClasses)
+}
 
 var responseClass = vm.Class{
 	Name: "luaroute.ResponseTable", Link: "lua.md#handlers", Text: "a response as a table; at least one of its fields is required",

@@ -174,7 +174,7 @@ func (s *session) Yield() {
 		if ctx, ok := s.request.Keep(); ok {
 			s.ex.Hold = nil
 			if tally := s.state.Tally(); ctx != nil || tally != (vm.Tally{}) {
-				s.ex.Hold = &parked{ctx, tally}
+				s.ex.Hold = &parked{s.vms, ctx, tally}
 			}
 			s.Release()
 			return
@@ -205,6 +205,7 @@ func (s *session) back() {
 // parked is what a request keeps of a session without its virtual machine: the functions that are called after an upstream
 // has failed see the req.ctx of those before, and may log what is left.
 type parked struct {
+	vms   *VMs
 	ctx   *lua.LTable // nil without one
 	tally vm.Tally
 }

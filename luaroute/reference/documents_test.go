@@ -65,6 +65,7 @@ func blocks(t *testing.T) map[string]block {
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
 		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
 		"breaker": "Breaker", "split options": "SplitOptions", "split part": "SplitPart", "split cookie": "SplitCookie",
+		"pool upstream": "PoolUpstream", "upstream": "Upstream", "upstream cookie": "UpstreamCookie", "try": "Try",
 		"legacy request": "LegacyRequest", "legacy backend": "LegacyBackend", "legacy decision": "LegacyDecision",
 	} {
 		all[name] = block{docs: r.Class("luaroute." + class).Fields}
@@ -73,6 +74,7 @@ func blocks(t *testing.T) map[string]block {
 		all[name] = block{docs: r.Class("http." + class).Fields}
 	}
 	all["limit methods"] = block{docs: r.Class("luaroute.Limit").Methods, before: "limit:"}
+	all["up"] = block{docs: r.Class("luaroute.Upstreams").Methods, before: "up:"}
 	all["concurrency methods"] = block{docs: r.Class("luaroute.Concurrency").Methods, before: "concurrency:"}
 	for name, class := range map[string]string{"jwt issuer": "IssuerOptions", "jwt bearer": "BearerOptions", "jwt sign": "SignOptions"} {
 		all[name] = block{docs: r.Class("jwt." + class).Fields}
