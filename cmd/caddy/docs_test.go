@@ -162,8 +162,8 @@ var (
 	scriptName = regexp.MustCompile(`[\w/*.-]+\.lua`)
 	// ids are what the admin API takes off a configuration.
 	ids = regexp.MustCompile(`"@id": "[^"]*",`)
-	// times are other ones whenever a document is read.
-	times    = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`)
+	// varying are times and IDs, which are other ones each time.
+	varying  = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 	poolName = regexp.MustCompile(`[:.]pool\("([\w-]+)"`)
 )
 
@@ -316,8 +316,8 @@ func (e *example) curl(command curl) {
 		e.header(answer, strings.Split(header, "\n"))
 	}
 	want = strings.TrimSuffix(want, "\n")
-	want = times.ReplaceAllString(want, "(a time)")
-	if got := times.ReplaceAllString(strings.TrimSuffix(answer.Body, "\n"), "(a time)"); got != want {
+	want = varying.ReplaceAllString(want, "(a time or an ID)")
+	if got := varying.ReplaceAllString(strings.TrimSuffix(answer.Body, "\n"), "(a time or an ID)"); got != want {
 		e.t.Errorf("%s %s answers %d\n%s\nthe document shows\n%s", command.method, command.target, answer.Status, got, want)
 	}
 }

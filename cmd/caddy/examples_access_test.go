@@ -12,7 +12,7 @@ import (
 )
 
 func TestTheExampleOfAPIKeysLetsThoseInWhoMay(t *testing.T) {
-	c, app := startExample(t, "api_key.lua", nil)
+	c, app := startExample(t, "api_key/main.lua", nil)
 	for _, row := range []struct {
 		who, method, path, key string
 		status                 int
@@ -57,7 +57,7 @@ func TestTheExampleOfAPIKeysLetsThoseInWhoMay(t *testing.T) {
 }
 
 func TestTheExampleOfMaintenanceClosesTheSite(t *testing.T) {
-	c, _ := startExample(t, "maintenance.lua", nil)
+	c, _ := startExample(t, "maintenance/main.lua", nil)
 	// The office is known by an address that a proxy tells.
 	config := c.JSON(strings.Replace(string(c.Caddyfile(e2e.Site(""))), `"listen":[`,
 		`"trusted_proxies":{"source":"static","ranges":["127.0.0.0/8"]},"listen":[`, 1))
@@ -76,13 +76,13 @@ func TestTheExampleOfMaintenanceClosesTheSite(t *testing.T) {
 	}
 	c.Get("/health", "X-Forwarded-For: 198.51.100.1").From("app")
 
-	c.File("main.lua", readExample(t, "maintenance.lua", "127.0.0.1:9001", "$app", "local on = true", "local on = false"))
+	c.File("main.lua", readExample(t, "maintenance/main.lua", "127.0.0.1:9001", "$app", "local on = true", "local on = false"))
 	c.MustLoad(config)
 	c.Get("/cart", "X-Forwarded-For: 198.51.100.1").From("app")
 }
 
 func TestTheExampleOfCORSTellsBrowsersWhatIsAllowed(t *testing.T) {
-	c, app := startExample(t, "cors.lua", func(w http.ResponseWriter, _ *http.Request) {
+	c, app := startExample(t, "cors/main.lua", func(w http.ResponseWriter, _ *http.Request) {
 		// What the origin says about other sites does not count, what it varies by does.
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Access-Control-Allow-Credentials", "true")
@@ -149,8 +149,8 @@ func TestTheExampleOfCORSTellsBrowsersWhatIsAllowed(t *testing.T) {
 }
 
 func TestTheExampleOfCORSHoldsForAnOriginThatIsDown(t *testing.T) {
-	c, _ := startExample(t, "cors.lua", nil)
-	c.File("main.lua", readExample(t, "cors.lua", "127.0.0.1:9001", ports.Dead(t)))
+	c, _ := startExample(t, "cors/main.lua", nil)
+	c.File("main.lua", readExample(t, "cors/main.lua", "127.0.0.1:9001", ports.Dead(t)))
 	for _, more := range []string{"", "handle_errors {\n respond {err.status_code} \n}\n"} {
 		c.Start(strings.Replace(e2e.Site(""), "{", "{\n"+more, 1))
 		answer := c.Get("/api/users", "Origin: https://app.example")

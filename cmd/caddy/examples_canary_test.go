@@ -7,7 +7,7 @@ import (
 )
 
 func TestTheExampleOfACanaryKeepsVisitorsWhereTheyAre(t *testing.T) {
-	c, old := startExample(t, "canary.lua", nil)
+	c, old := startExample(t, "canary/main.lua", nil)
 	const visitors = 300
 	stays := 0
 	for i := range visitors {
@@ -48,7 +48,7 @@ func TestTheExampleOfACanaryKeepsVisitorsWhereTheyAre(t *testing.T) {
 }
 
 func TestTheExampleOfACanaryLetsTestersChoose(t *testing.T) {
-	c, _ := startExample(t, "canary.lua", nil)
+	c, _ := startExample(t, "canary/main.lua", nil)
 	for _, path := range []string{"/", "/cart", "/checkout"} {
 		for version, want := range map[string]string{"old": "app", "new": "second"} {
 			for _, more := range []string{"Cookie: bucket=1", "Cookie: bucket=100", "X-User: ann", "X-User: bob"} {
@@ -64,7 +64,7 @@ func TestTheExampleOfACanaryLetsTestersChoose(t *testing.T) {
 }
 
 func TestTheExampleOfAnABTestGivesAUserAlwaysTheSame(t *testing.T) {
-	c, old := startExample(t, "canary.lua", nil)
+	c, old := startExample(t, "canary/main.lua", nil)
 	const users = 400
 	got := map[string]bool{}
 	for range 2 {

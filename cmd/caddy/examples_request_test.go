@@ -14,7 +14,7 @@ import (
 )
 
 func TestTheExampleOfRewritingChangesRequestAndResponse(t *testing.T) {
-	c, _ := startExample(t, "rewrite.lua", func(w http.ResponseWriter, r *http.Request) {
+	c, _ := startExample(t, "rewrite/main.lua", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Server", "secret/1.0")
 		w.Header().Set("X-Powered-By", "secret")
 		switch r.URL.Path {
@@ -60,7 +60,7 @@ func TestTheExampleOfRewritingChangesRequestAndResponse(t *testing.T) {
 }
 
 func TestTheExampleOfValidationLetsOnlyGoodBodiesPass(t *testing.T) {
-	c, app := startExample(t, "validate.lua", nil)
+	c, app := startExample(t, "validate/main.lua", nil)
 	const kind = "application/json"
 	wrong := func(errors ...string) string { return `{"errors":[` + strings.Join(errors, ",") + `]}` }
 	field := func(name, message string) string { return fmt.Sprintf(`{"field":%q,"message":%q}`, name, message) }
@@ -137,7 +137,7 @@ func TestTheExampleOfSigningLetsTheOriginCheckRequests(t *testing.T) {
 		return hex.EncodeToString(h.Sum(nil))
 	}
 	started := time.Now().Unix()
-	c, _ := startExample(t, "signing.lua", func(w http.ResponseWriter, r *http.Request) {
+	c, _ := startExample(t, "signing/main.lua", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			panic(http.ErrAbortHandler)
@@ -167,7 +167,7 @@ func TestTheExampleOfSigningLetsTheOriginCheckRequests(t *testing.T) {
 
 func TestTheExampleOfSigningDoesNotStartWithoutAKey(t *testing.T) {
 	t.Setenv("SIGNING_KEY", "a key for tests")
-	c, _ := startExample(t, "signing.lua", nil, "env SIGNING_KEY")
+	c, _ := startExample(t, "signing/main.lua", nil, "env SIGNING_KEY")
 	t.Setenv("SIGNING_KEY", "")
 	if err := c.Load(c.Caddyfile("http:// {\nluaroute {\nscript $dir/main.lua\nenv SIGNING_KEY\n}\n}\n")); err == nil ||
 		!strings.Contains(err.Error(), "SIGNING_KEY is not set") {

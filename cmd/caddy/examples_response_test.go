@@ -24,7 +24,7 @@ func TestTheExampleOfTemplatesFillsPages(t *testing.T) {
 		"/large":      {strings.Repeat("<p>{{user}}</p>", 5_000)},
 		"/attributes": {`<a title="{{user}}">`},
 	}
-	c, _ := startExample(t, "template.lua", func(w http.ResponseWriter, r *http.Request) {
+	c, _ := startExample(t, "template/main.lua", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") == "br" {
 			t.Error("the origin may compress")
 		}
@@ -68,7 +68,7 @@ func TestTheExampleOfTemplatesFillsPages(t *testing.T) {
 
 func TestTheExampleOfTemplatesLeavesOtherTypesAlone(t *testing.T) {
 	image := "\x89PNG {{user}} " + random(100_000)
-	c, _ := startExample(t, "template.lua", func(w http.ResponseWriter, r *http.Request) {
+	c, _ := startExample(t, "template/main.lua", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		w.Header().Set("Etag", `"v1"`)
 		http.ServeContent(w, r, "", time.Unix(1_700_000_000, 0), strings.NewReader(image))
@@ -92,7 +92,7 @@ func TestTheExampleOfTemplatesLeavesOtherTypesAlone(t *testing.T) {
 
 func TestTheExampleOfAStreamAddsEventsAndKeepsItStreaming(t *testing.T) {
 	more := make(chan string)
-	c, _ := startExample(t, "sse.lua", func(w http.ResponseWriter, r *http.Request) {
+	c, _ := startExample(t, "sse/main.lua", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Accept-Encoding") == "br" {
 			t.Error("the origin may compress")
 		}
@@ -166,7 +166,7 @@ func TestTheExampleOfAStreamAddsEventsAndKeepsItStreaming(t *testing.T) {
 }
 
 func TestTheExampleOfAStreamLeavesWhatIsNoStreamAlone(t *testing.T) {
-	c, _ := startExample(t, "sse.lua", func(w http.ResponseWriter, r *http.Request) {
+	c, _ := startExample(t, "sse/main.lua", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
 		if status, err := strconv.Atoi(r.URL.Query().Get("status")); err == nil {
 			w.WriteHeader(status)

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -45,95 +42,88 @@ func startExample(t *testing.T, name string, origin http.HandlerFunc, more ...st
 	return c, app
 }
 
-// Every script says at its top how it is tried; this does so.
-func TestTheExamplesRunWithTheirCaddyfile(t *testing.T) {
-	want := map[string][]string{
-		"api_key":     {"401 the API key is missing", "200 user ann, roles admin,staff,", "403 this needs the role admin"},
-		"api_version": {"200 origin $first: GET /users/7", "200 origin $second: GET /users/7"},
-		"canary":      {"200 GET /", "200 GET /", "200 GET /checkout"},
-		"cors":        {"200 GET /api/users", "204 "},
-		"jwt_claim":   {"200 origin $first: GET /", "200 origin $second: GET /"},
-		"maintenance": {"503 We are back in a few minutes", "200 GET /health"},
-		"rewrite":     {"200 : GET /users\n", "200 : GET /articles?year=2024&slug=hello\n"},
-		"signing":     {"200 POST /orders"},
-		"sse":         {"200 data: the only event\n\nevent: bye\n"},
-		"template":    {"200 <p>Hello Ann &amp; Bob, your plan is free.</p>"},
-		"time_window": {"200 origin $first: GET /", "200 origin $second: GET /"},
-		"validate":    {"200 POST /orders", `422 {"field":"colour","message":"is not known"}`},
-		"weighted":    {"200 : GET /", "200 origin $second: GET /"},
-	}
-	files, err := filepath.Glob(filepath.Join(examples, "*.lua"))
-	if err != nil || len(files) != len(want) {
-		t.Errorf("there are %d examples, and %d are tried here; %v", len(files), len(want), err)
-	}
-
-	for name, answers := range want {
+// Every example is a folder that says what it shows, what it needs and what to ask; this does so.
+func TestTheExamplesAnswerAsTheirREADMEsSay(t *testing.T) {
+	for _, name := range exampleNames(t) {
 		t.Run(name, func(t *testing.T) {
+			t.Setenv("SIGNING_KEY", "secret")
 			c := e2e.New(t)
 			c.Set("dollar", "$")
-			t.Setenv("EXAMPLE", name)
-			t.Setenv("SIGNING_KEY", "secret")
-			c.Set("first", ports.Free(t))
-			c.Set("second", ports.Free(t))
-			moved := []string{":8080", ":$port", ":9001", ":$first", ":9002", ":$second", "examples/", "$dir/"}
-			script := readExample(t, name+".lua", moved...)
-			c.File(name+".lua", script)
-			_, sites, ok := strings.Cut(readExample(t, "Caddyfile", moved...), "\n}\n") // the harness has global options of its own
-			if !ok {
-				t.Fatal("the Caddyfile has no global options")
+			moved := []string{":8080", ":$port", "9001", ports.Free(t), "9002", ports.Free(t)}
+			c.File("main.lua", readExample(t, name+"/main.lua", moved...))
+			_, origins, ok := strings.Cut(readExample(t, "origins.caddyfile", moved...), "\n}\n") // the harness has global options of its own
+			imported, site, found := strings.Cut(readExample(t, name+"/Caddyfile", append(moved, "main.lua", "$dir/main.lua")...), "\n")
+			if !ok || !found || imported != "import ../origins.caddyfile" {
+				t.Fatalf("the Caddyfile begins with %q", imported)
 			}
-			c.Start(sites)
-			commands := tried(t, script)
-			if len(commands) != len(answers) {
-				t.Fatalf("there are %d commands at the top of the script; want %d", len(commands), len(answers))
+			c.Start(origins + site)
+			all, err := blocks(filepath.Join(examples, name, "README.md"))
+			if err != nil {
+				t.Fatal(err)
 			}
-			for i, command := range commands {
-				_, path, _ := strings.Cut(command.target, "/")
-				answer := c.Send(command.method, "/"+path, strings.NewReader(command.body), command.headers...)
-				status, body, _ := strings.Cut(c.Expand(answers[i]), " ")
-				if strconv.Itoa(answer.Status) != status || !strings.Contains(answer.Body, body) {
-					t.Errorf("%s %s answers %d %q; want %s", command.method, command.target, answer.Status, answer.Body, answers[i])
+			asked := 0
+			for _, b := range all {
+				if b.language != "console" {
+					continue
 				}
+				commands, err := curls(strings.NewReplacer(moved[2:]...).Replace(b.text))
+				if err != nil {
+					t.Fatal(err)
+				}
+				e := &example{block: b, t: t, c: c}
+				for _, command := range commands {
+					command.target = "localhost" + strings.TrimPrefix(command.target, "localhost:8080")
+					e.curl(command)
+					asked++
+				}
+			}
+			if asked == 0 {
+				t.Error("the README asks nothing")
 			}
 		})
 	}
 }
 
-func TestEveryExampleSaysWhatItShowsWhatItNeedsAndHowItIsTried(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(examples, "*.lua"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("there are no examples; %v", err)
-	}
-	for _, file := range files {
-		name := filepath.Base(file)
-		run := fmt.Sprintf("EXAMPLE=%s go run ./cmd/caddy run --config examples/Caddyfile", strings.TrimSuffix(name, ".lua"))
-		script := readExample(t, name)
-		for i, want := range []string{"-- Shows: .+", "-- Needs: .+", "-- Try:   .*" + run, "--        curl .+"} {
-			if line := strings.SplitN(script, "\n", 5)[i]; !regexp.MustCompile("^" + want + "$").MatchString(line) {
-				t.Errorf("line %d of %s is %q; want %s", i+1, name, line, want)
+func TestTheTestsOfTheExamplesPass(t *testing.T) {
+	t.Setenv("SIGNING_KEY", "secret")
+	for _, name := range append(exampleNames(t), "docs-site") {
+		for _, command := range []string{
+			"validate --config Caddyfile", "luaroute check --config Caddyfile", "luaroute test --config Caddyfile main_test.lua",
+		} {
+			if out, log, code := caddyOutputIn(t, filepath.Join(examples, name), strings.Fields(command)...); code != 0 {
+				t.Errorf("%s: %s: exit code %d\n%s%s", name, command, code, out, log)
 			}
 		}
 	}
 }
 
-// tried returns the commands in the comment at the top of a script.
-func tried(t *testing.T, script string) []curl {
-	t.Helper()
-	var all []curl
-	for line := range strings.Lines(script) {
-		text, ok := strings.CutPrefix(line, "--")
-		if !ok {
-			break
+func TestEveryExampleSaysWhatItShowsWhatItNeedsAndHowItIsTried(t *testing.T) {
+	index := readExample(t, "README.md")
+	for _, name := range exampleNames(t) {
+		script := readExample(t, name+"/main.lua")
+		for i, want := range []string{"-- Shows: .+", "-- Needs: .+", "-- Try:   .*caddy run in this folder, then what README.md asks"} {
+			if line := strings.SplitN(script, "\n", 4)[i]; !regexp.MustCompile("^" + want + "$").MatchString(line) {
+				t.Errorf("line %d of %s is %q; want %s", i+1, name, line, want)
+			}
 		}
-		args := slices.DeleteFunc(words(strings.TrimSpace(text)), func(arg string) bool { return arg == "-N" })
-		if len(args) == 0 || args[0] != "curl" {
-			continue
+		if !strings.Contains(index, "| ["+name+"]("+name+") | ") {
+			t.Errorf("the index does not list %s", name)
 		}
-		command, err := parseCurl(args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, command)
 	}
-	return all
+}
+
+// exampleNames returns the folders of the examples that need no more than their origins.
+func exampleNames(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(examples, "*", "Caddyfile"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("there are no examples; %v", err)
+	}
+	var names []string
+	for _, file := range files {
+		if name := filepath.Base(filepath.Dir(file)); name != "docs-site" && name != "compose" { // tests of their own
+			names = append(names, name)
+		}
+	}
+	return names
 }

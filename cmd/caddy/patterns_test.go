@@ -26,14 +26,14 @@ func startPattern(t *testing.T, name string) (c *e2e.Caddy, first, second *e2e.O
 }
 
 func TestAScriptRoutesByTheVersionOfTheAPI(t *testing.T) {
-	c, _, _ := startPattern(t, "api_version.lua")
+	c, _, _ := startPattern(t, "api_version/main.lua")
 	for version, want := range map[string]string{"": "first", "1": "first", "2": "first", "3": "second", "17": "second", "new": "first"} {
 		c.Get("/users/7", "X-API-Version: "+version).From(want)
 	}
 }
 
 func TestAScriptRoutesByAClaimOfAToken(t *testing.T) {
-	c, _, _ := startPattern(t, "jwt_claim.lua")
+	c, _, _ := startPattern(t, "jwt_claim/main.lua")
 	token := func(claims any) string {
 		payload, err := json.Marshal(claims)
 		if err != nil {
@@ -55,14 +55,14 @@ func TestAScriptRoutesByAClaimOfAToken(t *testing.T) {
 }
 
 func TestAScriptRoutesByTheTimeOfDay(t *testing.T) {
-	c, _, _ := startPattern(t, "time_window.lua")
+	c, _, _ := startPattern(t, "time_window/main.lua")
 	for hour, want := range map[int]string{0: "second", 5: "second", 6: "first", 12: "first", 21: "first", 22: "second", 23: "second"} {
 		c.Get("/any", fmt.Sprintf("X-Hour: %d", hour)).From(want)
 	}
 }
 
 func TestAScriptRoutesByWeightAndClientsStayWhereTheyAre(t *testing.T) {
-	c, stable, canary := startPattern(t, "weighted.lua")
+	c, stable, canary := startPattern(t, "weighted/main.lua")
 	const clients = 300
 	for range clients {
 		c.Get("/any")

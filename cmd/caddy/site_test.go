@@ -104,14 +104,3 @@ func TestTheDocumentationIsASite(t *testing.T) {
 		t.Errorf("the index is sent with the header %v", index.Header)
 	}
 }
-
-func TestTheExampleOfASiteIsGood(t *testing.T) {
-	t.Parallel()
-	for _, command := range []string{
-		"validate --config Caddyfile", "luaroute check --config Caddyfile", "luaroute test --config Caddyfile main_test.lua",
-	} {
-		if out, log, code := caddyOutputIn(t, "../../examples/docs-site", strings.Fields(command)...); code != 0 {
-			t.Errorf("%s: exit code %d\n%s%s", command, code, out, log)
-		}
-	}
-}

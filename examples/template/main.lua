@@ -1,7 +1,6 @@
 -- Shows: templates: {{user}} and {{plan}} in HTML pages are replaced while the pages stream through.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=template go run ./cmd/caddy run --config examples/Caddyfile
---        curl -H 'X-User: Ann & Bob' localhost:8080/page
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("app", { "127.0.0.1:9001" })

@@ -1,8 +1,6 @@
 -- Shows: validation: only good JSON reaches the origin, byte for byte as the client sent it.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=validate go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i -H 'Content-Type: application/json' -d '{"item": "tea", "count": 2}' localhost:8080/orders
---        curl -i -H 'Content-Type: application/json' -d '{"count": 0, "colour": "red"}' localhost:8080/orders
+-- Try:   caddy run in this folder, then what README.md asks
 local route, json = require("luaroute"), require("json")
 
 route:pool("app", { "127.0.0.1:9001" })

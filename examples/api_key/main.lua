@@ -1,9 +1,6 @@
 -- Shows: API keys and roles: without a key 401, without the role 403. The origin learns who asks from X-User and X-Roles.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=api_key go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i localhost:8080/api/orders
---        curl -H 'X-Api-Key: ann-key' -d item=tea localhost:8080/api/orders
---        curl -i -H 'X-Api-Key: bob-key' -X DELETE localhost:8080/api/admin/cache
+-- Try:   caddy run in this folder, then what README.md asks
 local route, crypto = require("luaroute"), require("crypto")
 
 route:pool("app", { "127.0.0.1:9001" })

@@ -1,8 +1,6 @@
 -- Shows: rewriting: what the origin is asked, and what the client gets to see of its answer.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=rewrite go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i 'localhost:8080/api/users?utm_source=mail'
---        curl -i localhost:8080/blog/2024/hello
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("app", { "127.0.0.1:9001" })

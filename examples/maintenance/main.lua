@@ -1,8 +1,6 @@
 -- Shows: maintenance: all get a page with 503, except the office and the health check. Change `on` and reload.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=maintenance go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i localhost:8080/
---        curl localhost:8080/health
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("app", { "127.0.0.1:9001" })

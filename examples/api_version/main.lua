@@ -1,8 +1,6 @@
 -- Shows: routing by an API version header: the newest version that is not newer than the one asked for.
 -- Needs: two origins at 127.0.0.1:9001 and 9002, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=api_version go run ./cmd/caddy run --config examples/Caddyfile
---        curl -H 'X-API-Version: 2' localhost:8080/users/7
---        curl -H 'X-API-Version: 4' localhost:8080/users/7
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("users-1", { "127.0.0.1:9001" })

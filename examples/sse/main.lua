@@ -1,7 +1,6 @@
 -- Shows: server-sent events: a stream gets a first and a last event. Nothing is buffered; every event leaves as it comes.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=sse go run ./cmd/caddy run --config examples/Caddyfile
---        curl -N localhost:8080/events
+-- Try:   caddy run in this folder, then what README.md asks
 local route, json = require("luaroute"), require("json")
 
 route:pool("app", { "127.0.0.1:9001" })

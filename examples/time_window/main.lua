@@ -1,8 +1,6 @@
 -- Shows: routing by the time of day in UTC: a layer for the night, before all other routes.
 -- Needs: two origins at 127.0.0.1:9001 and 9002, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=time_window go run ./cmd/caddy run --config examples/Caddyfile
---        curl -H 'X-Hour: 12' localhost:8080/
---        curl -H 'X-Hour: 23' localhost:8080/
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("day", { "127.0.0.1:9001" })

@@ -1,8 +1,6 @@
 -- Shows: routing by a claim of a JWT. It only looks: whoever verifies the signature stands before it.
 -- Needs: two origins at 127.0.0.1:9001 and 9002, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=jwt_claim go run ./cmd/caddy run --config examples/Caddyfile
---        curl localhost:8080/
---        curl -H 'Authorization: Bearer e30.eyJwbGFuIjoicGFpZCJ9.c2ln' localhost:8080/
+-- Try:   caddy run in this folder, then what README.md asks
 local route, json, base64 = require("luaroute"), require("json"), require("base64")
 
 route:pool("free", { "127.0.0.1:9001" })

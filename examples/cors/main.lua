@@ -1,8 +1,6 @@
 -- Shows: CORS: scripts of the listed sites may use the API, with cookies. Preflight requests are answered here.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=cors go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i -H 'Origin: https://app.example' localhost:8080/api/users
---        curl -i -X OPTIONS -H 'Origin: https://app.example' -H 'Access-Control-Request-Method: PUT' localhost:8080/api/users
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("app", { "127.0.0.1:9001" })

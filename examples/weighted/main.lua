@@ -1,8 +1,6 @@
 -- Shows: routing by weight: one client in five gets the new version, and keeps what it got.
 -- Needs: two origins at 127.0.0.1:9001 and 9002, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=weighted go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i localhost:8080/
---        curl -H 'Cookie: version=canary' localhost:8080/
+-- Try:   caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("stable", { "127.0.0.1:9001" })

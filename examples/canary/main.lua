@@ -1,9 +1,6 @@
 -- Shows: a canary for a part of the visitors, and an A/B test by user. Who got one version keeps it.
 -- Needs: two origins at 127.0.0.1:9001 and 9002, which the Caddyfile beside it brings.
--- Try:   EXAMPLE=canary go run ./cmd/caddy run --config examples/Caddyfile
---        curl -i localhost:8080/
---        curl -H 'X-Version: new' localhost:8080/
---        curl -H 'X-User: ann' localhost:8080/checkout
+-- Try:   caddy run in this folder, then what README.md asks
 local route, crypto = require("luaroute"), require("crypto")
 
 route:pool("old", { "127.0.0.1:9001" })
@@ -37,7 +34,7 @@ for _, path in ipairs { "/*", "/checkout" } do
   route:any(path, version("new"), "new")
 end
 
--- X-User comes from whoever has authenticated the user; see api_key.lua.
+-- X-User comes from whoever has authenticated the user; see the example api_key.
 route:any("/checkout", { when = { header = { ["X-User"] = true } } }, function(req)
   return user(req, "checkout-2024") <= experiment and "new" or "old"
 end)

@@ -1,7 +1,6 @@
 -- Shows: signing: the origin can check that a request came through here, and that nobody has changed it.
 -- Needs: an origin at 127.0.0.1:9001, which the Caddyfile beside it brings, and `env SIGNING_KEY`.
--- Try:   SIGNING_KEY=secret EXAMPLE=signing go run ./cmd/caddy run --config examples/Caddyfile
---        curl -d item=tea localhost:8080/orders
+-- Try:   SIGNING_KEY=secret caddy run in this folder, then what README.md asks
 local route = require("luaroute")
 local crypto, time = require("crypto"), require("time")
 
