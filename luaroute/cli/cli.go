@@ -29,6 +29,7 @@ var subcommands = []func() *cobra.Command{
 	newCommand,
 	migrateCommand,
 	healthCommand,
+	dashboardCommand,
 	versionCommand,
 }
 
