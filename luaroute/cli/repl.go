@@ -54,7 +54,7 @@ func repl(ctx context.Context, f *flags, tenant string, in io.Reader, out io.Wri
 	}
 	c := &conversation{session: simulate.NewSession(out), out: out}
 	err = app.Converse(ctx, name, tenant, c.session, func() error {
-		lines, err := newLines(in)
+		lines, err := newLines(in, out)
 		if err != nil {
 			return err
 		}
@@ -161,12 +161,17 @@ type lines interface {
 	Close() error
 }
 
-func newLines(in io.Reader) (lines, error) {
-	if file, ok := in.(*os.File); ok && readline.IsTerminal(int(file.Fd())) {
-		typed, err := readline.NewEx(&readline.Config{})
+func newLines(in io.Reader, out io.Writer) (lines, error) {
+	if isTerminal(in) && isTerminal(out) { // standard error, which has Caddy's log, may go elsewhere
+		typed, err := readline.NewEx(&readline.Config{Stdout: out, FuncIsTerminal: func() bool { return true }})
 		return typedLines{typed}, err
 	}
 	return pipedLines{bufio.NewReader(in)}, nil
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && readline.IsTerminal(int(file.Fd()))
 }
 
 // pipedLines are those of a file or another program.
