@@ -13,6 +13,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
+	"github.com/luaroute/caddy-luaroute/chiproxy/jsonshape"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
@@ -49,6 +50,8 @@ type Proxy struct {
 	Upstream string
 	// Timeout is how long the pool may take until the header of its response leaves. Zero is as long as it likes.
 	Timeout time.Duration
+	// ResponseJSON changes which fields the JSON bodies of responses have that succeed, up to 1 MiB. One that cannot be changed is an error.
+	ResponseJSON *jsonshape.Options
 	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
 	// reached. Nil and FailClosed return the error, for Caddy's handle_errors; FailDecline and FailOpen decline;
 	// FailToPool forwards to that pool instead. Once some of the client's body was read it cannot be sent again, so
@@ -128,6 +131,9 @@ func (p Proxy) Bind(pools *PoolScope) (Action, error) {
 		return nil, err
 	}
 	b := &boundProxy{Proxy: p, pool: to}
+	if b.shape, err = p.shapeOf(); err != nil {
+		return nil, err
+	}
 	b.StripPrefix = strings.TrimRight(b.StripPrefix, "/")
 	if b.headerUp, b.header = forward.Split(p.Headers); p.texts != nil && len(p.texts.headers) > 0 {
 		b.headerUp, b.header = nil, p.Headers // so that all changes are made in order
@@ -161,6 +167,8 @@ type boundProxy struct {
 	// header is the part of Headers that is changed on the request, headerUp the part that reverse_proxy changes. Both may be
 	// nil.
 	header, headerUp *field.Ops
+	// shape is that of ResponseJSON, nil for none.
+	shape *jsonshape.Shape
 	// handler and insteadHandler are those of the pools that make the changes of headerUp; nil without.
 	handler, insteadHandler *reverseproxy.Handler
 }
@@ -180,7 +188,7 @@ func (b *boundProxy) Do(ex *Exchange) (Verdict, error) {
 	case b.StripPrefix != "" && urlpath.Climbs(ex.R.URL):
 		err = errClimbs
 	default:
-		v, err = b.send(ex, w.upstream)
+		v, err = b.shaping(ex, func() (Verdict, error) { return b.send(ex, w.upstream) })
 	}
 	was.settle(ex, v, err)
 	if v == Declined || err != nil {

@@ -15,8 +15,10 @@ type WholeBody struct {
 	Limit int64
 	// Change returns the new body, or the one it got where it cannot read that.
 	Change func(status int, header http.Header, body []byte) ([]byte, error)
-	// Passed is told that a body was larger than the limit.
+	// Passed is told that a body was larger than the limit. It may be nil.
 	Passed func()
+	// TooLarge is the error of a body that is larger than the limit and must not pass as it is. Nil for one that may.
+	TooLarge error
 }
 
 // heldBody is a response whose header waits for its body.
@@ -54,10 +56,14 @@ func (h *Hooks) holds(status int) bool {
 	}
 	bodyComes := hasBody(h.stack.request().Method, status)
 	if length, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil && length > held.limit {
-		if bodyComes {
-			held.passed()
+		if !bodyComes {
+			return false
 		}
-		return false
+		if h.err = held.passed(); h.err == nil {
+			return false
+		}
+		h.held = held
+		return true
 	}
 	if !bodyComes {
 		for _, name := range bodyFields {
@@ -69,10 +75,19 @@ func (h *Hooks) holds(status int) bool {
 	return true
 }
 
-func (b *heldBody) passed() {
+// passed tells the hooks that the body passes as it is, or returns the error that it must not.
+func (b *heldBody) passed() error {
 	for _, hook := range b.hooks {
-		hook.Passed()
+		if hook.TooLarge != nil {
+			return hook.TooLarge
+		}
 	}
+	for _, hook := range b.hooks {
+		if hook.Passed != nil {
+			hook.Passed()
+		}
+	}
+	return nil
 }
 
 // hold keeps a piece of the body. Where that becomes too large, all goes out as it is.
@@ -82,7 +97,9 @@ func (h *Hooks) hold(piece []byte) error {
 		_, err := held.Buffer.Write(piece)
 		return err
 	}
-	held.passed()
+	if h.err = held.passed(); h.err != nil {
+		return h.err
+	}
 	return h.letGo(append(held.Bytes(), piece...))
 }
 

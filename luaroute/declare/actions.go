@@ -16,6 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/expansion"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/jsonshape"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/template"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -92,11 +93,26 @@ func proxy(L *lua.LState) int {
 		p.Query = queryOf(o, "query")
 		p.Headers = policy.HeaderOps(o, "headers", hook.HeaderOf, field.Check)
 		p.ResponseHeaders = policy.HeaderOps(o, "response_headers", responseHeaderOf(L), field.CheckResponse)
+		p.ResponseJSON = jsonFieldsOf(o)
 		if v := t.RawGetString("on_error"); v != lua.LNil {
 			p.OnError = errorPolicy(L, v)
 		}
 	}
 	return pushExpanded(L, p)
+}
+
+// jsonFieldsOf returns what the option response_json changes, nil for nothing.
+func jsonFieldsOf(o option.Table) *jsonshape.Options {
+	in, ok := o.In("response_json", &jsonFields)
+	if !ok {
+		return nil
+	}
+	shape := &jsonshape.Options{
+		Target: in.Text("target"), Allow: in.Texts("allow"), Deny: in.Texts("deny"), Rename: in.StringMap("rename"), Group: in.Text("group"),
+	}
+	_, err := jsonshape.New(*shape)
+	in.Check(err)
+	return shape
 }
 
 // responseHeaderOf returns what reads a header of a response. A Location that is a template is encoded where it is expanded.

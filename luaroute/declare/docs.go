@@ -32,7 +32,7 @@ func Classes() []vm.Class {
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
-		routeOptions, layerOptions, proxyOptions, policy.HeaderOperations, guardData, guardTime, errorPool, poolSpec, poolUpstream, breaker, tenantSpec, tenantLimits, tenantAllow,
+		routeOptions, layerOptions, proxyOptions, policy.HeaderOperations, jsonFields, guardData, guardTime, errorPool, poolSpec, poolUpstream, breaker, tenantSpec, tenantLimits, tenantAllow,
 		expectRequest, expectOutcome,
 	}, policy.Classes())
 }
@@ -116,6 +116,7 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 	{Name: "query", Type: "string|table<string, any>|nil", Text: "instead of the client's: an encoded text, or a table of names and values"},
 	{Name: "headers", Type: "luaroute.HeaderOperations?", Text: "changes of the request header"},
 	{Name: "response_headers", Type: "luaroute.HeaderOperations?", Text: "changes of the response header"},
+	{Name: "response_json", Type: "luaroute.JSONFields?", Text: "changes of the [fields of JSON bodies](#fields-of-json-bodies) of 2xx responses"},
 	{Name: "upstream", Type: "string?", Text: "the address of one upstream of the pool, which is tried first; if it is down, and for retries, the policy of the pool decides"},
 	{Name: "timeout", Type: "luaroute.Duration?", Text: "how long the pool may take until the header of its response leaves, retries included: 504 then, or `on_error`"},
 	{
@@ -124,6 +125,16 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 			"read all of it into memory",
 	},
 }}
+
+var jsonFields = vm.Class{
+	Name: "luaroute.JSONFields", Link: "lua.md#fields-of-json-bodies", Text: "changes of the fields of JSON bodies, in this order", Fields: []vm.Doc{
+		{Name: "target", Type: "string?", Text: "the field whose value is taken instead of the whole body; `{}` where there is none"},
+		{Name: "allow", Type: "string|string[]|nil", Text: "the only fields that stay"},
+		{Name: "deny", Type: "string|string[]|nil", Text: "fields that do not stay; excludes `allow`"},
+		{Name: "rename", Type: "table<string, string>?", Text: "fields, and what they are called then"},
+		{Name: "group", Type: "string?", Text: "the name of a field of a new object that has all in it"},
+	},
+}
 
 var guardData = vm.Class{
 	Name: "luaroute.GuardData", Link: "lua.md#guards", Text: "a guard as data, or a list of guards", Keys: "[number]: luaroute.Guard",

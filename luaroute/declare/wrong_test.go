@@ -54,6 +54,9 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 			{"a fault that is no error", `route:use(route.fault{ status = 200 })`, "main.lua:3: route.fault: status is 200; expected that of an error, 400 to 599"},
 			{"a fault for too many", `route:use(route.fault{ status = 503, percent = 200 })`, "main.lua:3: route.fault: percent is 200; expected 0 to 100"},
 			{"an unknown option of a fault", `route:use(route.fault{ statsu = 503 })`, `main.lua:3: route.fault: unknown key "statsu"; allowed are percent, status, delay, when; did you mean "status"?`},
+			{"fields of JSON without changes", `route:get("/x", route.proxy("p", { response_json = {} }))`, "main.lua:3: route.proxy: response_json: there are no changes; expected allow, deny, rename, group or target"},
+			{"an unknown change of fields of JSON", `route:get("/x", route.proxy("p", { response_json = { delete = "a" } }))`, `main.lua:3: route.proxy: response_json: unknown key "delete"; allowed are target, allow, deny, rename, group`},
+			{"fields of JSON allowed and denied", `route:get("/x", route.proxy("p", { response_json = { allow = "a", deny = "b" } }))`, "main.lua:3: route.proxy: response_json: allow and deny exclude each other"},
 			{"max_body of nothing", `route:use(route.max_body())`, `main.lua:3: bad argument #1 to 'max_body' (size: expected a number of bytes above 0, or a string such as "1MiB"; found nil)`},
 			{"an assignment to a router", `route.prefix = "/x"`, "main.lua:3: a router has no field to assign; routes are declared with its methods"},
 			{"a declaration inside of pcall", `assert(pcall(route.get, route, "/x", 5))`, "main.lua:3: a number is not a handler; expected a pool's name, an action such as route.proxy(…), a response table, or a function"},
@@ -242,7 +245,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 		"actions": {
 			{"a proxy without a pool", "route.proxy()", "main.lua:3: bad argument #1 to 'proxy' (pool: string expected, got no value)"},
 			{"a proxy to no name", `route.proxy("")`, "main.lua:3: proxy: the name of the pool is missing"},
-			{"a proxy with an unknown option", `route.proxy("p", { strip = "/x" })`, `main.lua:3: route.proxy: unknown key "strip"; allowed are strip_prefix, path, method, query, headers, response_headers, upstream, timeout, on_error`},
+			{"a proxy with an unknown option", `route.proxy("p", { strip = "/x" })`, `main.lua:3: route.proxy: unknown key "strip"; allowed are strip_prefix, path, method, query, headers, response_headers, response_json, upstream, timeout, on_error`},
 			{"a proxy with path and strip_prefix", `route.proxy("p", { path = "/x", strip_prefix = "/y" })`, "main.lua:3: proxy: path and strip_prefix exclude each other"},
 			{"a proxy with a relative path", `route.proxy("p", { path = "x" })`, `main.lua:3: proxy: path "x": expected a leading slash`},
 			{"a proxy with a wrong method", `route.proxy("p", { method = "get" })`, `main.lua:3: proxy: method "get": methods are case-sensitive, write GET`},

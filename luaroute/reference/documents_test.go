@@ -58,7 +58,7 @@ func blocks(t *testing.T) map[string]block {
 
 	for name, class := range map[string]string{
 		"route options": "RouteOptions", "layer options": "LayerOptions", "proxy options": "ProxyOptions", "header operations": "HeaderOperations",
-		"response": "ResponseTable", "guard": "GuardData", "cors": "CORS", "headers": "HeaderOptions", "timeout": "TimeoutOptions", "fault": "FaultOptions", "header changes": "HeaderChanges", "pool fields": "PoolSpec", "tenant": "TenantSpec", "tenant limits": "TenantLimits",
+		"response": "ResponseTable", "guard": "GuardData", "cors": "CORS", "headers": "HeaderOptions", "JSON fields": "JSONFields", "timeout": "TimeoutOptions", "fault": "FaultOptions", "header changes": "HeaderChanges", "pool fields": "PoolSpec", "tenant": "TenantSpec", "tenant limits": "TenantLimits",
 		"expect request": "ExpectRequest", "expect outcome": "ExpectOutcome", "req fields": "Request", "tls": "TLS",
 		"client certificate": "ClientCertificate", "res fields": "Response", "cookie": "Cookie", "info": "DoneInfo", "error": "Error",
 		"keys options": "KeysOptions", "forward auth options": "ForwardAuthOptions", "forward auth cache": "ForwardAuthCache",
