@@ -40,15 +40,15 @@ func (m *meter) Start(ctx context.Context, u *chiproxy.Usage, work chiproxy.Work
 	cpu := m.vms.budget.CPU
 	switch {
 	case u.Ran >= cpu:
-		return m.ended(work, "the modules of Caddy's ran for more than %v", cpu)
+		return m.ended(ctx, work, "the modules of Caddy's ran for more than %v", cpu)
 	case work.Steps > m.vms.Steps():
-		return m.ended(work, "its regular expressions have %d instructions times bytes to match; allowed are %d", work.Steps, m.vms.Steps())
+		return m.ended(ctx, work, "its regular expressions have %d instructions times bytes to match; allowed are %d", work.Steps, m.vms.Steps())
 	case work.Looks > m.vms.Steps():
-		return m.ended(work, "it would look at %d bytes and values; allowed are %d", work.Looks, m.vms.Steps())
+		return m.ended(ctx, work, "it would look at %d bytes and values; allowed are %d", work.Looks, m.vms.Steps())
 	}
 	if m.UsedUp() {
 		if err := m.turn(ctx, u); errors.Is(err, fair.ErrTimeout) {
-			return m.ended(work, "it waited for more than %v for a processor", m.queue())
+			return m.ended(ctx, work, "it waited for more than %v for a processor", m.queue())
 		} else if err != nil {
 			return gone(err)
 		}
@@ -98,8 +98,9 @@ func (m *meter) stop(u *chiproxy.Usage, most time.Duration) {
 }
 
 // ended is the end of the budget of a request.
-func (m *meter) ended(work chiproxy.Work, format string, args ...any) error {
+func (m *meter) ended(ctx context.Context, work chiproxy.Work, format string, args ...any) error {
 	err := work.Origin.Errorf("%w: %s", vm.ErrBudget, fmt.Sprintf(format, args...))
+	tellSpan(ctx, err, work.Origin.String())
 	return m.vms.report(err, work.Origin)
 }
 

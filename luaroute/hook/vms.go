@@ -164,6 +164,7 @@ func (v *VMs) refused(ctx context.Context, err error) error {
 		return gone(err)
 	}
 	v.Counts.Failed(vm.LimitOf(err))
+	tellSpan(ctx, err, "")
 	return &chiproxy.HookError{Err: err, Budget: errors.Is(err, vm.ErrBusy) || errors.Is(err, vm.ErrBudget)}
 }
 
@@ -273,7 +274,11 @@ func (s *session) failed(err error, origin origin.Origin) error {
 	if s.ex != nil && s.ex.R.Context().Err() != nil {
 		return gone(err)
 	}
-	return s.vms.report(err, origin)
+	hook := s.vms.report(err, origin)
+	if s.ex != nil {
+		tellSpan(s.ex.R.Context(), err, hook.Origin.String())
+	}
+	return hook
 }
 
 // alone calls a function outside a request, where nobody else recovers from a panic.

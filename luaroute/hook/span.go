@@ -1,0 +1,35 @@
+package hook
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/vm"
+)
+
+// Events of the span of a request.
+const (
+	eventError  = "luaroute.script_error"
+	eventBudget = "luaroute.budget"
+)
+
+// tellSpan adds a failure of a script to the span of its request, if that is recorded: where it happened, and which limit was reached. What the
+// script said is for the log alone.
+func tellSpan(ctx context.Context, err error, at string) {
+	span := trace.SpanFromContext(ctx)
+	if !span.IsRecording() {
+		return
+	}
+	var attributes []attribute.KeyValue
+	if at != "" {
+		attributes = append(attributes, attribute.String("luaroute.script", at))
+	}
+	name := eventError
+	if limit := vm.LimitOf(err); limit != "" {
+		name = eventBudget
+		attributes = append(attributes, attribute.String("luaroute.limit", limit))
+	}
+	span.AddEvent(name, trace.WithAttributes(attributes...))
+}
