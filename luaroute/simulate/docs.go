@@ -58,7 +58,7 @@ var requestClass = func() vm.Class {
 	}, vm.Doc{
 		Name: "now", Type: "number|string|nil",
 		Text: "the time that scripts see, in `os.time`, `os.date`, the library `time` and the log: seconds since 1970, or a string such as " +
-			"`2026-05-04T10:00:00Z`. It stands still. Default: the real one",
+			"`2026-05-04T10:00:00Z`. It stands still, and what a test has written with a `ttl` to [`kv`](state.md) ends by it. Default: the real one",
 	})
 	return class
 }()

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -74,8 +75,12 @@ func (m *Memory) Provision(ctx caddy.Context) error {
 }
 
 // New returns a store of its own, which belongs to no configuration. What expires in it goes when it is full.
-func New() *Memory {
+func New() *Memory { return NewAt(nil) }
+
+// NewAt is New for a store that has the time from a function. Nil stands for the real one.
+func NewAt(clock func() time.Time) *Memory {
 	st := newStore(new(Memory).sizes())
+	st.clock = clock
 	st.closed = true // nothing else would end the sweeps
 	return &Memory{store: st}
 }

@@ -15,10 +15,11 @@ type request struct {
 
 // due returns when something expires that lasts for a time; 0 is forever.
 func (r *request) due(ttl time.Duration) int64 {
-	if ttl <= 0 || int64(ttl) > never-r.now {
+	due := r.now + int64(ttl)
+	if ttl <= 0 || due < r.now { // beyond what a number can say
 		return never
 	}
-	return r.now + int64(ttl)
+	return due
 }
 
 // left returns how long an entry lasts from now; 0 is forever.

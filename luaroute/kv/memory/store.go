@@ -14,7 +14,8 @@ import (
 // store holds the spaces of all tenants of an instance. It outlives configurations.
 type store struct {
 	seed  maphash.Seed
-	start time.Time // of its clock, which is monotonic
+	start time.Time        // of its clock, which is monotonic
+	clock func() time.Time // another one, or nil
 	sizes atomic.Pointer[sizes]
 	used  atomic.Int64 // by all spaces
 
@@ -41,8 +42,13 @@ func newStore(s sizes) *store {
 	return st
 }
 
-// now returns the time of the store's own clock, which nobody can set.
-func (st *store) now() int64 { return int64(time.Since(st.start)) }
+// now returns the time of the store's clock, which nobody can set unless it has another one.
+func (st *store) now() int64 {
+	if st.clock != nil {
+		return int64(st.clock().Sub(st.start)) // negative before the start
+	}
+	return int64(time.Since(st.start))
+}
 
 // space returns that of a key, or nil if there is none and none is to be made.
 func (st *store) space(key spaceKey, make bool) *space {

@@ -5,6 +5,7 @@ package overlay
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv/memory"
@@ -17,6 +18,7 @@ type Overlay struct {
 	mu    sync.Mutex
 	top   *memory.Memory
 	taken map[taken]bool // keys that are in top, or were deleted there
+	now   time.Time      // that of the operation; the zero time stands for the real one
 }
 
 type taken struct {
@@ -26,13 +28,47 @@ type taken struct {
 
 // New returns an overlay over a store.
 func New(base kv.Store) *Overlay {
-	return &Overlay{base: base, top: memory.New(), taken: map[taken]bool{}}
+	o := &Overlay{base: base, taken: map[taken]bool{}}
+	o.top = memory.NewAt(o.clock)
+	return o
 }
+
+// clock is that of what was written, which is asked while an operation runs.
+func (o *Overlay) clock() time.Time {
+	if o.now.IsZero() {
+		return time.Now()
+	}
+	return o.now
+}
+
+// At returns the overlay at a time of its own, as that of a test: what was written to it expires by that. The zero time stands for the real one.
+func (o *Overlay) At(now time.Time) kv.Store { return at{o, now} }
+
+type at struct {
+	*Overlay
+	now time.Time
+}
+
+// Do performs an operation at that time.
+func (a at) Do(ctx context.Context, op kv.Op) (kv.Result, error) { return a.do(ctx, op, a.now) }
 
 // Do performs an operation. One that writes does so on a copy of what the store has.
 func (o *Overlay) Do(ctx context.Context, op kv.Op) (kv.Result, error) {
+	return o.do(ctx, op, time.Time{})
+}
+
+// below is the store below, at the time of the operation if it is an overlay itself.
+func (o *Overlay) below(ctx context.Context, op kv.Op) (kv.Result, error) {
+	if outer, ok := o.base.(*Overlay); ok {
+		return outer.do(ctx, op, o.now)
+	}
+	return o.base.Do(ctx, op)
+}
+
+func (o *Overlay) do(ctx context.Context, op kv.Op, now time.Time) (kv.Result, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.now = now
 	key := taken{op.Scope, op.Key}
 	switch {
 	case op.Kind == kv.Keys:
@@ -40,9 +76,9 @@ func (o *Overlay) Do(ctx context.Context, op kv.Op) (kv.Result, error) {
 	case o.taken[key]:
 		return o.top.Do(ctx, op)
 	case op.Kind == kv.Get || op.Kind == kv.TTL:
-		return o.base.Do(ctx, op)
+		return o.below(ctx, op)
 	}
-	was, err := o.base.Do(ctx, kv.Op{Kind: kv.Get, Scope: op.Scope, Key: op.Key, WithTTL: true})
+	was, err := o.below(ctx, kv.Op{Kind: kv.Get, Scope: op.Scope, Key: op.Key, WithTTL: true})
 	if err != nil {
 		return kv.Result{}, err
 	}
@@ -64,7 +100,7 @@ func (o *Overlay) keys(ctx context.Context, op kv.Op) (kv.Result, error) {
 	}
 	limit := op.Limit
 	op.Limit += len(o.taken)
-	below, err := o.base.Do(ctx, op)
+	below, err := o.below(ctx, op)
 	if err != nil {
 		return kv.Result{}, err
 	}
@@ -145,6 +181,7 @@ func Of(ctx context.Context) *Run {
 // Interface guards
 var (
 	_ kv.Store   = (*Overlay)(nil)
+	_ kv.Waiter  = at{}
 	_ kv.Limiter = (*Overlay)(nil)
 	_ kv.Waiter  = (*Overlay)(nil)
 )

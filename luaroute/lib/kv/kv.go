@@ -78,7 +78,7 @@ func begin(L *lua.LState, name string) call {
 	vm.Spend(L, callSteps)
 	c := call{L: L, state: s, store: space.Store, space: space, waits: space.Waits()}
 	if s.Refuse != nil && !s.Loading() { // a load that is only tried has a store that keeps nothing
-		c.store = overlay.Of(s.Context()).Over(space.Store)
+		c.store = overlay.Of(s.Context()).Over(space.Store).At(s.Clock)
 	}
 	if c.waits {
 		c.buffers = new(buffers) // a store may still send what it was given when the call has ended

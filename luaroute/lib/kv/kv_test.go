@@ -251,6 +251,43 @@ func TestWhatIsOnlyTriedWritesNothing(t *testing.T) {
 	}
 }
 
+func TestWhatIsOnlyTriedEndsByTheTimeOfItsRun(t *testing.T) {
+	t.Parallel()
+	store := memory.New()
+	if got := call(t, store, "kv.set('real', 1, 60)"); got != "nil" {
+		t.Fatal(got)
+	}
+	outer := overlay.NewRun(nil)
+	run, now := outer, time.Time{}
+	tried := func(name, body, want string) {
+		t.Helper()
+		s, ref := world(store).State(t, "keep(function() "+inside+body+"\nend)")
+		s.Arm(vm.Limits{CPU: time.Minute}, run.In(t.Context()))
+		s.Refuse, s.Clock = func(string) {}, now
+		if got, err := libtest.Text(s, s.Call(s.Func(ref), 1)); err != nil || got != want {
+			t.Errorf("%s: got %s, %v; want %s", name, got, err, want)
+		}
+	}
+	const all = "return text(kv.get('outer'), kv.get('n'), kv.get('forever'), kv.get('real'), (kv.fetch('f', { ttl = 10 }, function() return 'anew' end)))"
+	for _, begin := range []time.Time{time.Now().Add(-400 * 24 * time.Hour), time.Now().Add(30 * time.Second), time.Now().Add(100 * 365 * 24 * time.Hour)} {
+		outer = overlay.NewRun(nil)
+		run, now = outer, begin
+		tried("the setup", "kv.set('outer', 1, 20) return ''", "")
+		run = overlay.NewRun(outer)
+		tried("at first", "kv.incr('n', 1, { ttl = 30 }) kv.set('forever', 1) kv.set('f', 'x', 10) return text(kv.ttl('n'), kv.ttl('outer'), kv.ttl('forever'))", "30 20 inf")
+		now = begin.Add(10*time.Second - 1)
+		tried("before the first ends", all, "1 1 1 1 x")
+		now = begin.Add(20*time.Second - 1)
+		tried("before the second ends", "return text(kv.get('outer'), kv.get('f'), kv.expire('n', 11))", "1 nil true")
+		now = begin.Add(20 * time.Second)
+		tried("when that of the setup ends", all, "nil 1 1 1 anew")
+		now = begin.Add(31 * time.Second)
+		tried("when all have ended", all, "nil nil 1 1 anew")
+		now = begin
+		tried("back again", "return text(kv.get('forever'))", "1")
+	}
+}
+
 func TestAnOldValueIsBetterThanNone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
