@@ -176,6 +176,7 @@ func (c *Client) once(ctx context.Context, r *Request, u *url.URL) (answer *Resp
 	if r.Body != "" {
 		setBody(out, r.Body)
 	}
+	defer c.transport.used()
 	follow := redirects{rules: c.transport.rules, request: r}
 	client := http.Client{Transport: c.transport.Transport, CheckRedirect: follow.check}
 	res, err := client.Do(out)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -30,13 +31,21 @@ var transports = caddy.NewUsagePool()
 type transport struct {
 	rules *rules
 	*http.Transport
+	closed atomic.Bool
 }
 
 // Destruct closes the idle connections, when the last client is closed. Those in use close when their answer has been read.
 func (t *transport) Destruct() error {
-	t.DisableKeepAlives = true
+	t.closed.Store(true)
 	t.CloseIdleConnections()
 	return nil
+}
+
+// used is called after each exchange. One may outlive the last client, as that of a script whose configuration has ended.
+func (t *transport) used() {
+	if t.closed.Load() {
+		t.CloseIdleConnections()
+	}
 }
 
 func newTransport(r *rules) *transport {
