@@ -30,6 +30,7 @@ func TestTheServerIsAskedWithTheHeaderOfTheClientWithoutWhatIsAboutItsBodyAndCon
 		"X-Forwarded-For": {"10.1.1.1"}, "X-Forwarded-Proto": {"https"}, "X-Forwarded-Host": {"evil.example"}, "X-Forwarded-Method": {"HEAD"},
 		"X-Forwarded-Uri": {"/public"}, "X_forwarded_uri": {"/public"}, "X-Original-Url": {"https://evil.example/"}, "X-Original-Uri": {"/public"},
 		"X-Original-Method": {"GET"}, "X-Forwarded-User": {"eve"}, "X-Forwarded-Groups": {"root"},
+		"X-Real-Ip": {"10.1.1.1"}, "X_real_ip": {"10.1.1.1"}, "Forwarded": {"for=10.1.1.1"},
 	}
 	if got := s.do(r); got.Code != 403 {
 		t.Fatal(got.Code)

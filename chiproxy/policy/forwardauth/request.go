@@ -71,7 +71,11 @@ func (m *Middleware) header(ex *chiproxy.Exchange) http.Header {
 			}
 		case authorization:
 		default:
-			if dashed := dashed(name); means(dashed) || strings.HasPrefix(dashed, "X-Forwarded-") || slices.Contains(m.claims, dashed) {
+			dashed := dashed(name)
+			if !trusted && (dashed == "X-Real-Ip" || dashed == "Forwarded") { // who the client is, for servers that allow some without a login
+				continue
+			}
+			if means(dashed) || strings.HasPrefix(dashed, "X-Forwarded-") || slices.Contains(m.claims, dashed) {
 				continue
 			}
 		}
