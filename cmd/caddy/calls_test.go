@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -236,14 +237,63 @@ func TestACallEndsWhenItsClientLeaves(t *testing.T) {
 
 func TestAReloadWithOtherRulesClosesConnections(t *testing.T) {
 	c := e2e.New(t)
-	c.Serve("side", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "asked") })
+	closed := make(chan struct{})
+	side := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "asked") }))
+	side.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	side.Start()
+	t.Cleanup(side.Close)
+	c.Set("side", side.Listener.Addr().String())
 	c.File("main.lua", `local route, http = require("luaroute"), require("http")
 		route:get("/", function() local res, err = http.get("http://$side") return 200, res and res.body or err end)`)
 	c.Start(e2e.Site(asking))
 	c.Get("/").Want(200, "asked")
+	c.Start(e2e.Site(asking + "\nenv X"))
+	c.Get("/").Want(200, "asked")
+	select {
+	case <-closed:
+		t.Error("a reload with the same rules has closed the connection")
+	default:
+	}
 	c.Start(e2e.Site("libs http {\nallow 10.0.0.0/8\n}"))
 	if got := c.Get("/"); !strings.HasPrefix(got.Body, "forbidden: ") {
 		t.Errorf("after a reload that allows less: %q", got.Body)
+	}
+	<-closed
+}
+
+// TestAPoolThatAnswersForAllIsAskedAsFromNobody asks for what is kept for everyone, and for what is not, with all that tells of a client.
+func TestAPoolThatAnswersForAllIsAskedAsFromNobody(t *testing.T) {
+	c := e2e.New(t)
+	c.Origin("side")
+	c.File("main.lua", `local route, http = require("luaroute"), require("http")
+		route:pool("side", { "$side", headers = { request = { set = { ["X-Client"] = { "{http.request.remote.host}|{http.vars.client_ip}|{http.request.tls.server_name}|{http.request.header.Authorization}" } } } } })
+		route:get("/once", function() return 200, http.get("/x", { pool = "side" }).body end)
+		route:get("/for/all", function() return 200, http.get("/x", { pool = "side", cache = { ttl = 60 } }).body end)`)
+	c.Options = localCerts
+	c.Start("https://localhost {\nluaroute {\nscript $dir/main.lua\n}\n}")
+	trustLocalCA(t, c)
+	for path, want := range map[string]string{"/once": "127.0.0.1|127.0.0.1|localhost|", "/for/all": "|||"} {
+		got := c.Get("https://localhost:$tls"+path, "Authorization: Bearer x", "Cookie: sid=1", "X-Forwarded-For: 203.0.113.9", "X-Own: 1").From("side")
+		if client := strings.TrimPrefix(got.Header.Get("X-Client"), "@"); client != want {
+			t.Errorf("%s: the placeholders of the client are %q, want %q", path, client, want)
+		}
+		for _, name := range []string{"Authorization", "Cookie", "X-Own"} {
+			if got.Header[name] != nil {
+				t.Errorf("%s: the pool was told %s", path, name)
+			}
+		}
+		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"} {
+			if told := got.Header[name] != nil; told != (path == "/once") {
+				t.Errorf("%s: %s is %q", path, name, got.Header[name])
+			}
+		}
+		if got.Host != c.Expand("localhost:$tls") {
+			t.Errorf("%s: the host is %s", path, got.Host)
+		}
 	}
 }
 

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -35,23 +30,9 @@ func TestAFileOfKeysIsWatchedAndAWrongOneKeepsThoseBefore(t *testing.T) {
 
 func TestATenantVerifiesTokensOfAnIssuerThatItMayAsk(t *testing.T) {
 	c := e2e.New(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	idp := c.Serve("idp", func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "a", Algorithm: "RS256", Use: "sig"}}})
-	})
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "a"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	claims, _ := json.Marshal(map[string]any{"iss": "https://idp.example", "sub": "ann", "aud": "api", "exp": time.Now().Unix() + 600})
-	signed, err := signer.Sign(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, _ := signed.CompactSerialize()
+	ann := newIssuer(t, jose.RS256)
+	idp := ann.serve(c, "idp")
+	token := ann.token("https://idp.example", nil)
 	c.File("acme/main.lua", head+`local jwt = require("jwt")
 		local idp = jwt.issuer{ issuer = "https://idp.example", audience = "api", algorithms = { "RS256" }, jwks = "http://$idp/keys" }
 		route:use(idp:bearer{})
@@ -59,7 +40,7 @@ func TestATenantVerifiesTokensOfAnIssuerThatItMayAsk(t *testing.T) {
 	site := func(allow, libs string) string {
 		return "http:// {\nluaroute {\n" + libs + "\ntenant acme {\nscript $dir/acme/main.lua\nallow {\n" + allow + "\n}\n}\n}\n}"
 	}
-	err = c.Load(c.Caddyfile(site("libs safe", "")))
+	err := c.Load(c.Caddyfile(site("libs safe", "")))
 	if err == nil || !strings.Contains(err.Error(), "library \"jwt\" is not allowed for the scripts of this tenant; it needs `libs safe jwt` in its allow block") {
 		t.Errorf("without jwt among its libs: %v", err)
 	}
@@ -74,11 +55,36 @@ func TestATenantVerifiesTokensOfAnIssuerThatItMayAsk(t *testing.T) {
 	} {
 		before := idp.Requests.Load()
 		c.Start(site(row.allow, row.libs))
-		got := c.Get("/", "Authorization: Bearer "+text)
+		got := c.Get("/", token)
 		if asked := idp.Requests.Load() > before; got.Status != row.status || asked != (row.status == 200) {
 			t.Errorf("%+v: got %d %s, the issuer was asked: %v", row, got.Status, got.Body, asked)
 		}
 	}
 	c.Get("/").Want(401, "")
-	c.Get("/", "Authorization: Bearer "+text[:len(text)-4]+"AAAA").Want(401, "")
+	c.Get("/", token[:len(token)-4]+"AAAA").Want(401, "")
+}
+
+func TestRefusalsOfEachPolicyOfIdentityAreCountedAsSuch(t *testing.T) {
+	c := e2e.New(t)
+	c.Set("dollar", "$")
+	c.File("main.lua", head+`local jwt = require("jwt")
+		local keys = route.keys{ consumers = { { name = "ann", key = "the first key of ann" } } }
+		local idp = jwt.issuer{ issuer = "a", audience = "a", algorithms = { "HS256" }, secret = ("x"):rep(32) }
+		route:with(keys):get("/keys", { body = "in" })
+		route:with(keys, route.allow{ groups = { "admin" } }):get("/allow", { body = "in" })
+		route:with(route.basic{ users = { ann = "${dollar}2a${dollar}04${dollar}N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy" } }):get("/basic", { body = "in" })
+		route:with(idp:bearer{}):get("/bearer", { body = "in" })`)
+	c.Start(e2e.Site(""))
+	const key = "X-Api-Key: the first key of ann"
+	c.Get("/keys", key).Want(200, "in")
+	c.Get("/keys").Want(401, "")
+	c.Get("/allow", key).Want(403, "")
+	c.Get("/basic", "Authorization: Basic YW5uOng=").Want(401, "")
+	c.Get("/bearer", "Authorization: Bearer x").Want(401, "")
+	text := c.Admin("GET", "/metrics", "").Body
+	for _, pattern := range []string{"/keys", "/allow", "/basic", "/bearer"} {
+		if !strings.Contains(text, `caddy_luaroute_requests_total{code="4xx",instance="main",outcome="refused",pattern="`+pattern+`",tenant=""} 1`) {
+			t.Errorf("the refusal at %s is not counted", pattern)
+		}
+	}
 }

@@ -126,6 +126,23 @@ func TestTenVMsThatVerifyAtFirstFetchOnce(t *testing.T) {
 	})
 }
 
+// TestKeysAreRenewedByAClockThatNobodySets looks at the times by which keys are due and stale: a time that has lost its monotonic reading would
+// step with the clock of the machine, which no test can set.
+func TestKeysAreRenewedByAClockThatNobodySets(t *testing.T) {
+	t.Parallel()
+	s := &server{answer: answers(200, jwks(t, map[string]token.Key{"a": rsaKey}), "Cache-Control", "max-age=300")}
+	r := token.NewRemote(usual, s, zap.NewNop())
+	defer r.Close()
+	if _, err := r.Get(background()); err != nil {
+		t.Fatal(err)
+	}
+	for n, at := range r.Times() {
+		if at.IsZero() || at == at.Round(0) {
+			t.Errorf("time %d is %s", n, at)
+		}
+	}
+}
+
 func TestAFloodOfUnknownKeysFetchesOnceInACooldown(t *testing.T) {
 	t.Parallel()
 	inWorld(t, nil, answers(200, jwks(t, map[string]token.Key{"a": rsaKey})), func(w *world) {
