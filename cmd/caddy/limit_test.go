@@ -269,3 +269,70 @@ func TestWhatTheLimitsOfAnIsolatedTenantMayTake(t *testing.T) {
 		}
 	}
 }
+
+func TestMetricsCountEachOutcomeOfALimit(t *testing.T) {
+	c := e2e.New(t)
+	const script = head + `
+		local function limited(name, options)
+			options.name, options.rate, options.per = name, 1, 3600
+			local limit = route.limit(options)
+			route:with(limit):get("/" .. name, { body = "in" })
+			return limit
+		end
+		limited("plain", {})
+		limited("dry", { dry_run = true })
+		limited("local", { store = "kv", on_error = "local" })
+		limited("open", { store = "kv", on_error = "open" })
+		local closed = limited("closed", { store = "kv", on_error = "closed" })
+		route:get("/take", function() return 200, select(2, closed:take()) end)
+		route:with(route.concurrency{ name = "inside", max = 1 }):get("/inside", { body = "in" })`
+	c.File("main.lua", script)
+	c.File("acme/main.lua", script)
+	c.Start(e2e.Site("kv redis 127.0.0.1:1\ntenant acme {\nhost acme.example\nscript $dir/acme/main.lua\n}"))
+	for _, host := range []string{"none.example", "acme.example"} {
+		for path, statuses := range map[string]string{
+			"plain": "200 429 429 ", "dry": "200 200 200 ", "local": "200 429 429 ", "open": "200 200 200 ", "closed": "503 503 503 ", "inside": "200 200 200 ",
+		} {
+			got := ""
+			for range 3 {
+				got += fmt.Sprint(c.Get("/"+path, "Host: "+host).Status, " ")
+			}
+			if got != statuses {
+				t.Errorf("%s of %s: %s, want %s", path, host, got, statuses)
+			}
+		}
+		if got := c.Get("/take", "Host: "+host); !strings.HasPrefix(got.Body, "down") {
+			t.Errorf("take: %d %q", got.Status, got.Body)
+		}
+	}
+	text := c.Admin(http.MethodGet, "/metrics", "").Body
+	for _, tenant := range []string{"", "acme"} {
+		for limit, outcomes := range map[string]string{
+			"plain": "allowed 1, refused 2", "dry": "allowed 1, dry 2", "local": "allowed 1, refused 2", "open": "error 3", "closed": "error 4", "inside": "allowed 3",
+		} {
+			for _, counted := range strings.Split(outcomes, ", ") {
+				outcome, n, _ := strings.Cut(counted, " ")
+				want := fmt.Sprintf("caddy_luaroute_limit_total{instance=%q,limit=%q,outcome=%q,tenant=%q} %s\n", "main", limit, outcome, tenant, n)
+				if !strings.Contains(text, want) {
+					t.Errorf("no %s", want)
+				}
+			}
+			for _, outcome := range []string{"allowed", "refused", "error", "dry"} {
+				none := fmt.Sprintf("caddy_luaroute_limit_total{instance=%q,limit=%q,outcome=%q,tenant=%q} ", "main", limit, outcome, tenant)
+				if _, n, there := strings.Cut(text, none); there && !strings.Contains(outcomes, outcome) && !strings.HasPrefix(n, "0\n") {
+					t.Errorf("%s%.10q, which none had", none, n)
+				}
+			}
+		}
+	}
+	for _, want := range []string{`caddy_luaroute_kv_redis_up{addresses="127.0.0.1:1"} 0`, `caddy_luaroute_kv_redis_falls_total{addresses="127.0.0.1:1"} 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	for _, name := range []string{"limit_keys", "limit_evicted_total", "kv_redis_failures_total"} {
+		if !strings.Contains(text, "\ncaddy_luaroute_"+name+"{") {
+			t.Errorf("no %s", name)
+		}
+	}
+}
