@@ -209,6 +209,23 @@ func TestNothingIsLostInASpaceThatIsReleased(t *testing.T) {
 	}
 }
 
+func TestASpaceThatWasReleasedIsNotReleasedAgain(t *testing.T) {
+	t.Parallel()
+	st := newStore(defaults)
+	key := spaceKey{Scope: acme}
+	set(t, st, "k", "v", 0)
+	old := st.space(key, false)
+	if r := do(t, st, kv.Op{Kind: kv.Delete, Key: "k"}); !r.OK {
+		t.Fatal("what was written is not there")
+	}
+	st.drop(key, old)
+	set(t, st, "k", "v", 0)
+	st.drop(key, old) // by another that has seen it before
+	if r := do(t, st, kv.Op{Kind: kv.Delete, Key: "k"}); !r.OK {
+		t.Error("what was written to the next space is not there")
+	}
+}
+
 func TestConcurrentIncrementsAreExactAndMakeOneLife(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -105,11 +105,11 @@ func (st *store) sweep() {
 	}
 }
 
-// drop releases a space if it is empty.
+// drop releases a space if it is empty, and was not released before: then another one may have its key.
 func (st *store) drop(key spaceKey, p *space) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if p.die() {
+	if !p.released.Load() && p.die() {
 		st.spaces.Delete(key)
 		st.count--
 	}
