@@ -28,6 +28,7 @@ func TestServersAreAskedWhereverLuaRuns(t *testing.T) {
 		_, _ = io.WriteString(w, "side "+r.URL.Path)
 	})
 	c.Origin("app")
+	failing := c.Serve("failing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	c.File("main.lua", `local route, http = require("luaroute"), require("http")
 		route:pool("app", { "$app" })
 		local function ask(path) return assert(http.get("http://$side" .. path)).body end
@@ -51,6 +52,12 @@ func TestServersAreAskedWhereverLuaRuns(t *testing.T) {
 			res:on_body(function(piece) if piece then return ask("/body") .. "\n" end end)
 			return "app"
 		end)
+		route:pool("chosen", { "$failing", "$app", retries = 1,
+			select = function(req, up) return ask("/select") == "side /select" and (up[1].tried and up[2] or up[1]) end,
+			retry = function(req, try) return ask("/retry") == "side /retry" end })
+		route:pool("named", { upstreams = function(req) return { ask("/upstreams") == "side /upstreams" and "$app" or "$failing" } end })
+		route:get("/chosen", "chosen")
+		route:get("/named", "named")
 		route:get("/error", { on_error = "closed" }, function() error("x") end)
 		route:on_error(function(req, res, err) return 500, ask("/error") end)`)
 	c.Start(e2e.Site(asking))
@@ -66,6 +73,11 @@ func TestServersAreAskedWhereverLuaRuns(t *testing.T) {
 	}
 	if got := c.Get("/body"); !strings.HasPrefix(got.Body, "side /body\n") {
 		t.Errorf("on_body: %q", got.Body)
+	}
+	c.Get("/chosen").From("app")
+	c.Get("/named").From("app")
+	if n := failing.Requests.Load(); n != 1 {
+		t.Errorf("the upstream that fails was asked %d times", n)
 	}
 	c.Get("/error").Want(500, "side /error")
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
