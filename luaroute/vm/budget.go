@@ -287,8 +287,13 @@ func (s *State) slowness() int {
 	return 1 + len(registers)/256
 }
 
-// Spent returns how long Lua has run in the state since it was armed. What was too short to be measured counts as its longest.
+// Spent returns how long Lua has run in the state since it was armed. It is an estimate, by what was counted, of calls that ended before the first
+// look at the clock.
 func (s *State) Spent() time.Duration {
-	s.budget.settle()
-	return max(s.budget.spent, unseen)
+	b := &s.budget
+	b.settle()
+	if b.spent > 0 {
+		return b.spent
+	}
+	return time.Duration(max(b.size-b.left+b.ahead, 1)) * usualStep
 }
