@@ -63,7 +63,7 @@ var hostiles = []hostile{
 	{
 		name: "2,000 guards on a query", clients: fourClients, script: `
 		for i = 1, 2000 do route:get("/", { when = { query = { ["a" .. i] = "x" } } }, { body = "x" }) end`,
-		paths: []string{"/?" + strings.Repeat("a1=b&", 100_000)},
+		paths: []string{"/?" + strings.Repeat("a1=b&", 1000)},
 	},
 	{
 		name: "2,000 guards behind one on a header", clients: fourClients, script: `
@@ -95,17 +95,18 @@ var hostiles = []hostile{
 		route:get("/", function() local s = ("["):rep(2 ^ 20) .. ("]"):rep(2 ^ 20) while true do pcall(json.decode, s) end end)`},
 	{name: "a store that is filled", clients: fourClients, script: `
 		local kv = require("kv")
-		local store = kv.store("flood")
-		route:get("/", function() local s, i = ("x"):rep(65536), 0 while true do i = i + 1 store:set(tostring({}) .. i, s) end end)`},
+		route:get("/", function() local s, i = ("x"):rep(65536), 0 while true do i = i + 1 kv.set("k" .. math.random() .. i, s) end end)`},
 	{name: "limits with many keys", clients: fourClients, script: `
-		route:use(route.limit{ rate = "1/s", by = "header:X-Key" })
-		route:get("/", function(req) return 204 end)`},
-	{name: "tokens that are wrong", clients: fourClients, header: 8000, script: `
+		route:use(route.limit{ name = "many", rate = 1, key = function() return tostring(math.random()) end })
+		route:get("/", { status = 204 })`},
+	{name: "tokens that are wrong", clients: fourClients, allow: "libs safe jwt", script: `
 		local jwt = require("jwt")
-		route:get("/", function(req) while true do jwt.verify(("x"):rep(4000) .. "." .. ("y"):rep(2000) .. ".z", { key = ("k"):rep(64), algorithms = { "HS256" } }) end end)`},
+		local idp = jwt.issuer{ issuer = false, algorithms = { "HS256" }, secret = ("k"):rep(64) }
+		local token = jwt.sign({ sub = ("x"):rep(8000), exp = 4e9 }, { algorithm = "HS256", secret = ("j"):rep(64) })
+		route:get("/", function(req) while true do idp:verify(token) end end)`},
 	{name: "256 requests of http", clients: fourClients, allow: "libs safe http", script: `
 		local http = require("http")
-		route:get("/", function() for i = 1, 256 do http.get("http://$origin/" .. i) end return 204 end)`},
+		route:get("/", function() for i = 1, 256 do http.get("http://$origin/" .. i, { timeout = 1 }) end return 204 end)`},
 	{name: "answers of http that never end", clients: fourClients, allow: "libs safe http", script: `
 		local http = require("http")
 		route:get("/", function() while true do http.get("http://$endless/") end end)`},

@@ -25,8 +25,9 @@ type DataGuard struct {
 	Origin origin.Origin
 }
 
-// freeSteps is what the guards of a request may look at before their time is counted, some ten microseconds: most requests never reach it.
-const freeSteps = 1 << 15
+// FreeSteps is what guards that are data may look at for a request, or what one search among patterns may cost, before its time is counted:
+// some ten microseconds. Most requests never reach it.
+const FreeSteps = 1 << 15
 
 // GuardPart is a condition on something else than header, query and cookies; see package condition. One that asks other guards also has
 // Guards() []*DataGuard, and one that compares many things Len() int.
@@ -71,15 +72,12 @@ func (g *DataGuard) Allow(ex *Exchange) (bool, error) {
 		return g.Holds(ex), nil
 	}
 	steps := g.steps(ex.R)
-	if ex.guarded += steps; ex.guarded <= freeSteps {
+	if ex.guarded += steps; ex.guarded <= FreeSteps {
 		return g.Holds(ex), nil
 	}
-	ex.measure(g.Meter, g)
-	if err := g.Meter.Start(ex.R.Context(), &ex.metered.Usage, Work{Looks: steps, Origin: g.Describe()}); err != nil {
-		return false, err
-	}
-	defer ex.stop()
-	return g.Holds(ex), nil
+	holds := false
+	err := ex.Metered(g.Meter, Work{Looks: steps, Origin: g.Describe()}, g, func() { holds = g.Holds(ex) })
+	return holds, err
 }
 
 // steps is about how many bytes and values the guard looks at in a request at most.

@@ -90,6 +90,17 @@ func (ex *Exchange) start(m Meter, x *Expressions, at Describer) error {
 	return m.Start(ex.R.Context(), &ex.metered.Usage, Work{Steps: x.work(ex), Origin: at.Describe()})
 }
 
+// Metered calls a function whose time the meter counts, unless the error says that it may not run. It works for what is described.
+func (ex *Exchange) Metered(m Meter, work Work, at Describer, call func()) error {
+	ex.measure(m, at)
+	if err := m.Start(ex.R.Context(), &ex.metered.Usage, work); err != nil {
+		return err
+	}
+	defer ex.stop()
+	call()
+	return nil
+}
+
 // measure makes a module, or a guard, the one whose time the meter counts.
 func (ex *Exchange) measure(m Meter, at Describer) {
 	ex.stop() // one that did not notice that it has begun to answer: there is one at a time

@@ -78,6 +78,8 @@ type PatternBound struct {
 	Allow func(instructions int) error
 	// Steps is how many instructions times bytes of the path a request may cost. One that would cost more is answered with 414.
 	Steps int64
+	// Meter counts the time of searches that may take long; nil for none.
+	Meter Meter
 }
 
 // ScopeKind says what a Scope owns.

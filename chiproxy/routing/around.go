@@ -80,12 +80,18 @@ func (s *aroundSearch) tenant(t *tenant) arrival {
 	}
 	var at steps
 	at.begin(t, s.rq.host, path, &s.at)
-	for at.next() {
+	for {
+		more := false
+		if s.rq.searches(t, len(path), func() { more = at.next() }) != nil {
+			return atGuard
+		}
+		if !more {
+			return nowhere
+		}
 		if a := s.step(t, &at); a != nowhere {
 			return a
 		}
 	}
-	return nowhere
 }
 
 // step looks at one step.
@@ -175,12 +181,17 @@ func (s *aroundSearch) counts(scope *scope, a chiproxy.Action, pattern string) b
 }
 
 // asked reports whether an entry had its turn already, with the path as we read it.
-func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) bool {
-	rq := s.rq
-	if !rq.cameBy(t, l) {
+func (s *aroundSearch) asked(t *tenant, l *layer, e *entry) (asked bool) {
+	if !s.rq.cameBy(t, l) {
 		return false
 	}
-	own := t.within(rq.fullPath)
+	own := t.within(s.rq.fullPath)
+	failed := s.rq.searches(t, len(own), func() { asked = s.wasAsked(t, l, e, own) })
+	return asked && failed == nil
+}
+
+func (s *aroundSearch) wasAsked(t *tenant, l *layer, e *entry, own string) bool {
+	rq := s.rq
 	here := t == rq.tenant && l == rq.at
 	var at pathmux.Match
 	for o := l.mux.First(&at, own); o != nil; o = l.mux.Next(&at) {

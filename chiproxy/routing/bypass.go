@@ -106,12 +106,14 @@ func (s *bypassSearch) in(t *tenant, folded string, known bool) bool {
 }
 
 // inLayer is in for one layer, up to where the request is.
-func (s *bypassSearch) inLayer(t *tenant, l *layer, folded, own string) bool {
-	if t != s.tenant || l != s.layer {
-		hit, _ := l.mux.CaddyHit(folded, own, nil)
-		return hit
-	}
-	hit, ended := l.mux.CaddyHit(folded, own, s.entry)
-	s.ended, s.beyond = ended, !ended
-	return hit
+func (s *bypassSearch) inLayer(t *tenant, l *layer, folded, own string) (hit bool) {
+	failed := s.rq.searches(t, len(folded)+len(own), func() {
+		if t != s.tenant || l != s.layer {
+			hit, _ = l.mux.CaddyHit(folded, own, nil)
+			return
+		}
+		hit, s.ended = l.mux.CaddyHit(folded, own, s.entry)
+		s.beyond = !s.ended
+	})
+	return hit || failed != nil
 }

@@ -1,10 +1,12 @@
 package routing
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
@@ -105,6 +107,60 @@ func TestToFindWhatWasAskedBeforeAReadingCounts(t *testing.T) {
 		tenant.Patterns.Steps = searches * one
 		if got := send(table, ask(path)).String(); got != want {
 			t.Errorf("%d searches: got %s, want %s", searches, got, want)
+		}
+	}
+}
+
+// counting is a meter that counts what runs on the time of a tenant, and refuses what it is told to.
+type counting struct {
+	starts, stops int
+	refuses       error
+}
+
+func (c *counting) Start(_ context.Context, u *chiproxy.Usage, _ chiproxy.Work) error {
+	if c.refuses != nil {
+		return c.refuses
+	}
+	c.starts++
+	u.Since = time.Now()
+	return nil
+}
+
+func (c *counting) Pause(context.Context, *chiproxy.Usage, chiproxy.Work) error { return nil }
+
+func (c *counting) Stop(u *chiproxy.Usage) {
+	c.stops++
+	u.Since = time.Time{}
+}
+
+// TestSearchesThatMayTakeLongRunOnTheTimeOfTheirTenant asks for short paths and long ones, which others may read differently.
+func TestSearchesThatMayTakeLongRunOnTheTimeOfTheirTenant(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 4000)
+	items := []chiproxy.Item{
+		owner("/admin", at("/*", chiproxy.Error{Status: 401})), at("/r/{a:(a|b|ab|ba)*c}", say("slow")), at("/*", say("all")),
+	}
+	for _, row := range []struct {
+		path, want, refused string
+		counts              bool
+	}{
+		{"/r/abc", "slow", "slow", false},
+		{"/r/" + long, "all", "error: over", true},
+		{"/x%2F" + long, "all", "error: over", true},
+		{"/admin%2F" + long, "404", "error: over", true},
+	} {
+		for _, refuses := range []bool{false, true} {
+			m := new(counting)
+			tenant := bounded(1<<40, items...)
+			tenant.Patterns.Meter = m
+			want := row.want
+			if refuses {
+				m.refuses, want = &chiproxy.HookError{Err: errors.New("over"), Budget: true}, row.refused
+			}
+			expect{row.path: want}.check(t, chiproxy.Spec{Tenants: []chiproxy.Tenant{tenant}})
+			if (m.starts > 0) != (row.counts && !refuses) || m.starts != m.stops {
+				t.Errorf("%.20s: %d starts and %d stops; counted: %t", row.path, m.starts, m.stops, row.counts)
+			}
 		}
 	}
 }

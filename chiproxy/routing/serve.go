@@ -97,7 +97,15 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 	v = chiproxy.Declined
 	var s steps // not in the head of the loop, which would copy it at each turn
 	s.begin(t, rq.host, rq.path, &rq.match)
-	for err == nil && v == chiproxy.Declined && s.next() {
+	for err == nil && v == chiproxy.Declined {
+		more, failed := rq.next(t, &s)
+		if failed != nil {
+			v, err = rq.settled(chiproxy.Done, failed, t.base.scope)
+			break
+		}
+		if !more {
+			break
+		}
 		v, err = rq.take(&s)
 	}
 	rq.Leave(err)
@@ -106,6 +114,15 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 	}
 	rq.chosen = nil
 	return v, err
+}
+
+// next goes to the next step in a tenant.
+func (rq *request) next(t *tenant, s *steps) (more bool, err error) {
+	if !t.costs(len(rq.path)) { // mostly: no function is made
+		return s.next(), nil
+	}
+	err = rq.searches(t, len(rq.path), func() { more = s.next() })
+	return more, err
 }
 
 // tooLong is the error for a request with a path that a tenant cannot search for.

@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
@@ -39,6 +41,23 @@ func (rq *request) affords(t *tenant, bytes int) bool {
 	rq.steps += t.steps * int64(bytes)
 	return rq.steps <= t.spec.Patterns.Steps
 }
+
+// searches calls a function that searches a tenant for paths of so many bytes, on the time of the tenant where that may take long.
+func (rq *request) searches(t *tenant, bytes int, search func()) error {
+	if t.costs(bytes) {
+		return rq.Metered(t.spec.Patterns.Meter, chiproxy.Work{Origin: t.spec.Origin}, t, search)
+	}
+	search()
+	return nil
+}
+
+// costs reports whether a search for paths of so many bytes may take so long that somebody counts it.
+func (t *tenant) costs(bytes int) bool {
+	return t.steps*int64(bytes) > chiproxy.FreeSteps && t.spec.Patterns.Meter != nil
+}
+
+// Describe says where the tenant was declared.
+func (t *tenant) Describe() origin.Origin { return t.spec.Origin }
 
 // steps walks what a tenant has for a path that lies in it, in the order in which it is asked: the layers of the host and then the base,
 // and in each the entries of the patterns that match, the most specific one first, up to that of an owner. Each layer has one

@@ -79,6 +79,7 @@ func (l *load) patterns() *chiproxy.PatternBound {
 	return &chiproxy.PatternBound{
 		Allow: func(instructions int) error { return allowed.Expressions(steps + instructions) },
 		Steps: l.result.VMs.Steps(),
+		Meter: l.result.VMs.Meter(),
 	}
 }
 
