@@ -185,3 +185,19 @@ func TestARequestWhoseBodyIsAllThatThereMayBeIsServed(t *testing.T) {
 		}
 	}
 }
+
+// TestABodyCountsWhileItIsReadBeforeAFunctionHasAVirtualMachine sends half of one.
+func TestABodyCountsWhileItIsReadBeforeAFunctionHasAVirtualMachine(t *testing.T) {
+	t.Parallel()
+	site := luatest.Setup{}.Serve(t, `require("luaroute"):post("/", function(req) return 200, tostring(#req:body()) end)`)
+	c := connect(t, site)
+	c.send("POST /", "Content-Length: 1000\r\n", strings.Repeat("x", 500))
+	until(t, "the half is kept, without a virtual machine", func() bool { s := site.VMs.Stats(); return s.Kept == 500 && s.Size == 0 })
+	if _, err := io.WriteString(c, strings.Repeat("x", 500)); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := c.answer(); err != nil || a.String() != "200 1000" {
+		t.Errorf("got %s, %v", a, err)
+	}
+	until(t, "nothing is kept", func() bool { return site.VMs.Stats().Kept == 0 })
+}
