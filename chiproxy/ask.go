@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
@@ -27,18 +28,23 @@ func (ex *Exchange) AskPool(name string, forAll bool) (func(http.ResponseWriter,
 	if err != nil {
 		return nil, err
 	}
-	return ex.ask(p, forAll), nil
+	return ex.ask(p.Handler(), forAll), nil
 }
 
 // Ask is AskPool for a pool that was found before. An answer that breaks off is ErrAborted.
 func (ex *Exchange) Ask(p *pool.Named) func(http.ResponseWriter, *http.Request) error {
-	return ex.ask(p, false)
+	return ex.AskBy(p.Handler())
+}
+
+// AskBy is Ask for the handler of a pool. The function may be called after the exchange, too.
+func (ex *Exchange) AskBy(h *reverseproxy.Handler) func(http.ResponseWriter, *http.Request) error {
+	return ex.ask(h, false)
 }
 
 // noAddress is that of a client that has none, as net/http has it for one at a unix socket.
 const noAddress = "@"
 
-func (ex *Exchange) ask(p *pool.Named, forAll bool) func(http.ResponseWriter, *http.Request) error {
+func (ex *Exchange) ask(h *reverseproxy.Handler, forAll bool) func(http.ResponseWriter, *http.Request) error {
 	ctx := ex.R.Context()
 	remote, host, tls := ex.R.RemoteAddr, ex.R.Host, ex.R.TLS
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
@@ -66,6 +72,6 @@ func (ex *Exchange) ask(p *pool.Named, forAll bool) func(http.ResponseWriter, *h
 		}
 		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
 		maps.Copy(r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any), vars)
-		return p.Handler().ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoHandler }))
+		return h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return errNoHandler }))
 	}
 }

@@ -42,6 +42,9 @@ var (
 	upstreamsMetric = metric("pool_upstreams", "Upstreams of a pool, by state.", "tenant", "pool", "state")
 	inFlightMetric  = metric("pool_requests", "Requests that the upstreams of a pool are answering.", "tenant", "pool")
 
+	mirrorMetric = metric("mirror_total",
+		"Copies of requests, by what became of them: sent, failed, timeout, dropped (too many at once), large (the body) or unread (the body was not read).", "tenant", "pool", "outcome")
+
 	limitMetric = metric("limit_total",
 		"Requests that a limit or a concurrency has seen, by outcome: allowed, refused, error (of the store) or dry.", "tenant", "limit", "outcome")
 	limitKeysMetric = metric("limit_keys",
@@ -58,7 +61,7 @@ func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		reloadsMetric, versionMetric, ageMetric, buildMetric, routesMetric, leftOutMetric, requestsMetric, durationMetric,
 		luaCallsMetric, luaTimeMetric, errorsMetric, endsMetric, machinesMetric, waitingMetric, upstreamsMetric, inFlightMetric,
-		limitMetric, limitKeysMetric, limitEvictedMetric,
+		limitMetric, limitKeysMetric, limitEvictedMetric, mirrorMetric,
 	} {
 		to <- d
 	}
@@ -106,6 +109,7 @@ func (c collector) all() {
 	c.scripts()
 	c.pools(inventory.Pools(s.Table))
 	c.limits(s.Book.Counts())
+	c.mirrors()
 }
 
 func (c collector) requests() {
@@ -195,6 +199,15 @@ func (c collector) limits(all []limit.Count) {
 		}
 		c.gauge(limitKeysMetric, float64(l.Keys), l.Tenant, l.Name)
 		c.count(limitEvictedMetric, float64(l.Evicted), l.Tenant, l.Name)
+	}
+}
+
+// mirrors sends what became of copies of requests.
+func (c collector) mirrors() {
+	for _, l := range c.Telemetry().Scripts() {
+		for _, m := range l.Mirrors() {
+			m.Each(func(outcome string, n uint64) { c.count(mirrorMetric, float64(n), l.Tenant, m.Pool, outcome) })
+		}
 	}
 }
 

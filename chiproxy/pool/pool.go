@@ -68,6 +68,14 @@ func (p *Pool) Key() string { return p.key }
 // Handler returns the handler that forwards to the pool. It must not be changed; a copy of it may.
 func (p *Pool) Handler() *reverseproxy.Handler { return p.handler }
 
+// Once returns the handler that forwards to the pool, without a second try.
+func (p *Pool) Once() *reverseproxy.Handler {
+	h, lb := *p.handler, *p.handler.LoadBalancing
+	lb.Retries, lb.TryDuration = 0, 0
+	h.LoadBalancing = &lb
+	return &h
+}
+
 // BasePath returns what the pool puts before every path, in the form in which addresses with a path are stored. It is empty for most.
 func (p *Pool) BasePath() string { return p.basePath }
 

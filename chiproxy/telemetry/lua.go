@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -18,6 +19,9 @@ type Lua struct {
 	time   atomic.Int64
 	errors atomic.Uint64
 	ends   [4]atomic.Uint64
+
+	mu      sync.Mutex
+	mirrors map[string]*Mirror // by pool
 }
 
 // Ran counts a part of a request that ran Lua for some time.

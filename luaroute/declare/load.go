@@ -169,8 +169,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	l.policies = &policy.Load{
 		Instance: o.Instance, Tenant: o.Tenant, Capabilities: o.Capabilities, VMs: l.result.VMs, Keep: l.keep, Guards: l.guards, Here: here,
 		Data: l.data, Action: l.action, Templated: l.templated,
-		Space: o.Space,
-		Book:  cmp.Or(o.Book, limit.NewPrivateBook(o.Instance)), Memory: int64(o.Limits.Memory),
+		Space: o.Space, Counts: o.Counts,
+		Book: cmp.Or(o.Book, limit.NewPrivateBook(o.Instance)), Memory: int64(o.Limits.Memory),
 	}
 	var services []any
 	if o.Space != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/capability"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
@@ -40,6 +41,8 @@ type Load struct {
 	// Here returns the place in the script that runs.
 	Here func(L *lua.LState, kind, text string) origin.Origin
 
+	// Counts are the counters of the scripts; nil counts nothing.
+	Counts *telemetry.Lua
 	// Book has what limits count in.
 	Book *limit.Book
 	// Memory is what the scripts of an isolated tenant may hold.
@@ -63,13 +66,13 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, faultBinding, maxBodyBinding, timeoutBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, faultBinding, maxBodyBinding, timeoutBinding, mirrorBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
 func Classes() []vm.Class {
 	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
-	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, []vm.Class{timeoutOptions, faultOptions}, own, identityClasses)
+	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, []vm.Class{timeoutOptions, faultOptions, mirrorOptions}, own, identityClasses)
 }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.

@@ -65,7 +65,7 @@ func blocks(t *testing.T) map[string]block {
 		"simulate request": "SimulateRequest", "simulate outcome": "Outcome", "json info": "JSONInfo",
 		"limit options": "LimitOptions", "limit info": "LimitInfo", "concurrency options": "ConcurrencyOptions",
 		"breaker": "Breaker", "split options": "SplitOptions", "split part": "SplitPart", "split cookie": "SplitCookie",
-		"pool upstream": "PoolUpstream", "upstream": "Upstream", "upstream cookie": "UpstreamCookie", "try": "Try",
+		"pool upstream": "PoolUpstream", "upstream": "Upstream", "upstream cookie": "UpstreamCookie", "mirror": "MirrorOptions", "try": "Try",
 		"legacy request": "LegacyRequest", "legacy backend": "LegacyBackend", "legacy decision": "LegacyDecision",
 	} {
 		all[name] = block{docs: r.Class("luaroute." + class).Fields}
