@@ -69,7 +69,11 @@ func (c *converter) members(docs []vm.Doc) (all []lint.Member) {
 		if text == "" {
 			text = fmt.Sprintf("fun(%s): (%s)", doc.Args, doc.Returns)
 		}
-		all = append(all, lint.Member{Name: doc.Name, Type: c.read(text)})
+		t := c.read(text)
+		if doc.Fails && t != nil {
+			t.Fails = true
+		}
+		all = append(all, lint.Member{Name: doc.Name, Type: t})
 	}
 	return all
 }

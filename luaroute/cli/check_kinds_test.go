@@ -89,9 +89,11 @@ route:get("/", { when = guard("a") }, "users")`: `1:58 unknown-field: q has no f
 		`route:tenant("a", { hosts = "a.example", limits = { cpuu = 1 } }, function() end)`:          `1:53 unknown-option: luaroute.TenantLimits has no "cpuu"; did you mean "cpu"?`,
 		`route:pool("a", { "10.0.0.1:80", lb_polcy = "random", transport = { protocol = "http" } })`: `1:34 unknown-option: luaroute.PoolSpec has no "lb_polcy"; did you mean "lb_policy"?`,
 		// Results.
-		`route:get("/", function(q) return 200, json.decode(q:body()).name end)`:             `1:45 unchecked-result: json.decode may return nil and an error; look at it first, such as with assert(…)`,
-		`route:get("/", function(q) local v = json.decode(q:body()) return 200, v.name end)`: `1:72 unchecked-result: v is what json.decode returned, which may be nil and an error; look at it first, such as with assert(…)`,
-		`route:get("/", function(q) local v, err = q:json() return 200, v.name end)`:         `1:64 unchecked-result: v is what q:json returned, which may be nil and an error; look at it first, such as with assert(…)`,
+		`route:get("/", function(q) return 200, json.decode(q:body()).name end)`:                                     `1:45 unchecked-result: json.decode may return nil and an error; look at it first, such as with assert(…)`,
+		`local kv = require("kv") route:get("/", function() return 200, kv.incr("n") + 1 end)`:                       `1:67 unchecked-result: kv.incr may return nil and an error; look at it first, such as with assert(…)`,
+		`local http = require("http") route:get("/", function() return 200, http.get("https://a.example").body end)`: `1:73 unchecked-result: http.get may return nil and an error; look at it first, such as with assert(…)`,
+		`route:get("/", function(q) local v = json.decode(q:body()) return 200, v.name end)`:                         `1:72 unchecked-result: v is what json.decode returned, which may be nil and an error; look at it first, such as with assert(…)`,
+		`route:get("/", function(q) local v, err = q:json() return 200, v.name end)`:                                 `1:64 unchecked-result: v is what q:json returned, which may be nil and an error; look at it first, such as with assert(…)`,
 		// What strings name.
 		`route:get("/", function(q) return q.path == "/" and "usres" or "beta" end)`:                                                      `1:53 unknown-pool: there is no pool "usres"; did you mean "users"?`,
 		`route:get("/", function() return route.proxy("bta") end)`:                                                                        `1:46 unknown-pool: there is no pool "bta"; did you mean "beta"?`,

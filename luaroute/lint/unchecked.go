@@ -17,11 +17,12 @@ func errorResult(fn *signature.Type) int {
 }
 
 // unchecked finds a result that may be nil with an error, and is an operand, indexed or called before anything has looked at it. That is a
-// mistake where the error depends on what comes from outside: a call takes a text that is not written in the script, or nothing at all.
+// mistake where the error depends on what comes from outside: the function asks others, or a call takes a text that is not written in the script,
+// or nothing at all.
 // json.encode of a table that the script has made, or time.format with a zone that is written there, does not fail.
 func (p *pass) unchecked(f *file, call *syntax.Call, c callee) {
 	last := errorResult(c.fn)
-	if last == 0 || len(c.args) > 0 && !p.takesOutside(c) {
+	if last == 0 || !c.fn.Fails && len(c.args) > 0 && !p.takesOutside(c) {
 		return
 	}
 	const advice = "look at it first, such as with assert(…)"

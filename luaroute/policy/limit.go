@@ -49,10 +49,10 @@ var limitMethods = vm.Bindings{
 		Text: "takes from the budget of a key: `true, info`, `false, info` where not enough is left, or `nil, err` where the store has failed and `on_error` is not `local`",
 	}},
 	{Fn: peekLimit, Doc: vm.Doc{
-		Name: "peek", Args: "key?: string|number", Returns: "luaroute.LimitInfo? info, string? err", Text: "what is left, and takes nothing",
+		Name: "peek", Args: "key?: string|number", Returns: "luaroute.LimitInfo? info, string? err", Fails: true, Text: "what is left, and takes nothing",
 	}},
 	{Fn: resetLimit, Doc: vm.Doc{
-		Name: "reset", Args: "key?: string|number", Returns: "true? ok, string? err", Effect: true, Text: "makes the budget of a key whole",
+		Name: "reset", Args: "key?: string|number", Returns: "true? ok, string? err", Fails: true, Effect: true, Text: "makes the budget of a key whole",
 	}},
 }
 

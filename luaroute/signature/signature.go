@@ -56,6 +56,8 @@ type Type struct {
 	Fields []Param
 	// Results are those of a Function.
 	Results []Result
+	// Fails says that a Function may fail whatever it is given. It is not in the text.
+	Fails bool
 }
 
 // Param is a parameter, or a field of a table.

@@ -26,6 +26,9 @@ type Doc struct {
 	Returns string
 	// Type is that of a field; a function has none. "T?" is a field that may be nil, or an option that may be left out.
 	Type string
+	// Fails says that a function may return `nil, err` whatever it is given, as one that asks a server does: `check` warns where a result is
+	// used without a look at it. Without it, `check` does so only where an argument is a string that the script does not have in it.
+	Fails bool
 	// Effect says that a function is called for what it does, so that nobody need look at its results.
 	Effect bool
 	// Text says what it does or is, in Markdown and a line or two: "the digest of a string".

@@ -14,11 +14,11 @@ func verbDoc(verb string) vm.Doc {
 	if verb == "get" {
 		text = "the answer to a GET, of any status, or `nil, error`"
 	}
-	return vm.Doc{Name: verb, Args: "url: string, options?: http.Options", Returns: answer, Text: text}
+	return vm.Doc{Name: verb, Args: "url: string, options?: http.Options", Returns: answer, Fails: true, Text: text}
 }
 
 var requestDoc = vm.Doc{
-	Name: "request", Args: "request: http.Request", Returns: answer,
+	Name: "request", Args: "request: http.Request", Returns: answer, Fails: true,
 	Text: "the same with `method` and `url` among the options",
 }
 

@@ -48,39 +48,39 @@ func optionTTL(o option.Table, name string) time.Duration {
 
 var bindings = vm.Bindings{
 	{Fn: get, Doc: vm.Doc{
-		Name: "get", Args: "key: string", Returns: "kv.Value? value, string? err",
+		Name: "get", Args: "key: string", Returns: "kv.Value? value, string? err", Fails: true,
 		Text: "the value, or `nil` if there is none",
 	}},
 	{Fn: write("set", kv.Set), Doc: vm.Doc{
-		Name: "set", Args: "key: string, value: kv.Value, ttl?: number", Returns: "boolean? ok, string? err", Effect: true,
+		Name: "set", Args: "key: string, value: kv.Value, ttl?: number", Returns: "boolean? ok, string? err", Fails: true, Effect: true,
 		Text: "writes a value, which lasts for `ttl` seconds, a fraction is fine, or forever",
 	}},
 	{Fn: write("add", kv.Add), Doc: vm.Doc{
-		Name: "add", Args: "key: string, value: kv.Value, ttl?: number", Returns: "boolean? added, string? err",
+		Name: "add", Args: "key: string, value: kv.Value, ttl?: number", Returns: "boolean? added, string? err", Fails: true,
 		Text: "the same if there is no value; `false` if there is one",
 	}},
 	{Fn: write("replace", kv.Replace), Doc: vm.Doc{
-		Name: "replace", Args: "key: string, value: kv.Value, ttl?: number", Returns: "boolean? replaced, string? err",
+		Name: "replace", Args: "key: string, value: kv.Value, ttl?: number", Returns: "boolean? replaced, string? err", Fails: true,
 		Text: "the same if there is a value; `false` if there is none",
 	}},
 	{Fn: cas, Doc: vm.Doc{
-		Name: "cas", Args: "key: string, old: kv.Value|nil, new: kv.Value|nil, ttl?: number", Returns: "boolean? swapped, string? err",
+		Name: "cas", Args: "key: string, old: kv.Value|nil, new: kv.Value|nil, ttl?: number", Returns: "boolean? swapped, string? err", Fails: true,
 		Text: "writes `new` if the value equals `old`, else it is `false`; an `old` of `nil` says that there must be none, a `new` of `nil` deletes",
 	}},
 	{Fn: incr, Doc: vm.Doc{
-		Name: "incr", Args: "key: string, by?: number, options?: kv.IncrOptions", Returns: "number? value, string? err", Effect: true,
+		Name: "incr", Args: "key: string, by?: number, options?: kv.IncrOptions", Returns: "number? value, string? err", Fails: true, Effect: true,
 		Text: "adds `by`, or 1, and returns the new number. `init` and `ttl` of the options count only if this call makes it: in the same step",
 	}},
 	{Fn: remove, Doc: vm.Doc{
-		Name: "delete", Args: "key: string", Returns: "boolean? deleted, string? err", Effect: true,
+		Name: "delete", Args: "key: string", Returns: "boolean? deleted, string? err", Fails: true, Effect: true,
 		Text: "removes a value; whether there was one",
 	}},
 	{Fn: expire, Doc: vm.Doc{
-		Name: "expire", Args: "key: string, ttl?: number", Returns: "boolean? found, string? err", Effect: true,
+		Name: "expire", Args: "key: string, ttl?: number", Returns: "boolean? found, string? err", Fails: true, Effect: true,
 		Text: "lets a value last for `ttl` seconds from now, or forever; whether there is one",
 	}},
 	{Fn: ttl, Doc: vm.Doc{
-		Name: "ttl", Args: "key: string", Returns: "number? seconds, string? err",
+		Name: "ttl", Args: "key: string", Returns: "number? seconds, string? err", Fails: true,
 		Text: "how long a value lasts, `math.huge` for forever, `nil` if there is none",
 	}},
 	{Fn: keys, Doc: vm.Doc{
@@ -88,7 +88,7 @@ var bindings = vm.Bindings{
 		Text: "the keys that begin with a prefix, 100 or `limit` of at most 1000, and whether there are more. For people, not for requests: it looks at all keys",
 	}},
 	{Fn: fetch, Doc: vm.Doc{
-		Name: "fetch", Args: "key: string, options: kv.FetchOptions, fn: fun(): (kv.Value? value, any err)", Returns: "kv.Value? value, string? err",
+		Name: "fetch", Args: "key: string, options: kv.FetchOptions, fn: fun(): (kv.Value? value, any err)", Returns: "kv.Value? value, string? err", Fails: true,
 		Text: "the value, or what `fn()` returns, which is kept. One caller at a time runs it for a key in this process, the others wait for what it returns",
 	}},
 }
