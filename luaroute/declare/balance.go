@@ -25,8 +25,8 @@ var functionDocs = []vm.Doc{
 		Text: "says whether [another try](balance.md#retries) follows a response, or a connection that breaks. Default: after a GET whose connection breaks",
 	},
 	{
-		Name: "upstreams", Type: "(fun(req: luaroute.Request): (string|luaroute.PoolUpstream)[])|nil",
-		Text: "[names the upstreams](balance.md#upstreams-by-request) of a request, instead of those of the pool. Default: none",
+		Name: "upstreams", Type: "(fun(req: luaroute.Request): (string|luaroute.PoolUpstream)[])|table|nil",
+		Text: "[names the upstreams](balance.md#upstreams-by-request) of a request, instead of those of the pool; a list is that of `reverse_proxy`. Default: none",
 	},
 	{
 		Name: "on_error", Type: `"open"|"closed"|nil`,
