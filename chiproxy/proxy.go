@@ -50,7 +50,8 @@ type Proxy struct {
 	Upstream string
 	// Timeout is how long the pool may take until the header of its response leaves. Zero is as long as it likes.
 	Timeout time.Duration
-	// ResponseJSON changes which fields the JSON bodies of responses have that succeed, up to 1 MiB. One that cannot be changed is an error.
+	// ResponseJSON changes which fields the JSON bodies of responses have that succeed, up to 1 MiB. One that cannot be
+	// changed is an error.
 	ResponseJSON *jsonshape.Options
 	// OnError says what to do when the pool has failed and no byte was written, as with an upstream that cannot be
 	// reached. Nil and FailClosed return the error, for Caddy's handle_errors; FailDecline and FailOpen decline;

@@ -156,10 +156,12 @@ func (p *tab) goTo(view string) {
 	p.run(chromedp.Navigate(p.base + "#/" + view))
 }
 
-// until waits until an expression is true.
+// until waits until an expression is true. What it looks at need not be there yet.
 func (p *tab) until(expression string) {
 	p.t.Helper()
-	e2e.Until(p.t, expression, func() bool { return eval[bool](p, "!!("+expression+")") })
+	e2e.Until(p.t, expression, func() bool {
+		return eval[bool](p, "(() => { try { return !!("+expression+") } catch { return false } })()")
+	})
 }
 
 // shows waits until the page has a text.

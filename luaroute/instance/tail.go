@@ -50,7 +50,7 @@ func (e *ending) end() {
 	o := e.told
 	event := &tail.Event{
 		Time: time.Now(), Method: e.method, Host: e.host, Path: e.path, Tenant: o.Tenant, Route: o.name(), Pattern: o.Pattern, At: o.at(),
-		Outcome: o.Outcome.String(), Pool: o.Pool, Status: o.Status, Lua: o.Lua.Microseconds(),
+		Outcome: o.Outcome.String(), Pool: o.Pool, Status: o.Status, Lua: (o.Lua + time.Microsecond - 1).Microseconds(),
 	}
 	event.Milliseconds = float64(event.Time.Sub(e.started).Microseconds()) / 1000
 	ctx := e.request.Context()

@@ -151,7 +151,7 @@ func TestAListHasNothingButValues(t *testing.T) {
 		"res.headers['X-A'] = { 'a', key = 'b' }":                       `header "X-A"`,
 		"req:set_query('a', { [5] = 'b' })":                             `query "a"`,
 		"route.respond(200, 'b', { ['X-A'] = { key = 'b' } })":          `header "X-A"`,
-		"route.proxy('p', { headers = { set = { A = { b = 'c' } } } })": `header "A"`,
+		"route.proxy('p', { headers = { set = { A = { b = 'c' } } } })": `route.proxy: headers: header "A"`,
 	} {
 		refused(t, call, what+want)
 	}
