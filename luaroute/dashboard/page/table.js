@@ -16,7 +16,7 @@ export function Table({ label, columns, rows, open, opened, rowKey }) {
     addEventListener("resize", resized);
     return () => removeEventListener("resize", resized);
   }, []);
-  useEffect(() => {
+  useLayoutEffect(() => { // before a key can be pressed
     setActive(-1);
     box.current.scrollTop = 0;
     setTop(0);
