@@ -198,24 +198,6 @@ func TestWrongRulesSayWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAResponseToASiteHasOneAllocation(t *testing.T) {
-	for name, c := range map[string]struct {
-		header []string
-		most   float64
-	}{"no site": {nil, 1}, "a site": {[]string{origin, "https://app.example"}, 1}} {
-		table := policytest.Table(t, silent, build(t, rules))
-		r := policytest.From(policytest.Request("GET", "/items/1", c.header...), policytest.Client)
-		w := policytest.Discard()
-		n := testing.AllocsPerRun(200, func() {
-			clear(w.Header())
-			_ = table.Serve(w, r, nil)
-		})
-		if n > c.most {
-			t.Errorf("%s: %v allocations, expected %v", name, n, c.most)
-		}
-	}
-}
-
 // silent answers without allocating.
 var silent = policytest.Action(func(ex *chiproxy.Exchange) error { ex.W.WriteHeader(200); return nil })
 

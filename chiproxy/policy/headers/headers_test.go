@@ -141,14 +141,14 @@ func TestTheInnerPolicyChangesFirst(t *testing.T) {
 	}
 }
 
-func TestFixedChangesOfAResponseHaveOneAllocation(t *testing.T) {
-	fixed := headers.Changes{Ops: &field.Ops{Set: http.Header{"X-A": {"a"}, "X-B": {"b", "c"}}, Remove: []string{"X-C"}}}
+// fixed are changes without parameters.
+var fixed = headers.Changes{Ops: &field.Ops{Set: http.Header{"X-A": {"a"}, "X-B": {"b", "c"}}, Remove: []string{"X-C"}}}
+
+func TestEachResponseHasFixedValuesOfItsOwn(t *testing.T) {
 	table := policytest.Table(t, silent, build(t, headers.Options{Response: fixed}))
 	r := policytest.From(policytest.Request("GET", "/items/1"), policytest.Client)
 	w := policytest.Discard()
-	if n := testing.AllocsPerRun(200, func() { _ = table.Serve(w, r, nil) }); n > 1 {
-		t.Errorf("%v allocations", n)
-	}
+	_ = table.Serve(w, r, nil)
 	h := w.Header()
 	h["X-B"][0] = "changed"
 	if h["X-B"] = append(h["X-B"], "more"); h.Get("X-A") != "a" {
