@@ -53,7 +53,8 @@ func (b *budget) enter() { b.life = b.state.options.Life.span() }
 // waiting returns a context for something that waits. It ends with the request, and when the call has to end. The caller cancels it.
 func (b *budget) waiting() (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancelCause(b.parent)
-	stop := context.AfterFunc(b.life, func() { end(context.Cause(b.life)) })
+	life := b.life // the state may have another one when this one ends
+	stop := context.AfterFunc(life, func() { end(context.Cause(life)) })
 	return ctx, func() {
 		stop()
 		end(nil)
