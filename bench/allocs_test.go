@@ -1,7 +1,6 @@
 //go:build !race
 
 // The race detector empties pools at random, so that figures would not be exact.
-
 package main
 
 import (
@@ -10,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // pinned is how many allocations a request costs more than the same without what is measured: a route that is data beside Caddy's
@@ -48,7 +49,7 @@ func TestARequestAllocatesWhatIsPinned(t *testing.T) {
 // allocations returns how many allocations a request costs in the handler of a variant.
 func allocations(t *testing.T, v variant) int {
 	ask := asker(t, provision(t, v), "http://bench.example"+path)
-	return int(testing.AllocsPerRun(1000, func() {
+	return int(testkit.Allocs(1000, func() {
 		if w := ask(); w.status != http.StatusOK {
 			t.Fatalf("%s: status %d, expected that of the origin", v.name, w.status)
 		}
@@ -61,7 +62,7 @@ func TestADecisionInLuaAllocatesAtMostTwice(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			asked := func(in func(decision, testing.TB, bool) caddyhttp.MiddlewareHandler) int {
 				ask := asker(t, in(d, t, false), "http://bench.example"+path)
-				return int(testing.AllocsPerRun(1000, func() { ask() }))
+				return int(testkit.Allocs(1000, func() { ask() }))
 			}
 			inGo, inLua := asked(decision.inTable), asked(decision.lua)
 			if inLua > inGo+2 {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // BenchmarkProxy compares an action with the bare handler behind it. Allocations are to be equal for a plain proxy.
@@ -67,7 +69,7 @@ func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	d := new(Driver)
 	var at Place = alone{d, pools}
 	allocs := func(do func(*Exchange) error) float64 {
-		return testing.AllocsPerRun(200, func() {
+		return testkit.Allocs(200, func() {
 			w := httptest.NewRecorder()
 			d.Begin(w, prepared(w, get("/")), noNext, at, Live{})
 			defer d.End()

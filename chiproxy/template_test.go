@@ -12,6 +12,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/template"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestThePlaceholdersThatAreReadDirectlyAreThoseOfCaddy(t *testing.T) {
@@ -78,7 +79,7 @@ func TestAParameterInDataCostsOneAllocation(t *testing.T) {
 			was, target := *r, *r.URL
 			var place Place = &withID{id: "77"}
 			var room Exchange
-			return testing.AllocsPerRun(200, func() {
+			return testkit.Allocs(200, func() {
 				ex := &room
 				*ex = Exchange{W: w, R: r, place: place}
 				*r, *r.URL = was, target

@@ -3,6 +3,8 @@ package host
 import (
 	"strings"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestName(t *testing.T) {
@@ -68,7 +70,7 @@ func TestName(t *testing.T) {
 }
 
 func TestAPlainHostCostsNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { _ = Name("www.example.com.:8443") }); n != 0 {
+	if n := testkit.Allocs(100, func() { _ = Name("www.example.com.:8443") }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

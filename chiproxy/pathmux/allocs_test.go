@@ -1,10 +1,10 @@
-//go:build !race
-
-// With the race detector, a sync.Pool forgets some of what it is given, so there is nothing to count.
-
 package pathmux
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
+)
 
 func TestTextBehindAParameterCostsNoAllocation(t *testing.T) {
 	m := muxOf(t, "/files/{name}.pdf", "/files/{a}-{b}.txt", "/files/{name:[0-9]+}.md", "/users/{id}")
@@ -16,7 +16,7 @@ func TestTextBehindAParameterCostsNoAllocation(t *testing.T) {
 			}
 		}
 		find()
-		if n := testing.AllocsPerRun(100, find); n != 0 {
+		if n := testkit.Allocs(100, find); n != 0 {
 			t.Errorf("%s: %v allocations", path, n)
 		}
 	}

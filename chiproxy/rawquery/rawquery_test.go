@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func pairs(raw string) string {
@@ -88,7 +90,7 @@ func TestWhatNetURLReadsIsReadTheSame(t *testing.T) {
 }
 
 func TestAPlainQueryCostsNothing(t *testing.T) {
-	if n := testing.AllocsPerRun(100, func() { Each("a=1&b=2;c&page=7", func(string, string) bool { return true }) }); n != 0 {
+	if n := testkit.Allocs(100, func() { Each("a=1&b=2;c&page=7", func(string, string) bool { return true }) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -1,7 +1,3 @@
-//go:build !race
-
-// With the race detector, a sync.Pool forgets some of what it is given, so there is nothing to count.
-
 package routing
 
 import (
@@ -11,6 +7,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // TestADataRouteAllocatesNothing measures everything from Serve to the action and back.
@@ -36,7 +33,7 @@ func TestADataRouteAllocatesNothing(t *testing.T) {
 			table := mustBuild(t, c.spec)
 			r := prepared(httptest.NewRecorder(), ask(c.url, "X-Tenant: 50"))
 			w := noWriter{http.Header{}}
-			if n := testing.AllocsPerRun(200, func() {
+			if n := testkit.Allocs(200, func() {
 				if err := table.Serve(w, r, nextNothing); err != nil {
 					t.Fatal(err)
 				}
@@ -52,7 +49,7 @@ func TestALookThatCannotApplyCostsNothing(t *testing.T) {
 	for path, want := range map[string]float64{"/users/42": 0, "/users//42": 3} { // for the clean path
 		r := prepared(httptest.NewRecorder(), ask(path))
 		w := noWriter{http.Header{}}
-		if n := testing.AllocsPerRun(200, func() { _ = guarded.Serve(w, r, nextNothing) }); n > want {
+		if n := testkit.Allocs(200, func() { _ = guarded.Serve(w, r, nextNothing) }); n > want {
 			t.Errorf("%s: %v allocations", path, n)
 		}
 	}
@@ -76,7 +73,7 @@ func TestCountingADataRouteAllocatesNothingMore(t *testing.T) {
 		defer table.Retire()
 		w := httptest.NewRecorder()
 		r := prepared(w, get("/items/5"))
-		return testing.AllocsPerRun(200, func() { _ = table.Serve(w, r, noNext) })
+		return testkit.Allocs(200, func() { _ = table.Serve(w, r, noNext) })
 	}
 	without, with := measure(nil), measure(telemetry.New(telemetry.Options{}).Begin())
 	if with > without {

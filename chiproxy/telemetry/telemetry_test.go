@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // table publishes a table with patterns of one tenant, and returns its series by pattern.
@@ -151,7 +152,7 @@ func TestToCountAllocatesNothing(t *testing.T) {
 	r := telemetry.New(telemetry.Options{})
 	s := table(r, "", "/a")["/a"]
 	s.Count(telemetry.Proxied, 200, time.Millisecond)
-	if n := testing.AllocsPerRun(100, func() { s.Count(telemetry.Proxied, 200, time.Millisecond) }); n != 0 {
+	if n := testkit.Allocs(100, func() { s.Count(telemetry.Proxied, 200, time.Millisecond) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -3,6 +3,8 @@ package urlpath
 import (
 	"net/url"
 	"testing"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestRoutePath(t *testing.T) {
@@ -62,7 +64,7 @@ func TestRoutePath(t *testing.T) {
 
 func TestACleanPathCostsNothing(t *testing.T) {
 	u := &url.URL{Path: "/users/42/posts/"}
-	if n := testing.AllocsPerRun(100, func() { _ = Of(u) }); n != 0 {
+	if n := testkit.Allocs(100, func() { _ = Of(u) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

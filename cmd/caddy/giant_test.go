@@ -11,10 +11,11 @@ import (
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // giant is the size of a body, in bytes. The race detector takes ten times as long for it.
-var giant = map[bool]int{false: 1 << 30, true: 256 << 20}[raceEnabled]
+var giant = map[bool]int{false: 1 << 30, true: 256 << 20}[testkit.Race]
 
 const (
 	// piece is what the giant is made of.

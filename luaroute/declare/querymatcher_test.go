@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // FuzzAMatcherOfQueriesAnswersAsCaddys compares ours with Caddy's own.
@@ -36,7 +38,7 @@ func FuzzAMatcherOfQueriesAnswersAsCaddys(f *testing.F) {
 func TestAMatcherOfQueriesMakesNoGarbageOfAQueryWithoutItsNames(t *testing.T) {
 	m := queryMatcher{caddyhttp.MatchQuery{"x": {"1"}}}
 	r := httptest.NewRequest("GET", "/?a=b&c=d&e=f", nil)
-	if n := testing.AllocsPerRun(100, func() { _, _ = m.MatchWithError(r) }); n != 0 {
+	if n := testkit.Allocs(100, func() { _, _ = m.MatchWithError(r) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

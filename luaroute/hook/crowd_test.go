@@ -18,7 +18,7 @@ import (
 
 // crowd is how many requests are in flight at once. The race detector allows some 8,000 goroutines, and a request that is
 // forwarded has nine. So the tests with a crowd run by themselves.
-var crowd = map[bool]int{false: 2000, true: 600}[raceEnabled]
+var crowd = map[bool]int{false: 2000, true: 600}[testkit.Race]
 
 // until waits for a condition.
 var until = testkit.Until

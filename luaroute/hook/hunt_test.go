@@ -18,13 +18,14 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
 var (
-	huntFor  = flag.Duration("leak.for", map[bool]time.Duration{false: 3 * time.Second, true: time.Minute}[raceEnabled], "how long leaks are hunted")
+	huntFor  = flag.Duration("leak.for", map[bool]time.Duration{false: 3 * time.Second, true: time.Minute}[testkit.Race], "how long leaks are hunted")
 	huntSeed = flag.Uint64("leak.seed", 0, "the schedule of the hunt for leaks; 0 for another one each time")
 )
 

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 )
 
@@ -63,15 +64,15 @@ var selects = map[string]string{
 }
 
 func TestSelectAllocatesTwice(t *testing.T) {
-	without := testing.AllocsPerRun(300, serveInstant(t, instantPool(t, `lb_policy = "weighted_round_robin"`)))
+	without := testkit.Allocs(300, serveInstant(t, instantPool(t, `lb_policy = "weighted_round_robin"`)))
 	for name, body := range selects {
-		with := testing.AllocsPerRun(300, serveInstant(t, instantPool(t, `select = function(req, up) return `+body+` end`)))
+		with := testkit.Allocs(300, serveInstant(t, instantPool(t, `select = function(req, up) return `+body+` end`)))
 		most := without + 2
 		if name == "policy" || name == "best" { // a list of those that are open; latencies
 			most++
 		}
 		t.Logf("%s: %v more", name, with-without)
-		if with > most && !raceEnabled {
+		if with > most {
 			t.Errorf("%s: %v allocations more than without a function", name, with-without)
 		}
 	}

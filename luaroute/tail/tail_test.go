@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/tail"
 )
 
@@ -168,7 +169,7 @@ func TestViewersComeAndGoWhileRequestsEnd(t *testing.T) {
 
 func TestNobodyLookingCostsNoAllocation(t *testing.T) {
 	var h tail.Hub
-	if n := testing.AllocsPerRun(100, func() {
+	if n := testkit.Allocs(100, func() {
 		if h.Watched() {
 			h.Send(at(0))
 		}

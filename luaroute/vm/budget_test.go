@@ -8,6 +8,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestEveryEndlessScriptEndsWithItsBudget(t *testing.T) {
@@ -167,7 +169,7 @@ func TestACallAllocatesNothing(t *testing.T) {
 	img, refs := freeze(t, `local known = { a = "x" } keep(function(k) return known[k] end)`, Options{})
 	s := img.NewState()
 	arg := lua.LValue(lua.LString("a"))
-	got := testing.AllocsPerRun(1000, func() {
+	got := testkit.Allocs(1000, func() {
 		if err := s.Call(s.Func(refs[0]), 1, arg); err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +178,7 @@ func TestACallAllocatesNothing(t *testing.T) {
 	if got != 0 {
 		t.Errorf("got %v allocations, want none", got)
 	}
-	if got := testing.AllocsPerRun(1000, func() { s.Arm(DefaultLimits, context.Background()) }); got != 0 {
+	if got := testkit.Allocs(1000, func() { s.Arm(DefaultLimits, context.Background()) }); got != 0 {
 		t.Errorf("got %v allocations for arming, want none", got)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestAStreamGetsBackThePartOfItsBudgetThatItStreams(t *testing.T) {
@@ -136,7 +138,7 @@ func TestAStreamStandsBehindThoseThatBegin(t *testing.T) {
 func TestARefillAllocatesNothing(t *testing.T) {
 	img, _ := freeze(t, `keep(function() end)`, Options{})
 	s := img.NewState()
-	if n := testing.AllocsPerRun(100, func() { s.Refill(); s.Streamed(100) }); n != 0 {
+	if n := testkit.Allocs(100, func() { s.Refill(); s.Streamed(100) }); n != 0 {
 		t.Errorf("it allocates %v times", n)
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
 )
 
@@ -271,7 +272,7 @@ func TestACallOfATenantThatUsedUpItsAllowanceHasATurnFromTheStart(t *testing.T) 
 func TestACallThatNeedNotWaitForItsTurnAllocatesNothing(t *testing.T) {
 	s, fn := busyState(t, `keep(function() return taken() end)`, map[string]lua.LValue{})
 	useUp(s.line)
-	got := testing.AllocsPerRun(1000, func() {
+	got := testkit.Allocs(1000, func() {
 		if err := s.Call(fn, 1); err != nil || s.L.Get(-1) != lua.LTrue {
 			t.Fatalf("turn: %v, error: %v", s.L.Get(-1), err)
 		}

@@ -78,7 +78,7 @@ func TestARequestThatIsAllowedAllocatesNothing(t *testing.T) {
 	w := policytest.Discard()
 	count := func(around ...chiproxy.Middleware) float64 {
 		table := policytest.Table(t, action, around...)
-		return testing.AllocsPerRun(100, func() { _ = table.Serve(w, r, nil) })
+		return testkit.Allocs(100, func() { _ = table.Serve(w, r, nil) })
 	}
 	if bare, with := count(who), count(who, m); with > bare {
 		t.Errorf("it allocates %v times, and %v without", with, bare)

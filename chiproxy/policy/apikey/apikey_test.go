@@ -40,7 +40,7 @@ func TestEachOfManyKeysIsThatOfItsConsumer(t *testing.T) {
 			t.Errorf("%.20q is that of %s", key, got.ID())
 		}
 	}
-	if allocs := testing.AllocsPerRun(100, func() { c.Find("a key of consumer 7") }); allocs != 0 {
+	if allocs := testkit.Allocs(100, func() { c.Find("a key of consumer 7") }); allocs != 0 {
 		t.Errorf("a lookup allocates %v times", allocs)
 	}
 }

@@ -134,7 +134,7 @@ func TestAPasswordThatIsKnownCostsFewAllocations(t *testing.T) {
 	w := policytest.Discard()
 	serve := func() { _ = table.Serve(w, r, nil) }
 	serve()
-	if n := testing.AllocsPerRun(100, serve); n > 8 {
+	if n := testkit.Allocs(100, serve); n > 8 {
 		t.Errorf("it allocates %v times", n)
 	}
 }

@@ -191,8 +191,8 @@ func TestWhatATokenThatIsKnownAllocates(t *testing.T) {
 	r := policytest.From(policytest.Request("GET", "/items/1", "Authorization", "Bearer ann"), policytest.Client)
 	w := policytest.Discard()
 	bare := policytest.Table(t, policytest.Action(func(ex *chiproxy.Exchange) error { return nil }))
-	least := testing.AllocsPerRun(100, func() { _ = bare.Serve(w, r, nil) })
-	if n := testing.AllocsPerRun(100, func() { _ = table.Serve(w, r, nil) }); n > least+8 {
+	least := testkit.Allocs(100, func() { _ = bare.Serve(w, r, nil) })
+	if n := testkit.Allocs(100, func() { _ = table.Serve(w, r, nil) }); n > least+8 {
 		t.Errorf("it allocates %v times, and %v without", n, least)
 	}
 }

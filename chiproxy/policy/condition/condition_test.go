@@ -160,7 +160,7 @@ func TestAShareIsAsLargeAsItSaysAndGrowsWithoutLosingAnybody(t *testing.T) {
 				in[large]++
 			}
 		}
-		if n := testing.AllocsPerRun(100, func() { large.Holds(ex) }); n > 0 {
+		if n := testkit.Allocs(100, func() { large.Holds(ex) }); n > 0 {
 			t.Errorf("%v allocations", n)
 		}
 	})

@@ -1,13 +1,10 @@
-//go:build !race
-
-// With the race detector, a sync.Pool forgets some of what it is given, so there is nothing to count.
-
 package cors_test
 
 import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestAResponseToASiteHasOneAllocation(t *testing.T) {
@@ -18,7 +15,7 @@ func TestAResponseToASiteHasOneAllocation(t *testing.T) {
 		table := policytest.Table(t, silent, build(t, rules))
 		r := policytest.From(policytest.Request("GET", "/items/1", c.header...), policytest.Client)
 		w := policytest.Discard()
-		n := testing.AllocsPerRun(200, func() {
+		n := testkit.Allocs(200, func() {
 			clear(w.Header())
 			_ = table.Serve(w, r, nil)
 		})

@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/key"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // keyOf returns the key of a request of a client.
@@ -129,7 +130,7 @@ func TestAKeyOfHeaderAndClientAllocatesNothing(t *testing.T) {
 	k := parsed(t, "client_ip", "header:X-Key", "param:id", "route", "host")
 	buffer := make([]byte, 0, 512)
 	table := policytest.Table(t, policytest.Action(func(ex *chiproxy.Exchange) error {
-		if n := testing.AllocsPerRun(100, func() { buffer, _ = k.Append(buffer[:0], ex) }); n != 0 {
+		if n := testkit.Allocs(100, func() { buffer, _ = k.Append(buffer[:0], ex) }); n != 0 {
 			t.Errorf("%v allocations", n)
 		}
 		return nil

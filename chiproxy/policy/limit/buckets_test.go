@@ -278,7 +278,7 @@ func TestTakesOfKnownKeysAllocateNothing(t *testing.T) {
 	b := limit.NewBuckets(100_000)
 	b.Take("192.0.2.1", 100, 100, time.Second, 1, time.Hour)
 	at := time.Hour
-	if n := testing.AllocsPerRun(1000, func() {
+	if n := testkit.Allocs(1000, func() {
 		at += time.Millisecond
 		b.Take("192.0.2.1", 100, 100, time.Second, 1, at)
 	}); n != 0 {

@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // quiet answers without an allocation.
@@ -49,15 +50,15 @@ func TestWhatALimitAllocatesForARequest(t *testing.T) {
 		table := policytest.Table(t, quiet, mw...)
 		w := httptest.NewRecorder()
 		r := policytest.From(get(), policytest.Client)
-		return testing.AllocsPerRun(500, func() {
+		return testkit.Allocs(500, func() {
 			clear(w.Header())
 			_ = table.Serve(w, r, nil)
 		})
 	}
 	base := of(nil)
 	for name, c := range all {
-		if got := of(c.mw) - base; got != c.allocs {
-			t.Errorf("%s: %v allocations, want %v", name, got, c.allocs)
+		if got := of(c.mw) - base; got > c.allocs {
+			t.Errorf("%s: %v allocations, want at most %v", name, got, c.allocs)
 		}
 	}
 }

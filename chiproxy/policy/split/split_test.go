@@ -317,7 +317,7 @@ func TestDividingAllocatesNothing(t *testing.T) {
 		var measured float64
 		var inner chiproxy.Action
 		measure := policytest.Action(func(ex *chiproxy.Exchange) error {
-			measured = testing.AllocsPerRun(100, func() { _, _ = ex.Act(inner) })
+			measured = testkit.Allocs(100, func() { _, _ = ex.Act(inner) })
 			return nil
 		})
 		table := policytest.Table(t, binding{measure, made(t, o), &inner})

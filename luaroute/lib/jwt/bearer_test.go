@@ -1,7 +1,3 @@
-//go:build !race
-
-// With the race detector more is allocated, and all takes longer.
-
 package jwt
 
 import (
@@ -17,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/credential"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/token"
 )
 
@@ -69,8 +66,8 @@ func protected(t testing.TB) (with, without *routing.Table, r *http.Request) {
 func TestWhatARequestWithARememberedTokenAllocates(t *testing.T) {
 	with, without, r := protected(t)
 	w := policytest.Discard()
-	least := testing.AllocsPerRun(100, func() { _ = without.Serve(w, r, nil) })
-	if n := testing.AllocsPerRun(100, func() { _ = with.Serve(w, r, nil) }); n > least+3 {
+	least := testkit.Allocs(100, func() { _ = without.Serve(w, r, nil) })
+	if n := testkit.Allocs(100, func() { _ = with.Serve(w, r, nil) }); n > least+3 {
 		t.Errorf("it allocates %v times, and %v without a token", n, least)
 	}
 }

@@ -1,7 +1,3 @@
-//go:build !race
-
-// With the race detector more is allocated.
-
 package kv_test
 
 import (
@@ -9,13 +5,15 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestReadingAllocatesOnce(t *testing.T) {
 	for value, most := range map[string]float64{"'on for all of them'": 1, "12345": 1, "true": 0, "'" + strings.Repeat("x", 100) + "'": 1, "'" + strings.Repeat("x", 400) + "'": 2} {
 		s, fn := reading(t, value)
 		run := func(n int) float64 {
-			return testing.AllocsPerRun(5, func() {
+			return testkit.Allocs(5, func() {
 				if err := s.Call(fn, 0, lua.LNumber(n)); err != nil {
 					t.Fatal(err)
 				}

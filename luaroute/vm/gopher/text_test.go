@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 func TestAShortTextIsOneObjectAndStaysWhatItIs(t *testing.T) {
@@ -15,7 +17,7 @@ func TestAShortTextIsOneObjectAndStaysWhatItIs(t *testing.T) {
 		v := Text(b)
 		kept = append(kept, v)
 		clear(b)
-		if allocations, most := testing.AllocsPerRun(100, func() { Text(b) }), 1.0; n <= 112 && allocations > most {
+		if allocations, most := testkit.Allocs(100, func() { Text(b) }), 1.0; n <= 112 && allocations > most {
 			t.Errorf("%d bytes take %v allocations", n, allocations)
 		}
 	}
