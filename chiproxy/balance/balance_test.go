@@ -103,7 +103,7 @@ func proxy(t *testing.T, config string) *reverseproxy.Handler {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(testcaddy.Context(t))
 	t.Cleanup(cancel)
-	mod, err := ctx.LoadModuleByID("http.handlers.reverse_proxy", json.RawMessage(config))
+	mod, err := testcaddy.Load(ctx, "http.handlers.reverse_proxy", json.RawMessage(config))
 	if err != nil {
 		t.Fatal(err)
 	}

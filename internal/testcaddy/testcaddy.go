@@ -51,3 +51,13 @@ func Context(t testing.TB) caddy.Context {
 	}
 	return probed
 }
+
+// loading is held while a module is loaded: neither the list of modules in a context of Caddy's nor the metrics of its reverse_proxy have a lock.
+var loading sync.Mutex
+
+// Load loads a module, as Caddy loads those of a configuration: one after the other.
+func Load(ctx caddy.Context, id string, config json.RawMessage) (any, error) {
+	loading.Lock()
+	defer loading.Unlock()
+	return ctx.LoadModuleByID(id, config)
+}

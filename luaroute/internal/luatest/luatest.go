@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -125,14 +124,9 @@ func (m modules) Handler(name string) (caddyhttp.MiddlewareHandler, []string) {
 	return m.handlers[name], slices.Sorted(maps.Keys(m.handlers))
 }
 
-// loading is held while a module is loaded: the list of modules in a context of Caddy's has no lock.
-var loading sync.Mutex
-
 // Load loads a module.
 func (m modules) Load(id string, config json.RawMessage) (any, error) {
-	loading.Lock()
-	defer loading.Unlock()
-	return m.ctx.LoadModuleByID(id, config)
+	return testcaddy.Load(m.ctx, id, config)
 }
 
 // Run runs a script and returns what it declares.
