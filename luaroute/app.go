@@ -94,10 +94,11 @@ func (a *App) Start() error {
 	if err := a.checkDev(); err != nil {
 		return err
 	}
-	a.grace = graceOf(a.ctx)
+	servers := a.servers()
+	a.grace = graceOf(servers)
 	a.pools.Modules().Run()
 	for _, i := range a.instances {
-		i.Start()
+		i.Start(servers.Servers)
 	}
 	for _, f := range a.atStart {
 		f()
@@ -105,17 +106,22 @@ func (a *App) Start() error {
 	return nil
 }
 
-// checkDev reports an instance that shows errors at an address that others may reach.
-func (a *App) checkDev() error {
+// servers returns the app of the servers. Where there is none it is empty.
+func (a *App) servers() *caddyhttp.App {
 	app, err := a.ctx.AppIfConfigured("http")
 	if err != nil {
-		return nil // there is no server
+		return new(caddyhttp.App)
 	}
+	return app.(*caddyhttp.App)
+}
+
+// checkDev reports an instance that shows errors at an address that others may reach.
+func (a *App) checkDev() error {
 	for _, i := range a.instances {
 		if !i.Dev() {
 			continue
 		}
-		for _, server := range app.(*caddyhttp.App).Servers {
+		for _, server := range a.servers().Servers {
 			if err := instance.CheckDev(i.Name(), server.Listen); err != nil && !i.DevForced() {
 				return err
 			}
@@ -130,12 +136,7 @@ const usualGrace = 10 * time.Second
 
 // graceOf returns how long scripts may run when a configuration ends: the grace period of its servers, if they have
 // one.
-func graceOf(ctx caddy.Context) time.Duration {
-	app, err := ctx.AppIfConfigured("http")
-	if err != nil {
-		return usualGrace
-	}
-	servers := app.(*caddyhttp.App)
+func graceOf(servers *caddyhttp.App) time.Duration {
 	return time.Duration(servers.ShutdownDelay) + cmp.Or(time.Duration(servers.GracePeriod), usualGrace)
 }
 

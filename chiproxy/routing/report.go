@@ -15,7 +15,11 @@ var epoch = time.Now()
 
 // serveCounted is serve, and reports what became of the request.
 func (rq *request) serveCounted() (err error) {
-	started := time.Since(epoch)
+	var started time.Duration
+	timed := rq.table.base.series.Timed()
+	if timed {
+		started = time.Since(epoch)
+	}
 	rq.ReportTo(rq.report)
 	rq.series = rq.table.base.series
 	returned := false
@@ -24,9 +28,9 @@ func (rq *request) serveCounted() (err error) {
 			rq.taken(rq.tenant)
 		}
 		outcome, status := rq.Became(err, returned)
-		took := time.Since(epoch) - started
-		if rq.upgrade != nil {
-			took = -1 // that of a stream says nothing
+		took := time.Duration(-1)
+		if timed && rq.upgrade == nil { // that of a stream says nothing
+			took = time.Since(epoch) - started
 		}
 		if !rq.Nested() { // it is counted further out
 			rq.series.Count(outcome, status, took)

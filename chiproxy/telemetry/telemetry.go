@@ -152,6 +152,9 @@ func (s *Series) Count(o Outcome, status int, took time.Duration) {
 	}
 }
 
+// Timed reports whether durations are observed.
+func (s *Series) Timed() bool { return s != nil && s.duration != nil }
+
 // Each calls f with the counts that are not 0.
 func (s *Series) Each(f func(outcome, code string, n uint64)) {
 	counts := s.counts.Load()

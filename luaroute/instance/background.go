@@ -2,12 +2,15 @@ package instance
 
 import (
 	"context"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 	"weak"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -20,8 +23,9 @@ const (
 	tenantPause = time.Minute
 )
 
-// Start makes the instance known by its name, and begins what runs in the background.
-func (i *Instance) Start() {
+// Start makes the instance known by its name, and begins what runs in the background. The servers are those of its configuration.
+func (i *Instance) Start(servers map[string]*caddyhttp.Server) {
+	i.unlogged.Store(!slices.ContainsFunc(slices.Collect(maps.Values(servers)), logs))
 	running.add(i)
 	i.loader.startStore()
 	i.start()

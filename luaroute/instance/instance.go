@@ -33,7 +33,9 @@ type Instance struct {
 	table   atomic.Pointer[routing.Table]
 	panics  *panics
 	watcher watcher
-	tail    tail.Hub
+	// unlogged says that no server of the configuration writes access logs.
+	unlogged atomic.Bool
+	tail     tail.Hub
 
 	reloading sync.Mutex // held by the reload that runs
 	mu        sync.Mutex // guards what follows, and that table is not set after the end

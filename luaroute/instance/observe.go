@@ -27,6 +27,7 @@ const placeholderPrefix = "http.luaroute."
 type watcher struct {
 	always, never bool // the placeholders
 	fields, spans bool
+	silent        bool // nothing at all
 }
 
 func newWatcher(c *config.Instance) watcher {
@@ -38,6 +39,7 @@ func newWatcher(c *config.Instance) watcher {
 	if text, err := json.Marshal(c); err == nil && !o.never {
 		o.always = o.always || bytes.Contains(text, []byte("{"+placeholderPrefix))
 	}
+	o.silent = !o.always && o.never && !o.fields && !o.spans
 	return o
 }
 
@@ -54,10 +56,16 @@ const observedVar = "luaroute"
 
 // observe returns what a request says of itself, nil for nothing.
 func (i *Instance) observe(r *http.Request) *observed {
+	if i.watcher.silent {
+		return nil
+	}
 	ctx := r.Context()
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	logs := server != nil && server.Logs != nil
-	if !logs && !i.watcher.always && !trace.SpanContextFromContext(ctx).IsValid() {
+	logged := false
+	if !i.unlogged.Load() { // to look a server up takes as long as all else here
+		server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+		logged = logs(server)
+	}
+	if !logged && !i.watcher.always && !trace.SpanContextFromContext(ctx).IsValid() {
 		return nil
 	}
 	if caddyhttp.GetVar(ctx, observedVar) != nil { // the outer one says more
@@ -68,11 +76,14 @@ func (i *Instance) observe(r *http.Request) *observed {
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && !i.watcher.never {
 		repl.Map(o.placeholder)
 	}
-	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && logs && i.watcher.fields {
+	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && logged && i.watcher.fields {
 		extra.Add(zap.Inline(o))
 	}
 	return o
 }
+
+// logs reports whether a server writes access logs.
+func logs(server *caddyhttp.Server) bool { return server != nil && server.Logs != nil }
 
 // report returns the report to fill in, nil for nil.
 func (o *observed) report() *chiproxy.Report {
