@@ -72,7 +72,11 @@ func provision(tb testing.TB, v variant) caddyhttp.MiddlewareHandler {
 // provisionConfig returns the handler that a configuration is of, as Caddy would make it.
 func provisionConfig(tb testing.TB, config object) caddyhttp.MiddlewareHandler {
 	tb.Helper()
-	ctx := caddyContext(tb)
+	return provisionIn(tb, caddyContext(tb), config)
+}
+
+func provisionIn(tb testing.TB, ctx caddy.Context, config object) caddyhttp.MiddlewareHandler {
+	tb.Helper()
 	name := config["handler"].(string)
 	config = maps.Clone(config)
 	delete(config, "handler")

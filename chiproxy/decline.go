@@ -182,12 +182,12 @@ func (s *snapshot) restore(ex *Exchange) {
 
 // restoreVars restores variables, except the count of turns.
 func (s *snapshot) restoreVars(vars map[string]any) {
-	turns, turned := vars[turnsVar]
+	turns, counted := vars[turnsVar]
 	clear(vars)
 	for _, v := range s.vars {
 		vars[v.name] = v.value
 	}
-	if turned {
+	if counted {
 		vars[turnsVar] = turns
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -23,6 +24,9 @@ const turnsVar = "luaroute.turns"
 // which copies of the variables share.
 type turns struct{ n int }
 
+// turned says that a request of this process has been counted so. Mostly none is, and then nobody looks for the variable.
+var turned atomic.Bool
+
 var errTurns = errors.New("the request loops")
 
 // turn counts the table, once for each time that it is asked, before something may lead back to it.
@@ -34,6 +38,9 @@ func (ex *Exchange) turn() error {
 	t, _ := caddyhttp.GetVar(ctx, turnsVar).(*turns)
 	if t == nil {
 		t = &turns{}
+		if !turned.Load() {
+			turned.Store(true)
+		}
 		ex.SetVar(turnsVar, t)
 	}
 	if t.n++; t.n > maxTurns {

@@ -134,12 +134,12 @@ func (ex *Exchange) RanLua(took time.Duration) {
 
 // Nested reports whether another table has passed the request to a handler that led here.
 func (d *Driver) Nested() bool {
-	t, _ := caddyhttp.GetVar(d.R.Context(), turnsVar).(*turns)
-	if t == nil {
+	if d.turns != nil {
+		return d.turns.n > 1
+	}
+	if !turned.Load() {
 		return false
 	}
-	if d.turns != nil {
-		return t.n > 1
-	}
-	return t.n > 0
+	t, _ := caddyhttp.GetVar(d.R.Context(), turnsVar).(*turns)
+	return t != nil && t.n > 0
 }
