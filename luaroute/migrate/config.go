@@ -3,12 +3,13 @@ package migrate
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/luaroute/caddy-luaroute/internal/yamltree"
 )
 
 // config is an old configuration.
@@ -42,29 +43,13 @@ type value struct {
 	line int
 }
 
-// lineError is an error at a line of the YAML.
-type lineError struct {
-	line int
-	text string
-}
-
-func (e *lineError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.text) }
-
-func at(line int, format string, args ...any) error {
-	return &lineError{line, fmt.Sprintf(format, args...)}
-}
-
 // reader reads YAML and notes what it drops.
-type reader struct{ notes []string }
-
-func (r *reader) drop(line int, format string, args ...any) {
-	r.notes = append(r.notes, fmt.Sprintf("line %d: %s", line, fmt.Sprintf(format, args...)))
-}
+type reader struct{ yamltree.Reader }
 
 // read reads a whole configuration.
 func (r *reader) read(in io.Reader) (*config, error) {
-	var document yaml.Node
-	if err := yaml.NewDecoder(in).Decode(&document); err != nil {
+	document, err := yamltree.Document(in)
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			return nil, errors.New("the file is empty; expected tenants")
 		}
@@ -72,11 +57,11 @@ func (r *reader) read(in io.Reader) (*config, error) {
 	}
 	c := &config{scripts: true}
 	found := false
-	err := r.fields(document.Content[0], "the configuration", func(key string, node *yaml.Node) (err error) {
+	err = r.Fields(document, "the configuration", func(key string, node *yaml.Node) (err error) {
 		switch key {
 		case "tenants":
 			found = true
-			return r.items(node, "tenants", func(item *yaml.Node) error {
+			return r.Items(node, "tenants", func(item *yaml.Node) error {
 				t, err := r.tenant(item)
 				c.tenants = append(c.tenants, t)
 				return err
@@ -85,14 +70,14 @@ func (r *reader) read(in io.Reader) (*config, error) {
 			c.scripts, err = r.engine(node)
 			return err
 		case "admin_base_path":
-			r.drop(node.Line, "admin_base_path is dropped: the endpoints are in the admin API of Caddy, under /luaroute/main/")
+			r.Drop(node.Line, "admin_base_path is dropped: the endpoints are in the admin API of Caddy, under /luaroute/main/")
 		default:
-			r.drop(node.Line, "%s is dropped: luaroute has no equivalent; configure it in the Caddyfile", key)
+			r.Drop(node.Line, "%s is dropped: luaroute has no equivalent; configure it in the Caddyfile", key)
 		}
 		return nil
 	})
 	if err == nil && (!found || len(c.tenants) == 0) {
-		err = at(document.Line, "there are no tenants; expected a list of them")
+		err = yamltree.At(document.Line, "there are no tenants; expected a list of them")
 	}
 	return c, err
 }
@@ -100,18 +85,18 @@ func (r *reader) read(in io.Reader) (*config, error) {
 // engine reads lua_engine, and returns whether scripts were used.
 func (r *reader) engine(node *yaml.Node) (enabled bool, err error) {
 	enabled = true
-	err = r.fields(node, "lua_engine", func(key string, node *yaml.Node) error {
+	err = r.Fields(node, "lua_engine", func(key string, node *yaml.Node) error {
 		switch key {
 		case "enabled":
 			if err := node.Decode(&enabled); err != nil {
-				return at(node.Line, "lua_engine.enabled is %q; expected true or false", node.Value)
+				return yamltree.At(node.Line, "lua_engine.enabled is %q; expected true or false", node.Value)
 			}
 		case "url":
-			r.drop(node.Line, "lua_engine.url is dropped: scripts run inside Caddy, without a separate engine")
+			r.Drop(node.Line, "lua_engine.url is dropped: scripts run inside Caddy, without a separate engine")
 		case "timeout":
-			r.drop(node.Line, "lua_engine.timeout is dropped: it was for a request; a script may now run for 100ms of CPU time, see limits")
+			r.Drop(node.Line, "lua_engine.timeout is dropped: it was for a request; a script may now run for 100ms of CPU time, see limits")
 		default:
-			r.drop(node.Line, "lua_engine.%s is dropped: scripts run inside Caddy", key)
+			r.Drop(node.Line, "lua_engine.%s is dropped: scripts run inside Caddy", key)
 		}
 		return nil
 	})
@@ -120,68 +105,68 @@ func (r *reader) engine(node *yaml.Node) (enabled bool, err error) {
 
 func (r *reader) tenant(node *yaml.Node) (tenant, error) {
 	t := tenant{line: node.Line}
-	err := r.fields(node, "a tenant", func(key string, node *yaml.Node) (err error) {
+	err := r.Fields(node, "a tenant", func(key string, node *yaml.Node) (err error) {
 		switch key {
 		case "name":
-			t.name, err = text(key, node)
+			t.name, err = yamltree.Text(key, node)
 		case "path_prefix":
-			t.prefix, err = text(key, node)
+			t.prefix, err = yamltree.Text(key, node)
 			if t.prefix = strings.TrimRight(strings.TrimSuffix(t.prefix, "/*"), "/"); err == nil && t.prefix != "" && t.prefix[0] != '/' {
-				err = at(node.Line, "path_prefix %q: expected a path that begins with a slash", t.prefix)
+				err = yamltree.At(node.Line, "path_prefix %q: expected a path that begins with a slash", t.prefix)
 			}
 		case "domains":
-			return r.items(node, key, func(item *yaml.Node) error {
-				domain, err := text("a domain", item)
+			return r.Items(node, key, func(item *yaml.Node) error {
+				domain, err := yamltree.Text("a domain", item)
 				t.domains = append(t.domains, value{domain, item.Line})
 				return err
 			})
 		case "health_interval":
-			t.healthInterval, err = duration(key, node)
+			t.healthInterval, err = yamltree.Duration(key, node)
 		case "lua_script":
-			if t.script, err = text(key, node); err == nil && strings.Contains(t.script, "\n") {
-				err = at(node.Line, "lua_script holds code; write it into a file and name that")
+			if t.script, err = yamltree.Text(key, node); err == nil && strings.Contains(t.script, "\n") {
+				err = yamltree.At(node.Line, "lua_script holds code; write it into a file and name that")
 			}
 		case "services":
-			return r.items(node, key, func(item *yaml.Node) error {
+			return r.Items(node, key, func(item *yaml.Node) error {
 				s, err := r.service(item)
 				t.services = append(t.services, s)
 				return err
 			})
 		default:
-			r.drop(node.Line, "%s of tenant %q is dropped: it is unknown", key, t.name)
+			r.Drop(node.Line, "%s of tenant %q is dropped: it is unknown", key, t.name)
 		}
 		return err
 	})
 	if err == nil && t.name == "" {
-		err = at(t.line, "a tenant has no name")
+		err = yamltree.At(t.line, "a tenant has no name")
 	}
 	return t, err
 }
 
 func (r *reader) service(node *yaml.Node) (service, error) {
 	s := service{line: node.Line}
-	err := r.fields(node, "a service", func(key string, node *yaml.Node) (err error) {
+	err := r.Fields(node, "a service", func(key string, node *yaml.Node) (err error) {
 		var v string
 		switch key {
 		case "name":
-			s.name, err = text(key, node)
+			s.name, err = yamltree.Text(key, node)
 		case "url":
-			v, err = text(key, node)
+			v, err = yamltree.Text(key, node)
 			s.url = value{v, node.Line}
 		case "health":
-			v, err = text(key, node)
+			v, err = yamltree.Text(key, node)
 			s.healthy = value{v, node.Line}
 		default:
-			r.drop(node.Line, "%s of service %q is dropped: it is unknown", key, s.name)
+			r.Drop(node.Line, "%s of service %q is dropped: it is unknown", key, s.name)
 		}
 		return err
 	})
 	switch {
 	case err != nil:
 	case s.name == "":
-		err = at(s.line, "a service has no name")
+		err = yamltree.At(s.line, "a service has no name")
 	case s.url.text == "":
-		err = at(s.line, "service %q has no url", s.name)
+		err = yamltree.At(s.line, "service %q has no url", s.name)
 	}
 	return s, err
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"strings"
+
+	"github.com/luaroute/caddy-luaroute/internal/yamltree"
 )
 
 // Options are what an old configuration does not say.
@@ -38,7 +40,7 @@ func Caddyfile(in io.Reader, o Options) (caddyfile string, notes []string, err e
 	w.line("respond", "404")
 	w.depth--
 	w.line("}")
-	return w.out.String(), r.notes, errors.Join(w.errs...)
+	return w.out.String(), r.Notes, errors.Join(w.errs...)
 }
 
 // writer writes a Caddyfile.
@@ -52,7 +54,7 @@ type writer struct {
 }
 
 func (w *writer) fail(line int, format string, args ...any) {
-	w.errs = append(w.errs, at(line, format, args...))
+	w.errs = append(w.errs, yamltree.At(line, format, args...))
 }
 
 // line writes a line. Words are written as they are, see token.

@@ -24,7 +24,7 @@ func (w *writer) tenant(t tenant, scripts bool) {
 			w.line("strip_prefix")
 		}
 		if t.script != "" && !scripts {
-			w.drop(t.line, "lua_script of tenant %q is dropped: lua_engine is not enabled", t.name)
+			w.Drop(t.line, "lua_script of tenant %q is dropped: lua_engine is not enabled", t.name)
 			t.script = ""
 		}
 		if t.script != "" {
@@ -57,11 +57,11 @@ func (w *writer) hosts(domains []value) []string {
 			continue
 		}
 		if name, port, err := net.SplitHostPort(host); err == nil {
-			w.drop(domain.line, "the port of domain %q is dropped: tenants have names, ports belong to the site", domain.text)
+			w.Drop(domain.line, "the port of domain %q is dropped: tenants have names, ports belong to the site", domain.text)
 			host, _ = name, port
 		}
 		if host == "*" || host == "" {
-			w.drop(domain.line, "domain %q is dropped: a tenant without hosts serves all", domain.text)
+			w.Drop(domain.line, "domain %q is dropped: a tenant without hosts serves all", domain.text)
 			return nil
 		}
 		if !slices.Contains(hosts, host) {
@@ -101,7 +101,7 @@ func (w *writer) options(p pool, t tenant) {
 	}
 	if p.healthURI == "" {
 		if t.healthInterval > 0 {
-			w.drop(p.line, "service %q has no health, so nothing is checked and it counts as healthy", p.name)
+			w.Drop(p.line, "service %q has no health, so nothing is checked and it counts as healthy", p.name)
 		}
 		return
 	}
@@ -119,7 +119,7 @@ func (w *writer) failover(t tenant, pools []pool) pool {
 	all := pools[0]
 	for _, p := range pools[1:] {
 		if p.scheme != all.scheme || p.base != all.base || p.healthURI != all.healthURI || p.healthUpstream+all.healthUpstream != "" {
-			w.drop(p.line, "service %q is dropped: tenant %q has no script, and the upstreams of its one pool must share scheme, base path and health check; "+
+			w.Drop(p.line, "service %q is dropped: tenant %q has no script, and the upstreams of its one pool must share scheme, base path and health check; "+
 				"write a script that chooses", p.name, t.name)
 			continue
 		}
@@ -144,7 +144,7 @@ func (w *writer) pool(s service) pool {
 		return p
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		w.drop(s.url.line, "user, query and fragment of %q are dropped: an upstream is an address with a base path", u.Redacted())
+		w.Drop(s.url.line, "user, query and fragment of %q are dropped: an upstream is an address with a base path", u.Redacted())
 	}
 	p.scheme, p.base = u.Scheme, strings.TrimRight(u.EscapedPath(), "/")
 	p.upstreams = []string{w.token(s.url.line, u.Scheme+"://"+address(u)+p.base)}
@@ -167,7 +167,7 @@ func (w *writer) health(p *pool, s service, service *url.URL) {
 				p.healthUpstream = w.token(s.healthy.line, address(u))
 			}
 			if u.Scheme != service.Scheme {
-				w.drop(s.healthy.line, "the scheme of %q is dropped: health checks use that of their pool, %s", s.healthy.text, service.Scheme)
+				w.Drop(s.healthy.line, "the scheme of %q is dropped: health checks use that of their pool, %s", s.healthy.text, service.Scheme)
 			}
 		}
 	}
