@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,53 +43,90 @@ func startExample(t *testing.T, name string, origin http.HandlerFunc, more ...st
 	return c, app
 }
 
+// apart are the examples that need more than origins, and have tests of their own.
+var apart = []string{"docs-site", "compose", "php"}
+
+// includes are lines of a Caddyfile that import a file of the same folder.
+var includes = regexp.MustCompile(`(?m)^import (\w+\.caddyfile)$`)
+
+// startFolder runs an example as its Caddyfile says, at other addresses. What is given are texts to replace, each with its replacement; ports
+// of origins are replaced besides, and returned in the same form.
+func startFolder(t *testing.T, name string, replace ...string) (c *e2e.Caddy, moved []string) {
+	t.Helper()
+	c = e2e.New(t)
+	c.Set("dollar", "$")
+	for _, port := range []string{"9001", "9002", "9003"} {
+		moved = append(moved, port, ports.Free(t))
+	}
+	replace = slices.Concat(replace, []string{":8080", ":$port"}, moved)
+	scripts, err := filepath.Glob(filepath.Join(examples, name, "*.lua"))
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("the folder has no scripts; %v", err)
+	}
+	inFolder := slices.Clone(replace)
+	for _, script := range scripts {
+		script = filepath.Base(script)
+		c.File(script, readExample(t, name+"/"+script, replace...))
+		inFolder = append(inFolder, "script "+script, "script $dir/"+script)
+	}
+	site := readExample(t, name+"/Caddyfile", inFolder...)
+	site = includes.ReplaceAllStringFunc(site, func(line string) string {
+		return readExample(t, name+"/"+includes.FindStringSubmatch(line)[1], inFolder...)
+	})
+	if rest, ok := strings.CutPrefix(site, "import ../origins.caddyfile\n"); ok {
+		_, origins, _ := strings.Cut(readExample(t, "origins.caddyfile", replace...), "\n}\n") // the harness has global options of its own
+		site = origins + rest
+	}
+	c.Start(site)
+	return c, moved
+}
+
+// askREADME asks what the README of an example asks. What is given are texts to replace in the answers, each with its replacement.
+func askREADME(t *testing.T, c *e2e.Caddy, name string, replace ...string) {
+	t.Helper()
+	all, err := blocks(filepath.Join(examples, name, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := 0
+	for _, b := range all {
+		if b.language != "console" {
+			continue
+		}
+		commands, err := curls(strings.NewReplacer(replace...).Replace(b.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &example{block: b, t: t, c: c}
+		for _, command := range commands {
+			command.target = "localhost" + strings.TrimPrefix(command.target, "localhost:8080")
+			e.curl(command)
+			asked++
+		}
+	}
+	if asked == 0 {
+		t.Error("the README asks nothing")
+	}
+}
+
 // Every example is a folder that says what it shows, what it needs and what to ask; this does so.
 func TestTheExamplesAnswerAsTheirREADMEsSay(t *testing.T) {
 	for _, name := range exampleNames(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Setenv("SIGNING_KEY", "secret")
-			c := e2e.New(t)
-			c.Set("dollar", "$")
-			moved := []string{":8080", ":$port", "9001", ports.Free(t), "9002", ports.Free(t)}
-			c.File("main.lua", readExample(t, name+"/main.lua", moved...))
-			_, origins, ok := strings.Cut(readExample(t, "origins.caddyfile", moved...), "\n}\n") // the harness has global options of its own
-			imported, site, found := strings.Cut(readExample(t, name+"/Caddyfile", append(moved, "main.lua", "$dir/main.lua")...), "\n")
-			if !ok || !found || imported != "import ../origins.caddyfile" {
-				t.Fatalf("the Caddyfile begins with %q", imported)
-			}
-			c.Start(origins + site)
-			all, err := blocks(filepath.Join(examples, name, "README.md"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			asked := 0
-			for _, b := range all {
-				if b.language != "console" {
-					continue
-				}
-				commands, err := curls(strings.NewReplacer(moved[2:]...).Replace(b.text))
-				if err != nil {
-					t.Fatal(err)
-				}
-				e := &example{block: b, t: t, c: c}
-				for _, command := range commands {
-					command.target = "localhost" + strings.TrimPrefix(command.target, "localhost:8080")
-					e.curl(command)
-					asked++
-				}
-			}
-			if asked == 0 {
-				t.Error("the README asks nothing")
-			}
-		})
+		if !slices.Contains(apart, name) {
+			t.Run(name, func(t *testing.T) {
+				t.Setenv("SIGNING_KEY", "secret")
+				c, moved := startFolder(t, name)
+				askREADME(t, c, name, moved...)
+			})
+		}
 	}
 }
 
 func TestTheTestsOfTheExamplesPass(t *testing.T) {
 	t.Setenv("SIGNING_KEY", "secret")
-	for _, name := range append(exampleNames(t), "docs-site") {
+	for _, name := range exampleNames(t) {
 		for _, command := range []string{
-			"validate --config Caddyfile", "luaroute check --config Caddyfile", "luaroute test --config Caddyfile main_test.lua",
+			"validate --config Caddyfile", "luaroute check --config Caddyfile", "luaroute test --config Caddyfile --name main main_test.lua",
 		} {
 			if out, log, code := caddyOutputIn(t, filepath.Join(examples, name), strings.Fields(command)...); code != 0 {
 				t.Errorf("%s: %s: exit code %d\n%s%s", name, command, code, out, log)
@@ -100,8 +138,11 @@ func TestTheTestsOfTheExamplesPass(t *testing.T) {
 func TestEveryExampleSaysWhatItShowsWhatItNeedsAndHowItIsTried(t *testing.T) {
 	index := readExample(t, "README.md")
 	for _, name := range exampleNames(t) {
+		if name == "docs-site" { // its README has more to say
+			continue
+		}
 		script := readExample(t, name+"/main.lua")
-		for i, want := range []string{"-- Shows: .+", "-- Needs: .+", "-- Try:   .*caddy run in this folder, then what README.md asks"} {
+		for i, want := range []string{"-- Shows: .+", "-- Needs: .+", "-- Try:   .*(caddy run|docker compose up) in this folder, then what README.md asks"} {
 			if line := strings.SplitN(script, "\n", 4)[i]; !regexp.MustCompile("^" + want + "$").MatchString(line) {
 				t.Errorf("line %d of %s is %q; want %s", i+1, name, line, want)
 			}
@@ -112,18 +153,15 @@ func TestEveryExampleSaysWhatItShowsWhatItNeedsAndHowItIsTried(t *testing.T) {
 	}
 }
 
-// exampleNames returns the folders of the examples that need no more than their origins.
+// exampleNames returns the folders of the examples.
 func exampleNames(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(examples, "*", "Caddyfile"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("there are no examples; %v", err)
 	}
-	var names []string
-	for _, file := range files {
-		if name := filepath.Base(filepath.Dir(file)); name != "docs-site" && name != "compose" { // tests of their own
-			names = append(names, name)
-		}
+	for i, file := range files {
+		files[i] = filepath.Base(filepath.Dir(file))
 	}
-	return names
+	return files
 }

@@ -1,8 +1,6 @@
--- Shows: two services in containers behind a gateway, whose instances count requests together, in Redis.
--- Needs: the containers users, orders and redis of compose.yaml at the top of the repository.
--- Try:   docker compose up
---        curl -i localhost:8080/users/7
---        curl -i localhost:8080/nothing
+-- Shows: services in containers behind gateways that count requests together, in Redis.
+-- Needs: the containers users, orders and redis, which compose.yaml at the top of the repository brings.
+-- Try:   docker compose up in this folder, then what README.md asks
 local route = require("luaroute")
 
 route:pool("users", { "users:8080", lb_policy = "least_conn" })
@@ -13,3 +11,5 @@ route:use(route.limit{ name = "clients", rate = 100, per = 60, key = "client_ip"
 route:any("/users/*", "users")
 route:any("/orders/*", "orders")
 route:not_found({ status = 404, body = { error = "no such page" } })
+
+route:expect({ path = "/users/7" }, { pool = "users" })
