@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,13 @@ func TestTheDocumentationIsASite(t *testing.T) {
 
 	if documents, pages := len(documents(t)), crawl(t, c); pages < documents-1 {
 		t.Errorf("the site has %d pages for %d documents", pages, documents)
+	}
+	var journeys []string
+	for _, heading := range regexp.MustCompile(`<h2>([^<]+)</h2>`).FindAllStringSubmatch(c.Get("/lua/").Body, -1) {
+		journeys = append(journeys, heading[1])
+	}
+	if want := strings.Fields("Start Route Guard Identity State Balance Observe Operate Multi-tenant Migrate Reference"); !slices.Equal(journeys, want) {
+		t.Errorf("the menu leads through %v, not %v", journeys, want)
 	}
 	if got := c.Get("/reference").Header.Get("Location"); got != "/lua/" {
 		t.Errorf("a short link leads to %q", got)
