@@ -4,13 +4,13 @@ ARG TARGETOS TARGETARCH VERSION=dev
 WORKDIR /src
 COPY . .
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -buildvcs=false \
-	-ldflags "-s -w -X github.com/luaroute/caddy-luaroute/luaroute/cli.version=$VERSION" -o /caddy ./cmd/caddy
-# Caddy writes to these, as a user that may do nothing else.
-RUN mkdir -p /root-of-image/etc/caddy /root-of-image/data /root-of-image/config && cp testdata/image/Caddyfile testdata/image/routes.lua /root-of-image/etc/caddy/
+	-ldflags "-s -w -X github.com/luaroute/caddy-luaroute/luaroute/cli.version=$VERSION" -o /root-of-image/usr/bin/caddy ./cmd/caddy
+RUN testdata/image/files /root-of-image /of-caddy
 
-FROM gcr.io/distroless/static-debian12:nonroot
-COPY --from=build --chown=nonroot:nonroot /root-of-image /
-COPY --from=build /caddy /usr/bin/caddy
+FROM scratch
+COPY --from=build /root-of-image /
+COPY --from=build --chown=65532:65532 /of-caddy /
+USER caddy
 ENV XDG_DATA_HOME=/data XDG_CONFIG_HOME=/config
 VOLUME ["/data", "/config"]
 WORKDIR /etc/caddy
