@@ -22,8 +22,11 @@
 //			strip_prefix
 //			fallthrough
 //			priority <n>
-//			script, source, pool, handler, libs, limits, allow, on_error, limit, concurrency
+//			script, source, pool, handler, libs, limits, allow, on_error, limit, concurrency, cors, timeout
 //			use_pool <name>
+//			split    <pool> <weight>... {
+//				name, by, sticky, secret, when_down
+//			}
 //		}
 //		limits {
 //			cpu    <duration>
@@ -43,6 +46,10 @@
 //			max <n>
 //			key, ipv6, missing, wait, queue, status, body, log_key
 //		}
+//		cors <origin>... {
+//			methods, headers, expose, credentials, max_age, private_network
+//		}
+//		timeout <duration> [body]
 //		on_error closed|open|decline|pool <name>
 //		method_mismatch 405|decline
 //		allow {
@@ -84,7 +91,7 @@
 // The directive is ordered after route, so that a fallback such as respond or file_server comes after it.
 //
 // Lines of script, host and env add up, and so do source blocks; everything else is written once, a pool, handler, library or
-// tenant once per name. An instance needs a script, a source or a tenant; a tenant a script, a source or use_pool.
+// tenant once per name. An instance needs a script, a source or a tenant; a tenant a script, a source, use_pool or split.
 // Relative script paths stay as written: they are resolved when the configuration is loaded.
 //
 // Caddy replaces placeholder shorthands such as {path} in every token of a site, so Lua code does not belong in a

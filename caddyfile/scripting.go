@@ -23,6 +23,8 @@ func scriptingBlock(s *config.Scripting) []subdirective {
 		{"on_error", once, onError(&s.OnError)},
 		{"limit", oncePerName, rateLimit(&s.Limit)},
 		{"concurrency", oncePerName, concurrency(&s.Concurrency)},
+		{"cors", once, cors(&s.CORS)},
+		{"timeout", once, timeout(&s.Timeout)},
 	}
 }
 

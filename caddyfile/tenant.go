@@ -17,8 +17,11 @@ func tenant(to *config.Tenants) reader {
 		if err := readBlock(h, tenantBlock(t)); err != nil {
 			return err
 		}
-		if len(t.Scripts)+len(t.SourcesRaw) == 0 && t.UsePool == "" {
-			return atHead(h).Errf("tenant %q: nothing to route: expected script, source or use_pool in its block", name)
+		switch {
+		case t.UsePool != "" && t.Split != nil:
+			return atHead(h).Errf("tenant %q: use_pool and split exclude each other: both are for all that no route answers", name)
+		case len(t.Scripts)+len(t.SourcesRaw) == 0 && !t.Routes():
+			return atHead(h).Errf("tenant %q: nothing to route: expected script, source, use_pool or split in its block", name)
 		}
 		*to = append(*to, t)
 		return nil
@@ -34,6 +37,7 @@ func tenantBlock(t *config.Tenant) []subdirective {
 		subdirective{"fallthrough", once, flag(&t.Fallthrough)},
 		subdirective{"priority", once, number(&t.Priority)},
 		subdirective{"use_pool", once, word(&t.UsePool)},
+		subdirective{"split", once, split(&t.Split)},
 	)
 }
 

@@ -65,6 +65,8 @@ type Tenant struct {
 	Fallback Action
 	// UsePool names the pool for requests that neither a route of the tenant nor Fallback answers. Empty stands for none.
 	UsePool string
+	// Split divides those requests among several pools instead. It may be nil.
+	Split Action
 	// OnError replaces Spec.OnError for this tenant, unless it is nil.
 	OnError *ErrorPolicy
 	// Root holds the tenant's routes. Its Kind is Group.

@@ -17,7 +17,21 @@ type Traits struct {
 	Pure bool
 	// Status is its fixed status, 0 if that depends on the request.
 	Status int
+	// Admits says from whom middleware keeps nothing. What is not known to admit is a guard, which no other spelling of a path gets around.
+	Admits Admission
 }
+
+// Admission says from whom middleware keeps nothing: who comes around it can do and see no more than who comes through it.
+type Admission int
+
+const (
+	// AdmitsSome is what guards, or may do so.
+	AdmitsSome Admission = iota
+	// AdmitsAllButSites keeps something from scripts of other sites only, which browsers tell by the field Origin.
+	AdmitsAllButSites
+	// AdmitsAll keeps nothing from anybody.
+	AdmitsAll
+)
 
 // TraitsOf returns the traits of an action. An unknown one, as when its names could not be resolved, may do anything.
 func TraitsOf(a Action) Traits {

@@ -83,7 +83,7 @@ func Pools(t *routing.Table) []Pool {
 type Counts struct {
 	// Tenants does not count the default tenant.
 	Tenants int `json:"tenants"`
-	// Routes counts a tenant's Fallback and UsePool, too.
+	// Routes counts a tenant's Fallback, UsePool and Split, too.
 	Routes int `json:"routes"`
 	Pools  int `json:"pools"`
 }
@@ -98,6 +98,9 @@ func Count(t *routing.Table) Counts {
 			c.Routes++
 		}
 		if tn.Spec.UsePool != "" {
+			c.Routes++
+		}
+		if tn.Spec.Split != nil {
 			c.Routes++
 		}
 	}
@@ -141,11 +144,14 @@ func (l *lister) tenant(t routing.TenantInfo) {
 	around := Route{Tenant: t.Spec.Name, Hosts: t.Spec.Hosts, Pattern: t.Prefix}
 	l.scope(&t.Spec.Root, around)
 	around.Pattern += "/*"
-	if t.Spec.Fallback != nil {
+	for _, a := range []chiproxy.Action{t.Spec.Fallback, t.Spec.Split} {
+		if a == nil {
+			continue
+		}
 		fallback := around
-		fallback.Action = partOf(chiproxy.Describe(t.Spec.Fallback))
+		fallback.Action = partOf(chiproxy.Describe(a))
 		fallback.At = fallback.Action.At
-		l.mix(&fallback, t.Spec.Fallback)
+		l.mix(&fallback, a)
 		l.routes = append(l.routes, fallback)
 	}
 	if t.Spec.UsePool != "" {

@@ -163,7 +163,7 @@ func (s *aroundSearch) answer(t *tenant, scope *scope) arrival {
 // runs middleware that the taker does not run, or refuses, always does. What may be a guard, as all that is not open,
 // does where dot segments lead to it, where it is more specific than the taker, or where the path has left the ground of the taker.
 func (s *aroundSearch) counts(scope *scope, a chiproxy.Action, pattern string) bool {
-	if g := scope.guarded(); g != nil && !s.taker.within(g) || chiproxy.TraitsOf(a).Refuses() {
+	if g := scope.guarded(len(s.rq.R.Header["Origin"]) > 0); g != nil && !s.taker.within(g) || chiproxy.TraitsOf(a).Refuses() {
 		return true
 	}
 	if chiproxy.TraitsOf(a).Open() {
@@ -235,18 +235,30 @@ func (rq *request) cameBy(t *tenant, l *layer) bool {
 	return false
 }
 
-// guarded returns the innermost scope around s, or s itself, that has middleware of its own, or nil.
-func (s *scope) guarded() *scope {
+// guarded returns the innermost scope around s, or s itself, that has middleware of its own which may guard something, or nil. Site says whether
+// the request comes from a site.
+func (s *scope) guarded(site bool) *scope {
 	for ; s != nil; s = s.outer {
 		around := 0
 		if s.outer != nil {
 			around = len(s.outer.middleware)
 		}
-		if len(s.middleware) > around {
+		if len(s.middleware) > around && slices.ContainsFunc(s.middleware[around:], func(mw chiproxy.Middleware) bool { return mayGuard(mw, site) }) {
 			return s
 		}
 	}
 	return nil
+}
+
+// mayGuard reports whether middleware may keep something from a client.
+func mayGuard(mw chiproxy.Middleware, site bool) bool {
+	switch mw.Traits().Admits {
+	case chiproxy.AdmitsAll:
+		return false
+	case chiproxy.AdmitsAllButSites:
+		return site
+	}
+	return true
 }
 
 // guards reports whether something in the layer may be walked around.
@@ -259,7 +271,7 @@ func (l *layer) guards() bool {
 	}
 	for e := range l.mux.Entries() {
 		if e.miss != nil || slices.ContainsFunc(e.routes, func(c candidate) bool {
-			return len(c.route.Guards) > 0 || !chiproxy.TraitsOf(c.action).Open() || c.scope.guarded() != nil
+			return len(c.route.Guards) > 0 || !chiproxy.TraitsOf(c.action).Open() || c.scope.guarded(true) != nil
 		}) {
 			return true
 		}

@@ -195,6 +195,7 @@ func (b *builder) fallbacks(t *tenant, spec *chiproxy.Tenant) {
 	if spec.UsePool != "" {
 		all = append(all, chiproxy.Proxy{Pool: spec.UsePool})
 	}
+	all = append(all, spec.Split)
 	for _, a := range all {
 		if a = b.bind(a, nil, t.pools, spec.Origin); a == nil {
 			continue

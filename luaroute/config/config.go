@@ -145,6 +145,13 @@ type Scripting struct {
 	// How many requests there may be at once, as for `limit`.
 	Concurrency Concurrencies `json:"concurrency,omitempty"`
 
+	// Which sites may use the responses of all that is routed, errors included. A tenant's own rules replace those of the
+	// instance. Default: none.
+	CORS *CORS `json:"cors,omitempty"`
+
+	// How long an answer may take. A tenant's own replaces that of the instance. Default: as long as it likes.
+	Timeout *Timeout `json:"timeout,omitempty"`
+
 	// What to do when a script fails on a request: `"closed"` answers 500, or 503 with `Retry-After` when a budget
 	// ended; `"open"` goes on as if the function were absent; `"decline"` goes on with the next candidate;
 	// `{"pool": "name"}` forwards to that pool. Default: `"closed"`; a tenant's is that of the instance.
@@ -195,8 +202,8 @@ func moduleNames(namespace string) []string {
 	return list
 }
 
-// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources` or `use_pool`. Its
-// scripts are isolated: they share no Lua state with anyone.
+// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources`, `use_pool` or `split`.
+// Its scripts are isolated: they share no Lua state with anyone.
 type Tenant struct {
 	// The name of the tenant, unique in its instance.
 	Name string `json:"name,omitempty"`
@@ -222,8 +229,14 @@ type Tenant struct {
 	// none.
 	UsePool string `json:"use_pool,omitempty"`
 
+	// Pools that such requests are divided among, by shares, instead of one `use_pool`. Default: none.
+	Split *Split `json:"split,omitempty"`
+
 	Scripting
 }
+
+// Routes reports whether there is something besides scripts that requests go to.
+func (t *Tenant) Routes() bool { return t.UsePool != "" || t.Split != nil }
 
 // OnError is what to do when a script fails on a request.
 type OnError struct {

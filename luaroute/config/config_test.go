@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/cors"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
@@ -80,12 +81,12 @@ func TestJSONThatMeansTheSameDecodesToTheSame(t *testing.T) {
 
 func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 	t.Parallel()
-	const tenantKeys = `allowed are allow, concurrency, fallthrough, handlers, hosts, libs, limit, limits, name, on_error, path_prefix, pools, priority, scripts, sources, strip_prefix, use_pool`
+	const tenantKeys = `allowed are allow, concurrency, cors, fallthrough, handlers, hosts, libs, limit, limits, name, on_error, path_prefix, pools, priority, scripts, sources, split, strip_prefix, timeout, use_pool`
 	const byName = `expected an object by name, or a list of objects with a "name", found `
 	tests := map[string]struct{ json, want string }{
 		"an unknown key": {
 			`{"script": "main.lua"}`,
-			`unknown key "script"; allowed are allow, concurrency, dev, env, handlers, isolate_failures, kv, libs, limit, limits, method_mismatch, metrics, name, on_error, pools, scripts, sources, telemetry, tenants, watch`,
+			`unknown key "script"; allowed are allow, concurrency, cors, dev, env, handlers, isolate_failures, kv, libs, limit, limits, method_mismatch, metrics, name, on_error, pools, scripts, sources, telemetry, tenants, timeout, watch`,
 		},
 		"a list":                               {`[]`, `expected an object, found []`},
 		"a name that is a number":              {`{"name": 5}`, `name: expected a string, found 5`},
@@ -99,6 +100,15 @@ func TestBadJSONIsAnErrorThatSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"an on_error of a tenant":              {`{"tenants": {"a": {"on_error": "never"}}}`, `tenants.a: on_error "never": expected closed, open`},
 		"a long value":                         {`{"name": [` + strings.Repeat("1,", 100) + `1]}`, `name: expected a string, found [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1…`},
 		"an unknown limit":                     {`{"limits": {"bodies": 1}}`, `limits: unknown key "bodies"; allowed are body, cpu, memory, queue, streams, total_memory, vms, wall`},
+		"cors that are a list":                 {`{"cors": ["https://a.example"]}`, `cors: expected an object, found ["https://a.example"]`},
+		"an unknown key of cors":               {`{"cors": {"Origin": {}}}`, `cors: unknown key "Origin"; allowed are credentials, expose, headers, max_age, methods, origins, private_network`},
+		"an age that is a text":                {`{"cors": {"max_age": "long"}}`, `cors.max_age: expected a duration such as "100ms", or a number of nanoseconds, found "long"`},
+		"a timeout that is a text":             {`{"timeout": "5s"}`, `timeout: expected an object, found "5s"`},
+		"an unknown key of a timeout":          {`{"timeout": {"before": "5s"}}`, `timeout: unknown key "before"; allowed are after, body`},
+		"a split that is a list":               {`{"tenants": {"a": {"split": []}}}`, `tenants.a.split: expected an object, found []`},
+		"parts that are an object":             {`{"tenants": {"a": {"split": {"parts": {}}}}}`, `tenants.a.split.parts: expected a list of objects, found {}`},
+		"a weight that is a text":              {`{"tenants": {"a": {"split": {"parts": [{"pool": "p", "weight": "1"}]}}}}`, `tenants.a.split.parts[0].weight: expected a number, found "1"`},
+		"an unknown key of a cookie":           {`{"tenants": {"a": {"split": {"sticky": {"name": "v"}}}}}`, `tenants.a.split.sticky: unknown key "name"; allowed are cookie, secret, ttl`},
 		"an unknown capability":                {`{"allow": {"files": []}}`, `allow: unknown key "files"; allowed are certificates, handlers, health_checks, hosts, libs, matchers, placeholders, pools, upstreams`},
 		"a capability that is a text":          {`{"tenants": {"a": {"allow": {"libs": "json"}}}}`, `tenants.a.allow.libs: expected a list of strings, found "json"`},
 		"certificates that are a text":         {`{"allow": {"certificates": "yes"}}`, `allow.certificates: expected true or false, found "yes"`},
@@ -163,10 +173,16 @@ func TestEncodedJSONDecodesToTheSame(t *testing.T) {
 			HandlersRaw: config.Named{"hello": raw(`{"handler":"static_response"}`)},
 			Limits:      &limits,
 			OnError:     &config.OnError{Mode: config.OnErrorPool, Pool: "users"},
+			CORS:        &config.CORS{Options: cors.Options{Origins: []string{"https://a.example"}, Credentials: true, MaxAge: duration(time.Hour)}},
+			Timeout:     &config.Timeout{After: duration(time.Second), Body: true},
 		},
 		Tenants: config.Tenants{{
 			Name: "acme", Hosts: []string{"*.acme.example"}, PathPrefix: "/acme",
 			StripPrefix: true, Fallthrough: true, Priority: -3, UsePool: "users",
+			Split: &config.Split{
+				Name: "canary", Parts: config.SplitParts{{Pool: "a", Weight: 90}, {Pool: "b", Name: "new"}}, By: []string{"random"},
+				Sticky: &config.SplitCookie{Cookie: "v", TTL: duration(time.Hour), Secret: "0123456789abcdef"}, WhenDown: "others",
+			},
 			Scripting: config.Scripting{OnError: &config.OnError{Mode: config.OnErrorDecline}},
 		}},
 		MethodMismatch: "decline",

@@ -60,7 +60,7 @@ func fieldsOf(s reflect.Value) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	for _, f := range reflect.VisibleFields(s.Type()) {
 		key, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if key != "" {
+		if key != "" && key != "-" {
 			fields[key] = s.FieldByIndex(f.Index)
 		}
 	}
@@ -74,7 +74,7 @@ func expected(t reflect.Type) string {
 		return `a duration such as "100ms", or a number of nanoseconds`
 	case t == reflect.TypeFor[[]string]():
 		return "a list of strings"
-	case t == reflect.TypeFor[[]json.RawMessage](), t == reflect.TypeFor[RateLimits](), t == reflect.TypeFor[Concurrencies]():
+	case t == reflect.TypeFor[[]json.RawMessage](), t == reflect.TypeFor[RateLimits](), t == reflect.TypeFor[Concurrencies](), t == reflect.TypeFor[SplitParts]():
 		return "a list of objects"
 	case t.Kind() == reflect.String:
 		return "a string"
@@ -82,6 +82,8 @@ func expected(t reflect.Type) string {
 		return "true or false"
 	case t.Kind() == reflect.Int, t == reflect.TypeFor[*int]():
 		return "a whole number"
+	case t.Kind() == reflect.Float64:
+		return "a number"
 	case t.Kind() == reflect.Pointer:
 		return "an object"
 	}

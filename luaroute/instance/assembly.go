@@ -83,7 +83,7 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 	if a.config.MethodMismatch == config.MismatchDecline {
 		spec.MethodMismatch = chiproxy.DeclineMismatch
 	}
-	limits, err := a.allLimits()
+	policies, err := a.allPolicies()
 	if err != nil {
 		return spec, err
 	}
@@ -102,12 +102,13 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 	}
 	for i, t := range a.tenants {
 		tenant := t.spec()
+		tenant.Split = policies[tenant.Name].split
 		if err := a.fill(&tenant, own[i]); err != nil {
 			return spec, err
 		}
 		spec.Tenants = append(spec.Tenants, tenant)
 	}
-	a.limited(&spec, limits)
+	a.surround(&spec, policies)
 	return spec, nil
 }
 

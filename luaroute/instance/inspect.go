@@ -67,6 +67,11 @@ func (l *loader) inspect() Inspection {
 		t := &l.tenants[i]
 		add(t.config.Name, &t.scripting, &t.config.Scripting)
 		in.NamedPools = append(in.NamedPools, t.config.UsePool)
+		if s := t.config.Split; s != nil {
+			for _, p := range s.Parts {
+				in.NamedPools = append(in.NamedPools, p.Pool)
+			}
+		}
 	}
 	return in
 }

@@ -22,7 +22,7 @@ func (a *assembly) leaveOut(t *chiproxy.Tenant, err error) bool {
 	t.Root = chiproxy.Scope{NotFound: &chiproxy.Answer{
 		Action: chiproxy.Error{Status: http.StatusServiceUnavailable, Message: "the scripts of the tenant have failed"}, Origin: t.Origin,
 	}}
-	t.Fallback, t.Pools, t.UsePool, t.OnError, t.Fallthrough = nil, nil, "", nil, false
+	t.Fallback, t.Pools, t.UsePool, t.Split, t.OnError, t.Fallthrough = nil, nil, "", nil, nil, false
 	return true
 }
 

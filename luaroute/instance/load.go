@@ -79,8 +79,8 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		if err != nil {
 			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
-		if len(s.sources) == 0 && t.UsePool == "" {
-			return nil, fmt.Errorf("tenant %q: there is nothing to route; expected scripts, sources or use_pool", t.Name)
+		if err := checkRoutes(t, len(s.sources) > 0); err != nil {
+			return nil, fmt.Errorf("tenant %q: %w", t.Name, err)
 		}
 		allowed, err := capability.New(t.Name, t.Hosts, t.Allow.Or(c.Allow))
 		if err != nil {
@@ -95,6 +95,17 @@ func newLoader(ctx caddy.Context, c *config.Instance, host Host) (*loader, error
 		l.tenants = append(l.tenants, configTenant{t, s})
 	}
 	return l, nil
+}
+
+// checkRoutes reports a tenant that routes nothing, or to too much.
+func checkRoutes(t *config.Tenant, scripts bool) error {
+	switch {
+	case t.UsePool != "" && t.Split != nil:
+		return errors.New("use_pool and split exclude each other: both are for all that no route answers")
+	case !scripts && !t.Routes():
+		return errors.New("there is nothing to route; expected scripts, sources, use_pool or split")
+	}
+	return nil
 }
 
 // offline returns a loader of the same scripts for tests. What they write to the store stays with them.

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"time"
-
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/cors"
@@ -33,7 +31,7 @@ func makeCORS(l *Load, L *lua.LState) int {
 	o := option.Of(L, "route.cors", L.CheckTable(1), &corsClass)
 	p, err := cors.New(cors.Options{
 		Origins: o.Texts("origins"), Methods: o.Texts("methods"), Headers: o.Texts("headers"), Expose: o.Texts("expose"),
-		Credentials: o.Flag("credentials"), MaxAge: time.Duration(o.Duration("max_age")), PrivateNetwork: o.Flag("private_network"),
+		Credentials: o.Flag("credentials"), MaxAge: o.Duration("max_age"), PrivateNetwork: o.Flag("private_network"),
 		Origin: l.Here(L, "cors", ""),
 	})
 	o.Check(err)

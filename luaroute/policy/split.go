@@ -74,9 +74,6 @@ func makeSplit(l *Load, L *lua.LState) int {
 	for i, v := range list {
 		options.Parts = append(options.Parts, l.splitPart(L, i+1, v))
 	}
-	if options.Name == "" && len(options.Parts) > 0 {
-		options.Name = options.Parts[0].Name
-	}
 	switch how := o.Text("when_down"); how {
 	case "", "fail":
 	case "others":
@@ -90,10 +87,10 @@ func makeSplit(l *Load, L *lua.LState) int {
 			c.Fail("secret", "16 bytes or more")
 		}
 	}
-	options.At = l.Here(L, "split", options.Name)
+	options.At = l.Here(L, "split", "")
 	made, err := split.New(options)
 	o.Check(err)
-	l.Name(L, "split", options.Name)
+	l.Name(L, "split", made.Name())
 	L.Push(&lua.LUserData{Value: hook.Action{Action: made}, Metatable: actionType})
 	return 1
 }
@@ -118,16 +115,15 @@ func listed(L *lua.LState, what string, t *lua.LTable) ([]lua.LValue, *lua.LTabl
 // splitKey returns what the option by says, nil for chance.
 func (l *Load) splitKey(o option.Table) *key.Key {
 	words := o.Texts("by")
-	switch {
-	case !o.Has("by"):
-		words = []string{"client_ip"}
-	case len(words) == 1 && words[0] == "random":
-		return nil
+	if o.Has("by") && len(words) == 0 {
+		o.Fail("by", "a key, a list of keys, or random")
 	}
-	k, err := key.Parse(words...)
+	k, err := split.By(words)
 	o.Check(err)
-	l.mayRead(o, k.Variables())
-	return &k
+	if k != nil {
+		l.mayRead(o, k.Variables())
+	}
+	return k
 }
 
 // splitPart returns the part that an element of the list is.

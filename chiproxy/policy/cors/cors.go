@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -21,23 +22,32 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
-// Options are the rules for a part of a site.
+// Options are the rules for a part of a site. The documentation of the fields is that of their JSON.
 type Options struct {
-	// Origins may use the responses: https://app.example, https://*.example.com (one label or more), null, or * for all.
-	Origins []string
-	// Methods are those that preflights allow, besides GET, HEAD and POST, which need none. "*" allows the one that is asked for.
-	Methods []string
-	// Headers are fields of requests that preflights allow. "*" allows those that are asked for.
-	Headers []string
-	// Expose are fields of responses that scripts may read.
-	Expose []string
-	// Credentials lets browsers send cookies and passwords.
-	Credentials bool
-	// MaxAge is how long a browser remembers a preflight. Zero leaves it to the browser.
-	MaxAge time.Duration
-	// PrivateNetwork allows public sites to ask a server in a private network.
-	PrivateNetwork bool
-	Origin         origin.Origin
+	// The sites that may use the responses: `https://app.example`, `https://*.example.com` (one label or more), `null`,
+	// or `*` for all.
+	Origins []string `json:"origins,omitempty"`
+
+	// The methods that preflights allow, besides GET, HEAD and POST, which need none. `*` allows the one that is asked
+	// for. Default: none.
+	Methods []string `json:"methods,omitempty"`
+
+	// The fields of requests that preflights allow. `*` allows those that are asked for. Default: none.
+	Headers []string `json:"headers,omitempty"`
+
+	// The fields of responses that scripts may read, besides those that they always may. Default: none.
+	Expose []string `json:"expose,omitempty"`
+
+	// Whether browsers may send cookies and passwords. Default: false.
+	Credentials bool `json:"credentials,omitempty"`
+
+	// How long a browser remembers a preflight. Default: as the browser likes.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
+
+	// Whether public sites may ask a server in a private network. Default: false.
+	PrivateNetwork bool `json:"private_network,omitempty"`
+
+	Origin origin.Origin `json:"-"`
 }
 
 // Policy is middleware that answers preflights and adds to the header of all other responses, errors included.
@@ -115,8 +125,11 @@ func New(o Options) (*Policy, error) {
 	if o.Credentials {
 		p.credentials = "true"
 	}
+	if o.MaxAge < 0 {
+		return nil, fmt.Errorf("max_age is %s; expected a duration above 0", time.Duration(o.MaxAge))
+	}
 	if o.MaxAge > 0 {
-		p.maxAge = strconv.Itoa(int(o.MaxAge / time.Second))
+		p.maxAge = strconv.Itoa(int(time.Duration(o.MaxAge) / time.Second))
 	}
 	return p, nil
 }
@@ -274,8 +287,8 @@ func asked(value string) string {
 	return value
 }
 
-// Traits are those of middleware that changes the header of what is sent only.
-func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{} }
+// Traits are those of middleware that changes the header of what is sent only: that is what tells browsers whom to keep responses from.
+func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{Admits: chiproxy.AdmitsAllButSites} }
 
 // Describe says where the rules are.
 func (p *Policy) Describe() origin.Origin {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
@@ -25,7 +26,7 @@ const (
 var rules = cors.Options{
 	Origins: []string{"https://app.example", "https://*.example.com", "http://localhost:3000"},
 	Methods: []string{"GET", "PUT"}, Headers: []string{"X-Token", "Content-Type"}, Expose: []string{"X-Id"}, Credentials: true,
-	MaxAge: 10 * time.Minute, PrivateNetwork: true,
+	MaxAge: caddy.Duration(10 * time.Minute), PrivateNetwork: true,
 }
 
 // shown are the fields that are about origins, and Vary.

@@ -65,7 +65,7 @@ func New(o Options) (*Mirror, error) {
 }
 
 // Traits are those of middleware that answers nothing, and takes back itself what it changes.
-func (m *Mirror) Traits() chiproxy.Traits { return chiproxy.Traits{} }
+func (m *Mirror) Traits() chiproxy.Traits { return chiproxy.Traits{Admits: chiproxy.AdmitsAll} }
 
 // Describe shows the pool.
 func (m *Mirror) Describe() origin.Origin { return m.At }

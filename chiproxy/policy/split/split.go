@@ -22,7 +22,7 @@ type Part struct {
 
 // Options describe a split.
 type Options struct {
-	// Name is the salt of the shares, so that two splits divide the same clients differently.
+	// Name is the salt of the shares, so that two splits divide the same clients differently. Empty stands for the name of the first part.
 	Name  string
 	Parts []Part
 	// By is what requests are told apart by: those of one key go one way. Nil draws each request by chance, as are those that have nothing
@@ -60,6 +60,9 @@ func New(o Options) (*Split, error) {
 		}
 		seen[p.Name] = true
 	}
+	if o.Name == "" {
+		o.Name = o.Parts[0].Name
+	}
 	s := &Split{options: o, salt: hash(hashBegin, o.Name), traits: traitsOf(o.Parts)}
 	var err error
 	if s.shares, err = divide(o.Parts); err != nil {
@@ -67,6 +70,21 @@ func New(o Options) (*Split, error) {
 	}
 	s.cookies, err = o.Sticky.cookies(o.Name, o.Parts)
 	return s, err
+}
+
+// Name returns the name.
+func (s *Split) Name() string { return s.options.Name }
+
+// By returns the key that words stand for: nil, for chance, if they are random. None stand for the client.
+func By(words []string) (*key.Key, error) {
+	switch {
+	case len(words) == 0:
+		words = []string{"client_ip"}
+	case len(words) == 1 && words[0] == "random":
+		return nil, nil
+	}
+	k, err := key.Parse(words...)
+	return &k, err
 }
 
 // traitsOf returns what is known of any of the actions.

@@ -23,8 +23,8 @@ type Sticky struct {
 	Secret string
 }
 
-// minSecret is how long a secret must be.
-const minSecret = 16
+// MinSecret is how many bytes a secret has at least.
+const MinSecret = 16
 
 // cookies are the cookies of the parts, written down before. Nil keeps nobody.
 type cookies struct {
@@ -44,8 +44,8 @@ func (s *Sticky) cookies(split string, parts []Part) (*cookies, error) {
 	if s.TTL < 0 || s.TTL > 0 && s.TTL < time.Second {
 		return nil, fmt.Errorf("the cookie's ttl is %s; expected 1s or more", s.TTL)
 	}
-	if s.Secret != "" && len(s.Secret) < minSecret {
-		return nil, fmt.Errorf("the secret has %d bytes; expected %d or more", len(s.Secret), minSecret)
+	if s.Secret != "" && len(s.Secret) < MinSecret {
+		return nil, fmt.Errorf("the secret has %d bytes; expected %d or more", len(s.Secret), MinSecret)
 	}
 	c := &cookies{prefix: s.Cookie + "="}
 	for i, p := range parts {

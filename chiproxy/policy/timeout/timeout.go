@@ -26,8 +26,8 @@ func (p *Policy) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, er
 	return ex.Within(p.timeout, next)
 }
 
-// Traits are those of middleware that answers by errors only.
-func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{} }
+// Traits are those of middleware that answers by errors only, and by none of them because of who asks.
+func (p *Policy) Traits() chiproxy.Traits { return chiproxy.Traits{Admits: chiproxy.AdmitsAll} }
 
 // Describe shows how long it may take.
 func (p *Policy) Describe() origin.Origin { return p.at }
