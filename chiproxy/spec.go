@@ -19,12 +19,20 @@ type Spec struct {
 	MethodMismatch MethodMismatch
 	// OnError is the policy of tenants and routes that have none of their own.
 	OnError ErrorPolicy
+	// Exports are functions of the default tenant, by name, that any reverse_proxy may ask.
+	Exports map[string]Export
 	// Certifier decides for which hosts certificates are issued. It may be nil.
 	Certifier Certifier
 	// Series counts what becomes of requests; nil counts nothing. The owner publishes it together with the table.
 	Series *telemetry.Draft
 	// Release is run once, when the table was retired and its last request is over. It may be nil.
 	Release func()
+}
+
+// Export is a function that any reverse_proxy may ask, as either of these functions of a pool.
+type Export struct {
+	Select, Upstreams Balancer
+	Origin            origin.Origin
 }
 
 // MethodMismatch says what happens when a path has routes for other methods only.

@@ -45,7 +45,7 @@ type App struct {
 }
 
 // expected is an instance that a module of Caddy's names.
-type expected struct{ module, name string }
+type expected struct{ module, name, export string }
 
 // owned is an instance, with the configuration that it was made of.
 type owned struct {
@@ -233,7 +233,14 @@ func (a *App) emit(name string, data map[string]any) {
 func (a *App) Expect(module, name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.expected = append(a.expected, expected{module, name})
+	a.expected = append(a.expected, expected{module, name, ""})
+}
+
+// expectExport is Expect, and notes that the instance has to export a function.
+func (a *App) expectExport(module, name, function string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.expected = append(a.expected, expected{module, name, function})
 }
 
 // AtStart adds what is called when the app starts: all apps are provisioned then.
@@ -246,8 +253,15 @@ func (a *App) AtStart(f func()) {
 // checkExpected reports a name that no instance has.
 func (a *App) checkExpected() error {
 	for _, e := range a.expected {
-		if _, ok := a.instances[e.name]; !ok {
+		i, ok := a.instances[e.name]
+		if !ok {
 			return fmt.Errorf("%s: there is no instance %q; there are %s", e.module, e.name, quoted(slices.Sorted(maps.Keys(a.instances))))
+		}
+		if e.export == "" {
+			continue
+		}
+		if _, err := i.Table().Export(e.export); err != nil {
+			return fmt.Errorf("%s: instance %q: %w", e.module, e.name, err)
 		}
 	}
 	return nil

@@ -34,7 +34,7 @@ type Breaker struct {
 	// The time to the header of a response from which on it is a failure. Default: none is too slow.
 	Slow caddy.Duration `json:"slow,omitempty"`
 
-	observed
+	Observed
 	state atomic.Int32
 
 	mu     sync.Mutex
@@ -70,7 +70,7 @@ func (b *Breaker) Provision(ctx caddy.Context) error {
 	if err := b.prepare(); err != nil {
 		return err
 	}
-	return b.begin(ctx, b)
+	return b.Begin(ctx, b)
 }
 
 func (b *Breaker) prepare() error {

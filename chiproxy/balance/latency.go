@@ -17,7 +17,7 @@ type Latency struct {
 	// Weights of the upstreams, in their order. Default: all are alike.
 	Weights []int `json:"weights,omitempty"`
 
-	observed
+	Observed
 	own       []Own
 	latencies *Latencies
 }
@@ -38,7 +38,7 @@ func (l *Latency) Provision(ctx caddy.Context) error {
 		}
 	}
 	l.start()
-	return l.begin(ctx, l)
+	return l.Begin(ctx, l)
 }
 
 func (l *Latency) start() {

@@ -33,11 +33,11 @@ type Observer interface{ Trip(Trip) }
 // Observe returns a transport of a reverse_proxy that tells an observer what passes through it.
 func Observe(t http.RoundTripper, o Observer) http.RoundTripper { return &transport{t, o} }
 
-// observed is what a module has that sees the round trips of its reverse_proxy.
-type observed struct{ made *reverseproxy.HTTPTransport }
+// Observed is what a module has that sees the round trips of its reverse_proxy.
+type Observed struct{ made *reverseproxy.HTTPTransport }
 
-// begin has a module that is provisioned in a reverse_proxy see its round trips.
-func (s *observed) begin(ctx caddy.Context, o Observer) error {
+// Begin has a module that is provisioned in a reverse_proxy see its round trips.
+func (s *Observed) Begin(ctx caddy.Context, o Observer) error {
 	above := ctx.Modules()
 	for i := len(above) - 1; i >= 0; i-- {
 		h, ok := above[i].(*reverseproxy.Handler)
@@ -58,7 +58,7 @@ func (s *observed) begin(ctx caddy.Context, o Observer) error {
 }
 
 // Cleanup closes idle connections.
-func (s *observed) Cleanup() error {
+func (s *Observed) Cleanup() error {
 	if s.made == nil {
 		return nil
 	}

@@ -172,19 +172,27 @@ func (a *Asking) choose(pool reverseproxy.UpstreamPool, r *http.Request, w http.
 	if !p.kinds.Select || p.choosing(r) {
 		return p.choose(pool, r, w)
 	}
+	u, err := a.asks(pool, r, w)
+	if err != nil {
+		a.fails(err)
+	}
+	return u
+}
+
+// asks returns the upstream that the function chooses of the pool; where it fails or says nothing, the policy does.
+func (a *Asking) asks(pool reverseproxy.UpstreamPool, r *http.Request, w http.ResponseWriter) (*reverseproxy.Upstream, error) {
+	p := a.pool.Pool
 	a.Offer.Upstreams, a.Offer.Own, a.Offer.Latencies = pool, a.ownOf(pool), p.latencies
 	a.request, a.writer = r, w
 	at, err := a.asker.Select()
 	switch {
 	case err != nil:
-		a.fails(err)
-		return p.choose(pool, r, w)
 	case at == None:
-		return nil
+		return nil, nil
 	case at >= 0 && pool[at].Available():
-		return pool[at]
+		return pool[at], nil
 	}
-	return p.choose(pool, r, w)
+	return p.choose(pool, r, w), err
 }
 
 // fails notes the error of a function: it ends the request unless it is to be as if there were none. An answer, such as that a body is too large,
@@ -244,7 +252,7 @@ func (a *Asking) Sticky(s *balance.Sticky) int {
 }
 
 func (a *Asking) values() *balance.CookieValues {
-	if a.listed {
+	if a.listed || a.pool.handler == nil {
 		return nil
 	}
 	return &a.pool.cookies

@@ -54,7 +54,7 @@ func releaseAll(pools []*pool.Named) {
 
 func (b *builder) table() *Table {
 	s := b.spec
-	t := &Table{mismatch: s.MethodMismatch, certifier: s.Certifier, release: s.Release}
+	t := &Table{mismatch: s.MethodMismatch, certifier: s.Certifier, exports: s.Exports, release: s.Release}
 	t.refs.Store(1)
 	global := pool.NewScope(nil)
 	b.addPools(global, "", s.Pools)

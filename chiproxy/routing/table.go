@@ -2,7 +2,11 @@ package routing
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -35,6 +39,7 @@ type Table struct {
 	// layerHosts are those of the layers of tenants for all hosts; nil when there are none.
 	layerHosts *host.Set
 	certifier  chiproxy.Certifier
+	exports    map[string]chiproxy.Export
 	pools      []*pool.Named
 	release    func()
 
@@ -161,6 +166,37 @@ func (rq *request) end() {
 	rq.End()
 	rq.reset()
 	requests.Put(rq)
+}
+
+// Ask has a function of Spec.Exports asked: ask gets it with the exchange of a request that is none of the table's. It returns ErrRetired, and
+// asks nothing, when the table was retired. The error of a name that is not there lists those there are.
+func (t *Table) Ask(name string, w http.ResponseWriter, r *http.Request, ask func(*chiproxy.Exchange, chiproxy.Export) error) error {
+	rq, err := t.begin(w, r, nil, unwatched{})
+	if err != nil {
+		return err
+	}
+	defer rq.end()
+	export, err := t.Export(name)
+	if err != nil {
+		return err
+	}
+	rq.tenant = t.base
+	err = ask(&rq.Exchange, export)
+	rq.Leave(err)
+	return err
+}
+
+// Export returns the function of a name. The error lists those there are.
+func (t *Table) Export(name string) (chiproxy.Export, error) {
+	export, ok := t.exports[name]
+	if !ok {
+		there := "none"
+		if len(t.exports) > 0 {
+			there = strings.Join(slices.Sorted(maps.Keys(t.exports)), ", ")
+		}
+		return export, fmt.Errorf("no function is exported as %q; there are %s", name, there)
+	}
+	return export, nil
 }
 
 // TenantInfo describes a tenant of a table. It must not be changed.

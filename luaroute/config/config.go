@@ -202,8 +202,8 @@ func moduleNames(namespace string) []string {
 	return list
 }
 
-// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources`, `use_pool` or `split`.
-// Its scripts are isolated: they share no Lua state with anyone.
+// Tenant is a set of routes for some hosts, a path prefix, or both. It needs `scripts`, `sources`, `use_pool` or
+// `split`. Its scripts are isolated: they share no Lua state with anyone.
 type Tenant struct {
 	// The name of the tenant, unique in its instance.
 	Name string `json:"name,omitempty"`

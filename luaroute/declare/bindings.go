@@ -114,9 +114,12 @@ func routerBindings() []binding {
 			Name: "every", Args: "seconds: number, fn: fun(): (any value, string? err)", Returns: "fun(): any", Effect: true,
 			Text: "a [timer](#timers)",
 		}},
-	}, policyBindings(), []binding{
-		{absent("export"), vm.Doc{Name: "export", Args: "...: any", Text: "reserved: calling it is an error in this version"}},
-	})
+		{export, vm.Doc{
+			Name: "export", Args: "name: string, fn: luaroute.Exported",
+			Text: "a function for `lb_policy luaroute` or `dynamic luaroute` of any [`reverse_proxy`](balance.md#any-reverse_proxy) in the Caddyfile; at the root of " +
+				"the default tenant's script only",
+		}},
+	}, policyBindings())
 }
 
 // helper is what routers have besides their methods: it works while requests run, too, except for what loads modules of Caddy. It is a

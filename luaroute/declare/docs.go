@@ -18,7 +18,7 @@ func Classes() []vm.Class {
 		Text: "what routes are declared on: that of the tenant whose script runs, or of a scope",
 	}
 	all := routerBindings()
-	for _, b := range all[:len(all)-1] {
+	for _, b := range all {
 		router.Methods = append(router.Methods, b.doc)
 	}
 	for _, h := range helperBindings {
@@ -28,7 +28,6 @@ func Classes() []vm.Class {
 			router.Methods = append(router.Methods, h.doc)
 		}
 	}
-	router.Methods = append(router.Methods, all[len(all)-1].doc) // export, which is for later
 	return slices.Concat([]vm.Class{router}, aliases, []vm.Class{
 		{Name: "luaroute.Action", Link: "lua.md#actions", Text: "what is done with a request, as plain data"},
 		{Name: "luaroute.Matcher", Link: "lua.md#guards", Text: "a matcher of Caddy"},
@@ -51,6 +50,10 @@ var aliases = []vm.Class{
 	{
 		Name: "luaroute.Handler", Link: "lua.md#handlers", Text: "a pool's name, an action, a response table or a function",
 		Alias: "luaroute.PoolName|luaroute.Action|luaroute.ResponseTable|(fun(req: luaroute.Request, res: luaroute.Response): " + answers + ")",
+	},
+	{
+		Name: "luaroute.Exported", Link: "balance.md#any-reverse_proxy", Text: "a function that chooses an upstream, or names those of a request",
+		Alias: "(fun(req: luaroute.Request, up: luaroute.Upstreams): luaroute.Upstream|string|false|nil)|(fun(req: luaroute.Request): (string|luaroute.PoolUpstream)[])",
 	},
 	{
 		Name: "luaroute.ErrorHandler", Link: "lua.md#errors", Text: "a handler whose function gets the error as its third argument",

@@ -1,11 +1,14 @@
 package declare
 
 import (
+	"strings"
+
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
+	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -94,6 +97,26 @@ func (l *load) middleware(L *lua.LState, v lua.LValue) chiproxy.Middleware {
 	}
 	L.RaiseError("a %s is not middleware; expected a function or route.handler(…)", v.Type())
 	return nil
+}
+
+// export is route.export(name, fn): any reverse_proxy may ask fn.
+func export(r *router, L *lua.LState) int {
+	name, fn := L.CheckString(1), L.CheckFunction(2)
+	switch {
+	case r.load.options.Capabilities != nil || !r.root:
+		L.RaiseError("route.export belongs at the root of the default tenant's script: the Caddyfile names its functions")
+	case name == "" || strings.ContainsAny(name, "@ \t\r\n"):
+		L.RaiseError("route.export: the name is %q; expected one without spaces and @, behind which an instance is named", script.Clip(name))
+	}
+	if first, taken := r.load.result.Exports[name]; taken {
+		L.RaiseError("route.export: the name %q is taken, first at %s", name, first.Origin)
+	}
+	ref, at := r.load.keep(L, fn)
+	if r.load.result.Exports == nil {
+		r.load.result.Exports = map[string]chiproxy.Export{}
+	}
+	r.load.result.Exports[name] = r.load.result.VMs.Export(ref, at)
+	return 0
 }
 
 // certificate is route.certificate(fn): fn decides which names get certificates.

@@ -105,6 +105,8 @@ type Result struct {
 	Expectations []Expectation
 	// Certifier decides about certificates; nil without route.certificate.
 	Certifier chiproxy.Certifier
+	// Exports are the functions for any reverse_proxy, by name.
+	Exports map[string]chiproxy.Export
 	// Expands says that the scripts are those of an isolated tenant and that something they loaded has placeholders.
 	Expands bool
 	// Patterns bounds the regular expressions in patterns of an isolated tenant; nil for another one.
@@ -119,7 +121,7 @@ type Result struct {
 func (r *Result) Declares() bool {
 	root := &r.Root
 	return len(root.Items)+len(root.Middleware)+len(r.Tenants) > 0 ||
-		root.NotFound != nil || root.MethodNotAllowed != nil || r.Fallback != nil || r.Certifier != nil
+		root.NotFound != nil || root.MethodNotAllowed != nil || r.Fallback != nil || r.Certifier != nil || len(r.Exports) > 0
 }
 
 // Tenant is a tenant that a script has declared.

@@ -161,11 +161,3 @@ func (r *router) declared(L *lua.LState, fn *lua.LFunction) {
 	L.Push(r.value)
 	L.Call(1, 0)
 }
-
-// absent refuses a method that this version does not have.
-func absent(name string) method {
-	return func(_ *router, L *lua.LState) int {
-		L.RaiseError("route.%s is not part of this version", name)
-		return 0
-	}
-}

@@ -40,6 +40,15 @@ func (v *VMs) PoolFunction(name string, ref vm.Ref, origin origin.Origin) *PoolF
 // Balancer returns the functions of a pool. They are of the same scripts.
 func (v *VMs) Balancer(o BalancerOptions) chiproxy.Balancer { return &balancer{v, o} }
 
+// Export returns a function for any reverse_proxy, as a select or as an upstreams.
+func (v *VMs) Export(ref vm.Ref, at origin.Origin) chiproxy.Export {
+	return chiproxy.Export{
+		Select:    v.Balancer(BalancerOptions{Select: v.PoolFunction("select", ref, at)}),
+		Upstreams: v.Balancer(BalancerOptions{Upstreams: v.PoolFunction("upstreams", ref, at)}),
+		Origin:    at,
+	}
+}
+
 type balancer struct {
 	vms *VMs
 	BalancerOptions

@@ -121,6 +121,7 @@ func (a *assembly) base(spec *chiproxy.Spec) error {
 	result := base.result
 	a.runs = append(a.runs, base)
 	spec.Default = chiproxy.Tenant{Root: result.Root, Fallback: result.Fallback, Pools: result.Pools}
+	spec.Exports = result.Exports
 
 	own := make([]*run, len(result.Tenants))
 	var all sync.WaitGroup

@@ -3,10 +3,13 @@ package instance
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 )
 
@@ -77,6 +80,26 @@ func Names() []string { return running.names() }
 
 // All returns the instances that run, by name.
 func All() []*Instance { return running.all() }
+
+// Ask has a function that the instance which runs under a name exports asked; see routing.Table.Ask. If the instance ends meanwhile, its
+// successor is asked.
+func Ask(instance, function string, w http.ResponseWriter, r *http.Request, ask func(*chiproxy.Exchange, chiproxy.Export) error) error {
+	var last *routing.Table
+	for {
+		i := running.get(instance)
+		if i == nil {
+			return fmt.Errorf("no instance %q runs", instance)
+		}
+		table := i.table.Load()
+		if table == last {
+			return routing.ErrRetired
+		}
+		if err := table.Ask(function, w, r, ask); !errors.Is(err, routing.ErrRetired) {
+			return err
+		}
+		last = table
+	}
+}
 
 // Certify asks the instance that runs under a name. If it ends meanwhile, its successor is asked.
 func Certify(ctx context.Context, name, host string) (bool, error) {
