@@ -13,7 +13,10 @@ import (
 // TestNoOperationDoesMoreTheMoreKeysThereAre counts instead of measuring times: what an operation allocates at most while a store grows and
 // shrinks, for nothing is copied that grows with it; how long the longest way to a key is; and how deep the heap of what expires.
 func TestNoOperationDoesMoreTheMoreKeysThereAre(t *testing.T) {
-	const n = million / 2
+	n := million / 2
+	if testing.Short() { // with the race detector, which has nothing to see here
+		n = million / 20
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection has what was allocated before counted
 	st := newStore(sizes{1 << 30, 1 << 30, 1 << 20})
 	defer st.close()
