@@ -44,6 +44,7 @@ func documents(t *testing.T) []string {
 //	<!-- file: NAME -->    the block is a file that the blocks behind it can name
 //	<!-- above -->         the requests go to the script above, not to the quickstart
 //	<!-- files -->         the commands are called beside the files that the document has shown, and nothing runs
+//	<!-- import: FORMAT -->  the block is what caddy luaroute import reads, and what follows is in what it writes
 //	<!-- grammar -->       the block is the grammar of the directive
 func blocks(name string) ([]*block, error) {
 	raw, err := os.ReadFile(name)

@@ -122,11 +122,15 @@ func (e *example) run() {
 	}
 }
 
-// migrate turns an old configuration into a Caddyfile, and looks for all that is shown below in what comes out.
+// migrate turns an old configuration into a Caddyfile, or that of another gateway into a script, and looks for all that is shown below in what comes out.
 func (e *example) migrate() {
 	file := filepath.Join(e.t.TempDir(), "old.yaml")
 	e.write(file, e.text)
-	out, code := caddyCommand(e.t, "luaroute", "migrate", file)
+	command := []string{"luaroute", "migrate", file}
+	if format, ok := e.marks["import"]; ok {
+		command = []string{"luaroute", "import", format, file}
+	}
+	out, code := caddyCommand(e.t, command...)
 	out = strings.ReplaceAll(out, file+": ", "")
 	for _, shown := range e.below {
 		if code != 0 || !strings.Contains(out, shown.text) {

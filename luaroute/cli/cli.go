@@ -27,6 +27,7 @@ var subcommands = []func() *cobra.Command{
 	replCommand,
 	stubsCommand,
 	newCommand,
+	importCommand,
 	migrateCommand,
 	healthCommand,
 	dashboardCommand,
