@@ -41,19 +41,33 @@ func (f *function) call(s *session, more ...lua.LValue) (results, error) {
 // finish calls the function and goes on with what it returned, inside of the response hooks that it has set.
 func (f *function) finish(s *session, then func(s *session, r results) (chiproxy.Verdict, error), more ...lua.LValue,
 ) (chiproxy.Verdict, error) {
-	outer := s.request.Enter(false)
+	req := s.request
+	outer := req.Enter(false)
 	r, err := f.call(s, more...)
-	own := s.request.Leave(outer)
-	rest := func() (chiproxy.Verdict, error) {
-		if err != nil {
-			return chiproxy.Done, s.failed(err, f.origin)
+	own := req.Leave(outer)
+	rest := func() (v chiproxy.Verdict, failed error) {
+		if err == nil {
+			v, failed = then(s, r)
+		} else {
+			failed = s.failed(err, f.origin)
 		}
-		return then(s, r)
+		if failed != nil {
+			req.DropHeld()
+		}
+		return v, failed
 	}
 	if own == nil {
 		return rest()
 	}
 	return s.ex.Around(own, rest)
+}
+
+// wrote sends what the function has written last.
+func (f *function) wrote(s *session) error {
+	if err := s.request.SendHeld(s.state); err != nil {
+		return s.failed(err, f.origin)
+	}
+	return nil
 }
 
 // Guard returns a guard that allows a request if the function returns a true value.
@@ -123,7 +137,7 @@ func (h *handler) answered(s *session, r results) (chiproxy.Verdict, error) {
 	case action != nil:
 		return s.ex.Act(action)
 	case s.request.Sent():
-		return chiproxy.Done, nil
+		return chiproxy.Done, h.wrote(s)
 	}
 	err = h.origin.Errorf("the handler returned nothing and wrote nothing; for an empty answer: return 204")
 	return chiproxy.Done, s.failed(err, h.origin)
@@ -153,7 +167,7 @@ func (b *before) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, er
 		case action != nil:
 			return ex.Act(action)
 		case s.request.Sent():
-			return chiproxy.Done, nil
+			return chiproxy.Done, b.wrote(s)
 		}
 		return next()
 	})

@@ -2,10 +2,12 @@ package hook_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -201,19 +203,33 @@ func TestABodyThatNobodyReadsIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-func TestReadingAheadEndsWithTheServer(t *testing.T) {
+func TestNoClientIsWaitedForBeyondTheEndOfTheServer(t *testing.T) {
 	t.Parallel()
+	const endless = `while true do res:write(("x"):rep(1048576)) end`
 	for name, end := range map[string]func(*vm.Life){"for good": (*vm.Life).End, "for what runs": (*vm.Life).EndCalls} {
-		for _, script := range []string{
-			`route:post("/", function(req) return 200, req:body() end)`,
-			`function on_route_request() end`,
-			`route:post("/", { when = function(req) req.ctx.f = print return false end }, { status = 204 }) function on_route_request() end`, // it has a virtual machine
+		for script, reads := range map[string]bool{
+			`route:post("/", function(req) return 200, req:body() end)`:                                                                      true, // ahead
+			`route:post("/", function(req) tostring(1) return 200, req:body() end)`:                                                          true, // with a virtual machine
+			`function on_route_request() end`:                                                                                                true,
+			`route:post("/", { when = function(req) req.ctx.f = print return false end }, { status = 204 }) function on_route_request() end`: true, // with one
+			`route:get("/", function(req, res) ` + endless + ` end)`:                                                                         false,
+			`route:with(function(req, res) res:on_body(function(p) return p end) end):get("/", function(req, res) ` + endless + ` end)`:      false,
 		} {
 			life := vm.NewLife()
-			site := luatest.Setup{Life: life}.Serve(t, `local route = require("luaroute") `+script)
+			site := luatest.Setup{Life: life, Limits: few(1, 50*time.Millisecond)}.Serve(t, `local route = require("luaroute") `+script)
+			if !reads {
+				c := connect(t, site)
+				c.send("GET /", "", "")
+				until(t, "the client is waited for", func() bool { return site.VMs.Stats().Slow == 1 })
+				end(life)
+				until(t, script+" is over", func() bool { return site.VMs.Stats().Slow == 0 })
+				continue
+			}
 			c := dawdle(t, site, "/")
 			end(life)
-			if a, err := c.answer(); err != nil || a.Status < 400 {
+			_ = c.SetReadDeadline(time.Now().Add(30 * time.Second))
+			// Where the function itself has read, nothing can be written any more either.
+			if a, err := c.answer(); errors.Is(err, os.ErrDeadlineExceeded) || err == nil && a.Status < 400 {
 				t.Errorf("%s: %s: got %s, %v", name, script, a, err)
 			}
 		}

@@ -63,7 +63,9 @@ func (w *wrapper) ask(s *session, next func() (chiproxy.Verdict, error), out *ou
 		s.unwrap(in)
 		own = s.request.Leave(outer)
 	}()
-	w.run(s, in, out)
+	if w.run(s, in, out); out.err != nil {
+		s.request.DropHeld()
+	}
 	return nil
 }
 
@@ -87,6 +89,7 @@ func (w *wrapper) run(s *session, in *inside, out *outcome) {
 		out.action = action
 		return
 	case s.request.Sent() && !in.broken:
+		out.err = w.wrote(s)
 		return
 	case in.called:
 		out.verdict, out.err = in.verdict, in.err // an error, too, is passed on where the script has caught it and answers nothing
@@ -140,6 +143,9 @@ func (in *inside) call(L *lua.LState) int {
 		L.RaiseError("next is used after its middleware has ended; do not keep it")
 	case in.called:
 		L.RaiseError("next was called before; it can be called once")
+	}
+	if err := in.s.request.SendHeld(in.s.state); err != nil {
+		vm.Throw(L, err)
 	}
 	in.called = true
 	in.s.state.StepAside()

@@ -5,8 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	lua "github.com/yuin/gopher-lua"
-
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -18,8 +16,7 @@ type blocking struct {
 }
 
 // wait calls a function that waits for the client.
-func (r *Request) wait(L *lua.LState, call func() error) error {
-	s := vm.Of(L)
+func (r *Request) wait(s *vm.State, call func() error) error {
 	s.StepAside() // the client may be slow
 	b := r.blocking
 	if b == nil {

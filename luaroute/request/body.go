@@ -177,7 +177,7 @@ func (r *Request) mustRead(L *lua.LState, limit int64) (data []byte) {
 	}
 	var err error
 	if IsToCome(r.http()) {
-		err = r.wait(L, read)
+		err = r.wait(vm.Of(L), read)
 	} else {
 		err = read()
 	}

@@ -38,7 +38,13 @@ type Request struct {
 	filters  bool // while on_body runs
 	writes   bool // while res:write and its like send a piece
 	sent     bool // something was written by res
+	json     bool // what is held is JSON
 	over     bool
+
+	// held are the pieces of the body that were written and have not left yet, in order; room is for one.
+	held     []string
+	room     [1]string
+	heldSize int
 
 	strings [heldStrings]lua.LString // written once each, since scripts may keep them
 

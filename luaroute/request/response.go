@@ -1,7 +1,6 @@
 package request
 
 import (
-	"io"
 	"math"
 	"net/http"
 	"strings"
@@ -138,19 +137,6 @@ func (r *Request) unsent(L *lua.LState, what string) {
 	}
 }
 
-// begin sends the header with a status, unless it has left.
-func (r *Request) begin(contentType string, status int) {
-	if r.sent || r.ex.Wrote() {
-		return
-	}
-	r.sent = true
-	header := r.ex.W.Header()
-	if _, ok := header["Content-Type"]; !ok && contentType != "" { // what a script has assigned replaces it
-		header["Content-Type"] = []string{contentType}
-	}
-	r.ex.W.WriteHeader(status)
-}
-
 // answering raises an error in on_headers, where the response is that of the action, and in on_body.
 func (r *Request) answering(L *lua.LState, what string) {
 	switch {
@@ -161,47 +147,27 @@ func (r *Request) answering(L *lua.LState, what string) {
 	}
 }
 
-// send writes a piece of the body.
-func (r *Request) send(L *lua.LState, what, contentType, body string) {
-	r.answering(L, what)
-	if !r.sent && r.ex.Wrote() {
-		L.RaiseError("a body was written after next() answered")
-	}
-	if status := r.answerStatus(); body != "" && (status == http.StatusNoContent || status == http.StatusNotModified) {
-		L.RaiseError("%s: status %d has no body", what, status)
-	}
-	vm.Of(L).StepAside()
-	r.begin(contentType, r.answerStatus())
-	if body == "" {
-		return
-	}
-	r.writes = true
-	err := r.wait(L, func() error {
-		_, err := io.WriteString(r.ex.W, body)
-		return err
-	})
-	if r.writes = false; err != nil {
-		vm.Throw(L, err)
-	}
-	if r.http().Method != http.MethodHead { // whose client gets no body
-		vm.Of(L).Streamed(len(body))
-	}
-}
-
 // resWrite is res:write(string).
 func resWrite(L *lua.LState) int {
 	r, body := of(L, "res"), L.CheckString(2)
-	r.send(L, "res:write", "text/plain; charset=utf-8", body)
+	r.send(L, "res:write", body, false)
 	return 0
 }
 
 // resFlush is res:flush(): what was written goes to the client now.
 func resFlush(L *lua.LState) int {
-	r := of(L, "res")
+	r, s := of(L, "res"), vm.Of(L)
 	r.answering(L, "res:flush")
-	vm.Of(L).StepAside()
-	r.begin("", r.answerStatus())
-	if err := r.wait(L, http.NewResponseController(r.ex.W).Flush); err != nil {
+	s.StepAside()
+	err := r.SendHeld(s)
+	if err == nil {
+		if !r.sent {
+			r.sent = true
+			r.begin("")
+		}
+		err = r.wait(s, http.NewResponseController(r.ex.W).Flush)
+	}
+	if err != nil {
 		vm.Throw(L, err)
 	}
 	return 0
@@ -215,7 +181,7 @@ func resJSON(L *lua.LState) int {
 	if err != nil {
 		vm.Throw(L, err)
 	}
-	r.send(L, "res:json", "application/json", string(body))
+	r.send(L, "res:json", string(body), true)
 	return 0
 }
 
