@@ -213,6 +213,11 @@ func pinned(ctx context.Context, info reverseproxy.DialInfo, known bool, address
 
 // RoundTrip sends a request. For transports other than http, the address is resolved here, once for each request.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if isCheck(r) {
+		if err := checks.wait(r.Context()); err != nil {
+			return nil, err
+		}
+	}
 	if _, ok := t.inner.(*reverseproxy.HTTPTransport); ok {
 		return t.inner.RoundTrip(r)
 	}
