@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/internal/pieces"
 )
 
 // Difference is what distinguishes one table from the one that it replaced.
@@ -54,7 +55,9 @@ func routesOf(t *routing.Table) []thing {
 	routes := list(t, true)
 	all := make([]thing, len(routes))
 	var b strings.Builder
+	var work pieces.Work
 	for i := range routes {
+		work.Step()
 		r := &routes[i]
 		b.Reset()
 		for _, list := range [][]Part{r.Guards, r.Middleware, {r.Action}} {

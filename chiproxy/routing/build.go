@@ -12,6 +12,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/pathmux"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
+	"github.com/luaroute/caddy-luaroute/internal/pieces"
 )
 
 // builder makes a table of a specification.
@@ -27,22 +28,31 @@ type builder struct {
 	covers  map[*pathmux.Methods]*pathmux.Cover
 	// shares is Table.shares.
 	shares bool
+	// work is done in pieces: there may be a hundred thousand routes.
+	work pieces.Work
 }
 
 // Build checks a specification as a whole and makes a table of it. Its errors, the first 20 of them joined, begin
 // with the script and line of what is wrong. Then everything is released, but Spec.Release is not called.
 func Build(s chiproxy.Spec, p *pool.Set) (*Table, error) {
-	b := &builder{
+	return newBuilder(s, p).build()
+}
+
+func newBuilder(s chiproxy.Spec, p *pool.Set) *builder {
+	return &builder{
 		spec: &s, source: p,
 		methods: map[string]*pathmux.Methods{}, texts: map[string]*text{}, shared: map[common]*common{}, covers: map[*pathmux.Methods]*pathmux.Cover{},
 	}
+}
+
+func (b *builder) build() (*Table, error) {
 	t := b.table()
 	if b.failed() {
 		releaseAll(b.pools)
 		return nil, b.err()
 	}
 	t.pools, t.shares = b.pools, b.shares
-	t.counted(s.Series)
+	t.counted(b.spec.Series)
 	return t, nil
 }
 

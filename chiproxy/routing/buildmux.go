@@ -70,6 +70,7 @@ func compareBool(a, b bool) int {
 func (d *muxBuilder) finish(b *builder) *pathmux.Mux[entry] {
 	n := 0
 	for _, s := range d.Shapes() {
+		b.work.Step()
 		b.checkShape(d, s)
 		n += len(s.Draft.routes)
 	}
@@ -80,6 +81,7 @@ func (d *muxBuilder) finish(b *builder) *pathmux.Mux[entry] {
 	routes := make([]candidate, 0, n) // one allocation for all: there may be a hundred thousand
 	var last *standing
 	m, err := pathmux.Build(&d.Builder, func(s *shape, e *entry) {
+		b.work.Step()
 		last = &s.Draft
 		start := len(routes)
 		for _, r := range last.routes {

@@ -160,6 +160,7 @@ func (w *scopeWalk) items(s *walked, l *layerDraft) {
 
 // route puts a route on its shape, or at the root of an owner on those of both forms of the root.
 func (w *scopeWalk) route(r *chiproxy.Route, scope *scope, l *layerDraft) {
+	w.b.work.Step()
 	methods, err := w.b.methodSet(r.Methods)
 	if err != nil {
 		w.b.add(r.Origin, err)
