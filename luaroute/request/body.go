@@ -95,7 +95,7 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 // or the same error at the same place.
 func read(hr *http.Request, from io.Reader, limit int64) ([]byte, error) {
 	body := hr.Body
-	data, err := io.ReadAll(io.LimitReader(from, limit+1))
+	data, err := readAll(from, hr.ContentLength, limit+1)
 	if err == nil && int64(len(data)) <= limit {
 		_ = body.Close() // all of it was read
 		setBody(hr, data, nil)
@@ -107,6 +107,34 @@ func read(hr *http.Request, from io.Reader, limit int64) ([]byte, error) {
 	}
 	hr.Body = unread{io.MultiReader(bytes.NewReader(data), rest), body}
 	return data, err
+}
+
+// readAll reads at most so many bytes, of about length that will come; -1 stands for nobody knows. Room is made as they come, so that a client pays
+// for what it gets, but in few steps: to copy a body of some megabytes again and again keeps a processor from everybody else.
+func readAll(from io.Reader, length, most int64) ([]byte, error) {
+	from = io.LimitReader(from, most)
+	if length < 0 {
+		return io.ReadAll(from)
+	}
+	const first = 4 << 10
+	room := length + 1 // one more, to see the end
+	data := make([]byte, 0, min(first, room))
+	for {
+		n, err := from.Read(data[len(data):cap(data)])
+		if data = data[:len(data)+n]; err != nil {
+			if err == io.EOF {
+				err = nil
+			}
+			return data, err
+		}
+		if len(data) == cap(data) {
+			next := int64(2 * cap(data))
+			if int64(cap(data)) < room && next >= room/2 { // all of it; else somebody makes it longer, such as a handler that unpacks
+				next = room
+			}
+			data = append(make([]byte, 0, next), data...)
+		}
+	}
 }
 
 // ReadAhead reads the body of a request before anybody asks for it, and keeps it for those who do: they find what they would have found

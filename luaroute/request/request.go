@@ -201,6 +201,7 @@ func scalar(v lua.LValue) (string, error) {
 
 // scalars returns what scalar does, for one value or a list of them. nil stands for none.
 func scalars(L *lua.LState, v lua.LValue) ([]string, error) {
+	vm.SpendReading(L, v)
 	t, ok := v.(*lua.LTable)
 	if !ok {
 		if v == lua.LNil {
@@ -214,7 +215,6 @@ func scalars(L *lua.LState, v lua.LValue) ([]string, error) {
 		return nil, errors.New("a table is not a list; allowed are a string, and a list of them")
 	}
 	values := make([]string, 0, len(items))
-	vm.Spend(L, len(items)/4+textWork(t))
 	for i, v := range items {
 		s, err := scalar(v)
 		if err != nil {
