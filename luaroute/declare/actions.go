@@ -185,6 +185,7 @@ func raise(L *lua.LState) int {
 // request runs: Caddy loads no modules then.
 func (l *load) handlerAction(L *lua.LState) int {
 	dropRouter(L)
+	vm.SpendArguments(L)
 	name := L.CheckString(1)
 	origin := here(L, "handler", name)
 	if L.Get(2) == lua.LNil {

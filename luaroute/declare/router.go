@@ -72,6 +72,7 @@ func init() {
 		case h.fn != nil:
 			helpers[h.doc.Name] = vm.Described(func(L *lua.LState) int {
 				dropRouter(L)
+				vm.SpendArguments(L)
 				return h.fn(L)
 			}, h.doc)
 		default:
@@ -124,6 +125,7 @@ func routerIndex(L *lua.LState) int {
 			if v, ok := L.Get(1).(*lua.LUserData); ok && v == r.value {
 				L.Remove(1) // r:get and r.get are the same
 			}
+			vm.SpendArguments(L)
 			return m.do(r, L)
 		}, m.doc)
 		if r.bound == nil {

@@ -29,6 +29,7 @@ type Table struct {
 
 // Of checks that a table has no other keys than a class has fields. What is the table's name in errors: "route.limit".
 func Of(L *lua.LState, what string, t *lua.LTable, class *vm.Class) Table {
+	vm.SpendReading(L, t)
 	t.ForEach(func(k, _ lua.LValue) {
 		name, ok := k.(lua.LString)
 		if ok && class.Has(string(name)) {
@@ -104,6 +105,7 @@ func (t Table) Texts(name string) []string {
 	if v == lua.LNil {
 		return nil
 	}
+	vm.SpendReading(t.L, v)
 	list, err := Strings(v)
 	if err != nil {
 		t.L.RaiseError("%s: %s: %s", t.What, name, err)
@@ -126,6 +128,7 @@ func (t Table) StringMap(name string) map[string]string {
 	if in == nil {
 		return nil
 	}
+	vm.SpendReading(t.L, in)
 	m := map[string]string{}
 	in.ForEach(func(k, v lua.LValue) { m[k.String()] = v.String() })
 	return m
@@ -227,6 +230,8 @@ func Strings(v lua.LValue) ([]string, error) {
 const (
 	expectedDuration = `a number of seconds above 0, or a string such as "100ms"`
 	expectedSize     = `a number of bytes above 0, or a string such as "1MiB"`
+	// maxWord is the length of the longest string that is read as one of these, in bytes.
+	maxWord = 64
 )
 
 // Duration returns a duration, 0 if it is missing.
@@ -247,6 +252,9 @@ func durationOf(v lua.LValue) (caddy.Duration, bool) {
 			return caddy.Duration(d), true
 		}
 	case lua.LString:
+		if len(v) > maxWord {
+			return 0, false
+		}
 		if d, err := time.ParseDuration(string(v)); err == nil && d > 0 {
 			return caddy.Duration(d), true
 		}
@@ -289,6 +297,9 @@ func sizeOf(v lua.LValue) (config.Size, bool) {
 			return n, true
 		}
 	case lua.LString:
+		if len(v) > maxWord {
+			return 0, false
+		}
 		if n, err := config.ParseSize(string(v)); err == nil && n > 0 && n < 1<<53 {
 			return n, true
 		}

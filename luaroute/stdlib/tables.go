@@ -70,12 +70,12 @@ func tableConcat(L *lua.LState) int {
 		if !ok {
 			L.RaiseError("invalid value (%s) at index %d in table for 'concat'", v.Type(), i)
 		}
+		vm.Spend(L, 1+(len(sep)+len(text))/64)
+		vm.CheckSize(L, out.Len()+len(sep)+len(text))
 		if i > from {
 			out.WriteString(sep)
 		}
 		out.WriteString(text)
-		vm.Spend(L, 1+(len(sep)+len(text))/64)
-		vm.CheckSize(L, out.Len())
 		if i == to {
 			break // to may be the largest integer
 		}
@@ -150,11 +150,12 @@ func (s *sorter) Less(i, j int) bool {
 // tableSort sorts a copy and writes it back, so an error in the middle leaves the table as it was.
 func tableSort(L *lua.LState) int {
 	table := checkList(L)
-	s := sorter{L: L, values: make([]lua.LValue, vm.Length(L, table))}
+	size := vm.Length(L, table)
+	vm.Spend(L, size/8)
+	s := sorter{L: L, values: make([]lua.LValue, size)}
 	if L.Get(2) != lua.LNil {
 		s.less = L.CheckFunction(2)
 	}
-	vm.Spend(L, len(s.values)/8)
 	for i := range s.values {
 		s.values[i] = table.RawGetInt(i + 1)
 	}

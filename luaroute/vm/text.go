@@ -1,6 +1,8 @@
 package vm
 
 import (
+	"math/bits"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -24,6 +26,47 @@ func ChargeString(L *lua.LState, size int) {
 func CheckSize(L *lua.LState, size int) {
 	if size > MaxString {
 		L.RaiseError("the string is too large: %d bytes; allowed are %d", size, MaxString)
+	}
+}
+
+// SortNames sorts names, and counts the time that it takes before it takes it: with all that two long ones have in common, too.
+func SortNames(L *lua.LState, names []string) {
+	size := 0
+	for _, name := range names {
+		size += len(name)
+	}
+	Spend(L, 4*len(names)+size/64*bits.Len(uint(len(names))))
+	slices.Sort(names)
+}
+
+// SpendReading counts the time that it takes to read a value, before it is read: a string, or all that is in a table.
+func SpendReading(L *lua.LState, v lua.LValue) { spendReading(L, v, readDepth) }
+
+// SpendArguments is SpendReading for all arguments of a function.
+func SpendArguments(L *lua.LState) {
+	for i := 1; i <= L.GetTop(); i++ {
+		spendReading(L, L.Get(i), readDepth)
+	}
+}
+
+// readDepth is how deep tables are read in one another.
+const readDepth = 4
+
+func spendReading(L *lua.LState, v lua.LValue, depth int) {
+	switch v := v.(type) {
+	case lua.LString:
+		if len(v) >= 64 {
+			Spend(L, len(v)/64)
+		}
+	case *lua.LTable:
+		Spend(L, 1+(Length(L, v)+len(gopher.Keys(v)))/8)
+		if depth == 0 {
+			return
+		}
+		v.ForEach(func(k, v lua.LValue) {
+			spendReading(L, k, 0)
+			spendReading(L, v, depth-1)
+		})
 	}
 }
 

@@ -124,11 +124,12 @@ func (s *settings) headers(t option.Table, name string) {
 	}
 	size := 0
 	table.ForEach(func(k, v lua.LValue) {
-		vm.Spend(t.L, 2)
 		name, ok := k.(lua.LString)
 		if !ok {
 			t.L.RaiseError("%s: headers: a name is %s; expected a string", t.What, option.Found(k))
 		}
+		vm.Spend(t.L, 2+len(name)/8) // its letters are changed, and checked
+		vm.SpendReading(t.L, v)
 		key, values := textproto.CanonicalMIMEHeaderKey(string(name)), headerValues(t, string(name), v)
 		err := field.Check(key, values...)
 		switch {

@@ -285,9 +285,10 @@ func (w *writer) shape(t *lua.LTable) (n int, keys []string, err error) {
 	if count > 0 && len(keys) > 0 {
 		return 0, nil, fmt.Errorf("json: a table has list values and the key %q", slices.Min(keys))
 	}
-	if w.L != nil {
-		vm.Spend(w.L, 4*len(keys))
+	if w.L == nil {
+		slices.Sort(keys)
+		return count, keys, nil
 	}
-	slices.Sort(keys)
+	vm.SortNames(w.L, keys)
 	return count, keys, nil
 }

@@ -60,12 +60,12 @@ func layoutOf(text string) (layout, error) {
 	if l, ok := named[text]; ok {
 		return l, nil
 	}
+	if len(text) > maxLayout {
+		return layout{}, fmt.Errorf("the layout has %d bytes; allowed are %d", len(text), maxLayout)
+	}
 	if !strings.Contains(text, "%") {
 		names := strings.Join(slices.Sorted(maps.Keys(named)), ", ")
 		return layout{}, fmt.Errorf("no layout %s; allowed are %s and strings with directives such as %%Y-%%m-%%d", short(text), names)
-	}
-	if len(text) > maxLayout {
-		return layout{}, fmt.Errorf("the layout has %d bytes; allowed are %d", len(text), maxLayout)
 	}
 	items, err := compile(text)
 	if err != nil {

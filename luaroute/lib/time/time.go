@@ -116,7 +116,7 @@ func sleep(L *lua.LState) int {
 
 // format is time.format(time, layout, zone).
 func format(L *lua.LState) int {
-	n, layout := float64(L.CheckNumber(1)), checkLayout(L)
+	n, layout := float64(L.CheckNumber(1)), checkLayout(L, 0)
 	if !(n >= earliest && n <= latest) {
 		L.ArgError(1, fmt.Sprintf("found %v; allowed are the years 1 to 9999", n))
 	}
@@ -126,7 +126,6 @@ func format(L *lua.LState) int {
 	}
 	whole := math.Floor(n)
 	at := time.Unix(int64(whole), int64(math.Round((n-whole)*1e6))*1000)
-	vm.Spend(L, textSteps+perLayoutByte*len(L.CheckString(2))/bytesPerStep)
 	text := layout.format(at.In(zone))
 	L.Push(lua.LString(text))
 	return 1
@@ -134,7 +133,8 @@ func format(L *lua.LState) int {
 
 // parse is time.parse(s, layout, zone).
 func parse(L *lua.LState) int {
-	text, layout := L.CheckString(1), checkLayout(L)
+	text := L.CheckString(1)
+	layout := checkLayout(L, len(text))
 	if len(text) > maxText {
 		return vm.Fail(L, fmt.Sprintf("time: the string has %d bytes; allowed are %d", len(text), maxText))
 	}
@@ -142,7 +142,6 @@ func parse(L *lua.LState) int {
 	if err != nil {
 		return vm.Fail(L, err.Error())
 	}
-	vm.Spend(L, textSteps+len(text)/bytesPerStep)
 	at, err := layout.parse(text, zone)
 	if err != nil {
 		return vm.Fail(L, err.Error())
@@ -154,9 +153,11 @@ func parse(L *lua.LState) int {
 	return 1
 }
 
-// checkLayout returns the layout that the second argument is.
-func checkLayout(L *lua.LState) layout {
-	l, err := layoutOf(L.CheckString(2))
+// checkLayout returns the layout that the second argument is, once the work with it is counted: it may read so many bytes.
+func checkLayout(L *lua.LState, reads int) layout {
+	text := L.CheckString(2)
+	vm.Spend(L, textSteps+(min(reads, maxText)+perLayoutByte*min(len(text), maxLayout))/bytesPerStep)
+	l, err := layoutOf(text)
 	if err != nil {
 		L.ArgError(2, err.Error())
 	}

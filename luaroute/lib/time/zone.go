@@ -42,9 +42,8 @@ func location(L *lua.LState, n int) (*time.Location, error) {
 	if zone != nil {
 		return zone, nil
 	}
-	zone, err := load(name)
 	vm.Spend(L, zoneSteps)
-	return zone, err
+	return load(name)
 }
 
 // load reads the data of a zone.

@@ -3,7 +3,6 @@ package url
 import (
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -54,8 +53,7 @@ func EncodeQuery(L *lua.LState, what string, t *lua.LTable) string {
 		}
 		names = append(names, string(name))
 	})
-	vm.Spend(L, 4*len(names))
-	slices.Sort(names)
+	vm.SortNames(L, names)
 	var out strings.Builder
 	for _, name := range names {
 		switch v := t.RawGetString(name).(type) {
@@ -89,8 +87,10 @@ func writePair(L *lua.LState, out *strings.Builder, what, name string, v lua.LVa
 		out.WriteByte('&')
 	}
 	text := v.String()
-	tooLarge(L, out.Len()+len(name)+len(text))
-	vm.Spend(L, 2+3*(len(name)+len(text))/bytesPerStep) // they may become three times as long
+	size := len(name) + len(text)
+	tooLarge(L, out.Len()+size)
+	vm.Spend(L, 2+3*size/bytesPerStep) // they may become three times as long
+	vm.Charge(L, 3*size)
 	out.WriteString(url.QueryEscape(name))
 	out.WriteByte('=')
 	out.WriteString(url.QueryEscape(text))
