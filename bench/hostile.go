@@ -23,6 +23,8 @@ type hostile struct {
 	body, header int
 	// reloads are what the script becomes, one after the other, with a reload for each.
 	reloads []string
+	// keys is how many API keys are in the file keys.json beside the script.
+	keys int
 	// spin says that another program uses a processor.
 	spin bool
 }
@@ -104,6 +106,13 @@ var hostiles = []hostile{
 		local idp = jwt.issuer{ issuer = false, algorithms = { "HS256" }, secret = ("k"):rep(64) }
 		local token = jwt.sign({ sub = ("x"):rep(8000), exp = 4e9 }, { algorithm = "HS256", secret = ("j"):rep(64) })
 		route:get("/", function(req) while true do idp:verify(token) end end)`},
+	{name: "tokens with keys that nobody knows", clients: fourClients, allow: "libs safe jwt", script: `
+		local jwt, base64 = require("jwt"), require("base64")
+		local idp = jwt.issuer{ issuer = false, algorithms = { "RS256" }, jwks = "http://$origin/", cooldown = "1s" }
+		local claims = base64.encode_url('{"sub":"a","exp":4000000000}') .. "." .. base64.encode_url(("s"):rep(256))
+		route:get("/", function() while true do
+			idp:verify(base64.encode_url('{"alg":"RS256","kid":"k' .. math.random() .. '"}') .. "." .. claims)
+		end end)`},
 	{name: "256 requests of http", clients: fourClients, allow: "libs safe http", script: `
 		local http = require("http")
 		route:get("/", function() for i = 1, 256 do http.get("http://$origin/" .. i, { timeout = 1 }) end return 204 end)`},
@@ -120,6 +129,11 @@ var hostiles = []hostile{
 	{name: "placeholders that multiply", clients: fourClients, header: 8000, script: `
 		for i = 1, 30 do route:use(route.handler("vars", { x = "{http.vars.x}{http.vars.x}{http.request.header.X-Long}" })) end
 		route:get("/", route.handler("static_response", { body = "{http.vars.x}" }))`},
+	{name: "100,000 keys, reloaded", reloads: []string{`
+		local all = {} for i = 1, 100000 do all[i] = { name = "c" .. i, key = ("k"):rep(16) .. i } end
+		route:with(route.keys{ consumers = all }):get("/", { body = "x" })`}},
+	{name: "100,000 keys in a file, reloaded", keys: 100_000, reloads: []string{`
+		route:with(route.keys{ file = "keys.json" }):get("/", { body = "x" })`}},
 	{name: "30,000 routes, reloaded", reloads: []string{`for i = 1, 30000 do route:get("/r" .. i .. "/{id}", { body = "x" }) end`}},
 
 	{name: "loops everywhere", clients: fourClients, script: attacks.Site(`while true do pcall(function() while true do end end) end`), paths: places()},

@@ -216,7 +216,14 @@ func (y yard) scripts() error {
 			return err
 		}
 	}
-	return nil
+	if y.keys == 0 {
+		return nil
+	}
+	all := make([]string, y.keys)
+	for i := range all {
+		all[i] = fmt.Sprintf(`{"name": "c%d", "key": "kkkkkkkkkkkkkkkk%d"}`, i, i)
+	}
+	return write(filepath.Join(y.dir, "hostile/keys.json"), "["+strings.Join(all, ",\n")+"]")
 }
 
 func write(file, text string) error {
