@@ -20,8 +20,10 @@ func BenchmarkWhatCountingCosts(b *testing.B) {
 		more object
 		took []time.Duration // of a request
 	}{
-		{name: "silent", more: silent}, {name: "null", more: silent},
-		{name: "counted", more: object{"metrics": object{"histogram": "off"}}}, {name: "observed"},
+		{name: "silent", more: silent},
+		{name: "null", more: silent},
+		{name: "counted", more: object{"metrics": object{"histogram": "off"}}},
+		{name: "observed"},
 	}
 	v := withNothing(variant{name: "counting", script: "\nroute:get(\"" + pattern + `", "origin")`})
 	for i := range all {

@@ -11,6 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // decision is one place where a function decides, in Lua and in Go. Both look at the method, the path, a header and a
@@ -32,7 +33,7 @@ func inGo(ex *chiproxy.Exchange) bool {
 	return ex.R.Method == http.MethodGet && ex.R.URL.Path != "/" && ex.R.Header.Get("X-Tenant") == "acme" && version == "v1"
 }
 
-var notFound = chiproxy.Respond{Status: http.StatusNotFound}
+var notFound = static.Respond{Status: http.StatusNotFound}
 
 var decisions = []decision{
 	{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
@@ -67,7 +68,7 @@ func (a Error) Do(*Exchange) (Verdict, error) {
 	if message == "" {
 		message = http.StatusText(a.status())
 	}
-	return Done, caddyhttp.Error(a.status(), raisedError(message))
+	return Done, caddyhttp.Error(a.status(), failure.RaisedError(message))
 }
 
 func (a Error) status() int {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 )
 
@@ -72,8 +73,8 @@ func (ex *Exchange) BodyAgain(to *http.Request) bool {
 
 // BrokenTrip says what has ended a round trip with an error: a timeout, tls, what is no HTTP (protocol), or the connection (reset).
 func BrokenTrip(err error) string {
-	switch reason := reasonOf(err); reason {
-	case ReasonTimeout, ReasonTLS:
+	switch reason := failure.ReasonOf(err); reason {
+	case failure.Timeout, failure.TLS:
 		return reason
 	}
 	for _, text := range []string{"malformed", "http2:", "stream error", "server sent GOAWAY", "protocol error", "unexpected trailer", "response header"} {
@@ -82,7 +83,7 @@ func BrokenTrip(err error) string {
 		}
 	}
 	if _, dial := err.(reverseproxy.DialError); dial {
-		return ReasonRefused
+		return failure.Refused
 	}
-	return ReasonReset
+	return failure.Reset
 }

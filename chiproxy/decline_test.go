@@ -55,7 +55,7 @@ func TestARequestIsCopiedBeforeTheFirstAnnouncedChange(t *testing.T) {
 				if ex.R.Header.Get("X-Spoiled") != "" || len(ex.snapshots) > 0 {
 					t.Error("the next candidate sees the change, or its copy")
 				}
-				return ex.Perform(Respond{Body: "rest"})
+				return ex.Perform(says("rest"))
 			})
 			w := httptest.NewRecorder()
 			d := driverOf(w, get("/a"), new(PoolScope))

@@ -8,7 +8,7 @@
 //
 //	func (greeting) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 //		name, _ := ex.Param("name")
-//		return ex.Perform(chiproxy.Respond{Body: "hello " + name})
+//		return ex.Perform(static.Respond{Body: "hello " + name})
 //	}
 //
 //	func (greeting) Traits() chiproxy.Traits { return chiproxy.Traits{Changes: true} }

@@ -24,21 +24,13 @@ func Fingerprint(x any) uint64 {
 	return 0
 }
 
-// asJSON is the fingerprint of plain data.
-func asJSON(v any) uint64 {
+// FingerprintOfData returns the fingerprint of plain data, 0 if it is none.
+func FingerprintOfData(v any) uint64 {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return 0
 	}
 	return maphash.Bytes(fingerprintSeed, text)
-}
-
-// Fingerprint tells answers of one status apart.
-func (a Respond) Fingerprint() uint64 {
-	if len(a.Headers)+len(a.fields) == 0 {
-		return FingerprintOf(a.Body)
-	}
-	return asJSON([]any{a, a.fields.Sources()})
 }
 
 // Fingerprint tells ways to forward to one pool apart.
@@ -47,9 +39,9 @@ func (p Proxy) Fingerprint() uint64 {
 		return 0
 	}
 	if p.texts != nil {
-		return asJSON([]any{p, p.texts.sources()})
+		return FingerprintOfData([]any{p, p.texts.sources()})
 	}
-	return asJSON(p)
+	return FingerprintOfData(p)
 }
 
 // Fingerprint tells errors of one status apart.
@@ -66,7 +58,6 @@ func (m *Matcher) Fingerprint() uint64 { return m.Config }
 
 // Interface guards
 var (
-	_ Fingerprinter = Respond{}
 	_ Fingerprinter = Proxy{}
 	_ Fingerprinter = Error{}
 	_ Fingerprinter = (*DataGuard)(nil)

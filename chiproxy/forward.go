@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/forward"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
@@ -104,7 +105,7 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 	if err != nil { // other candidates follow, and may write
 		ex.ownVars()
 	}
-	return a.end(ex, fromUpstream(err))
+	return a.end(ex, failure.OfUpstream(err))
 }
 
 // forwarded is an action of a tenant with StripPrefix: it forwards without the tenant's prefix.

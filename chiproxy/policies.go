@@ -41,8 +41,3 @@ func (ex *Exchange) Once(what any, key uint64) bool {
 	ex.counted = append(ex.counted, count{what, key})
 	return true
 }
-
-// LimitError is the error of a request that a limit refuses. Its text is for logs, and for handle_errors.
-type LimitError struct{ Text string }
-
-func (e *LimitError) Error() string { return e.Text }

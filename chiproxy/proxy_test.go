@@ -321,7 +321,7 @@ func TestHooksAreToldBeforeAnythingLong(t *testing.T) {
 		"a rewritten proxy": {Proxy{Pool: "a", Path: "/x"}, 1},
 		"the next handler":  {Next{}, 1},
 		"a module":          {Module{Handler: caddyhttp.MiddlewareHandler(passing{})}, 1},
-		"a response":        {Respond{}, 0},
+		"a response":        {says(""), 0},
 		"a decline":         {Decline{}, 0},
 	} {
 		y := new(yielder)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/jsonshape"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
@@ -18,7 +19,7 @@ const maxShaped = 1 << 20
 
 // badJSON is the error of a body whose fields cannot be changed. It must not pass: what is in it may be denied.
 func badJSON(err error) error {
-	return caddyhttp.Error(http.StatusBadGateway, &upstreamError{fmt.Errorf("response_json: %w", err)})
+	return caddyhttp.Error(http.StatusBadGateway, &failure.UpstreamError{Err: fmt.Errorf("response_json: %w", err)})
 }
 
 var (

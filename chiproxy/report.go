@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
@@ -119,7 +120,7 @@ func (d *Driver) Became(err error, returned bool) (telemetry.Outcome, int) {
 	if d.became.Refuses() {
 		return d.became, status
 	}
-	if _, raised := errors.AsType[raisedError](err); raised {
+	if _, raised := errors.AsType[failure.RaisedError](err); raised {
 		return telemetry.Responded, status
 	}
 	return telemetry.Failed, status

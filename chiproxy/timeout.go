@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 )
 
 // Timeout bounds how long an answer may take. The zero value bounds nothing.
@@ -44,7 +46,7 @@ func (ex *Exchange) Within(t Timeout, inside func() (Verdict, error)) (Verdict, 
 		around = context.WithValue(around, caddyhttp.VarsCtxKey, vars)
 	}
 	*r = *r.WithContext(around)
-	return Done, caddyhttp.Error(http.StatusGatewayTimeout, &upstreamError{fmt.Errorf("there was no answer within %s: %w", t.After, context.DeadlineExceeded)})
+	return Done, caddyhttp.Error(http.StatusGatewayTimeout, &failure.UpstreamError{Err: fmt.Errorf("there was no answer within %s: %w", t.After, context.DeadlineExceeded)})
 }
 
 // States of a deadline.

@@ -25,11 +25,6 @@ func TestAnActionDoesWhatItsTraitsSay(t *testing.T) {
 		status   int
 		refuses  bool
 	}{
-		"an answer":                        {action: Respond{Status: 201}, status: 201},
-		"an answer without a status":       {action: Respond{}, status: 200},
-		"an answer that refuses":           {action: Respond{Status: 403}, status: 403, refuses: true},
-		"an answer that finds nothing":     {action: Respond{Status: 404}, status: 404},
-		"a redirect":                       {action: Redirect{Location: "/x"}, status: 302},
 		"an error":                         {action: Error{Status: 401}, status: 401, refuses: true},
 		"an error without a status":        {action: Error{}, status: 500, refuses: true},
 		"decline":                          {action: Decline{}, declines: true},

@@ -9,6 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/inventory"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // Compare says what a reload has changed.
@@ -17,7 +18,7 @@ func ExampleCompare() {
 	defer pools.Close()
 	var tables []*routing.Table
 	say := func(path, body string) chiproxy.Item {
-		return chiproxy.Item{Route: &chiproxy.Route{Methods: []string{"GET"}, Pattern: path, Action: chiproxy.Respond{Body: body}}}
+		return chiproxy.Item{Route: &chiproxy.Route{Methods: []string{"GET"}, Pattern: path, Action: static.Respond{Body: body}}}
 	}
 	for _, items := range [][]chiproxy.Item{
 		{say("/", "home"), say("/news", "old")},

@@ -11,6 +11,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
 
@@ -32,7 +33,7 @@ func says(text string) []Part { return []Part{{Kind: "function", Text: text}} }
 func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 	t.Parallel()
 	route := func(pattern string, methods ...string) chiproxy.Item {
-		return chiproxy.Item{Route: &chiproxy.Route{Methods: methods, Pattern: pattern, Action: chiproxy.Respond{Status: 204}, Origin: origin.Origin{Script: "a.lua", Line: 3}}}
+		return chiproxy.Item{Route: &chiproxy.Route{Methods: methods, Pattern: pattern, Action: static.Respond{Status: 204}, Origin: origin.Origin{Script: "a.lua", Line: 3}}}
 	}
 	guarded := route("/guarded", "GET")
 	guarded.Route.Guards = []chiproxy.Guard{told("inner")}
@@ -56,7 +57,7 @@ func TestRoutesAreListedWithAllThatIsAroundThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer table.Retire()
-	answer := partOf(chiproxy.Respond{Status: 204}.Describe())
+	answer := partOf(static.Respond{Status: 204}.Describe())
 	const at = "a.lua:3"
 	want := []Route{
 		{Tenant: "acme", Hosts: []string{"acme.example"}, Pattern: "/acme/x", Action: answer, At: at},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
@@ -53,7 +54,7 @@ func TestALookThatCannotApplyCostsNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", path, n)
 		}
 	}
-	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", chiproxy.Redirect{Location: "/"}, header("X")))); !open.guards {
+	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", static.Redirect{Location: "/"}, header("X")))); !open.guards {
 		t.Error("a route with a guard is not looked for")
 	}
 	if open := mustBuild(t, only(at("/*", say("x")), at("/a/*", say("a")))); open.guards {

@@ -10,6 +10,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // line puts an item at a line of a script.
@@ -53,7 +54,7 @@ func TestBuildRefuses(t *testing.T) {
 		"an escaped slash in lower case":     {route("/a%2fb"), `a.lua:7: pattern "/a%2fb": "%2f" never matches, as paths are decoded first; only %2F and %25 stay escaped`},
 		"bytes that are not UTF-8":           {route("/\xff"), `a.lua:7: pattern "/\xff" is not valid UTF-8`},
 		"a route without an action":          {only(line(7, at("/", nil))), "a.lua:7: the route has no action"},
-		"an action that can never be done":   {only(line(7, at("/", chiproxy.Respond{Status: 7}))), "a.lua:7: respond: status 7: expected 200 to 999"},
+		"an action that can never be done":   {only(line(7, at("/", static.Respond{Status: 7}))), "a.lua:7: respond: status 7: expected 200 to 999"},
 		"a pool that does not exist":         {only(line(7, at("/", chiproxy.Proxy{Pool: "p"}))), `a.lua:7: no pool "p"; there are none`},
 		"a method that is no token":          {only(line(7, at("GE T /", say("")))), `a.lua:7: pattern "T /" must begin with a slash`},
 		"a standard method in lower case":    {only(line(7, at("get /", say("")))), `a.lua:7: method "get": methods are case-sensitive, write GET`},

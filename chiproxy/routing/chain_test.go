@@ -18,6 +18,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 var (
@@ -222,7 +223,7 @@ func TestFailedAnswersTheErrorsOfItsScope(t *testing.T) {
 			return chiproxy.Declined, nil
 		}
 		he, _ := errors.AsType[caddyhttp.HandlerError](ex.Err())
-		return ex.Perform(chiproxy.Respond{Status: 503, Body: fmt.Sprintf("sorry: %d %v", he.StatusCode, he.Err)})
+		return ex.Perform(static.Respond{Status: 503, Body: fmt.Sprintf("sorry: %d %v", he.StatusCode, he.Err)})
 	})
 	s := only(in(chiproxy.Scope{Failed: saying(sorry)},
 		at("/action", failAction), at("/guard", say(""), failGuard), at("/raise", chiproxy.Error{Status: 404}), at("/fine", say("fine")),

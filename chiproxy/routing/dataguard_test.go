@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 func TestDataGuard(t *testing.T) {
@@ -84,7 +85,7 @@ func TestIndexedRoutesAreTriedInOrder(t *testing.T) {
 
 func TestIndexedRoutesOfAnotherMethodAreAnsweredByTheScopeAroundAll(t *testing.T) {
 	t.Parallel()
-	answers := func(who string) *chiproxy.Answer { return saying(chiproxy.Respond{Status: 405, Body: who}) }
+	answers := func(who string) *chiproxy.Answer { return saying(static.Respond{Status: 405, Body: who}) }
 	var inner, outer []chiproxy.Item
 	for i := range manyRoutes {
 		inner = append(inner, at("GET /", say(""), header("X-A", fmt.Sprint(i))))

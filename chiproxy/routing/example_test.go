@@ -17,6 +17,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // at is where something stands in a script.
@@ -25,7 +26,7 @@ func at(line int) origin.Origin { return origin.Origin{Script: "main.lua", Line:
 // say is a route that answers with a text.
 func say(line int, pattern, text string) chiproxy.Item {
 	return chiproxy.Item{Route: &chiproxy.Route{
-		Methods: []string{http.MethodGet}, Pattern: pattern, Action: chiproxy.Respond{Body: text}, Origin: at(line),
+		Methods: []string{http.MethodGet}, Pattern: pattern, Action: static.Respond{Body: text}, Origin: at(line),
 	}}
 }
 

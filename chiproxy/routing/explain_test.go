@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // placed is a hook of a script, with its place.
@@ -89,7 +90,7 @@ func asked(t *testing.T, ran *[]string) *routing.Table {
 	}}
 	handler := placed{at: fnAt(12), ActionFunc: func(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 		note("handler")
-		return ex.Perform(chiproxy.Respond{Status: 201, Body: "made"})
+		return ex.Perform(static.Respond{Status: 201, Body: "made"})
 	}}
 	route := func(n int, rule string, a chiproxy.Action, guards ...chiproxy.Guard) chiproxy.Item {
 		item := routing.At(rule, a, guards...)
@@ -98,13 +99,13 @@ func asked(t *testing.T, ran *[]string) *routing.Table {
 	}
 	layer := chiproxy.Scope{Kind: chiproxy.Layer, Guards: []chiproxy.Guard{yes(5, false)}, Origin: origin.Origin{Script: "main.lua", Line: 5, Kind: "layer"}}
 	s := routing.Only(
-		routing.In(layer, route(6, "/*", chiproxy.Respond{Status: 418})),
+		routing.In(layer, route(6, "/*", static.Respond{Status: 418})),
 		routing.In(chiproxy.Scope{Middleware: []chiproxy.Middleware{mw}},
 			route(8, "GET /a/{id}", chiproxy.Decline{}, yes(8, false)),
-			route(9, "POST /a/{id}", chiproxy.Respond{Status: 204}),
+			route(9, "POST /a/{id}", static.Respond{Status: 204}),
 			route(10, "GET /a/{id}", chiproxy.Decline{}, yes(10, true)),
 			route(12, "GET /a/*", handler)),
-		route(14, "/*", chiproxy.Respond{Status: 404}),
+		route(14, "/*", static.Respond{Status: 404}),
 	)
 	return routing.MustBuild(t, s)
 }
@@ -283,7 +284,7 @@ func TestALongShapeListsWhatWasAskedAndCountsTheRest(t *testing.T) {
 
 func TestAPathThatIsTooLongForExpressionsIsExplainedAsItIsServed(t *testing.T) {
 	t.Parallel()
-	open := routing.At("/*", chiproxy.Respond{Body: "open"})
+	open := routing.At("/*", static.Respond{Body: "open"})
 	bound := &chiproxy.PatternBound{Allow: func(int) error { return nil }, Steps: 1000}
 	table := routing.MustBuild(t, chiproxy.Spec{
 		Tenants: []chiproxy.Tenant{

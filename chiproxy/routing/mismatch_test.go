@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 func TestMethodMismatch(t *testing.T) {
@@ -53,7 +54,7 @@ func TestMethodMismatch(t *testing.T) {
 	})
 	t.Run("a scope's own answer gets Allow too", func(t *testing.T) {
 		t.Parallel()
-		s := only(in(chiproxy.Scope{Kind: chiproxy.Owner, Pattern: "/a", MethodNotAllowed: saying(chiproxy.Respond{Status: 405, Body: "own"})}, at("GET /x", say(""))))
+		s := only(in(chiproxy.Scope{Kind: chiproxy.Owner, Pattern: "/a", MethodNotAllowed: saying(static.Respond{Status: 405, Body: "own"})}, at("GET /x", say(""))))
 		r := send(mustBuild(t, s), ask("PUT /a/x"))
 		if r.Body.String() != "own" || r.Header().Get("Allow") != "GET, HEAD" {
 			t.Errorf("got %q with Allow %q", r.Body, r.Header().Get("Allow"))

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
@@ -18,7 +19,7 @@ func TestACatchAllKeepsDoubleSlashes(t *testing.T) {
 	t.Parallel()
 	rest := actionFunc(func(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 		v, _ := ex.Param("*")
-		return ex.Perform(chiproxy.Respond{Body: "[" + v + "]"})
+		return ex.Perform(static.Respond{Body: "[" + v + "]"})
 	})
 	want := expect{
 		"/path/https://x.example//y": "[https://x.example//y]", "/path//https://x": "[https://x]", "//path///a//": "[a//]", "/path//": "[]",

@@ -19,6 +19,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
@@ -232,7 +233,7 @@ func differentialCases() map[string]differentialCase {
 		"a scope before a pool":           {only(scope, at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"a scope before a function":       {only(scope, at("/*", function)), ownedBy("/admin"), targets, open, nil},
 		"a scope before parameters":       {only(scope, at("/{a}", app), at("/{a}/{b}", app), at("/{a}/{b}/*", app)), ownedBy("/admin"), targets, open, nil},
-		"routes that refuse":              {only(at("/admin", chiproxy.Error{Status: 401}), at("/admin/*", chiproxy.Respond{Status: 403}), at("/*", app)), ownedBy("/admin"), targets, open, nil},
+		"routes that refuse":              {only(at("/admin", chiproxy.Error{Status: 401}), at("/admin/*", static.Respond{Status: 403}), at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"routes that are functions":       {only(at("/admin", refusing), at("/admin/*", refusing), at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"a scope in a group":              {only(in(chiproxy.Scope{Kind: chiproxy.Group}, scope), at("/*", app)), ownedBy("/admin"), targets, open, nil},
 		"a scope with not_found":          {base(chiproxy.Scope{NotFound: &chiproxy.Answer{Action: app}, Items: []chiproxy.Item{scope}}), ownedBy("/admin"), targets, open, nil},

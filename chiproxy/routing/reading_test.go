@@ -10,13 +10,14 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/urlpath"
 )
 
 func TestAnEscapedSlashIsForWhatGuardsItsOtherReading(t *testing.T) {
 	t.Parallel()
 	guarded := owner("/admin", at("/*", chiproxy.Error{Status: 401}))
-	app, fn := chiproxy.Respond{Body: "app"}, actionFunc(func(ex *chiproxy.Exchange) (chiproxy.Verdict, error) { return ex.Perform(say("app")) })
+	app, fn := static.Respond{Body: "app"}, actionFunc(func(ex *chiproxy.Exchange) (chiproxy.Verdict, error) { return ex.Perform(say("app")) })
 	auth := middlewareFunc(func(*chiproxy.Exchange, func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) { return ask401() })
 	for name, c := range map[string]struct {
 		spec chiproxy.Spec

@@ -13,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
@@ -40,7 +41,7 @@ func reportSpec(t *testing.T) chiproxy.Spec {
 		Items: []chiproxy.Item{
 			route("/items/{id}", "item", chiproxy.Proxy{Pool: "app"}),
 			route("/down", "", chiproxy.Proxy{Pool: "down"}),
-			route("/say", "", chiproxy.Respond{Body: "hello"}),
+			route("/say", "", static.Respond{Body: "hello"}),
 			route("/raise", "", chiproxy.Error{Status: 403}),
 			route("/next", "", chiproxy.Next{}),
 			route("/handler", "", chiproxy.Module{Name: "teapot", Handler: moduleFunc(func(w http.ResponseWriter, _ *http.Request, _ caddyhttp.Handler) error {
@@ -50,17 +51,17 @@ func reportSpec(t *testing.T) chiproxy.Spec {
 			route("/script", "", failing(false)),
 			route("/budget", "", failing(true)),
 			route("/limited", "", limited),
-			route("/post", "", chiproxy.Respond{}, http.MethodPost),
+			route("/post", "", static.Respond{}, http.MethodPost),
 			route("/abort", "", acting(func(*chiproxy.Exchange) (chiproxy.Verdict, error) { panic(http.ErrAbortHandler) })),
-			route("/both", "", chiproxy.Respond{Status: 201}, http.MethodGet),
-			route("/both", "", chiproxy.Respond{Status: 202}, http.MethodPost),
+			route("/both", "", static.Respond{Status: 201}, http.MethodGet),
+			route("/both", "", static.Respond{Status: 202}, http.MethodPost),
 		},
-		NotFound: &chiproxy.Answer{Action: chiproxy.Respond{Status: 404}},
+		NotFound: &chiproxy.Answer{Action: static.Respond{Status: 404}},
 	}
 	owner := chiproxy.Item{Scope: &chiproxy.Scope{
 		Kind: chiproxy.Owner, Pattern: "/kept", Origin: origin.Origin{Script: "main.lua", Line: 9},
 		Items:  []chiproxy.Item{route("/limited", "", limited)},
-		Failed: &chiproxy.Answer{Action: chiproxy.Respond{Status: 200, Body: "a page"}},
+		Failed: &chiproxy.Answer{Action: static.Respond{Status: 200, Body: "a page"}},
 	}}
 	shop.Items = append(shop.Items, owner)
 	return chiproxy.Spec{
@@ -69,7 +70,7 @@ func reportSpec(t *testing.T) chiproxy.Spec {
 			{Name: "down", Config: []byte(dials("", "127.0.0.1:1"))},
 		},
 		Tenants: []chiproxy.Tenant{{Name: "shop", PathPrefix: "/shop", StripPrefix: true, Root: shop}},
-		Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{route("/", "", chiproxy.Respond{Body: "root"})}}},
+		Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{route("/", "", static.Respond{Body: "root"})}}},
 	}
 }
 

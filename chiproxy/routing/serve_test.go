@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // middlewareFunc makes middleware of a function.
@@ -40,7 +41,7 @@ type guardFunc func(*chiproxy.Exchange) (bool, error)
 func (f guardFunc) Allow(ex *chiproxy.Exchange) (bool, error) { return f(ex) }
 
 // say answers with a text.
-func say(text string) chiproxy.Action { return chiproxy.Respond{Body: text} }
+func say(text string) chiproxy.Action { return static.Respond{Body: text} }
 
 // saying is what a scope says.
 func saying(a chiproxy.Action) *chiproxy.Answer { return &chiproxy.Answer{Action: a} }

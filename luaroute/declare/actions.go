@@ -18,6 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/jsonshape"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/template"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
@@ -172,7 +173,7 @@ func respond(L *lua.LState) int {
 
 // redirect is route.redirect(location, status).
 func redirect(L *lua.LState) int {
-	return pushExpanded(L, chiproxy.Redirect{Location: L.CheckString(1), Status: request.OptStatus(L, 2, http.StatusFound)})
+	return pushExpanded(L, static.Redirect{Location: L.CheckString(1), Status: request.OptStatus(L, 2, http.StatusFound)})
 }
 
 // raise is route.error(status, message).

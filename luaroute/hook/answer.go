@@ -9,6 +9,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
@@ -68,7 +69,7 @@ func actionOf(v lua.LValue) (chiproxy.Action, error) {
 }
 
 // ResponseOf returns the response that a table { status =, body =, headers = } describes. L is as for Response.
-func ResponseOf(L *lua.LState, t *lua.LTable) (r chiproxy.Respond, err error) {
+func ResponseOf(L *lua.LState, t *lua.LTable) (r static.Respond, err error) {
 	var unknown error
 	t.ForEach(func(k, _ lua.LValue) {
 		if name, ok := k.(lua.LString); !ok || !responseClass.Has(string(name)) {
@@ -90,7 +91,7 @@ func ResponseOf(L *lua.LState, t *lua.LTable) (r chiproxy.Respond, err error) {
 
 // Response returns the response of a status, a body and headers. L is the thread that pays for it from its budget; nil once the function
 // has returned.
-func Response(L *lua.LState, status, body, headers lua.LValue) (r chiproxy.Respond, err error) {
+func Response(L *lua.LState, status, body, headers lua.LValue) (r static.Respond, err error) {
 	n, ok := status.(lua.LNumber)
 	r.Status = int(n)
 	if !ok || lua.LNumber(r.Status) != n || r.Status < 200 || r.Status > 999 {
@@ -125,7 +126,7 @@ func Response(L *lua.LState, status, body, headers lua.LValue) (r chiproxy.Respo
 func ResponseHeaderOf(v lua.LValue, check HeaderCheck) (http.Header, error) {
 	header, err := HeaderOf(v, check)
 	for i, location := range header["Location"] {
-		header["Location"][i] = chiproxy.EncodeLocation(location)
+		header["Location"][i] = field.EncodeLocation(location)
 	}
 	return header, err
 }

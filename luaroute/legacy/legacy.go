@@ -16,6 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -88,7 +89,7 @@ func (d *Decision) action(backends []Backend) chiproxy.Action {
 		if reason == "" {
 			reason = http.StatusText(http.StatusForbidden)
 		}
-		return chiproxy.Respond{Status: http.StatusForbidden, Body: reason}
+		return static.Respond{Status: http.StatusForbidden, Body: reason}
 	}
 	isHealthy := func(b Backend) bool { return b.Health }
 	chosen := slices.IndexFunc(backends, func(b Backend) bool { return b.Health && b.Name == d.SelectedBackend })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/option"
 )
@@ -68,7 +69,7 @@ func (l *Load) guards(o option.Table) []chiproxy.Guard {
 }
 
 // body makes refusals say what the option body is: text, or a table that becomes JSON.
-func body(o option.Table, status int, set func(chiproxy.Respond)) {
+func body(o option.Table, status int, set func(static.Respond)) {
 	if !o.Has("body") {
 		return
 	}

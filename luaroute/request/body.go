@@ -15,6 +15,7 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -84,7 +85,7 @@ func ReadBody(hr *http.Request, limit int64) ([]byte, error) {
 	data, err := read(hr, hr.Body, limit)
 	switch {
 	case err != nil:
-		return nil, caddyhttp.Error(http.StatusBadRequest, &chiproxy.BodyError{Err: fmt.Errorf("reading the body: %w", err)})
+		return nil, caddyhttp.Error(http.StatusBadRequest, &failure.BodyError{Err: fmt.Errorf("reading the body: %w", err)})
 	case int64(len(data)) > limit:
 		return nil, tooLarge(limit)
 	}
@@ -194,7 +195,7 @@ func setBody(hr *http.Request, data []byte, was *received) {
 }
 
 func tooLarge(limit int64) error {
-	return caddyhttp.Error(http.StatusRequestEntityTooLarge, &chiproxy.BodyError{Err: fmt.Errorf("the body is larger than %d bytes", limit)})
+	return caddyhttp.Error(http.StatusRequestEntityTooLarge, &failure.BodyError{Err: fmt.Errorf("the body is larger than %d bytes", limit)})
 }
 
 // mustRead is ReadBody for Go functions of scripts.

@@ -8,9 +8,9 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	luajson "github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -190,7 +190,7 @@ func resRedirect(L *lua.LState) int {
 	r := of(L, "res")
 	r.unsent(L, "res:redirect")
 	r.answering(L, "res:redirect")
-	redirect := chiproxy.Redirect{Location: L.CheckString(2), Status: OptStatus(L, 3, http.StatusFound)}
+	redirect := static.Redirect{Location: L.CheckString(2), Status: OptStatus(L, 3, http.StatusFound)}
 	if err := redirect.Check(); err != nil {
 		L.RaiseError("%s", err)
 	}

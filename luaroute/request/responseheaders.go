@@ -5,7 +5,6 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -51,7 +50,7 @@ func outChecked(L *lua.LState, name string, value lua.LValue) []string {
 	values := checked(L, name, value, field.CheckResponse)
 	if textproto.CanonicalMIMEHeaderKey(name) == "Location" {
 		for i, v := range values {
-			values[i] = chiproxy.EncodeLocation(v)
+			values[i] = field.EncodeLocation(v)
 		}
 	}
 	return values

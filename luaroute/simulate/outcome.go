@@ -14,9 +14,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
@@ -82,7 +82,7 @@ const latest = 253402300799
 
 // stub is what a pool answers.
 type stub struct {
-	chiproxy.Respond
+	static.Respond
 	failure int // the status of an error instead, 0 for none
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
@@ -33,7 +34,7 @@ func route(methods, pattern string, guards ...chiproxy.Guard) chiproxy.Item {
 	if methods != "" {
 		list = strings.Fields(methods)
 	}
-	return chiproxy.Item{Route: &chiproxy.Route{Methods: list, Pattern: pattern, Guards: guards, Action: chiproxy.Respond{Status: 200, Body: pattern}}}
+	return chiproxy.Item{Route: &chiproxy.Route{Methods: list, Pattern: pattern, Guards: guards, Action: static.Respond{Status: 200, Body: pattern}}}
 }
 
 // with is a scope with middleware around items.

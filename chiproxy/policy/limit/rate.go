@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 )
 
@@ -149,7 +150,7 @@ func (l *Rate) unknown(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, err
 	}
 	header := ex.W.Header()
 	header["Retry-After"], header["Cache-Control"] = []string{"1"}, []string{"no-store"}
-	return chiproxy.Done, caddyhttp.Error(http.StatusServiceUnavailable, &chiproxy.LimitError{Text: fmt.Sprintf("the store of limit %s failed", l.name)})
+	return chiproxy.Done, caddyhttp.Error(http.StatusServiceUnavailable, &failure.LimitError{Text: fmt.Sprintf("the store of limit %s failed", l.name)})
 }
 
 // note writes down what an explanation shows.

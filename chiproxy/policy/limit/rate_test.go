@@ -17,11 +17,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
 
@@ -80,8 +82,8 @@ func TestRequestsBeyondTheBudgetAreRefusedWithTheirFields(t *testing.T) {
 // answers are ways in which a response comes about, below a limit.
 var answers = map[string]chiproxy.Action{
 	"an answer":         policytest.Answer(200),
-	"an answer as data": chiproxy.Respond{Status: 201, Body: "x"},
-	"a redirect":        chiproxy.Redirect{Location: "/"},
+	"an answer as data": static.Respond{Status: 201, Body: "x"},
+	"a redirect":        static.Redirect{Location: "/"},
 	"an error":          chiproxy.Error{Status: 418},
 	"the next handler":  chiproxy.Next{},
 	"nothing":           policytest.Action(func(*chiproxy.Exchange) error { return nil }),
@@ -230,7 +232,7 @@ func TestARefusalIsAnErrorOfKindLimitForTheScope(t *testing.T) {
 	}
 	policytest.Serve(table, get())
 	w := policytest.Serve(table, get())
-	if seen == nil || seen.Kind != chiproxy.FailedLimit || seen.Status != 429 || seen.Message != "Too Many Requests" {
+	if seen == nil || seen.Kind != failure.Limited || seen.Status != 429 || seen.Message != "Too Many Requests" {
 		t.Errorf("the failure is %+v", seen)
 	}
 	if got := fmt.Sprint(field(w, "RateLimit"), field(w, "Retry-After"), field(w, "Cache-Control")); got != `"api";r=0;t=36003600no-store` {

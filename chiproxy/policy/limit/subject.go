@@ -13,8 +13,10 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/key"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
 
@@ -78,21 +80,21 @@ type refusal struct {
 	name   string
 	logKey bool
 	// answer is what it says itself; nil leaves that to those who answer errors.
-	answer *chiproxy.Respond
+	answer *static.Respond
 }
 
 // SetAnswer makes refusals say something themselves. The status of the answer is that of the policy.
-func (r *refusal) SetAnswer(answer chiproxy.Respond) {
+func (r *refusal) SetAnswer(answer static.Respond) {
 	answer.Status = r.status
 	r.answer = &answer
 }
 
 // plain returns an answer of plain text, nil for an empty one.
-func plain(status int, body string) *chiproxy.Respond {
+func plain(status int, body string) *static.Respond {
 	if body == "" {
 		return nil
 	}
-	return &chiproxy.Respond{Status: status, Body: body}
+	return &static.Respond{Status: status, Body: body}
 }
 
 // refuse ends a request.
@@ -106,7 +108,7 @@ func (r *refusal) refuse(ex *chiproxy.Exchange, key []byte, after time.Duration)
 	if r.answer != nil {
 		return ex.Perform(*r.answer)
 	}
-	return chiproxy.Done, caddyhttp.Error(r.status, &chiproxy.LimitError{Text: fmt.Sprintf("limit %s: %s", r.name, http.StatusText(r.status))})
+	return chiproxy.Done, caddyhttp.Error(r.status, &failure.LimitError{Text: fmt.Sprintf("limit %s: %s", r.name, http.StatusText(r.status))})
 }
 
 // logged puts the refusal into the access log, if there is one.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
@@ -71,7 +72,7 @@ func (p *Policy) refuse(ex *chiproxy.Exchange) error {
 
 func tooLarge(most int64) error {
 	err := fmt.Errorf("the body is larger than %d bytes: %w", most, &http.MaxBytesError{Limit: most})
-	return caddyhttp.Error(http.StatusRequestEntityTooLarge, &chiproxy.BodyError{Err: err})
+	return caddyhttp.Error(http.StatusRequestEntityTooLarge, &failure.BodyError{Err: err})
 }
 
 // bounded is a body that ends in an error where it becomes too large. A transport reads it in a goroutine of its own.

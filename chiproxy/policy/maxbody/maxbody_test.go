@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/maxbody"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
@@ -107,7 +108,7 @@ func TestARefusedBodyIsAnErrorOfTheBody(t *testing.T) {
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), length
 		err := table.Serve(httptest.NewRecorder(), policytest.From(r, policytest.Client), nil)
 		failed, _ := errors.AsType[caddyhttp.HandlerError](err)
-		_, isBody := errors.AsType[*chiproxy.BodyError](err)
+		_, isBody := errors.AsType[*failure.BodyError](err)
 		_, isSize := errors.AsType[*http.MaxBytesError](err)
 		if failed.StatusCode != 413 || !isBody || !isSize {
 			t.Errorf("length %d: %v", length, err)

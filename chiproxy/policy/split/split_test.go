@@ -15,13 +15,14 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/split"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
 // says is an action that answers with a word.
-func says(word string) chiproxy.Action { return chiproxy.Respond{Body: word} }
+func says(word string) chiproxy.Action { return static.Respond{Body: word} }
 
 // parts returns parts that answer with their names, from names and weights in turn.
 func parts(namesAndWeights ...any) []split.Part {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/chiproxy/failure"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/timeout"
@@ -139,7 +140,7 @@ func tableOf(t testing.TB, s chiproxy.Scope) *routing.Table {
 }
 
 func TestWhatAnswersATimeoutKnowsWhatItIsAndHasTimeItself(t *testing.T) {
-	var failure *chiproxy.Failure
+	var failed *chiproxy.Failure
 	slow := policytest.Action(func(ex *chiproxy.Exchange) error {
 		ex.SetVar("seen", "yes")
 		waits(ex, 10*limit)
@@ -149,11 +150,11 @@ func TestWhatAnswersATimeoutKnowsWhatItIsAndHasTimeItself(t *testing.T) {
 		Middleware: []chiproxy.Middleware{policy(false)},
 		Items:      []chiproxy.Item{{Route: &chiproxy.Route{Pattern: "/x", Name: "x", Action: slow}}},
 		Failed: &chiproxy.Answer{Action: policytest.Action(func(ex *chiproxy.Exchange) error {
-			failure = ex.Failure()
+			failed = ex.Failure()
 			if waits(ex, 3*limit) || caddyhttp.GetVar(ex.R.Context(), "seen") != "yes" {
 				return errors.New("the context is that of what was late")
 			}
-			ex.W.WriteHeader(failure.Status)
+			ex.W.WriteHeader(failed.Status)
 			return nil
 		})},
 	})
@@ -162,8 +163,8 @@ func TestWhatAnswersATimeoutKnowsWhatItIsAndHasTimeItself(t *testing.T) {
 			t.Errorf("%d", w.Code)
 		}
 	})
-	if failure == nil || failure.Kind != chiproxy.FailedUpstream || failure.Reason != chiproxy.ReasonTimeout || failure.Route != "x" {
-		t.Errorf("the error is %+v", failure)
+	if failed == nil || failed.Kind != failure.Upstream || failed.Reason != failure.Timeout || failed.Route != "x" {
+		t.Errorf("the error is %+v", failed)
 	}
 }
 

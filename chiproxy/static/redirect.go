@@ -1,4 +1,5 @@
-package chiproxy
+// Package static has the actions that answer with what is known beforehand: a status with a header and a body, and the place to go to.
+package static
 
 import (
 	"errors"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/template"
@@ -16,7 +18,7 @@ import (
 // Redirect answers with the place to go to.
 type Redirect struct {
 	// Location is a URL or a reference relative to the one asked for. It is sent as it is, but for what
-	// EncodeLocation encodes.
+	// field.EncodeLocation encodes.
 	Location string
 	// Status is from 300 to 399, but not 304. Zero stands for 302.
 	Status int
@@ -39,22 +41,22 @@ func (a Redirect) Check() error {
 }
 
 // Do answers.
-func (a Redirect) Do(ex *Exchange) (Verdict, error) {
+func (a Redirect) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	if err := a.Check(); err != nil {
-		return Done, err
+		return chiproxy.Done, err
 	}
-	location := EncodeLocation(a.Location)
+	location := field.EncodeLocation(a.Location)
 	if a.text != nil {
 		location = a.text.String(ex)
 		if err := field.CheckURI(len(location), 0); err != nil {
-			return Done, caddyhttp.Error(http.StatusRequestURITooLong, err)
+			return chiproxy.Done, caddyhttp.Error(http.StatusRequestURITooLong, err)
 		}
 	}
 	h := ex.W.Header()
 	h["Location"] = []string{location}
 	h["Content-Length"] = []string{"0"}
 	ex.W.WriteHeader(a.status())
-	return Done, nil
+	return chiproxy.Done, nil
 }
 
 func (a Redirect) status() int {
@@ -101,7 +103,9 @@ func (a Redirect) Placeholders() []string {
 }
 
 // Traits are those of an answer.
-func (a Redirect) Traits() Traits { return Traits{Changes: true, Pure: true, Status: a.status()} }
+func (a Redirect) Traits() chiproxy.Traits {
+	return chiproxy.Traits{Changes: true, Pure: true, Status: a.status()}
+}
 
 // Describe shows the status and the location.
 func (a Redirect) Describe() origin.Origin {
@@ -109,29 +113,11 @@ func (a Redirect) Describe() origin.Origin {
 }
 
 // Bind checks the redirect when the table is built.
-func (a Redirect) Bind(*PoolScope) (Action, error) { return a, a.Check() }
-
-// EncodeLocation encodes what is invalid in a URL, such as a blank or a non-ASCII byte: clients read them differently, and some read a
-// backslash as a slash. Blanks around it are dropped.
-func EncodeLocation(s string) string {
-	s = strings.Trim(s, " \t")
-	var b strings.Builder
-	from := 0
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			fmt.Fprintf(&b, "%s%%%02X", s[from:i], c)
-			from = i + 1
-		}
-	}
-	if from == 0 {
-		return s
-	}
-	return b.String() + s[from:]
-}
+func (a Redirect) Bind(*chiproxy.PoolScope) (chiproxy.Action, error) { return a, a.Check() }
 
 var (
-	_ Action    = Redirect{}
-	_ Describer = Redirect{}
-	_ Binder    = Redirect{}
-	_ Templated = Redirect{}
+	_ chiproxy.Action    = Redirect{}
+	_ chiproxy.Describer = Redirect{}
+	_ chiproxy.Binder    = Redirect{}
+	_ chiproxy.Templated = Redirect{}
 )

@@ -1,4 +1,4 @@
-package chiproxy
+package static
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/template"
@@ -55,24 +56,24 @@ func (a Respond) checkHeader(name string, values ...string) error {
 }
 
 // Do answers.
-func (a Respond) Do(ex *Exchange) (Verdict, error) {
+func (a Respond) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	if err := a.Check(); err != nil {
-		return Done, err
+		return chiproxy.Done, err
 	}
 	return a.send(ex)
 }
 
-func (a Respond) send(ex *Exchange) (Verdict, error) {
+func (a Respond) send(ex *chiproxy.Exchange) (chiproxy.Verdict, error) {
 	h := ex.W.Header()
 	if len(a.Headers) > 0 {
 		field.SetAll(h, a.Headers)
 		for i, location := range h["Location"] {
-			h["Location"][i] = EncodeLocation(location)
+			h["Location"][i] = field.EncodeLocation(location)
 		}
 	}
 	if len(a.fields) > 0 {
 		if err := a.fields.Apply(h, ex); err != nil {
-			return Done, caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge, err)
+			return chiproxy.Done, caddyhttp.Error(http.StatusRequestHeaderFieldsTooLarge, err)
 		}
 	}
 	if _, set := h["Content-Type"]; a.Body != "" && !set {
@@ -93,10 +94,10 @@ func (a Respond) send(ex *Exchange) (Verdict, error) {
 	}
 	ex.W.WriteHeader(status)
 	if head || a.Body == "" {
-		return Done, nil
+		return chiproxy.Done, nil
 	}
 	_, err := io.WriteString(ex.W, a.Body)
-	return Done, err
+	return chiproxy.Done, err
 }
 
 // Expand returns a with the values of its headers as templates: see package template. It is for a Respond that is made while scripts load.
@@ -131,8 +132,8 @@ func (a Respond) CheckParams(params []string) error {
 func (a Respond) Placeholders() []string { return a.fields.Placeholders() }
 
 // Traits are those of an answer.
-func (a Respond) Traits() Traits {
-	return Traits{Changes: true, Pure: true, Status: max(a.Status, http.StatusOK)}
+func (a Respond) Traits() chiproxy.Traits {
+	return chiproxy.Traits{Changes: true, Pure: true, Status: max(a.Status, http.StatusOK)}
 }
 
 // Describe shows the status.
@@ -140,8 +141,16 @@ func (a Respond) Describe() origin.Origin {
 	return origin.Origin{Kind: "respond", Text: strconv.Itoa(max(a.Status, http.StatusOK))}
 }
 
+// Fingerprint tells answers of one status apart.
+func (a Respond) Fingerprint() uint64 {
+	if len(a.Headers)+len(a.fields) == 0 {
+		return chiproxy.FingerprintOf(a.Body)
+	}
+	return chiproxy.FingerprintOfData([]any{a, a.fields.Sources()})
+}
+
 // Bind checks the answer once, when the table is built.
-func (a Respond) Bind(*PoolScope) (Action, error) {
+func (a Respond) Bind(*chiproxy.PoolScope) (chiproxy.Action, error) {
 	return checkedRespond{a}, a.Check()
 }
 
@@ -149,15 +158,16 @@ func (a Respond) Bind(*PoolScope) (Action, error) {
 type checkedRespond struct{ Respond }
 
 // Do answers.
-func (a checkedRespond) Do(ex *Exchange) (Verdict, error) { return a.send(ex) }
+func (a checkedRespond) Do(ex *chiproxy.Exchange) (chiproxy.Verdict, error) { return a.send(ex) }
 
 // Bind has nothing left to do.
-func (a checkedRespond) Bind(*PoolScope) (Action, error) { return a, nil }
+func (a checkedRespond) Bind(*chiproxy.PoolScope) (chiproxy.Action, error) { return a, nil }
 
 var (
-	_ Action    = Respond{}
-	_ Describer = Respond{}
-	_ Binder    = Respond{}
-	_ Templated = Respond{}
-	_ Action    = checkedRespond{}
+	_ chiproxy.Action        = Respond{}
+	_ chiproxy.Describer     = Respond{}
+	_ chiproxy.Binder        = Respond{}
+	_ chiproxy.Templated     = Respond{}
+	_ chiproxy.Fingerprinter = Respond{}
+	_ chiproxy.Action        = checkedRespond{}
 )
