@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 )
 
 // admits is middleware that passes on all requests, and says from whom it would keep something.
@@ -20,7 +21,7 @@ func (a admits) Traits() chiproxy.Traits {
 func TestMiddlewareThatKeepsNothingFromAnybodyIsNoGuard(t *testing.T) {
 	t.Parallel()
 	const all, butSites, some = admits(chiproxy.AdmitsAll), admits(chiproxy.AdmitsAllButSites), admits(chiproxy.AdmitsSome)
-	app := chiproxy.Respond{Body: "app"}
+	app := static.Respond{Body: "app"}
 	behind := func(mw ...chiproxy.Middleware) chiproxy.Item {
 		return in(chiproxy.Scope{Middleware: mw}, at("/a/b", app))
 	}
