@@ -77,7 +77,7 @@ func TestACrowdOfWrappedRequestsTakesTurnsOnFewVirtualMachines(t *testing.T) {
 	const vms = 50
 	origin := newDam(t)
 	site := luatest.Setup{Limits: config.Limits{VMs: vms, Queue: caddy.Duration(time.Hour)}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
-		route:pool("dam", { %q, transport = { dial_timeout = "5m" } })
+		route:pool("dam", { %q, transport = { protocol = "http", dial_timeout = "5m" } })
 		local function wrap(name)
 			return function(req, res, next)
 				local who = req:header("X-Client")
@@ -112,7 +112,7 @@ func TestACrowdWaitsForItsOriginWithoutVirtualMachines(t *testing.T) {
 	const vms = 8
 	origin := newDam(t)
 	site := luatest.Setup{Limits: config.Limits{VMs: vms, Queue: caddy.Duration(time.Hour)}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
-		route:pool("dam", { %q, transport = { dial_timeout = "5m" } })
+		route:pool("dam", { %q, transport = { protocol = "http", dial_timeout = "5m" } })
 		route:use(function(req, res) req.ctx.who = req:header("X-Client") res.headers["X-Outer"] = req.ctx.who end)
 		route:get("/path/{n}", { when = function(req) return req:header("X-Client") end }, function(req, res)
 			req:set_header("X-Who", req.ctx.who)
