@@ -94,3 +94,35 @@ func TestRequestsAreNoHealthChecks(t *testing.T) {
 		t.Error("a request of a server is one")
 	}
 }
+
+// nobody is a transport without an answer.
+type nobody struct{}
+
+func (nobody) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("nobody is there")
+}
+
+func TestATransportHasHealthChecksWaitForTheirTurn(t *testing.T) {
+	t.Parallel()
+	const n = 100
+	start := time.Now()
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := (&Transport{inner: nobody{}}).RoundTrip(r); err == nil {
+				t.Error("somebody has answered")
+			}
+		})
+	}
+	all.Wait()
+	checks.mu.Lock()
+	defer checks.mu.Unlock()
+	if least := start.Add(n * checkGap); checks.next.Before(least) {
+		t.Errorf("%d checks have taken no turns: the next one is %v too early", n, least.Sub(checks.next))
+	}
+}
