@@ -192,6 +192,9 @@ http://%s {
 	bind 127.0.0.1
 	luaroute {
 		pool origin %s
+		libs http {
+			allow 127.0.0.1
+		}
 		tenant neighbour {
 			host %s
 			script %s/neighbour/main.lua
