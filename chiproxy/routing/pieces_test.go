@@ -8,6 +8,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
+	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/internal/pieces"
 )
 
@@ -16,9 +17,9 @@ func TestOthersMayRunWhileATableOfManyRoutesIsBuilt(t *testing.T) {
 	t.Parallel()
 	const routes, looks = 20 * pieces.Size, 3
 	for name, scopes := range map[string]func(i int) chiproxy.Item{
-		"routes":       func(i int) chiproxy.Item { return at(fmt.Sprintf("GET /a%d/{id}", i), chiproxy.Respond{}) },
-		"scopes":       func(i int) chiproxy.Item { return owner(fmt.Sprintf("/a%d", i), at("GET /{id}", chiproxy.Respond{})) },
-		"on one shape": func(i int) chiproxy.Item { return at(fmt.Sprintf("M%d /a", i), chiproxy.Respond{}) },
+		"routes":       func(i int) chiproxy.Item { return at(fmt.Sprintf("GET /a%d/{id}", i), static.Respond{}) },
+		"scopes":       func(i int) chiproxy.Item { return owner(fmt.Sprintf("/a%d", i), at("GET /{id}", static.Respond{})) },
+		"on one shape": func(i int) chiproxy.Item { return at(fmt.Sprintf("M%d /a", i), static.Respond{}) },
 	} {
 		var items []chiproxy.Item
 		for i := range routes {
