@@ -7,7 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,7 +32,7 @@ func Document(in io.Reader) (*yaml.Node, error) {
 		return nil, err
 	}
 	var document yaml.Node
-	if err := yaml.NewDecoder(bytes.NewReader(withoutTabs(text))).Decode(&document); err != nil {
+	if err := yaml.NewDecoder(bytes.NewReader(asYAML(text))).Decode(&document); err != nil {
 		return nil, err
 	}
 	if len(document.Content) == 0 {
@@ -38,12 +41,47 @@ func Document(in io.Reader) (*yaml.Node, error) {
 	return document.Content[0], nil
 }
 
-// withoutTabs has spaces for the tabs of JSON, which may indent it, other than YAML. Its strings have none.
-func withoutTabs(text []byte) []byte {
-	if begin := bytes.TrimLeft(text, " \t\r\n"); len(begin) > 0 && begin[0] == '{' {
-		return bytes.ReplaceAll(text, []byte{'\t'}, []byte{' '})
+// asYAML is JSON as YAML reads it: with spaces for tabs, which may indent JSON alone, and without the escapes that
+// YAML does not know. Lines stay where they are.
+func asYAML(text []byte) []byte {
+	if begin := bytes.TrimLeft(text, " \t\r\n"); len(begin) == 0 || begin[0] != '{' {
+		return text
 	}
-	return text
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		size := 1
+		switch first, second := escaped(text), escaped(text[min(6, len(text)):]); {
+		case utf16.IsSurrogate(first):
+			if size = 6; utf16.DecodeRune(first, second) != utf8.RuneError {
+				size = 12
+			}
+			out = utf8.AppendRune(out, utf16.DecodeRune(first, second))
+		case bytes.HasPrefix(text, []byte(`\/`)):
+			size = 2
+			out = append(out, '/')
+		case text[0] == '\\' && len(text) > 1:
+			size = 2
+			out = append(out, text[:2]...)
+		case text[0] == '\t':
+			out = append(out, ' ')
+		default:
+			out = append(out, text[0])
+		}
+		text = text[size:]
+	}
+	return out
+}
+
+// escaped is what an escape such as \u00e9 at the beginning of a text stands for, or 0.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
 }
 
 // Drop notes what is left out, and why.
