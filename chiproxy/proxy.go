@@ -50,6 +50,9 @@ type Proxy struct {
 	Upstream string
 	// Timeout is how long the pool may take until the header of its response leaves. Zero is as long as it likes.
 	Timeout time.Duration
+	// Mirror is middleware around the pool, which sees the request as it is forwarded, but for what the reverse_proxy itself
+	// writes. Nil is none.
+	Mirror Middleware
 	// ResponseJSON changes which fields the JSON bodies of responses have that succeed, up to 1 MiB. One that cannot be
 	// changed is an error.
 	ResponseJSON *jsonshape.Options
@@ -132,6 +135,11 @@ func (p Proxy) Bind(pools *PoolScope) (Action, error) {
 		return nil, err
 	}
 	b := &boundProxy{Proxy: p, pool: to}
+	if p.Mirror != nil {
+		if b.mirror, err = pools.BindMiddleware(p.Mirror); err != nil {
+			return nil, fmt.Errorf("mirror: %w", err)
+		}
+	}
 	if b.shape, err = p.shapeOf(); err != nil {
 		return nil, err
 	}
@@ -165,6 +173,8 @@ type boundProxy struct {
 	pool *toPool
 	// instead is the pool of OnError, if it names one.
 	instead *toPool
+	// mirror is Mirror, nil for none.
+	mirror Middleware
 	// header is the part of Headers that is changed on the request, headerUp the part that reverse_proxy changes. Both may be
 	// nil.
 	header, headerUp *field.Ops
@@ -236,8 +246,17 @@ func (b *boundProxy) sendOrElse(ex *Exchange, upstream string) (Verdict, error) 
 	return Declined, nil
 }
 
-// forward sends the request to the pool, which has to answer in time.
+// forward sends the request to the pool, and copies it if there is a mirror.
 func (b *boundProxy) forward(ex *Exchange, upstream string) error {
+	if b.mirror == nil || ex.Refuse() != nil { // what only explains copies nothing
+		return b.forwardInTime(ex, upstream)
+	}
+	_, err := b.mirror.Handle(ex, func() (Verdict, error) { return Done, b.forwardInTime(ex, upstream) })
+	return err
+}
+
+// forwardInTime sends the request to the pool, which has to answer in time.
+func (b *boundProxy) forwardInTime(ex *Exchange, upstream string) error {
 	if b.Timeout == 0 {
 		return b.sendTo(ex, upstream)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -177,6 +178,45 @@ func TestLeastLatencySpreadsLittleToASlowUpstream(t *testing.T) {
 		time.Sleep(10 * time.Minute) // all is forgotten
 		if took, _ := l.latencies.of("slow:1"); took > 1000 {
 			t.Errorf("after ten minutes the slow one counts %v ns", took)
+		}
+	})
+}
+
+// TestLeastLatencyHalvesTheP99OfRoundRobin runs both with one slow upstream of four.
+func TestLeastLatencyHalvesTheP99OfRoundRobin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p99 := func(s reverseproxy.Selector, told func(Trip)) time.Duration {
+			var pool reverseproxy.UpstreamPool
+			for _, dial := range []string{"a:1", "b:1", "c:1", "slow:1"} {
+				pool = append(pool, &reverseproxy.Upstream{Dial: dial, Host: new(reverseproxy.Host)})
+			}
+			times := make([][]time.Duration, 8)
+			var clients sync.WaitGroup
+			for i := range times {
+				clients.Go(func() {
+					for range 1000 {
+						u := s.Select(pool, nil, nil)
+						took := 10 * time.Millisecond
+						if u.Dial == "slow:1" {
+							took = 100 * time.Millisecond
+						}
+						time.Sleep(took)
+						told(Trip{Upstream: u, Took: took})
+						times[i] = append(times[i], took)
+					}
+				})
+			}
+			clients.Wait()
+			all := slices.Concat(times...)
+			slices.Sort(all)
+			return all[len(all)*99/100]
+		}
+		l := new(Latency)
+		l.start()
+		ours, turns := p99(l, l.Trip), p99(new(reverseproxy.RoundRobinSelection), func(Trip) {})
+		if t.Logf("least latency %s, round robin %s", ours, turns); turns < 2*ours {
+			t.Errorf("the 99th percentile is %s; that of round robin is %s", ours, turns)
 		}
 	})
 }

@@ -75,8 +75,11 @@ func (o *Offer) IsOpen(at int) bool {
 	return o.Weight(at) > 0 && o.Upstreams[at].Available() && (len(o.Tried) == 0 || !o.WasTried(at))
 }
 
-// Open returns the upstreams that can be chosen.
+// Open returns the upstreams that can be chosen; mostly those are all. The list must not be changed.
 func (l List) Open() reverseproxy.UpstreamPool {
+	if l.places == nil && l.allOpen() {
+		return l.Upstreams
+	}
 	var open reverseproxy.UpstreamPool
 	for i := range l.Len() {
 		if at := l.Place(i); l.IsOpen(at) {
@@ -84,6 +87,15 @@ func (l List) Open() reverseproxy.UpstreamPool {
 		}
 	}
 	return open
+}
+
+func (o *Offer) allOpen() bool {
+	for at := range o.Upstreams {
+		if !o.IsOpen(at) {
+			return false
+		}
+	}
+	return true
 }
 
 // Find returns the place of an address, whether it can be chosen or not.

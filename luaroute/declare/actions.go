@@ -91,6 +91,9 @@ func proxy(L *lua.LState) int {
 			o.Fail("upstream", "the address of an upstream of the pool")
 		}
 		p.Timeout = time.Duration(o.Duration("timeout"))
+		if o.Has("mirror") {
+			p.Mirror = loading(L, "route.proxy with the option mirror").policies.Mirror(L, o)
+		}
 		p.Query = queryOf(o, "query")
 		p.Headers = policy.HeaderOps(o, "headers", hook.HeaderOf, field.Check)
 		p.ResponseHeaders = policy.HeaderOps(o, "response_headers", responseHeaderOf(L), field.CheckResponse)

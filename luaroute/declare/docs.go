@@ -123,6 +123,10 @@ var proxyOptions = vm.Class{Name: "luaroute.ProxyOptions", Link: "lua.md#options
 	{Name: "upstream", Type: "string?", Text: "the address of one upstream of the pool, which is tried first; if it is down, and for retries, the policy of the pool decides"},
 	{Name: "timeout", Type: "luaroute.Duration?", Text: "how long the pool may take until the header of its response leaves, retries included: 504 then, or `on_error`"},
 	{
+		Name: "mirror", Type: "luaroute.PoolName|luaroute.MirrorOptions|nil",
+		Text: "another pool that gets [copies](balance.md#mirrors) of what is forwarded, or the options of such a mirror; while scripts load only",
+	},
+	{
 		Name: "on_error", Type: "luaroute.ErrorPolicy?",
 		Text: "as the option of a route, for a pool or upstream that fails; not after part of the client's body was sent, unless `req:body()` has " +
 			"read all of it into memory",

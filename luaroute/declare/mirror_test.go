@@ -216,6 +216,22 @@ func TestAMirrorThatIsWrongSaysWhere(t *testing.T) {
 	}
 }
 
+func TestAMirrorOfAProxyThatIsWrongSaysWhere(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		`mirror = "nowhere"`:                   `mirror: no pool "nowhere"`,
+		`mirror = ""`:                          `route.proxy: mirror: the pool is missing`,
+		`mirror = 5`:                           `route.proxy: mirror is 5; expected a table`,
+		`mirror = { to = "p", percent = 101 }`: "percent is 101; expected 0 to 100",
+		`mirror = { pool = "p" }`:              `unknown key "pool"; allowed are to, percent,`,
+	} {
+		_, err := luatest.Setup{}.Load(t, `local route = require("luaroute") route:pool("p", "127.0.0.1:1") route:get("/", route.proxy("p", { `+code+` }))`)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %s", code, err, want)
+		}
+	}
+}
+
 func TestCopiesThatAreTooManyAreDropped(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -229,5 +245,34 @@ func TestCopiesThatAreTooManyAreDropped(t *testing.T) {
 	close(wait)
 	if n := asked.Load(); n != 2 {
 		t.Errorf("%d are there", n)
+	}
+}
+
+func TestAProxyMayHaveAMirrorThatGetsWhatItForwards(t *testing.T) {
+	t.Parallel()
+	shadow, got := copies(t)
+	site := luatest.Setup{}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
+		route:pool("app", %q) route:pool("shadow", %q) route:pool("down", "127.0.0.1:1")
+		route:any("/v1/*", route.proxy("app", { path = "/v2/{*}", query = "q=1", headers = { set = { ["X-Set"] = "2" } }, mirror = "shadow" }))
+		route:any("/short/*", route.proxy("app", { mirror = { to = "shadow", body = 4, headers = { set = { ["X-Set"] = "3" } } } }))
+		route:any("/late/*", route.proxy("app", { timeout = 60, mirror = "shadow" }))
+		route:any("/down/*", route.proxy("down", { on_error = { pool = "app" }, mirror = "shadow" }))`, echoing(t), shadow))
+	for _, row := range []struct{ request, body, want, copy string }{
+		{"GET /v1/a", "", "200 GET 0", `GET a.example /v2/a?q=1 "" mirrored=1 set=2 len=0`},
+		{"POST /v1/a", "hello", "200 POST 5", `POST a.example /v2/a?q=1 "hello" mirrored=1 set=2 len=5`},
+		{"POST /short/a", "hello", "200 POST 5", ""},
+		{"POST /short/a", "four", "200 POST 4", `POST a.example /short/a "four" mirrored=1 set=3 len=4`},
+		{"POST /late/a", "hello", "200 POST 5", `POST a.example /late/a "hello" mirrored=1 set= len=5`},
+		{"GET /down/a", "", "200 GET 0", `GET a.example /down/a "" mirrored=1 set= len=0`},
+	} {
+		if a := site.Do(t, row.request, row.body, "Host: a.example"); a.String() != row.want {
+			t.Errorf("%s: got %s; want %s", row.request, a, row.want)
+		}
+		if row.copy == "" {
+			continue
+		}
+		if c := <-got; c != row.copy {
+			t.Errorf("%s: the copy is\n%s\nwant\n%s", row.request, c, row.copy)
+		}
 	}
 }

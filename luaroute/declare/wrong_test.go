@@ -245,7 +245,7 @@ func TestAWrongDeclarationRefusesTheLoadAndSaysWhereAndWhat(t *testing.T) {
 		"actions": {
 			{"a proxy without a pool", "route.proxy()", "main.lua:3: bad argument #1 to 'proxy' (pool: string expected, got no value)"},
 			{"a proxy to no name", `route.proxy("")`, "main.lua:3: proxy: the name of the pool is missing"},
-			{"a proxy with an unknown option", `route.proxy("p", { strip = "/x" })`, `main.lua:3: route.proxy: unknown key "strip"; allowed are strip_prefix, path, method, query, headers, response_headers, response_json, upstream, timeout, on_error`},
+			{"a proxy with an unknown option", `route.proxy("p", { strip = "/x" })`, `main.lua:3: route.proxy: unknown key "strip"; allowed are strip_prefix, path, method, query, headers, response_headers, response_json, upstream, timeout, mirror, on_error`},
 			{"a proxy with path and strip_prefix", `route.proxy("p", { path = "/x", strip_prefix = "/y" })`, "main.lua:3: proxy: path and strip_prefix exclude each other"},
 			{"a proxy with a relative path", `route.proxy("p", { path = "x" })`, `main.lua:3: proxy: path "x": expected a leading slash`},
 			{"a proxy with a wrong method", `route.proxy("p", { method = "get" })`, `main.lua:3: proxy: method "get": methods are case-sensitive, write GET`},

@@ -68,7 +68,7 @@ func TestSelectAllocatesTwice(t *testing.T) {
 	for name, body := range selects {
 		with := testkit.Allocs(300, serveInstant(t, instantPool(t, `select = function(req, up) return `+body+` end`)))
 		most := without + 2
-		if name == "policy" || name == "best" { // a list of those that are open; latencies
+		if name == "best" { // latencies
 			most++
 		}
 		t.Logf("%s: %v more", name, with-without)

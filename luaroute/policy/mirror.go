@@ -6,6 +6,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/mirror"
 	"github.com/luaroute/caddy-luaroute/luaroute/hook"
@@ -37,7 +38,26 @@ const (
 
 // makeMirror is route.mirror{…}.
 func makeMirror(l *Load, L *lua.LState) int {
-	o := option.Of(L, "route.mirror", L.CheckTable(1), &mirrorOptions)
+	return push(L, l.mirror(L, option.Of(L, "route.mirror", L.CheckTable(1), &mirrorOptions)))
+}
+
+// Mirror returns the mirror that is an option of route.proxy: the name of a pool, or a table. It is nil for none.
+func (l *Load) Mirror(L *lua.LState, o option.Table) chiproxy.Middleware {
+	if !o.Has("mirror") {
+		return nil
+	}
+	own := o
+	if name, ok := o.Value("mirror").(lua.LString); ok {
+		t := L.CreateTable(0, 1)
+		t.RawSetString("to", name)
+		own = option.Of(L, o.What+": mirror", t, &mirrorOptions)
+	} else {
+		own, _ = o.In("mirror", &mirrorOptions)
+	}
+	return l.mirror(L, own)
+}
+
+func (l *Load) mirror(L *lua.LState, o option.Table) *mirror.Mirror {
 	m := mirror.Options{
 		To: o.Text("to"), Percent: o.Number("percent", 100), When: l.guards(o),
 		Body:     int64(cmp.Or(o.Size("body"), 64<<10)),
@@ -55,5 +75,5 @@ func makeMirror(l *Load, L *lua.LState) int {
 	m.Counts = l.Counts.Mirror(m.To)
 	made, err := mirror.New(m)
 	o.Check(err)
-	return push(L, made)
+	return made
 }
