@@ -9,7 +9,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
-// metrics reads what is counted: metrics [pattern|tenant|off] { max_series <n>, histogram <how>, buckets <seconds>... }
+// metrics reads what is counted: metrics [pattern|tenant|off] { max_series <n>, histogram <how>, buckets <seconds>..., native, methods }
 func metrics(to **config.Metrics) reader {
 	return func(h httpcaddyfile.Helper) error {
 		m := new(config.Metrics)
@@ -27,6 +27,8 @@ func metrics(to **config.Metrics) reader {
 			{"max_series", once, number(&m.MaxSeries)},
 			{"histogram", once, choice(&m.Histogram, config.Fineness...)},
 			{"buckets", once, seconds(&m.Buckets)},
+			{"native", once, flag(&m.Native)},
+			{"methods", once, flag(&m.Methods)},
 		}); err != nil {
 			return err
 		}
@@ -67,7 +69,7 @@ func telemetry(to **config.Telemetry) reader {
 		return readBlock(h, []subdirective{
 			{"placeholders", once, choice(&t.Placeholders, config.On, config.Off, config.Auto)},
 			{"log_fields", once, choice(&t.LogFields, config.On, config.Off)},
-			{"spans", once, choice(&t.Spans, config.On, config.Off)},
+			{"spans", once, choice(&t.Spans, config.On, config.Off, config.Hooks)},
 		})
 	}
 }

@@ -30,6 +30,8 @@ type Report struct {
 	Status int
 	// Lua is how long Lua ran for the request.
 	Lua time.Duration
+	// Trace is that of the request; nil unless it is recorded.
+	Trace *telemetry.Trace
 
 	names  []string
 	values [4]string // most patterns have no more

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -79,7 +80,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if registry := ctx.GetMetricsRegistry(); registry != nil {
-		return registry.Register(instanceMetrics{a})
+		return errors.Join(registry.Register(instanceMetrics{a}), registry.Register(variedMetrics{a}))
 	}
 	return nil
 }

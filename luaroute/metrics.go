@@ -3,7 +3,9 @@ package luaroute
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -19,6 +21,8 @@ func metric(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("caddy_luaroute_"+name, help, append([]string{"instance"}, labels...), nil)
 }
 
+const requestsMetricHelp = "Requests, by the tenant and the pattern that took them, what became of them, and the class of the status."
+
 // Metrics of the instances. Caddy has a new registry for each configuration, so counts restart with it.
 var (
 	reloadsMetric = metric("reloads_total",
@@ -29,8 +33,7 @@ var (
 	routesMetric  = metric("routes", "Routes of the routing table that serves.")
 	leftOutMetric = metric("tenants_left_out", "Tenants that answer 503 because their scripts failed, with isolate_failures.")
 
-	requestsMetric = metric("requests_total",
-		"Requests, by the tenant and the pattern that took them, what became of them, and the class of the status.", "tenant", "pattern", "outcome", "code")
+	requestsMetric = metric("requests_total", requestsMetricHelp, "tenant", "pattern", "outcome", "code")
 	durationMetric = metric("request_duration_seconds",
 		"Time until the request was answered, without streams of other protocols.", "tenant", "pattern")
 	luaCallsMetric  = metric("lua_calls_total", "Requests for which Lua ran.", "tenant")
@@ -47,11 +50,38 @@ var (
 
 	limitMetric = metric("limit_total",
 		"Requests that a limit or a concurrency has seen, by outcome: allowed, refused, error (of the store) or dry.", "tenant", "limit", "outcome")
+	callsMetric   = metric("http_calls_total", "Calls of the library http, by outcome: ok, or the kind of the failure.", "tenant", "outcome")
+	fetchesMetric = metric("jwt_fetches_total", "Fetches of keys of issuers, by outcome: ok or failed.", "tenant", "outcome")
+
+	kvKeysMetric    = metric("kv_keys", "Keys that a tenant has in the store in memory.", "tenant")
+	kvBytesMetric   = metric("kv_bytes", "What these count for, in bytes.", "tenant")
+	kvEvictedMetric = metric("kv_evicted_total", "Keys that had to go though they had not expired, since there was no room.", "tenant")
+
 	limitKeysMetric = metric("limit_keys",
 		"Keys that a limit knows in this process, or for which a concurrency has requests.", "tenant", "limit")
 	limitEvictedMetric = metric("limit_evicted_total",
 		"Keys that a limit had to forget though their budget was not whole, since there were more than max_keys.", "tenant", "limit")
 )
+
+// requestsByMethodMetric is requestsMetric where requests are told apart by their methods.
+var requestsByMethodMetric = metric("requests_total", requestsMetricHelp, "tenant", "pattern", "outcome", "code", "method")
+
+// variedMetrics collects what has labels of its own in each instance, and so cannot describe it beforehand.
+type variedMetrics struct{ app *App }
+
+// Describe sends nothing.
+func (variedMetrics) Describe(chan<- *prometheus.Desc) {}
+
+// Collect sends the current metrics.
+func (m variedMetrics) Collect(to chan<- prometheus.Metric) {
+	instances := m.app.all()
+	for _, i := range instances {
+		if i.Telemetry().ByMethod() {
+			collector{i, to}.requests()
+		}
+	}
+	sendCustoms(instances, to)
+}
 
 // instanceMetrics collects what the instances of an app know of themselves.
 type instanceMetrics struct{ app *App }
@@ -61,7 +91,8 @@ func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		reloadsMetric, versionMetric, ageMetric, buildMetric, routesMetric, leftOutMetric, requestsMetric, durationMetric,
 		luaCallsMetric, luaTimeMetric, errorsMetric, endsMetric, machinesMetric, waitingMetric, upstreamsMetric, inFlightMetric,
-		limitMetric, limitKeysMetric, limitEvictedMetric, mirrorMetric,
+		limitMetric, limitKeysMetric, limitEvictedMetric, mirrorMetric, callsMetric, fetchesMetric,
+		kvKeysMetric, kvBytesMetric, kvEvictedMetric,
 	} {
 		to <- d
 	}
@@ -69,12 +100,20 @@ func (m instanceMetrics) Describe(to chan<- *prometheus.Desc) {
 
 // Collect sends the current metrics.
 func (m instanceMetrics) Collect(to chan<- prometheus.Metric) {
-	m.app.mu.Lock()
-	instances := slices.Collect(maps.Values(m.app.instances))
-	m.app.mu.Unlock()
-	for _, i := range instances {
-		collector{i.Instance, to}.all()
+	for _, i := range m.app.all() {
+		collector{i, to}.all()
 	}
+}
+
+// all returns the instances, in the order of their names.
+func (a *App) all() []*instance.Instance {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := make([]*instance.Instance, 0, len(a.instances))
+	for _, name := range slices.Sorted(maps.Keys(a.instances)) {
+		all = append(all, a.instances[name].Instance)
+	}
+	return all
 }
 
 // collector sends the metrics of one instance.
@@ -84,7 +123,19 @@ type collector struct {
 }
 
 func (c collector) send(desc *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
-	c.to <- prometheus.MustNewConstMetric(desc, kind, value, append([]string{c.Name()}, labels...)...)
+	c.to <- prometheus.MustNewConstMetric(desc, kind, value, c.labels(labels)...)
+}
+
+// labels returns the values of labels behind the name of the instance. Scripts write names, and Prometheus takes UTF-8 alone.
+func (c collector) labels(values []string) []string {
+	all := append(make([]string, 0, len(values)+1), c.Name())
+	all = append(all, values...)
+	for i, v := range all {
+		if !utf8.ValidString(v) {
+			all[i] = strconv.QuoteToASCII(v)
+		}
+	}
+	return all
 }
 
 func (c collector) gauge(desc *prometheus.Desc, value float64, labels ...string) {
@@ -105,24 +156,30 @@ func (c collector) all() {
 	c.gauge(ageMetric, time.Since(s.LoadedAt).Seconds())
 	c.gauge(buildMetric, s.Took().Seconds())
 	c.gauge(routesMetric, float64(inventory.Count(s.Table).Routes))
-	c.requests()
+	if !c.Telemetry().ByMethod() {
+		c.requests()
+	}
+	c.durations()
 	c.scripts()
+	c.asked()
+	c.kept()
 	c.pools(inventory.Pools(s.Table))
 	c.limits(s.Book.Counts())
 	c.mirrors()
 }
 
+// requests sends what became of requests.
 func (c collector) requests() {
-	series, histograms := c.Telemetry().All()
+	series, _ := c.Telemetry().All()
 	for _, s := range series {
-		s.Each(func(outcome, code string, n uint64) {
-			c.count(requestsMetric, float64(n), s.Tenant, s.Label(), outcome, code)
+		tenant, pattern := s.Tenant, s.Label()
+		s.Each(func(method, outcome, code string, n uint64) {
+			if method != "" {
+				c.count(requestsByMethodMetric, float64(n), tenant, pattern, outcome, code, method)
+			} else {
+				c.count(requestsMetric, float64(n), tenant, pattern, outcome, code)
+			}
 		})
-	}
-	for _, h := range histograms {
-		if n, sum, buckets := h.Read(); n > 0 {
-			c.to <- prometheus.MustNewConstHistogram(durationMetric, n, sum, buckets, c.Name(), h.Tenant, h.Label())
-		}
 	}
 }
 

@@ -22,8 +22,8 @@ func (rq *request) serveCounted() (err error) {
 	}
 	rq.ReportTo(rq.report)
 	rq.series = rq.table.base.series
-	returned := false
-	defer func() { // a response that cannot be finished panics
+	returned, method := false, rq.R.Method // before anything has changed it
+	defer func() {                         // a response that cannot be finished panics
 		if !returned && rq.tenant != nil {
 			rq.taken(rq.tenant)
 		}
@@ -33,7 +33,11 @@ func (rq *request) serveCounted() (err error) {
 			took = time.Since(epoch) - started
 		}
 		if !rq.Nested() { // it is counted further out
-			rq.series.Count(outcome, status, took)
+			r := telemetry.Request{Outcome: outcome, Status: status, Method: method, Took: took}
+			if rq.report != nil {
+				r.Trace = rq.report.Trace
+			}
+			rq.series.Count(&r)
 		}
 		if r := rq.report; r != nil {
 			r.Outcome, r.Status = outcome, status
@@ -61,7 +65,7 @@ func (rq *request) passed() {
 	rq.Anew()
 	rq.Becomes(telemetry.Declined)
 	if r := rq.report; r != nil {
-		*r = chiproxy.Report{Lua: r.Lua}
+		*r = chiproxy.Report{Lua: r.Lua, Trace: r.Trace}
 	}
 }
 

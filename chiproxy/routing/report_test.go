@@ -134,7 +134,7 @@ func TestEachRequestIsCountedOnceByWhatBecameOfIt(t *testing.T) {
 	counted := map[string]uint64{}
 	all, _ := registry.All()
 	for _, s := range all {
-		s.Each(func(outcome, code string, n uint64) {
+		s.Each(func(_, outcome, code string, n uint64) {
 			counted[strings.TrimSuffix(fmt.Sprintf("%s %s %s", s.Tenant, s.Pattern, s.Methods), " ")+" "+outcome+" "+code] = n
 		})
 	}

@@ -12,16 +12,55 @@ import (
 // Limits are the limits of scripts whose end is counted.
 var Limits = []string{"cpu", "wall", "memory", "queue"}
 
-// Lua counts what the scripts of a tenant did. It is safe for concurrent use, and nil counts nothing.
+// Lua counts what the scripts of a tenant did. It belongs to one table: what it counts with is what the table before has of the same name. It
+// is safe for concurrent use, and nil counts nothing.
 type Lua struct {
 	Tenant string
+	*totals
+	before *Lua // of the table before; nil once this one serves
+
+	mu      sync.Mutex
+	mirrors map[string]*Mirror // by pool
+	customs map[string]*Custom // by name
+}
+
+// totals are the counts of a tenant that all its tables have in common.
+type totals struct {
 	calls  atomic.Uint64
 	time   atomic.Int64
 	errors atomic.Uint64
 	ends   [4]atomic.Uint64
+	asked  sync.Map // of *atomic.Uint64, by Asked
+}
 
-	mu      sync.Mutex
-	mirrors map[string]*Mirror // by pool
+// Asked is something that scripts ask others for, and what became of it. Both are words of the program.
+type Asked struct{ What, Outcome string }
+
+// What scripts ask for: calls of the library http, and the keys of issuers.
+const (
+	AskedHTTP = "http"
+	AskedKeys = "keys"
+)
+
+// Asks counts that the scripts have asked for something.
+func (l *Lua) Asks(what, outcome string) {
+	if l == nil {
+		return
+	}
+	key := Asked{what, outcome}
+	n, ok := l.asked.Load(key)
+	if !ok {
+		n, _ = l.asked.LoadOrStore(key, new(atomic.Uint64))
+	}
+	n.(*atomic.Uint64).Add(1)
+}
+
+// EachAsked calls f with what the scripts have asked for.
+func (l *Lua) EachAsked(f func(a Asked, n uint64)) {
+	l.asked.Range(func(key, n any) bool {
+		f(key.(Asked), n.(*atomic.Uint64).Load())
+		return true
+	})
 }
 
 // Ran counts a part of a request that ran Lua for some time.
@@ -83,8 +122,11 @@ func (d *Draft) Lua(tenant string) *Lua {
 	defer d.mu.Unlock()
 	l := d.lua[tenant]
 	if l == nil {
-		if l = d.before.lua[tenant]; l == nil {
-			l = &Lua{Tenant: tenant}
+		l = &Lua{Tenant: tenant, before: d.before.lua[tenant]}
+		if l.before != nil {
+			l.totals = l.before.totals
+		} else {
+			l.totals = new(totals)
 		}
 		d.lua[tenant] = l
 	}

@@ -60,7 +60,12 @@ func (l *Lua) Mirror(pool string) *Mirror {
 	}
 	m := l.mirrors[pool]
 	if m == nil {
-		m = &Mirror{Pool: pool}
+		if l.before != nil {
+			m = l.before.mirrors[pool]
+		}
+		if m == nil {
+			m = &Mirror{Pool: pool}
+		}
 		if l.mirrors == nil {
 			l.mirrors = map[string]*Mirror{}
 		}

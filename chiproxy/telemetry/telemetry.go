@@ -84,6 +84,10 @@ type Options struct {
 	Histogram By
 	// Buckets are the bounds of the histogram in seconds, in rising order. Default: those of DefaultBuckets.
 	Buckets []float64
+	// Native says that histograms have the fine buckets of native ones, too.
+	Native bool
+	// Methods says that requests are told apart by their methods, too.
+	Methods bool
 }
 
 // DefaultMaxSeries is the bound of the number of series without another one.
@@ -123,107 +127,119 @@ func (k Key) Label() string {
 	return k.Methods + " " + k.Pattern
 }
 
+// methodNames are those that requests are told apart by; the last is that of all others.
+var methodNames = [...]string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE", Other}
+
+// counts are those of requests of a key, and perhaps of a method: by outcome and class.
+type counts [outcomes * classes]atomic.Uint64
+
 // Series counts requests of one key. It is safe for concurrent use, and nil counts nothing.
 type Series struct {
 	Key
-	counts   atomic.Pointer[[outcomes * classes]atomic.Uint64]
+	counts   []atomic.Pointer[counts] // one, or one for each method
 	duration *Histogram
 }
 
-// Count counts a request that took some time, unless that is negative. It is 0 allocations after the first.
-func (s *Series) Count(o Outcome, status int, took time.Duration) {
+func newSeries(k Key, o *Options) *Series {
+	n := 1
+	if o.Methods {
+		n = len(methodNames)
+	}
+	return &Series{Key: k, counts: make([]atomic.Pointer[counts], n)}
+}
+
+// Request is what a series counts.
+type Request struct {
+	Outcome Outcome
+	Status  int
+	// Method is that of the client.
+	Method string
+	// Took is how long it took; below 0 it is not observed.
+	Took time.Duration
+	// Trace is that which shows more of the request; nil if it is not recorded.
+	Trace *Trace
+}
+
+// Count counts a request. It is 0 allocations after the first, and 1 more with a trace.
+func (s *Series) Count(r *Request) {
 	if s == nil {
 		return
 	}
-	counts := s.counts.Load()
-	if counts == nil { // most patterns of a large table are never asked for
-		counts = new([outcomes * classes]atomic.Uint64)
-		if !s.counts.CompareAndSwap(nil, counts) {
-			counts = s.counts.Load()
+	slot := &s.counts[0]
+	if len(s.counts) > 1 {
+		slot = &s.counts[methodAt(r.Method)]
+	}
+	c := slot.Load()
+	if c == nil { // most patterns of a large table are never asked for
+		c = new(counts)
+		if !slot.CompareAndSwap(nil, c) {
+			c = slot.Load()
 		}
 	}
-	class := status / 100
+	class := r.Status / 100
 	if class < 0 || class >= classes {
 		class = 0
 	}
-	counts[int(o)*classes+class].Add(1)
-	if s.duration != nil && took >= 0 {
-		s.duration.observe(took)
+	c[int(r.Outcome)*classes+class].Add(1)
+	if s.duration != nil && r.Took >= 0 {
+		s.duration.observe(r.Took, r.Trace)
 	}
+}
+
+// methodAt returns the place of a method in methodNames.
+func methodAt(method string) int {
+	for i, name := range methodNames[:len(methodNames)-1] {
+		if name == method {
+			return i
+		}
+	}
+	return len(methodNames) - 1
 }
 
 // Timed reports whether durations are observed.
 func (s *Series) Timed() bool { return s != nil && s.duration != nil }
 
-// Each calls f with the counts that are not 0.
-func (s *Series) Each(f func(outcome, code string, n uint64)) {
-	counts := s.counts.Load()
-	if counts == nil {
-		return
-	}
-	for i := range counts {
-		if n := counts[i].Load(); n > 0 {
-			f(outcomeNames[i/classes], className(i%classes), n)
+// Each calls f with the counts that are not 0. The method is empty unless requests are told apart by it.
+func (s *Series) Each(f func(method, outcome, code string, n uint64)) {
+	for m := range s.counts {
+		c := s.counts[m].Load()
+		if c == nil {
+			continue
+		}
+		method := ""
+		if len(s.counts) > 1 {
+			method = methodNames[m]
+		}
+		for i := range c {
+			if n := c[i].Load(); n > 0 {
+				f(method, outcomeNames[i/classes], className(i%classes), n)
+			}
 		}
 	}
 }
 
 // Total returns how many requests were counted, and how many of them with a status of 500 or more.
 func (s *Series) Total() (all, failed uint64) {
-	counts := s.counts.Load()
-	if counts == nil {
-		return 0, 0
-	}
-	for i := range counts {
-		n := counts[i].Load()
-		all += n
-		if i%classes == 5 {
-			failed += n
+	for m := range s.counts {
+		c := s.counts[m].Load()
+		if c == nil {
+			continue
+		}
+		for i := range c {
+			n := c[i].Load()
+			all += n
+			if i%classes == classes-1 {
+				failed += n
+			}
 		}
 	}
 	return all, failed
 }
 
-// Histogram is the distribution of durations. The zero value is not ready.
-type Histogram struct {
-	Key
-	bounds  []time.Duration
-	buckets []atomic.Uint64
-	sum     atomic.Int64
-}
-
-func newHistogram(k Key, buckets []float64) *Histogram {
-	h := &Histogram{Key: k, bounds: make([]time.Duration, len(buckets)), buckets: make([]atomic.Uint64, len(buckets)+1)}
-	for i, b := range buckets {
-		h.bounds[i] = time.Duration(b * float64(time.Second))
-	}
-	return h
-}
-
-func (h *Histogram) observe(d time.Duration) {
-	i := 0
-	for i < len(h.bounds) && d > h.bounds[i] {
-		i++
-	}
-	h.buckets[i].Add(1)
-	h.sum.Add(int64(d))
-}
-
-// Read returns the number of observations, their sum in seconds, and how many are at most each bound.
-func (h *Histogram) Read() (count uint64, sum float64, cumulative map[float64]uint64) {
-	cumulative = make(map[float64]uint64, len(h.bounds))
-	for i := range h.buckets {
-		count += h.buckets[i].Load()
-		if i < len(h.bounds) {
-			cumulative[h.bounds[i].Seconds()] = count
-		}
-	}
-	return count, time.Duration(h.sum.Load()).Seconds(), cumulative
-}
-
 // Registry holds the series of an instance. It is safe for concurrent use.
 type Registry struct {
 	options Options
+	begun   time.Time
 	mu      sync.Mutex
 	now     *Draft
 }
@@ -233,8 +249,14 @@ func New(o Options) *Registry {
 	if o = o.filled(); o.By == Off {
 		return nil
 	}
-	return &Registry{options: o, now: &Draft{}}
+	return &Registry{options: o, begun: time.Now(), now: &Draft{}}
 }
+
+// ByMethod reports whether requests are told apart by their methods.
+func (r *Registry) ByMethod() bool { return r != nil && r.options.Methods }
+
+// Begun returns when counting began.
+func (r *Registry) Begun() time.Time { return r.begun }
 
 // MaxSeries returns the bound of the number of series.
 func (r *Registry) MaxSeries() int {
@@ -254,6 +276,8 @@ type Draft struct {
 	lua        map[string]*Lua
 	// left is how many keys share a series for want of room.
 	left int
+	// every and shown are the custom metrics, from Publish on.
+	every, shown []TenantCustom
 }
 
 // Begin begins the series of a table. Nil begins none.
@@ -287,7 +311,7 @@ func (d *Draft) Series(k Key) *Series {
 	}
 	s := d.before.series[k]
 	if s == nil {
-		s = &Series{Key: k}
+		s = newSeries(k, &d.registry.options)
 	}
 	if s.duration == nil {
 		s.duration = d.histogram(k)
@@ -311,7 +335,7 @@ func (d *Draft) histogram(k Key) *Histogram {
 	h := d.histograms[k]
 	if h == nil {
 		if h = d.before.histograms[k]; h == nil {
-			h = newHistogram(k, d.registry.options.Buckets)
+			h = newHistogram(k, o)
 		}
 		d.histograms[k] = h
 	}
@@ -334,6 +358,13 @@ func (d *Draft) Publish() {
 	d.registry.mu.Lock()
 	defer d.registry.mu.Unlock()
 	d.before = nil
+	for _, l := range d.lua {
+		l.before = nil
+	}
+	d.every, d.shown = d.customs()
+	for _, c := range d.shown {
+		c.Custom.shown = true
+	}
 	d.registry.now = d
 }
 

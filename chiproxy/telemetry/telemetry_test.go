@@ -27,7 +27,7 @@ func text(r *telemetry.Registry) string {
 	var lines []string
 	series, _ := r.All()
 	for _, s := range series {
-		s.Each(func(outcome, code string, n uint64) {
+		s.Each(func(_, outcome, code string, n uint64) {
 			lines = append(lines, fmt.Sprintf("%s%s %s %s %d", s.Tenant, s.Pattern, outcome, code, n))
 		})
 	}
@@ -38,12 +38,12 @@ func TestCountsOfAPatternGoOnInTheNextTableAndVanishWithIt(t *testing.T) {
 	t.Parallel()
 	r := telemetry.New(telemetry.Options{})
 	old := table(r, "", "/a", "/b")
-	old["/a"].Count(telemetry.Proxied, 200, time.Millisecond)
-	old["/b"].Count(telemetry.Failed, 502, time.Millisecond)
+	old["/a"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Millisecond})
+	old["/b"].Count(&telemetry.Request{Outcome: telemetry.Failed, Status: 502, Took: time.Millisecond})
 	next := table(r, "", "/a", "/c")
-	next["/a"].Count(telemetry.Proxied, 201, time.Millisecond)
-	old["/a"].Count(telemetry.Responded, 404, time.Millisecond) // a request of the old table
-	old["/b"].Count(telemetry.Failed, 502, time.Millisecond)
+	next["/a"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 201, Took: time.Millisecond})
+	old["/a"].Count(&telemetry.Request{Outcome: telemetry.Responded, Status: 404, Took: time.Millisecond}) // a request of the old table
+	old["/b"].Count(&telemetry.Request{Outcome: telemetry.Failed, Status: 502, Took: time.Millisecond})
 	if got, want := text(r), "/a responded 4xx 1\n/a proxied 2xx 2"; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -55,8 +55,8 @@ func TestCountsOfAPatternGoOnInTheNextTableAndVanishWithIt(t *testing.T) {
 func TestADraftThatIsNotPublishedChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := telemetry.New(telemetry.Options{})
-	table(r, "", "/a")["/a"].Count(telemetry.Proxied, 200, -1)
-	r.Begin().Series(telemetry.Key{Pattern: "/b"}).Count(telemetry.Proxied, 200, -1)
+	table(r, "", "/a")["/a"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: -1})
+	r.Begin().Series(telemetry.Key{Pattern: "/b"}).Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: -1})
 	if got, want := text(r), "/a proxied 2xx 1"; got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}
@@ -67,7 +67,7 @@ func TestPatternsBeyondTheBoundShareOneSeries(t *testing.T) {
 	r := telemetry.New(telemetry.Options{MaxSeries: 3})
 	d := r.Begin()
 	for i := range 10 {
-		d.Series(telemetry.Key{Tenant: "t", Pattern: fmt.Sprint("/", i)}).Count(telemetry.Proxied, 200, time.Second)
+		d.Series(telemetry.Key{Tenant: "t", Pattern: fmt.Sprint("/", i)}).Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Second})
 	}
 	d.Publish()
 	if got, want := text(r), "_other proxied 2xx 8\nt/0 proxied 2xx 1\nt/1 proxied 2xx 1"; got != want || d.Left() != 8 {
@@ -78,7 +78,7 @@ func TestPatternsBeyondTheBoundShareOneSeries(t *testing.T) {
 func TestCountingByTenantHasASeriesForEachTenant(t *testing.T) {
 	t.Parallel()
 	r := telemetry.New(telemetry.Options{By: telemetry.ByTenant})
-	table(r, "a", "/x", "/y")["/x"].Count(telemetry.Declined, 0, -1)
+	table(r, "a", "/x", "/y")["/x"].Count(&telemetry.Request{Outcome: telemetry.Declined, Status: 0, Took: -1})
 	if got, want := text(r), "a declined  1"; got != want {
 		t.Errorf("got %q; want %q", got, want)
 	}
@@ -87,7 +87,7 @@ func TestCountingByTenantHasASeriesForEachTenant(t *testing.T) {
 func TestNothingIsCountedWhereThatIsOff(t *testing.T) {
 	t.Parallel()
 	r := telemetry.New(telemetry.Options{By: telemetry.Off})
-	table(r, "", "/a")["/a"].Count(telemetry.Proxied, 200, time.Second)
+	table(r, "", "/a")["/a"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Second})
 	if series, histograms := r.All(); series != nil || histograms != nil {
 		t.Errorf("%v, %v", series, histograms)
 	}
@@ -97,10 +97,10 @@ func TestAHistogramHasWhatWasObserved(t *testing.T) {
 	t.Parallel()
 	r := telemetry.New(telemetry.Options{Buckets: []float64{0.1, 1}})
 	all := table(r, "", "/a", "/b")
-	all["/a"].Count(telemetry.Proxied, 200, 100*time.Millisecond)
-	all["/b"].Count(telemetry.Proxied, 200, 500*time.Millisecond)
-	all["/b"].Count(telemetry.Proxied, 101, -1) // a stream
-	all["/b"].Count(telemetry.Proxied, 200, 5*time.Second)
+	all["/a"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: 100 * time.Millisecond})
+	all["/b"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: 500 * time.Millisecond})
+	all["/b"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 101, Took: -1}) // a stream
+	all["/b"].Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: 5 * time.Second})
 	_, histograms := r.All()
 	if len(histograms) != 1 {
 		t.Fatalf("%d histograms; want one for the tenant", len(histograms))
@@ -115,7 +115,7 @@ func TestAHistogramForEachPatternFallsBackToTheTenant(t *testing.T) {
 	t.Parallel()
 	r := telemetry.New(telemetry.Options{Histogram: telemetry.ByPattern, Buckets: []float64{1}, MaxSeries: 9})
 	for _, s := range table(r, "t", "/a", "/b", "/c") {
-		s.Count(telemetry.Proxied, 200, time.Second)
+		s.Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Second})
 	}
 	var names []string
 	_, histograms := r.All()
@@ -136,7 +136,7 @@ func TestAnythingMayBeCountedWhileTablesChangeAndMetricsAreRead(t *testing.T) {
 		wg.Go(func() {
 			for j := range 200 {
 				for _, s := range table(r, "", "/a", fmt.Sprint("/", i, j)) {
-					s.Count(telemetry.Outcome(j%len(telemetry.OutcomeNames())), 100*(j%7), time.Duration(j))
+					s.Count(&telemetry.Request{Outcome: telemetry.Outcome(j % len(telemetry.OutcomeNames())), Status: 100 * (j % 7), Took: time.Duration(j)})
 				}
 				text(r)
 			}
@@ -151,8 +151,8 @@ func TestAnythingMayBeCountedWhileTablesChangeAndMetricsAreRead(t *testing.T) {
 func TestToCountAllocatesNothing(t *testing.T) {
 	r := telemetry.New(telemetry.Options{})
 	s := table(r, "", "/a")["/a"]
-	s.Count(telemetry.Proxied, 200, time.Millisecond)
-	if n := testkit.Allocs(100, func() { s.Count(telemetry.Proxied, 200, time.Millisecond) }); n != 0 {
+	s.Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Millisecond})
+	if n := testkit.Allocs(100, func() { s.Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Millisecond}) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
@@ -161,6 +161,6 @@ func BenchmarkCount(b *testing.B) {
 	r := telemetry.New(telemetry.Options{})
 	s := table(r, "", "/a")["/a"]
 	for b.Loop() {
-		s.Count(telemetry.Proxied, 200, time.Millisecond)
+		s.Count(&telemetry.Request{Outcome: telemetry.Proxied, Status: 200, Took: time.Millisecond})
 	}
 }

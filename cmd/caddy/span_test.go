@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -44,7 +46,7 @@ type span struct {
 func (s *span) IsRecording() bool { return true }
 
 func (s *span) SpanContext() trace.SpanContext {
-	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}})
+	return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{1}, TraceFlags: trace.FlagsSampled})
 }
 
 func (s *span) say(name string, attributes []attribute.KeyValue) {
@@ -54,6 +56,39 @@ func (s *span) say(name string, attributes []attribute.KeyValue) {
 		name += fmt.Sprintf(" %s=%s", a.Key, a.Value.String())
 	}
 	s.said = append(s.said, name)
+}
+
+// TracerProvider makes spans of functions, which this one notes.
+func (s *span) TracerProvider() trace.TracerProvider { return provider{of: s} }
+
+type provider struct {
+	noop.TracerProvider
+	of *span
+}
+
+func (p provider) Tracer(string, ...trace.TracerOption) trace.Tracer { return tracer{of: p.of} }
+
+type tracer struct {
+	noop.Tracer
+	of *span
+}
+
+func (t tracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
+	c := trace.NewSpanStartConfig(options...)
+	t.of.say("span "+name, c.Attributes())
+	return ctx, inner{of: t.of}
+}
+
+// inner is the span of a function.
+type inner struct {
+	noop.Span
+	of *span
+}
+
+func (i inner) SetStatus(code codes.Code, why string) {
+	if code == codes.Error {
+		i.of.say("span failed"+why, nil)
+	}
 }
 
 func (s *span) SetAttributes(attributes ...attribute.KeyValue) { s.say("attributes", attributes) }

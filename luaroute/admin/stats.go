@@ -3,7 +3,10 @@ package admin
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
@@ -14,6 +17,8 @@ import (
 type Stats struct {
 	Requests []RequestStats `json:"requests"`
 	Scripts  []ScriptStats  `json:"scripts"`
+	// Metrics are those that scripts count by themselves.
+	Metrics []MetricStats `json:"metrics,omitempty"`
 }
 
 // RequestStats is what became of the requests of a tenant that had a pattern.
@@ -26,6 +31,15 @@ type RequestStats struct {
 	// Outcomes are the numbers by what became of them, and Codes those by the class of the status.
 	Outcomes map[string]uint64 `json:"outcomes"`
 	Codes    map[string]uint64 `json:"codes"`
+}
+
+// MetricStats is a series of a metric of the scripts of a tenant.
+type MetricStats struct {
+	Tenant string            `json:"tenant"`
+	Name   string            `json:"name"`
+	Kind   string            `json:"kind"`
+	Labels map[string]string `json:"labels,omitempty"`
+	Value  float64           `json:"value"`
 }
 
 // ScriptStats is what the scripts of a tenant did.
@@ -54,6 +68,16 @@ func serveStats(i *instance.Instance, w http.ResponseWriter, r *http.Request) er
 		for _, l := range s.Scripts {
 			fmt.Fprintf(t, "%s\t%d\t%.3f\t%d\t%d\t%d\t%d\n", or(l.Tenant, "-"), l.Calls, l.Seconds, l.Errors, l.VMs, l.Idle, l.Waiting)
 		}
+		if len(s.Metrics) > 0 {
+			fmt.Fprintln(t, "\nTENANT\tMETRIC\tLABELS\tVALUE")
+		}
+		for _, m := range s.Metrics {
+			var labels []string
+			for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
+				labels = append(labels, name+"="+m.Labels[name])
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%g\n", or(m.Tenant, "-"), m.Name, or(strings.Join(labels, ","), "-"), m.Value)
+		}
 		_ = t.Flush()
 	})
 }
@@ -67,7 +91,7 @@ func StatsOf(i *instance.Instance, wanted func(tenant string) bool) Stats {
 			continue
 		}
 		q := RequestStats{Tenant: from.Tenant, Pattern: from.Label(), Outcomes: map[string]uint64{}, Codes: map[string]uint64{}}
-		from.Each(func(outcome, code string, n uint64) {
+		from.Each(func(_, outcome, code string, n uint64) {
 			q.Outcomes[outcome] += n
 			q.Codes[code] += n
 		})
@@ -93,6 +117,22 @@ func StatsOf(i *instance.Instance, wanted func(tenant string) bool) Stats {
 			}
 		}
 		s.Scripts = append(s.Scripts, l)
+	}
+	customs, _ := i.Telemetry().Customs()
+	for _, m := range customs {
+		if !wanted(m.Tenant) {
+			continue
+		}
+		m.Each(func(values []string, value float64) {
+			of := MetricStats{Tenant: m.Tenant, Name: m.Name, Kind: string(m.Kind), Value: value}
+			for at, l := range m.Labels {
+				if of.Labels == nil {
+					of.Labels = map[string]string{}
+				}
+				of.Labels[l.Name] = values[at]
+			}
+			s.Metrics = append(s.Metrics, of)
+		})
 	}
 	return s
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -24,6 +25,13 @@ type Metrics struct {
 
 	// The bounds of the histogram in seconds, in rising order. Default: 0.005 to 10, as those of Caddy.
 	Buckets []float64 `json:"buckets,omitempty"`
+
+	// Whether the histogram is a native one as well, with fine buckets that Prometheus reads where it scrapes native
+	// histograms. Default: false.
+	Native bool `json:"native,omitempty"`
+
+	// Whether requests are counted by method, too: one of the nine methods of HTTP, or `_other`. Default: false.
+	Methods bool `json:"methods,omitempty"`
 }
 
 // Fineness are the values of Metrics.By and Metrics.Histogram.
@@ -43,6 +51,9 @@ func (m *Metrics) Check() error {
 	if m.MaxSeries != 0 && m.MaxSeries < least {
 		return fmt.Errorf("metrics.max_series %d: expected at least %d", m.MaxSeries, least)
 	}
+	if m.Native && m.Histogram == string(telemetry.Off) {
+		return errors.New("metrics.native: there is no histogram; expected metrics.histogram pattern or tenant")
+	}
 	for i, b := range m.Buckets {
 		if b <= 0 || i > 0 && b <= m.Buckets[i-1] {
 			return fmt.Errorf("metrics.buckets: %g: expected numbers of seconds above 0, in rising order", b)
@@ -56,7 +67,7 @@ func (m *Metrics) Options() telemetry.Options {
 	if m == nil {
 		return telemetry.Options{}
 	}
-	return telemetry.Options{By: telemetry.By(m.By), MaxSeries: m.MaxSeries, Histogram: telemetry.By(m.Histogram), Buckets: m.Buckets}
+	return telemetry.Options{By: telemetry.By(m.By), MaxSeries: m.MaxSeries, Histogram: telemetry.By(m.Histogram), Buckets: m.Buckets, Native: m.Native, Methods: m.Methods}
 }
 
 // Telemetry is what requests say of themselves in logs, spans and placeholders.
@@ -68,7 +79,8 @@ type Telemetry struct {
 	// Whether the access log gets the group `luaroute`: `on` or `off`. Default: `on`.
 	LogFields string `json:"log_fields,omitempty"`
 
-	// Whether the span of a request that is traced gets attributes of its route: `on` or `off`. Default: `on`.
+	// Whether the span of a request that is traced gets attributes of its route: `on` or `off`. With `hooks` each function
+	// of a script that runs for it has a span of its own, too, to find out what takes time. Default: `on`.
 	Spans string `json:"spans,omitempty"`
 }
 
@@ -77,6 +89,8 @@ const (
 	On   = "on"
 	Off  = "off"
 	Auto = "auto"
+	// Hooks is a value of Spans.
+	Hooks = "hooks"
 )
 
 // Check reports a value that is not allowed.
@@ -90,8 +104,8 @@ func (t *Telemetry) Check() error {
 	if !slices.Contains([]string{"", On, Off}, t.LogFields) {
 		return fmt.Errorf("telemetry.log_fields %q: expected on or off", t.LogFields)
 	}
-	if !slices.Contains([]string{"", On, Off}, t.Spans) {
-		return fmt.Errorf("telemetry.spans %q: expected on or off", t.Spans)
+	if !slices.Contains([]string{"", On, Off, Hooks}, t.Spans) {
+		return fmt.Errorf("telemetry.spans %q: expected on, off or hooks", t.Spans)
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ type Options struct {
 	Logger   *zap.Logger
 	// Counts are the counters of the scripts; nil counts nothing.
 	Counts *telemetry.Lua
+	// Spans says that each function has a span of its own in requests that are traced.
+	Spans bool
 	// Log bounds what the scripts log. Default: one for this run.
 	Log *vm.Log
 	// Life ends what runs. Default: nothing does.
@@ -165,7 +167,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	}
 	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}}
 	l.result = &Result{VMs: hook.NewVMs(o.Limits, o.Logger), Blank: map[string]bool{}}
-	l.result.VMs.Placeholder, l.result.VMs.Counts = o.Capabilities.Placeholder, o.Counts
+	l.result.VMs.Placeholder, l.result.VMs.Counts, l.result.VMs.Spans = o.Capabilities.Placeholder, o.Counts, o.Spans
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
 	l.root = newRouter(l, &chiproxy.Scope{}, o.Tenant == "")
 	l.policies = &policy.Load{

@@ -219,7 +219,9 @@ func (q *asking) Upstreams() error {
 func (f *PoolFunction) decide(s *session, arg lua.LValue) (lua.LValue, error) {
 	outer := s.request.Enter(true)
 	defer s.request.Leave(outer)
-	if err := s.state.Call(s.state.Func(f.ref), 1, s.request.Req(), arg); err != nil {
+	end := s.begin(f.origin)
+	err := s.state.Call(s.state.Func(f.ref), 1, s.request.Req(), arg)
+	if end(err); err != nil {
 		return nil, err
 	}
 	v := s.state.L.Get(-1)

@@ -29,7 +29,9 @@ func (f *function) Fingerprint() uint64 {
 // call calls the function with req and res, and perhaps more, and returns its first three results.
 func (f *function) call(s *session, more ...lua.LValue) (results, error) {
 	args := append([]lua.LValue{s.request.Req(), s.request.Res()}, more...)
-	if err := s.state.Call(s.state.Func(f.ref), len(results{}), args...); err != nil {
+	end := s.begin(f.origin)
+	err := s.state.Call(s.state.Func(f.ref), len(results{}), args...)
+	if end(err); err != nil {
 		return results{}, err
 	}
 	L := s.state.L

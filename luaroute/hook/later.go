@@ -19,7 +19,9 @@ func (s *session) Later(fn, written *lua.LFunction) func(args ...lua.LValue) (lu
 	origin := originOf(written)
 	return func(args ...lua.LValue) (lua.LValue, error) {
 		s.again(&s.revived.hooks)
-		if err := s.state.Call(fn, 1, args...); err != nil {
+		end := s.begin(origin)
+		err := s.state.Call(fn, 1, args...)
+		if end(err); err != nil {
 			return nil, s.failed(err, origin)
 		}
 		v := s.state.L.Get(-1)

@@ -4,8 +4,10 @@ import (
 	"context"
 
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -14,6 +16,26 @@ const (
 	eventError  = "luaroute.script_error"
 	eventBudget = "luaroute.budget"
 )
+
+// begin begins the span of a function, if functions have one and that of the request is recorded. The caller ends it with the error of the call.
+func (s *session) begin(at origin.Origin) (end func(error)) {
+	if !s.vms.Spans || s.ex == nil {
+		return func(error) {}
+	}
+	ctx := s.ex.R.Context()
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return func(error) {}
+	}
+	place := at.String()
+	_, span := parent.TracerProvider().Tracer("luaroute").Start(ctx, "luaroute "+place, trace.WithAttributes(attribute.String("luaroute.script", place)))
+	return func(err error) {
+		if err != nil {
+			span.SetStatus(codes.Error, "")
+		}
+		span.End()
+	}
+}
 
 // tellSpan adds a failure of a script to the span of its request, if that is recorded: where it happened, and which limit was reached. What the
 // script said is for the log alone.

@@ -4,7 +4,11 @@ package hook
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +19,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
+	"github.com/luaroute/caddy-luaroute/internal/spelling"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	luahttp "github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
@@ -32,6 +37,11 @@ type VMs struct {
 	Placeholder func(name string) error
 	// Counts are the counters of the scripts; nil counts nothing.
 	Counts *telemetry.Lua
+	// Customs are the metrics that the functions may count in, by name. They are all there before Start.
+	Customs map[string]*telemetry.Custom
+
+	// Spans says that each function has a span of its own in requests that are traced.
+	Spans bool
 
 	quiet  quiet
 	passed sync.Map // of passage
@@ -147,6 +157,18 @@ func (s *session) Placeholder(name string) error {
 
 // Keep counts what the request keeps.
 func (s *session) Keep(bytes int64) { s.ex.Keep(s.vms.pool, bytes) }
+
+// Custom returns a metric of the scripts; nil if there is none of the name, and why.
+func (s *session) Custom(name string) (*telemetry.Custom, error) {
+	if m := s.vms.Customs[name]; m != nil {
+		return m, nil
+	}
+	names := slices.Sorted(maps.Keys(s.vms.Customs))
+	if len(names) == 0 {
+		return nil, fmt.Errorf("there is no metric %q; declare it with route.metric{ name = … } while the script loads", script.Clip(name))
+	}
+	return nil, fmt.Errorf("there is no metric %q; the script declares %s%s", script.Clip(name), strings.Join(names, ", "), spelling.Hint(name, names))
+}
 
 // AskPool returns a function that sends requests to a pool, for the library http.
 func (s *session) AskPool(name string, forAll bool) (func(http.ResponseWriter, *http.Request) error, error) {

@@ -206,6 +206,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		Instance: a.config.Name, Counts: a.out.series.Lua(tenant), Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,
 		Aside: a.stepAside,
+		Spans: a.config.Telemetry != nil && a.config.Telemetry.Spans == config.Hooks,
 		Book:  a.out.Book,
 		Space: a.space(tenant),
 		Load:  vm.Limits{Wall: max(a.wall-s.waited, 1)},
@@ -237,6 +238,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 // open returns the libraries as the scripts of a tenant have them.
 func (a *assembly) open(tenant string, s scripting) (map[string]vm.Library, error) {
 	t := &vm.Tenant{Instance: a.config.Name, Name: tenant, Memory: int64(s.limits.Memory), Libraries: s.libraries}
+	t.Asked = a.out.series.Lua(tenant).Asks
 	if s.allowed != nil {
 		t.Upstreams = s.allowed.Policy().Words()
 	}

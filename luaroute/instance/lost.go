@@ -62,7 +62,7 @@ func (c *content) nothing() string {
 	return fmt.Sprintf("the scripts%s no longer declare anything: %s", of, strings.Join(slices.Sorted(maps.Keys(c.blank)), ", "))
 }
 
-// warn logs scripts without code.
+// warn logs scripts without code, what is not counted by itself, and folders that several tenants have.
 func (l *loaded) warn(logger *zap.Logger) {
 	for _, c := range l.contents {
 		for _, name := range slices.Sorted(maps.Keys(c.blank)) {
@@ -70,6 +70,12 @@ func (l *loaded) warn(logger *zap.Logger) {
 				logger.Warn("a script has no code", zap.String("script", name), zap.String("tenant", c.tenant))
 			}
 		}
+	}
+	if n := l.series.Left(); n > 0 {
+		logger.Warn("there are more patterns than metrics.max_series allows; those with the shortest fixed texts are counted as _other", zap.Int("patterns", n))
+	}
+	if n := l.series.LeftCustoms(); n > 0 {
+		logger.Warn("metrics of scripts have more series than metrics.max_series allows; some are in the numbers of stats alone", zap.Int("metrics", n))
 	}
 	first := map[string]string{}
 	for _, c := range l.contents {

@@ -48,7 +48,8 @@ func newWatcher(c *config.Instance) watcher {
 type observed struct {
 	chiproxy.Report
 	instance *Instance
-	unseen   bool // it is for viewers alone
+	trace    telemetry.Trace // see Report.Trace
+	unseen   bool            // it is for viewers alone
 }
 
 // observedVar is the request variable with the *observed of the outermost luaroute.
@@ -65,13 +66,18 @@ func (i *Instance) observe(r *http.Request) *observed {
 		server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 		logged = logs(server)
 	}
-	if !logged && !i.watcher.always && !trace.SpanContextFromContext(ctx).IsValid() {
+	span := trace.SpanContextFromContext(ctx)
+	if !logged && !i.watcher.always && !span.IsValid() {
 		return nil
 	}
 	if caddyhttp.GetVar(ctx, observedVar) != nil { // the outer one says more
 		return nil
 	}
 	o := &observed{instance: i}
+	if span.IsSampled() {
+		o.trace = telemetry.Trace(span.TraceID())
+		o.Trace = &o.trace
+	}
 	caddyhttp.SetVar(ctx, observedVar, o)
 	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && !i.watcher.never {
 		repl.Map(o.placeholder)

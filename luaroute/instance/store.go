@@ -30,6 +30,15 @@ func newStore(ctx caddy.Context, c *config.Instance) (kv.Store, error) {
 	return store, nil
 }
 
+// Kept returns what a tenant keeps in the store, and false if the store does not know.
+func (i *Instance) Kept(tenant string) (kv.Usage, bool) {
+	counted, ok := i.loader.store.(kv.Counted)
+	if !ok {
+		return kv.Usage{}, false
+	}
+	return counted.Usage(kv.Scope{Instance: i.loader.keeper, Tenant: tenant}), true
+}
+
 // startStore lets the settings of the configuration apply to the store.
 func (l *loader) startStore() {
 	if s, ok := l.store.(kv.Starter); ok {

@@ -32,6 +32,20 @@ type Starter interface {
 	Start()
 }
 
+// Counted is a store that knows how much it keeps, for metrics.
+type Counted interface {
+	// Usage returns what a tenant keeps.
+	Usage(s Scope) Usage
+}
+
+// Usage is what a tenant keeps in a store.
+type Usage struct {
+	// Keys is how many there are, with those that have expired and are not removed yet, and Bytes what they count for.
+	Keys, Bytes int64
+	// Evicted is how many had to go though they had not expired, since there was no room. It never goes down.
+	Evicted int64
+}
+
 // Scope is whose keys an operation sees.
 type Scope struct {
 	// Instance is the name of the instance of luaroute, and Tenant that of the tenant, empty for the default tenant.

@@ -53,6 +53,9 @@ type Load struct {
 	held   int64
 	// splits is how many there are.
 	splits int
+	// customs are the metrics of the scripts, by name, with so many series.
+	customs map[string]*custom
+	series  int
 	// names are those that policies of a kind have, with the places where they were declared.
 	names map[string]origin.Origin
 }
@@ -66,13 +69,13 @@ type Binding struct {
 
 // Bindings are the functions that routers have from here.
 func Bindings() []Binding {
-	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, faultBinding, maxBodyBinding, timeoutBinding, mirrorBinding}, identityBindings)
+	return slices.Concat([]Binding{limitBinding, concurrencyBinding, corsBinding, splitBinding, forwardAuthBinding, headersBinding, faultBinding, maxBodyBinding, timeoutBinding, mirrorBinding, metricBinding}, identityBindings)
 }
 
 // Classes describes what they take and return.
 func Classes() []vm.Class {
 	own := []vm.Class{{Name: "luaroute.Policy", Link: "policies.md", Text: "middleware that is data"}, corsClass}
-	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, []vm.Class{timeoutOptions, faultOptions, mirrorOptions}, own, identityClasses)
+	return slices.Concat(limitClasses, concurrencyClasses, splitClasses, forwardAuthClasses, headersClasses, []vm.Class{timeoutOptions, faultOptions, mirrorOptions}, metricClasses, own, identityClasses)
 }
 
 // Name raises an error if a policy of the kind has the name already, since counters and logs tell policies apart by it.

@@ -13,6 +13,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/luaroute/caddyvars"
+	"github.com/luaroute/caddy-luaroute/luaroute/metric"
 	"github.com/luaroute/caddy-luaroute/luaroute/script"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -67,6 +68,11 @@ var reqReading = vm.Bindings{
 		Text: "the text with Caddy's placeholders replaced; text and result are at most 1 MiB. `{file.*}` and `{env.*}` are empty: use " +
 			"`route.read` and `route.env`. One that an isolated tenant [may not](tenants.md) read is an error. `{http.request.body}` is read as " +
 			"`req:body()` is",
+	}},
+	{Fn: reqCount, Doc: vm.Doc{
+		Name: "count", Args: "metric: string, n?: number, labels?: luaroute.MetricLabels", Effect: true,
+		Text: "adds a number to a [metric](observe.md#metrics-of-scripts) that `route.metric` declares. Default: 1. Requests that are only explained, and " +
+			"tests, count nothing",
 	}},
 }
 
@@ -176,6 +182,14 @@ func reqLogField(L *lua.LState) int {
 	if ok && vm.Of(L).MayLogField(L, len(name)+sizeOf(v)) {
 		extra.Set(zap.Any(name, v))
 	}
+	return 0
+}
+
+// reqCount is req:count(metric, n, labels).
+func reqCount(L *lua.LState) int {
+	m, err := of(L, "req").runs.Custom(L.CheckString(2))
+	raise(L, err)
+	metric.Count(L, m, 3)
 	return 0
 }
 

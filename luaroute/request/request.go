@@ -15,6 +15,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/rawquery"
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -100,6 +101,8 @@ type Runner interface {
 	Placeholder(name string) error
 	// Keep counts so many bytes that the request keeps in memory until it ends, with a virtual machine or without one.
 	Keep(bytes int64)
+	// Custom returns a metric of the script, or why there is none of the name.
+	Custom(name string) (*telemetry.Custom, error)
 	// Passed logs why a function was not called, once for each kind of reason.
 	Passed(fn *lua.LFunction, kind, why string)
 }

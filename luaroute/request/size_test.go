@@ -70,6 +70,7 @@ var doors = []struct {
 
 // fill nothing of a header or a URI, or nothing that the script chooses.
 var harmless = []string{
+	"req:count",
 	"req:param", "req:header", "req:query_value", "req:cookie", "req:header_values", "req:query_values", "req:body", "req:json", "req:form",
 	"req:var", "req:expand", "req:log_field", "req:remove_header", "req:set_body", "req:remove_cookie", "req:set_json",
 	"res:header", "res:header_values", "res:write", "res:flush", "res:json", "res:remove_header", "res:on_body", "res:on_json", "res:on_done",

@@ -83,8 +83,11 @@ type Remote struct {
 	flight  *flight       // nil while nothing is fetched
 }
 
-// flight is a fetch that others wait for. done is closed at its end.
-type flight struct{ done chan struct{} }
+// flight is a fetch that others wait for. done is closed at its end; tell, which may be nil, hears before what came of it.
+type flight struct {
+	done chan struct{}
+	tell func(ok bool)
+}
 
 // NewRemote returns a source. The caller closes it.
 func NewRemote(c RemoteConfig, client Doer, logger *zap.Logger) *Remote {
@@ -96,8 +99,10 @@ func NewRemote(c RemoteConfig, client Doer, logger *zap.Logger) *Remote {
 func (r *Remote) Close() { r.cancel() }
 
 // Get returns the keys. The first call waits until they are fetched; later ones do not, unless nobody has asked for long.
-func (r *Remote) Get(c Caller) (*Set, error) {
-	set, f := r.look(c)
+func (r *Remote) Get(c Caller) (*Set, error) { return r.get(c, nil) }
+
+func (r *Remote) get(c Caller, tell func(ok bool)) (*Set, error) {
+	set, f := r.look(c, tell)
 	if set != nil {
 		return set, nil
 	}
@@ -111,7 +116,7 @@ func (r *Remote) Get(c Caller) (*Set, error) {
 }
 
 // look returns the keys, or what to wait for. Neither means that there are none.
-func (r *Remote) look(c Caller) (*Set, *flight) {
+func (r *Remote) look(c Caller, tell func(ok bool)) (*Set, *flight) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -120,7 +125,7 @@ func (r *Remote) look(c Caller) (*Set, *flight) {
 		return usable, nil
 	}
 	if r.flight == nil && r.mayBegin(now) && c.Fetch(r.name()) {
-		r.begin(now)
+		r.begin(now, tell)
 	}
 	if usable != nil && (r.flight == nil || now.Sub(r.fetched) < 2*r.age) {
 		return usable, nil
@@ -147,8 +152,10 @@ func (r *Remote) current() (*Set, error) {
 }
 
 // Renew fetches the keys again after a token of none of them, but not within the cooldown of the last fetch.
-func (r *Remote) Renew(c Caller, than *Set) *Set {
-	set, f := r.claim(c, than)
+func (r *Remote) Renew(c Caller, than *Set) *Set { return r.renew(c, than, nil) }
+
+func (r *Remote) renew(c Caller, than *Set, tell func(ok bool)) *Set {
+	set, f := r.claim(c, than, tell)
 	if f == nil {
 		return set
 	}
@@ -162,7 +169,7 @@ func (r *Remote) Renew(c Caller, than *Set) *Set {
 }
 
 // claim returns newer keys, or the fetch that is under way or begins for them.
-func (r *Remote) claim(c Caller, than *Set) (*Set, *flight) {
+func (r *Remote) claim(c Caller, than *Set, tell func(ok bool)) (*Set, *flight) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -170,7 +177,7 @@ func (r *Remote) claim(c Caller, than *Set) (*Set, *flight) {
 		return r.usable(now), nil
 	}
 	if r.flight == nil && now.Sub(r.began) >= r.config.Cooldown && c.Fetch(r.name()) {
-		r.begin(now)
+		r.begin(now, tell)
 	}
 	return nil, r.flight
 }
@@ -179,8 +186,8 @@ func (r *Remote) claim(c Caller, than *Set) (*Set, *flight) {
 func (r *Remote) mayBegin(now time.Time) bool { return r.pause == 0 || now.Sub(r.began) >= r.pause }
 
 // begin begins a fetch.
-func (r *Remote) begin(now time.Time) {
-	f := &flight{done: make(chan struct{})}
+func (r *Remote) begin(now time.Time, tell func(ok bool)) {
+	f := &flight{done: make(chan struct{}), tell: tell}
 	r.flight, r.began = f, now
 	go r.run(f)
 }
@@ -203,6 +210,9 @@ func (r *Remote) run(f *flight) {
 	etag, from := r.etag, r.from
 	r.mu.Unlock()
 	got, err := r.fetch(ctx, etag, from)
+	if f.tell != nil {
+		f.tell(err == nil)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer close(f.done)
@@ -326,6 +336,22 @@ func (s *shared) Destruct() error {
 	s.client.Close()
 	return nil
 }
+
+// told is a Remote that tells one of its users of the fetches that this one has begun.
+type told struct {
+	*Remote
+	tell func(ok bool)
+}
+
+// Get returns the keys, as Remote does.
+func (t *told) Get(c Caller) (*Set, error) { return t.get(c, t.tell) }
+
+// Renew returns newer keys, as Remote does.
+func (t *told) Renew(c Caller, than *Set) *Set { return t.renew(c, than, t.tell) }
+
+// Telling returns the same keys for one of those who use them. It is told what came of the fetches that it has begun, in any goroutine, and
+// perhaps long after.
+func (r *Remote) Telling(tell func(ok bool)) Source { return &told{r, tell} }
 
 // Open returns the process's source of keys for rules and a configuration. The caller calls release when it does not need it any more.
 func Open(rules call.Rules, c RemoteConfig) (r *Remote, release func(), err error) {

@@ -23,12 +23,21 @@ type Tenant struct {
 	Memory int64
 	// Libraries are those that the tenant has, as they are configured for it: a library may ask another one.
 	Libraries map[string]Library
+	// Asked counts that a library has asked for something, and what became of it, both words of the program; nil counts nothing.
+	Asked func(what, outcome string)
 
 	ends []func()
 }
 
 // OnEnd has a function called when the scripts have ended, and no request runs in them.
 func (t *Tenant) OnEnd(f func()) { t.ends = append(t.ends, f) }
+
+// Asks counts, as Asked does.
+func (t *Tenant) Asks(what, outcome string) {
+	if t != nil && t.Asked != nil {
+		t.Asked(what, outcome)
+	}
+}
 
 // End calls the functions of OnEnd.
 func (t *Tenant) End() {

@@ -113,6 +113,9 @@ func (m *Memory) Do(_ context.Context, op kv.Op) (kv.Result, error) { return m.s
 // Take takes from a budget.
 func (m *Memory) Take(_ context.Context, take kv.Take) (kv.Taken, error) { return m.store.take(&take) }
 
+// Usage returns what a tenant keeps, without the counters of its limits.
+func (m *Memory) Usage(s kv.Scope) kv.Usage { return m.store.usage(s) }
+
 // UnmarshalCaddyfile reads the store:
 //
 //	memory {
@@ -162,4 +165,5 @@ var (
 	_ kv.Store              = (*Memory)(nil)
 	_ kv.Limiter            = (*Memory)(nil)
 	_ kv.Starter            = (*Memory)(nil)
+	_ kv.Counted            = (*Memory)(nil)
 )

@@ -16,7 +16,8 @@ type space struct {
 	store    *store
 	key      spaceKey
 	used     atomic.Int64 // what its entries cost
-	released atomic.Bool  // whoever writes needs another one; it changes while all shards are locked
+	evicted  *atomic.Int64
+	released atomic.Bool // whoever writes needs another one; it changes while all shards are locked
 	shards   [shards]shard
 }
 
@@ -42,18 +43,18 @@ func (s *shard) candidate(now int64) int64 {
 	return s.heads.at(s.oldest).used
 }
 
-// give removes that, and returns what it took, and what would be next.
-func (s *shard) give(now int64) (freed, next int64) {
+// give removes that, and returns what it took, whether it had not expired, and what would be next.
+func (s *shard) give(now int64) (freed int64, evicted bool, next int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.heads.n > 0 {
 		i := s.expired(now)
-		if i == none {
+		if evicted = i == none; evicted {
 			i = s.oldest
 		}
 		freed = s.remove(i)
 	}
-	return freed, s.candidate(now)
+	return freed, evicted, s.candidate(now)
 }
 
 // evict removes what has expired, and then what was used least recently, while there is more than there may be. No two locks are held at once.
@@ -76,8 +77,12 @@ func (p *space) evict(now int64, over func() bool) {
 			return
 		}
 		var freed int64
-		freed, oldest[i] = p.shards[i].give(now)
+		var evicted bool
+		freed, evicted, oldest[i] = p.shards[i].give(now)
 		p.account(-freed)
+		if evicted {
+			p.evicted.Add(1)
+		}
 	}
 }
 

@@ -19,7 +19,8 @@ type store struct {
 	sizes atomic.Pointer[sizes]
 	used  atomic.Int64 // by all spaces
 
-	spaces sync.Map // of *space, by spaceKey: there are those that are not empty
+	spaces  sync.Map // of *space, by spaceKey: there are those that are not empty
+	evicted sync.Map // of *atomic.Int64, by spaceKey: what the spaces had to give up, whether they are there or not
 
 	mu     sync.Mutex // guards what follows, and that spaces are made
 	count  int        // of the spaces
@@ -63,7 +64,8 @@ func (st *store) space(key spaceKey, make bool) *space {
 	if p, ok := st.spaces.Load(key); ok {
 		return p.(*space)
 	}
-	p := &space{store: st, key: key}
+	evicted, _ := st.evicted.LoadOrStore(key, new(atomic.Int64))
+	p := &space{store: st, key: key, evicted: evicted.(*atomic.Int64)}
 	st.spaces.Store(key, p)
 	if st.count++; st.timer == nil && !st.closed {
 		st.timer = time.AfterFunc(sweepEvery, st.sweep)
@@ -223,6 +225,25 @@ func (st *store) makeRoom(p *space, now int64) {
 		}
 		p.evict(now, func() bool { return st.used.Load() > enough })
 	}
+}
+
+// usage returns what a tenant keeps.
+func (st *store) usage(s kv.Scope) (u kv.Usage) {
+	key := spaceKey{Scope: s}
+	if n, ok := st.evicted.Load(key); ok {
+		u.Evicted = n.(*atomic.Int64).Load()
+	}
+	p := st.space(key, false)
+	if p == nil {
+		return u
+	}
+	for i := range p.shards {
+		p.shards[i].mu.Lock()
+		u.Keys += int64(p.shards[i].heads.n)
+		p.shards[i].mu.Unlock()
+	}
+	u.Bytes = p.used.Load()
+	return u
 }
 
 // shrink removes what is beyond new limits.

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/call"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -50,8 +51,13 @@ func (o *owner) one(L *lua.LState, s *settings) int {
 
 // prepare returns what sends a request, after everything that needs the state. Without an error the caller calls leave when it was sent. It
 // raises where nothing may be sent at all.
-func (o *owner) prepare(L *lua.LState, s *settings) (sender, error) {
+func (o *owner) prepare(L *lua.LState, s *settings) (send sender, err error) {
 	state := vm.Of(L)
+	defer func() {
+		if err != nil && state.Refuse == nil {
+			o.tenant.Asks(telemetry.AskedHTTP, kindOf(err))
+		}
+	}()
 	if state.Declaring() {
 		L.RaiseError("http asks nobody while scripts load; call it in route.on_load, in route.every, or while a request runs")
 	}
@@ -71,20 +77,40 @@ func (o *owner) prepare(L *lua.LState, s *settings) (sender, error) {
 	if s.Reserve = state.Reserve; s.share != nil {
 		s.Reserve = s.share.reserve
 	}
-	send := func(ctx context.Context) (*call.Response, error) { return s.client.Do(ctx, &s.Request) }
+	send = func(ctx context.Context) (*call.Response, error) { return s.client.Do(ctx, &s.Request) }
 	if s.pool != "" {
-		var err error
 		if send, err = poolSender(L, state, s); err != nil {
 			return nil, err
 		}
 	}
-	send = o.cached(L, s, send)
+	send = o.cached(L, s, o.counted(send))
 	select {
 	case o.places <- struct{}{}:
 		return send, nil
 	default:
 		return nil, &call.Error{Kind: call.Busy, Detail: fmt.Sprintf("%d calls of the tenant are under way; more are not allowed", cap(o.places))}
 	}
+}
+
+// counted returns a sender that counts what becomes of the requests that are sent; an answer that was kept is none.
+func (o *owner) counted(send sender) sender {
+	return func(ctx context.Context) (*call.Response, error) {
+		res, err := send(ctx)
+		o.tenant.Asks(telemetry.AskedHTTP, kindOf(err))
+		return res, err
+	}
+}
+
+// kindOf returns what became of a call, for counters: ok, or the kind of a failure.
+func kindOf(err error) string {
+	var failed *call.Error
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &failed):
+		return string(failed.Kind)
+	}
+	return string(call.Closed)
 }
 
 // leave ends a call that was prepared.

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/http"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/json"
 	"github.com/luaroute/caddy-luaroute/luaroute/token"
@@ -63,7 +64,13 @@ func (l Library) open(c token.RemoteConfig) (token.Source, error) {
 	l.held.mu.Lock()
 	defer l.held.mu.Unlock()
 	l.held.release = append(l.held.release, release)
-	return r, nil
+	return r.Telling(func(ok bool) {
+		outcome := "failed"
+		if ok {
+			outcome = "ok"
+		}
+		l.tenant.Asks(telemetry.AskedKeys, outcome)
+	}), nil
 }
 
 func (h *held) end() {
