@@ -71,3 +71,21 @@ func TestDevelopmentIsRefusedAtAnAddressThatOthersReach(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTheErrorPageExplainsTheRequestAsItCameBehindHandlePath(t *testing.T) {
+	c := e2e.New(t)
+	c.File("main.lua", `local route = require("luaroute")
+		route:get("/fails", function(req) req:set_path("/elsewhere") error("x") end)`)
+	c.Start(`http:// {
+		handle_path /app/* {
+			luaroute {
+				script $dir/main.lua
+				dev force
+			}
+		}
+	}`)
+	page := c.Get("/app/fails").Body
+	if !strings.Contains(page, "/app/fails</b>") || !strings.Contains(page, "main.lua:2") || strings.Contains(page, "no route") || strings.Contains(page, "declined") {
+		t.Errorf("the page is\n%s", page)
+	}
+}

@@ -146,7 +146,7 @@ mark { display: block }
 </html>
 `))
 
-// show answers an error for a client on this machine, and reports whether it could.
+// show answers an error for a client on this machine, and reports whether it could. The request is as it came to the instance.
 func (i *Instance) show(w *devWriter, r *http.Request, failed error) bool {
 	if w.wrote {
 		return false
@@ -156,6 +156,9 @@ func (i *Instance) show(w *devWriter, r *http.Request, failed error) bool {
 		answer = known
 	}
 	page := devPage{Status: answer.StatusCode, Title: http.StatusText(answer.StatusCode), Request: r.Method + " " + r.Host + r.RequestURI}
+	if client, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		page.Request = client.Method + " " + client.Host + client.RequestURI
+	}
 	if page.Message = page.Title; answer.Err != nil {
 		page.Message = answer.Err.Error()
 	}
@@ -165,12 +168,7 @@ func (i *Instance) show(w *devWriter, r *http.Request, failed error) bool {
 		page.Lines = i.around(hook.Origin.Script, hook.Origin.Line)
 	}
 	var why strings.Builder
-	asked := r.Clone(r.Context())
-	if client, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		asked.Method, asked.RequestURI, asked.URL = client.Method, client.RequestURI, client.URL
-	}
-	asked.Body = http.NoBody
-	d := i.Explain(asked, false)
+	d := i.Explain(r, false)
 	_ = d.WriteText(&why)
 	page.Reason = why.String()
 	header := w.Header()

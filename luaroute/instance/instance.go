@@ -131,8 +131,10 @@ func (i *Instance) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if told != nil && !told.unseen && i.Dev() && onThisMachine(r) {
 		shown := &devWriter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, of: told}
 		w = shown
+		asked := r.Clone(r.Context()) // before a script changes it, and behind what Caddy has stripped
+		asked.Body = http.NoBody
 		defer func() {
-			if err != nil && i.show(shown, r, err) {
+			if err != nil && i.show(shown, asked, err) {
 				err = nil
 			}
 		}()
