@@ -24,7 +24,7 @@ func (s Set) Beside(ctx context.Context, script string, names []string) (Set, er
 func besideFile(ctx context.Context, script string, names []string) []string {
 	out := slices.Clone(names)
 	for i, name := range out {
-		near := filepath.Join(filepath.Dir(script), name)
+		near := filepath.ToSlash(filepath.Join(filepath.Dir(script), name))
 		if !filepath.IsAbs(name) && len(glob(ctx, near)) > 0 {
 			out[i] = near
 		}

@@ -86,16 +86,19 @@ func expand(pattern string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("script %q is not a glob: %w; * stands for no slash, [ab] for one of two, and \\[ for a bracket", pattern, err)
 	}
+	for i, name := range names {
+		names[i] = filepath.ToSlash(name) // names of scripts are the same on all systems
+	}
 	slices.Sort(names) // filepath.Glob sorts folder by folder
 	return names, nil
 }
 
 // Module reads a module's file.
 func (s *File) Module(ctx context.Context, from, name string) (*Script, error) {
-	relative := filepath.FromSlash(modulePath(name))
+	relative := modulePath(name)
 	for _, folder := range s.folders(from) {
 		for _, file := range []string{relative + ".lua", filepath.Join(relative, "init.lua")} {
-			file = filepath.Join(folder, file)
+			file = filepath.ToSlash(filepath.Join(folder, file))
 			code, err := s.read(ctx, file)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue
@@ -114,7 +117,7 @@ func (s *File) Data(ctx context.Context, from, name string) ([]byte, error) {
 	if !s.holds(from) {
 		return nil, nil
 	}
-	name = filepath.Join(filepath.Dir(from), filepath.FromSlash(name))
+	name = filepath.ToSlash(filepath.Join(filepath.Dir(from), name))
 	data, err := s.read(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -210,7 +213,7 @@ func (p place) read() ([]byte, error) {
 		return nil, reason(err)
 	}
 	if info.IsDir() {
-		return nil, errors.New("it is a folder; for the scripts in it, write " + filepath.Join(p.name, "*.lua"))
+		return nil, errors.New("it is a folder; for the scripts in it, write " + filepath.ToSlash(filepath.Join(p.name, "*.lua")))
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for a writer
 		return nil, errors.New("it is not a regular file")

@@ -96,10 +96,12 @@ func (s Set) Places(from, name string) []string {
 
 // Places returns the files that a module may be.
 func (s *File) Places(from, name string) []string {
-	relative := filepath.FromSlash(modulePath(name))
+	relative := modulePath(name)
 	var all []string
 	for _, folder := range s.folders(from) {
-		all = append(all, filepath.Join(folder, relative+".lua"), filepath.Join(folder, relative, "init.lua"))
+		for _, file := range []string{relative + ".lua", filepath.Join(relative, "init.lua")} {
+			all = append(all, filepath.ToSlash(filepath.Join(folder, file)))
+		}
 	}
 	return all
 }

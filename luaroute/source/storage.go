@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -139,6 +140,7 @@ func (s *Storage) match(ctx context.Context, pattern string) ([]string, error) {
 	}
 	draft := s.draft(ctx)
 	for _, key := range keys {
+		key = filepath.ToSlash(key) // on Windows the file system has the names of its files for keys
 		if draft == nil || key != draft.key {
 			add(key)
 		}

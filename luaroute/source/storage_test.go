@@ -65,8 +65,8 @@ func TestScriptsOfTheStorageAreFoundInOrder(t *testing.T) {
 			stored(t, s, shop)
 			scripts, err := s.Scripts(t.Context())
 			if row.err != "" {
-				if err == nil || err.Error() != row.err {
-					t.Errorf("got %v, want %s", err, row.err)
+				if got := said(err); got != row.err {
+					t.Errorf("got %s, want %s", got, row.err)
 				}
 				return
 			}
