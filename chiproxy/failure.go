@@ -1,6 +1,7 @@
 package chiproxy
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -48,9 +49,11 @@ func (ex *Exchange) Failure() *Failure {
 	return f
 }
 
+// kindOf returns the kind of an error, which may be one that a policy was applied to already.
 func kindOf(err error) string {
-	switch hook := hookError(err); {
-	case hook == nil:
+	hook, failed := errors.AsType[*HookError](err)
+	switch {
+	case !failed:
 		return failure.KindOf(err)
 	case hook.Budget:
 		return failure.Budget
