@@ -220,10 +220,8 @@ func nameByte(c rune) rune {
 func (k *kong) transformer(name string, c *object) (with []string) {
 	side := strings.TrimSuffix(name, "-transformer")
 	add, replace := pairs(k, c.child("add")), pairs(k, c.child("replace"))
-	var set, append_, replaced table
-	for _, p := range pairs(k, c.child("append")) {
-		append_ = append(append_, p)
-	}
+	appended := pairs(k, c.child("append"))
+	var set, replaced table
 	for _, p := range replace {
 		if slices.ContainsFunc(add, func(a field) bool { return a.key == p.key && a.value == p.value }) {
 			set = append(set, p)
@@ -244,8 +242,8 @@ func (k *kong) transformer(name string, c *object) (with []string) {
 	for i := range set {
 		set[i].value = literal(set[i].value.(string))
 	}
-	for i := range append_ {
-		append_[i].value = literal(append_[i].value.(string))
+	for i := range appended {
+		appended[i].value = literal(appended[i].value.(string))
 	}
 	var remove []string
 	removed := c.child("remove")
@@ -253,7 +251,7 @@ func (k *kong) transformer(name string, c *object) (with []string) {
 		remove = append(remove, w.text)
 	}
 	removed.rest("remove")
-	changes := table{}.with("remove", remove).with("set", set).with("add", append_).with("replace", replaced)
+	changes := table{}.with("remove", remove).with("set", set).with("add", appended).with("replace", replaced)
 	if len(changes) > 0 {
 		with = append([]string{k.out.policy("headers", table{{side, changes}}, "route.headers")}, with...)
 	}

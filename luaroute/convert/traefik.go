@@ -197,7 +197,7 @@ func (m matcher) path() (table, []string, error) {
 }
 
 // oneLabel are the usual ways to write an expression for one label.
-var oneLabel = regexp.MustCompile("^\\^?(?:\\{[a-z]+:[^{}.]+\\}|\\([^()]*\\)\\+?|\\[[^\\]]*\\][+*]|\\.\\+|\\.\\*)(?:\\\\)?\\.(.*?)\\$?$")
+var oneLabel = regexp.MustCompile(`^\^?(?:\{[a-z]+:[^{}.]+\}|\([^()]*\)\+?|\[[^\]]*\][+*]|\.\+|\.\*)(?:\\)?\.(.*?)\$?$`)
 
 // subdomain reads an expression such as ^[a-z]+\.example\.com$ as *.example.com.
 func subdomain(expression string) (string, bool) {
