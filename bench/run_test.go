@@ -121,7 +121,7 @@ func TestARunThatCanNotBeIsAnError(t *testing.T) {
 		"no requests":              func(o *options, _ *[]string) { o.requests = 0 },
 		"no streams":               func(o *options, _ *[]string) { o.sockets = 0 },
 		"no reloads":               func(o *options, _ *[]string) { o.reloads = 0 },
-		"no such tenant":           func(o *options, names *[]string) { o.hostile, *names = "nobody", []string{"neighbours"} },
+		"no such tenant":           func(o *options, names *[]string) { o.hostile, *names = "not one", []string{"neighbours"} },
 		"no expression":            func(o *options, names *[]string) { o.hostile, *names = "(", []string{"neighbours"} },
 		"an unknown pair":          func(_ *options, names *[]string) { *names = []string{"apache"} },
 		"a profile of two":         func(o *options, names *[]string) { o.profile, *names = "x", []string{"data", "guard"} },

@@ -50,7 +50,7 @@ type Proxy struct {
 	Upstream string
 	// Timeout is how long the pool may take until the header of its response leaves. Zero is as long as it likes.
 	Timeout time.Duration
-	// Mirror is middleware around the pool, which sees the request as it is forwarded, but for what the reverse_proxy itself
+	// Mirror is middleware around the pool. It sees the request as it is forwarded, but for what reverse_proxy itself
 	// writes. Nil is none.
 	Mirror Middleware
 	// ResponseJSON changes which fields the JSON bodies of responses have that succeed, up to 1 MiB. One that cannot be

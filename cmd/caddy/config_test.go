@@ -13,7 +13,7 @@ func TestAWrongConfigurationIsRefusedWithItsPlaceAndWhatIsAllowed(t *testing.T) 
 	for name, row := range map[string]struct{ config, want string }{
 		"an unknown key": {
 			`"script": ["main.lua"]`,
-			`unknown key "script"; allowed are allow, concurrency, dev, env, handlers, isolate_failures, `,
+			`unknown key "script"; allowed are allow, concurrency, cors, dev, env, handlers, isolate_failures, `,
 		},
 		"a wrong limit of a tenant": {
 			`"tenants": [{"name": "a", "limits": {"cpu": "fast"}}]`,
@@ -21,7 +21,7 @@ func TestAWrongConfigurationIsRefusedWithItsPlaceAndWhatIsAllowed(t *testing.T) 
 		},
 		"a tenant that has nothing to route with": {
 			`"tenants": [{"name": "a", "hosts": ["a.example"]}]`,
-			`tenant "a": there is nothing to route; expected scripts, sources or use_pool`,
+			`tenant "a": there is nothing to route; expected scripts, sources, use_pool or split`,
 		},
 		"an unknown source": {
 			`"sources": [{"source": "inline", "code": "print()"}, {"source": "redis"}]`,
