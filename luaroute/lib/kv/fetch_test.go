@@ -14,6 +14,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv/memory"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
+	luakv "github.com/luaroute/caddy-luaroute/luaroute/lib/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -57,20 +58,6 @@ func until(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// waiters is a store that counts who has looked at it.
-type waiters struct {
-	*memory.Memory
-	looked atomic.Int64
-}
-
-func (w *waiters) Do(ctx context.Context, op kv.Op) (kv.Result, error) {
-	r, err := w.Memory.Do(ctx, op)
-	if op.Kind == kv.Get {
-		w.looked.Add(1)
-	}
-	return r, err
-}
-
 func TestOneCallerRunsTheFunctionForAll(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ fn, first, others string }{
@@ -81,7 +68,7 @@ func TestOneCallerRunsTheFunctionForAll(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			g, store := newGate(), &waiters{Memory: memory.New()}
+			g, store := newGate(), memory.New()
 			const callers = 200
 			done := make(chan []string)
 			go func() {
@@ -90,7 +77,7 @@ func TestOneCallerRunsTheFunctionForAll(t *testing.T) {
 					if not ok then return (v:gsub(':%d+', '')) end
 					return text(type(v) == 'table' and v[1] or v, err)`)
 			}()
-			until(t, "all callers", func() bool { return store.looked.Load() == callers+1 }) // the one who runs it has looked twice
+			until(t, "all callers", func() bool { return luakv.Waiting(store) == callers-1 })
 			close(g.open)
 			found := map[string]int{}
 			for _, text := range <-done {
@@ -107,7 +94,7 @@ func TestOneCallerRunsTheFunctionForAll(t *testing.T) {
 
 func TestWhenTheCallerIsGoneAnotherRunsTheFunction(t *testing.T) {
 	t.Parallel()
-	g, store := newGate(), &waiters{Memory: memory.New()}
+	g, store := newGate(), memory.New()
 	image, ref := g.world(store).Image(t, "keep(function() return kv.fetch('k', { ttl = 60 }, function() pause() return 5 end) end)")
 	start := func(ctx context.Context) chan error {
 		done := make(chan error, 1)
@@ -129,7 +116,7 @@ func TestWhenTheCallerIsGoneAnotherRunsTheFunction(t *testing.T) {
 	second, leaveToo := context.WithCancelCause(t.Context())
 	waits := start(second)
 	third := start(t.Context())
-	until(t, "the others", func() bool { return store.looked.Load() == 4 })
+	until(t, "the others", func() bool { return luakv.Waiting(store) == 2 })
 	leaveToo(gone) // while it waits
 	if err := <-waits; !errors.Is(err, gone) {
 		t.Errorf("who waits and leaves ends with %v", err)
