@@ -70,11 +70,13 @@
 //			max_series <n>
 //			histogram  pattern|tenant|off
 //			buckets    <seconds>...
+//			native
+//			methods
 //		}
 //		telemetry {
 //			placeholders on|off|auto
 //			log_fields   on|off
-//			spans        on|off
+//			spans        on|off|hooks
 //		}
 //		isolate_failures
 //		watch [<interval>]

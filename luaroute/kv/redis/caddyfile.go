@@ -1,11 +1,14 @@
 package redis
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 )
 
 // UnmarshalCaddyfile reads the store:
@@ -24,6 +27,7 @@ import (
 //		}
 //		timeout    <duration>
 //		down_after <number>
+//		max_value  <size>
 //	}
 func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next()
@@ -40,8 +44,9 @@ func (r *Redis) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"tls":        r.unmarshalTLS,
 		"timeout":    timeout(&r.Timeout),
 		"down_after": number(&r.DownAfter, 1),
+		"max_value":  size(&r.MaxValue),
 	}
-	if err := block(d, "redis", "sentinel, username, password, db, prefix, tls, timeout or down_after", readers); err != nil {
+	if err := block(d, "redis", "sentinel, username, password, db, prefix, tls, timeout, down_after or max_value", readers); err != nil {
 		return err
 	}
 	if strings.Contains(strings.Join(r.Addresses, ""), "{") { // placeholders; they are read when it is provisioned
@@ -129,6 +134,25 @@ func timeout(to *caddy.Duration) func(*caddyfile.Dispenser) error {
 			return d.Errf("timeout: expected a duration of at least 1ms, such as 100ms, found %q", value)
 		}
 		*to = caddy.Duration(duration)
+		return nil
+	}
+}
+
+func size(to *config.Size) func(*caddyfile.Dispenser) error {
+	return func(d *caddyfile.Dispenser) error {
+		name := d.Val()
+		value, err := argument(d)
+		if err != nil {
+			return err
+		}
+		n, err := config.ParseSize(value)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("expected at least one byte, found %q", value)
+		}
+		if err != nil {
+			return d.Errf("%s: %w", name, err)
+		}
+		*to = n
 		return nil
 	}
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -28,24 +29,30 @@ func (r *Redis) limitHead(s kv.Scope) string {
 }
 
 // commandOf returns what performs an operation: one command or one script on one key. It keeps copies only, since it may be at work when
-// the caller has left.
-func commandOf(op kv.Op, head string) command[kv.Result] {
+// the caller has left. No value that it reads is larger than most.
+func commandOf(op kv.Op, head string, most int64) command[kv.Result] {
 	key, value := head+op.Key, string(op.Value)
 	// Commands carry no deadline: the caller leaves by itself, and rueidis would end the connection, with the calls of others.
 	ctx := context.Background()
 	switch op.Kind {
 	case kv.Get:
+		script, read := get, lone
 		if op.WithTTL {
-			return func(c rueidis.Client, _ time.Time) (kv.Result, error) {
-				return lasting(getWithTTL.Exec(ctx, c, []string{key}, nil).ToArray())
-			}
+			script, read = getWithTTL, lasting
 		}
 		return func(c rueidis.Client, _ time.Time) (kv.Result, error) {
-			value, err := c.Do(ctx, c.B().Get().Key(key).Build()).AsBytes()
+			answer, err := script.Exec(ctx, c, []string{key}, []string{strconv.FormatInt(most, 10)}).ToMessage()
 			if rueidis.IsRedisNil(err) {
 				return kv.Result{}, nil
 			}
-			return kv.Result{OK: true, Value: value}, err
+			if err != nil {
+				return kv.Result{}, err
+			}
+			if answer.IsInt64() {
+				length, err := answer.AsInt64()
+				return kv.Result{}, cmp.Or(err, tooLarge(length, most))
+			}
+			return read(&answer)
 		}
 	case kv.Set, kv.Add, kv.Replace:
 		arguments := append([]string{value}, conditions(op)...)
@@ -59,7 +66,7 @@ func commandOf(op kv.Op, head string) command[kv.Result] {
 	case kv.CompareAndSwap:
 		if !op.HasOld && op.HasValue {
 			op.Kind = kv.Add
-			return commandOf(op, head)
+			return commandOf(op, head, most)
 		}
 		arguments := []string{digit(op.HasOld), string(op.Old), digit(op.HasValue), value, milliseconds(op.TTL)}
 		return truth(func(c rueidis.Client) rueidis.RedisResult {
@@ -140,21 +147,25 @@ func left(ms int64, err error) (kv.Result, error) {
 	}
 }
 
-// lasting reads the answer of getWithTTL.
-func lasting(answer []rueidis.RedisMessage, err error) (kv.Result, error) {
-	if rueidis.IsRedisNil(err) {
-		return kv.Result{}, nil
-	}
-	if err == nil && len(answer) != 2 {
-		err = fmt.Errorf("the script answered %d values; expected 2", len(answer))
+// lone reads the value that get answers.
+func lone(answer *rueidis.RedisMessage) (kv.Result, error) {
+	value, err := answer.AsBytes()
+	return kv.Result{OK: true, Value: value}, err
+}
+
+// lasting reads the value that getWithTTL answers.
+func lasting(answer *rueidis.RedisMessage) (kv.Result, error) {
+	pair, err := answer.ToArray()
+	if err == nil && len(pair) != 2 {
+		err = fmt.Errorf("the script answered %d values; expected 2", len(pair))
 	}
 	if err != nil {
 		return kv.Result{}, err
 	}
-	result, err := left(answer[1].AsInt64())
+	result, err := left(pair[1].AsInt64())
 	if err == nil {
 		result.OK = true // also in its last moment
-		result.Value, err = answer[0].AsBytes()
+		result.Value, err = pair[0].AsBytes()
 	}
 	return result, err
 }

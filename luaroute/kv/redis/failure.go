@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -17,6 +18,11 @@ var errForeign = errors.New("another program keeps a list, a hash or the like un
 
 // errNotNumber is the failure of an increment.
 var errNotNumber = &kv.Error{Reason: kv.NotNumber}
+
+// tooLarge is the failure of an operation whose value is over the limit.
+func tooLarge(length, most int64) error {
+	return &kv.Error{Reason: kv.TooLarge, Detail: fmt.Sprintf("the value has %d bytes; allowed are %d", length, most)}
+}
 
 // isDown reports whether a failure counts for Redis being down.
 func isDown(err *kv.Error) bool {

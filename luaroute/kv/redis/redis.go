@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/redis/rueidis"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
 
@@ -26,6 +27,7 @@ const (
 	defaultPrefix    = "luaroute"
 	defaultTimeout   = caddy.Duration(100 * time.Millisecond)
 	defaultDownAfter = 5
+	defaultValue     = config.Size(1 << 20)
 )
 
 // Redis is a Caddy module that keeps what scripts remember in Redis or Valkey, so that a fleet shares it. Nothing is
@@ -62,6 +64,10 @@ type Redis struct {
 	// After how many failures in a row Redis counts as down: calls then fail at once, and a probe asks for it after one
 	// second, and after up to ten between later ones. Default: 5.
 	DownAfter int `json:"down_after,omitempty"`
+
+	// The largest value, in bytes or as a string such as `"1MiB"`. A larger one is not written, and one that another
+	// program has written is not read: both fail with `too large`. Default: 1MiB.
+	MaxValue config.Size `json:"max_value,omitempty"`
 
 	client *client
 	key    string // of client in clients
@@ -157,7 +163,11 @@ func (r *Redis) replace() error {
 // Do performs one operation.
 func (r *Redis) Do(ctx context.Context, op kv.Op) (kv.Result, error) {
 	head := r.head(op.Scope)
-	do := commandOf(op, head)
+	most := int64(cmp.Or(r.MaxValue, defaultValue))
+	if length := int64(len(op.Value)); length > most {
+		return kv.Result{}, tooLarge(length, most)
+	}
+	do := commandOf(op, head, most)
 	if do == nil {
 		return kv.Result{}, fmt.Errorf("kind %d of operations is unknown", op.Kind)
 	}

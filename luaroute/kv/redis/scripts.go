@@ -2,8 +2,18 @@ package redis
 
 import "github.com/redis/rueidis"
 
-// getWithTTL returns the value and the milliseconds that are left of its life, as PTTL does, or nil.
+// get returns the value, or nil. It does not send one that is larger than ARGV[1] but its length: other programs may write here what they
+// like, and nothing bounds what many requests read at once.
+var get = rueidis.NewLuaScript(`
+local length = redis.call('STRLEN', KEYS[1])
+if length > tonumber(ARGV[1]) then return length end
+return redis.call('GET', KEYS[1])
+`)
+
+// getWithTTL does so, too, and returns the value with the milliseconds that are left of its life, as PTTL does.
 var getWithTTL = rueidis.NewLuaScript(`
+local length = redis.call('STRLEN', KEYS[1])
+if length > tonumber(ARGV[1]) then return length end
 local value = redis.call('GET', KEYS[1])
 return value and { value, redis.call('PTTL', KEYS[1]) }
 `)

@@ -79,7 +79,7 @@ func TestAPasswordIsShown(t *testing.T) {
 }
 
 // allowedCommands is what docs/state.md says that the ACL must allow.
-const allowedCommands = "+get +set +setrange +del +pexpire +persist +exists +pttl +scan +time +eval +evalsha +hello +select +ping"
+const allowedCommands = "+get +strlen +set +setrange +del +pexpire +persist +exists +pttl +scan +time +eval +evalsha +hello +select +ping"
 
 func TestTheCommandsThatTheDocumentNamesAreEnough(t *testing.T) {
 	t.Parallel()

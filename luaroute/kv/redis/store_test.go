@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,6 +95,45 @@ func really(t *testing.T, test func(t *testing.T, s *redis.Redis, raw func(words
 }
 
 func value(text string) []byte { return []byte(text) }
+
+func TestAValueOverTheLimitIsNeitherWrittenNorRead(t *testing.T) {
+	everywhere(t, func(t *testing.T, s *redis.Redis, raw func(...string) string) {
+		const most = 1 << 20
+		key := "luaroute:main:acme:k"
+		largest := strings.Repeat("v", most)
+		perform(t, s, kv.Op{Kind: kv.Set, Key: "k", Value: value(largest), HasValue: true})
+		for _, withTTL := range []bool{false, true} {
+			if got := perform(t, s, kv.Op{Kind: kv.Get, Key: "k", WithTTL: withTTL}); string(got.Value) != largest {
+				t.Errorf("%d bytes come back as %d", most, len(got.Value))
+			}
+		}
+		over := value(largest + "v")
+		for _, op := range []kv.Op{
+			{Kind: kv.Set, Value: over},
+			{Kind: kv.Add, Value: over},
+			{Kind: kv.Replace, Value: over},
+			{Kind: kv.CompareAndSwap, Old: value(largest), HasOld: true, Value: over, HasValue: true},
+		} {
+			op.Key = "k"
+			if got := reason(t, s, op); got != kv.TooLarge {
+				t.Errorf("operation %d: %q", op.Kind, got)
+			}
+		}
+		if got := raw("STRLEN", key); got != ":1048576" {
+			t.Errorf("the value has %s bytes after it", got)
+		}
+		raw("SETRANGE", key, "67108863", "v") // as another program does
+		for _, withTTL := range []bool{false, true} {
+			_, err := s.Do(t.Context(), kv.Op{Kind: kv.Get, Scope: scope, Key: "k", WithTTL: withTTL})
+			if fmt.Sprint(err) != "too large: the value has 67108864 bytes; allowed are 1048576" {
+				t.Errorf("with TTL %v: %v", withTTL, err)
+			}
+		}
+		if got := perform(t, s, kv.Op{Kind: kv.Delete, Key: "k"}); !got.OK {
+			t.Error("it cannot be deleted")
+		}
+	})
+}
 
 func TestOperationsDoWhatTheirKindSays(t *testing.T) {
 	everywhere(t, func(t *testing.T, s *redis.Redis, _ func(...string) string) {
