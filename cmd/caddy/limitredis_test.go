@@ -2,12 +2,16 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 	"github.com/luaroute/caddy-luaroute/internal/testredis"
 )
 
@@ -89,5 +93,76 @@ func TestALimitWhoseRedisFailsDoesWhatOnErrorSays(t *testing.T) {
 			})
 			want("back", "back", true)
 		})
+	}
+}
+
+// TestThreeCaddysLetPassWhatOneBudgetAllows asks three processes at once, which have nothing in common but Redis.
+func TestThreeCaddysLetPassWhatOneBudgetAllows(t *testing.T) {
+	t.Parallel()
+	server := testredis.New(t)
+	if server == nil {
+		return
+	}
+	const budget, asked, caddys, atOnce = 100, 2000, 3, 60
+	var sites [caddys]string
+	for i := range sites {
+		dir, port := t.TempDir(), ports.Free(t)
+		sites[i] = "http://127.0.0.1:" + port
+		for name, text := range map[string]string{
+			"Caddyfile": "{\nadmin off\npersist_config off\n}\nhttp://:" + port + " {\nbind 127.0.0.1\nluaroute {\nscript main.lua\nkv redis " + server.Address() + " {\ntimeout 1m\n}\n}\n}\n",
+			"main.lua": `local route = require("luaroute")
+				route:get("/alive", { body = "yes" })
+				route:with(route.limit{ name = "shared", rate = 1, per = 86400, burst = 100, key = "header:K", store = "kv", on_error = "closed" })
+					:get("/", { body = "passed" })`,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := caddyIn(t, dir, "run")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+	}
+	get := func(url string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		r.Header.Set("K", "one")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return 0
+		}
+		_ = answer.Body.Close()
+		return answer.StatusCode
+	}
+	for _, site := range sites {
+		e2e.Until(t, site+" serves", func() bool { return get(site+"/alive") == http.StatusOK })
+	}
+	var next, passed, refused atomic.Int64
+	var all sync.WaitGroup
+	for range atOnce {
+		all.Go(func() {
+			for i := next.Add(1); i <= asked; i = next.Add(1) {
+				switch status := get(sites[i%caddys] + "/"); status {
+				case http.StatusOK:
+					passed.Add(1)
+				case http.StatusTooManyRequests:
+					refused.Add(1)
+				default:
+					t.Errorf("a request has status %d", status)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if passed.Load() != budget || refused.Load() != asked-budget {
+		t.Errorf("%d of %d passed and %d were refused; the budget is %d", passed.Load(), asked, refused.Load(), budget)
 	}
 }
