@@ -18,8 +18,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	lua "github.com/yuin/gopher-lua"
-	"golang.org/x/sys/unix"
 
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/reference"
@@ -92,23 +92,14 @@ func (p *probe) run(L *lua.LState) int {
 	p.ran = true
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := threadTime()
+	start := testkit.ThreadTime()
 	defer func() {
-		p.took.time = threadTime() - start
+		p.took.time = testkit.ThreadTime() - start
 		runtime.ReadMemStats(&after)
 		p.took.bytes = after.TotalAlloc - before.TotalAlloc
 	}()
 	L.Call(given, 0)
 	return 0
-}
-
-// threadTime is what the thread has used of the processors.
-func threadTime() time.Duration {
-	var at unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &at); err != nil {
-		panic(err)
-	}
-	return time.Duration(at.Nano())
 }
 
 // chargeScript calls what the probe says.

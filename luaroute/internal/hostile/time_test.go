@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/luaroute/caddy-luaroute/internal/attacks"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -37,9 +36,9 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 		} {
 			least := time.Hour
 			for range attempts {
-				start := threadTime(t)
+				start := testkit.ThreadTime()
 				place.run()
-				if least = min(least, threadTime(t)-start); least <= 2*budget {
+				if least = min(least, testkit.ThreadTime()-start); least <= 2*budget {
 					break
 				}
 				runtime.GC()
@@ -49,14 +48,4 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 			}
 		}
 	}
-}
-
-// threadTime is how long this thread has run.
-func threadTime(t *testing.T) time.Duration {
-	t.Helper()
-	var now unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(now.Nano())
 }
