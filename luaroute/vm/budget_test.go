@@ -33,11 +33,8 @@ func TestEveryEndlessScriptEndsWithItsBudget(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			img, refs := freeze(t, "keep(function() "+test.body+" end)", Options{})
 			s := img.NewState()
-			cpu := 50 * time.Millisecond
-			s.Arm(Limits{CPU: cpu}, context.Background())
-			start := time.Now()
+			s.Arm(Limits{CPU: 50 * time.Millisecond}, context.Background())
 			_, err := call(s, refs[0])
-			took := time.Since(start)
 			if !errors.Is(err, ErrBudget) {
 				t.Fatalf("got %v, want the end of the budget", err)
 			}
@@ -45,7 +42,6 @@ func TestEveryEndlessScriptEndsWithItsBudget(t *testing.T) {
 			if !s.Broken() {
 				t.Error("the state is not broken")
 			}
-			t.Logf("took %v", took)
 			if _, err := call(s, refs[0]); !errors.Is(err, ErrBudget) {
 				t.Errorf("the next call gives %v, want the same error", err)
 			}
@@ -55,18 +51,15 @@ func TestEveryEndlessScriptEndsWithItsBudget(t *testing.T) {
 
 func TestALoopEndsSoonAfterItsBudget(t *testing.T) {
 	img, refs := freeze(t, "keep(function() while true do end end)", Options{})
-	fastest := time.Hour
-	for range 5 { // the machine may be busy; a budget that is missed is missed each time
-		s := img.NewState()
-		s.Arm(Limits{CPU: 20 * time.Millisecond}, context.Background())
-		start := time.Now()
+	s := img.NewState()
+	s.Arm(Limits{CPU: 20 * time.Millisecond}, context.Background())
+	took := testkit.Ran(func() {
 		if _, err := call(s, refs[0]); !errors.Is(err, ErrBudget) {
-			t.Fatalf("got %v, want the end of the budget", err)
+			t.Errorf("got %v, want the end of the budget", err)
 		}
-		fastest = min(fastest, time.Since(start))
-	}
-	if fastest < 20*time.Millisecond || fastest > 500*time.Millisecond {
-		t.Errorf("20ms took %v", fastest)
+	})
+	if s.budget.spent < 20*time.Millisecond || took > 2*time.Second {
+		t.Errorf("20ms took %v, of which %v were counted", took, s.budget.spent)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -59,7 +60,9 @@ func freeze(t testing.TB, src string, o Options) (*Image, []Ref) {
 func eval(t testing.TB, body string) (string, error) {
 	t.Helper()
 	img, refs := freeze(t, "keep(function(...) "+body+"\nend)", Options{})
-	return call(img.NewState(), refs[0])
+	s := img.NewState()
+	s.Arm(Limits{CPU: time.Hour}, t.Context())
+	return call(s, refs[0])
 }
 
 // call calls a kept function and returns its first result as text.

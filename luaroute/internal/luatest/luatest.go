@@ -74,7 +74,7 @@ type Setup struct {
 }
 
 func (s Setup) limits() config.Limits {
-	return s.Limits.Or(config.Limits{CPU: caddy.Duration(2 * time.Second)}).Or(config.DefaultLimits)
+	return s.Limits.Or(config.Limits{CPU: caddy.Duration(2 * time.Second), Queue: caddy.Duration(time.Minute)}).Or(config.DefaultLimits)
 }
 
 // Within returns a setup whose requests and loads have the same limits.

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,4 +14,14 @@ func ThreadTime() time.Duration {
 		panic(err)
 	}
 	return time.Duration(at.Nano())
+}
+
+// Ran calls a function and returns how long its thread has used a processor. What other threads and programs take of the machine meanwhile is no
+// part of it.
+func Ran(f func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	start := ThreadTime()
+	f()
+	return ThreadTime() - start
 }
