@@ -43,7 +43,7 @@ func TestAnExpressionOfAScriptEnds(t *testing.T) {
 				if got := c.Get("/"); got.Status < http.StatusInternalServerError {
 					t.Errorf("the answer is %d %q", got.Status, got.Body)
 				}
-				if took := time.Since(start); took > 2*time.Second {
+				if took := time.Since(start); took > time.Minute {
 					t.Errorf("it took %s", took)
 				}
 				if c.Logged("actual cost limit exceeded")+c.Logged("the modules of Caddy's ran for more than") == 0 {

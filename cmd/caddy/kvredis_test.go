@@ -17,8 +17,8 @@ import (
 
 var redisRate = flag.Int("redisrate", 200, "requests a second while Redis fails")
 
-// redisTimeout is the timeout of the store in these tests.
-const redisTimeout = 100 * time.Millisecond
+// redisTimeout is the timeout of the store in these tests, which a busy machine stays below if it does not wait.
+const redisTimeout = 2 * time.Second
 
 // askers send requests at a rate, whether those before are answered or not, and keep what came of them.
 type askers struct {
@@ -123,7 +123,7 @@ func underLoad(t *testing.T, server *testredis.Server, address, more string, fai
 			if err or other then return 503, err or other end
 			return 200, tostring(n)
 		end)`)
-	c.Start("http:// {\nluaroute {\nscript $dir/main.lua\nkv redis " + address + " {\ntimeout 100ms\n" + more + "\n}\n}\n}")
+	c.Start("http:// {\nluaroute {\nscript $dir/main.lua\nkv redis " + address + " {\ntimeout 2s\n" + more + "\n}\n}\n}")
 	e2e.Until(t, "Redis is reached", func() bool { return c.Get("/").Status == http.StatusOK })
 
 	var a askers
@@ -135,7 +135,7 @@ func underLoad(t *testing.T, server *testredis.Server, address, more string, fai
 	failed := func() int64 { return a.late.Load() + a.down.Load() + a.full.Load() }
 	e2e.Until(t, "requests are answered", func() bool { return a.ok.Load() > 100 })
 
-	begun := time.Now()
+	begun, before := time.Now(), a.late.Load()
 	fail(server)
 	e2e.Until(t, "requests fail", func() bool { return failed() > int64(*redisRate)/2 })
 	late := a.late.Load()
@@ -147,8 +147,8 @@ func underLoad(t *testing.T, server *testredis.Server, address, more string, fai
 		}
 		heal(server)
 	}
-	healed, before := time.Now(), a.ok.Load()
-	e2e.Until(t, "requests are answered again", func() bool { return a.ok.Load() > before+100 })
+	healed, answered := time.Now(), a.ok.Load()
+	e2e.Until(t, "requests are answered again", func() bool { return a.ok.Load() > answered+100 })
 	back := time.Since(healed)
 	close(stop)
 	all.Wait()
@@ -159,8 +159,8 @@ func underLoad(t *testing.T, server *testredis.Server, address, more string, fai
 		t.Errorf("%d requests failed otherwise, %d with full", a.other.Load(), a.full.Load())
 	}
 	// What was under way when it failed, for the time that passes until somebody knows.
-	if most := int64(*redisRate) / 2; late > most {
-		t.Errorf("%d requests waited for Redis, want %d at most", late, most)
+	if most := int64(*redisRate) / 2; late-before > most {
+		t.Errorf("%d requests waited for Redis, want %d at most", late-before, most)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ const policyRoutes = `
 	  cors = route.cors{ origins = "https://app.example", expose = "X-Id" },
 	  headers = route.headers{ request = { set = { ["X-Asked"] = "yes" } }, response = { set = { ["X-Policy"] = "{*}" }, remove = "Server" } },
 	  max_body = route.max_body("1MiB"),
-	  timeout = route.timeout(20),
+	  timeout = route.timeout(60),
 	  fault = route.fault{ delay = "1ms" },
 	}
 	local all = {}
@@ -36,9 +37,9 @@ const policyRoutes = `
 	route:get("/late", { timeout = "30ms" }, "app")
 	route:get("/late/proxy", route.proxy("app", { path = "/late", timeout = "30ms", on_error = "decline" }))
 	route:get("/late/*", function() return 200, "instead" end)
-	route:with(route.timeout("60ms")):get("/long", "app")
-	route:with(route.timeout("60ms", { body = true })):get("/cut", route.proxy("app", { path = "/long" }))
-	route:with(route.timeout("60ms", { body = true })):get("/cut/chat", route.proxy("app", { path = "/chat" }))
+	route:with(route.timeout("5s")):get("/long", "app")
+	route:with(route.timeout("5s", { body = true })):get("/cut", route.proxy("app", { path = "/endless" }))
+	route:with(route.timeout("5s", { body = true })):get("/cut/chat", route.proxy("app", { path = "/chat" }))
 	route:on_error(function(req, res, err) return err.status, err.kind .. " " .. tostring(err.reason) end)
 `
 
@@ -65,11 +66,15 @@ func policyOrigin(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "data: second\n\n")
 	case "/late":
 		<-r.Context().Done()
+	case "/endless":
+		fmt.Fprint(w, "begin ")
+		_ = flush()
+		<-r.Context().Done()
 	case "/long":
 		fmt.Fprint(w, "begin ")
 		_ = flush()
 		select {
-		case <-time.After(200 * time.Millisecond): // longer than the timeout
+		case <-time.After(6 * time.Second): // longer than the timeout
 		case <-r.Context().Done():
 		}
 		fmt.Fprint(w, "end")
@@ -91,6 +96,9 @@ func TestPoliciesDisturbNeitherStreamsNorUpgradesNorErrors(t *testing.T) {
 	}`)
 	trustLocalCA(t, c)
 	const site = "Origin: https://app.example"
+	var late sync.WaitGroup
+	defer late.Wait()
+	late.Go(func() { chatsTooLong(t, c) })
 	for _, base := range []string{"http://127.0.0.1:$port", "https://localhost:$tls"} {
 		for _, name := range []string{"cors", "headers", "max_body", "timeout", "fault", "all"} {
 			asked := ""
@@ -130,26 +138,37 @@ func TestPoliciesDisturbNeitherStreamsNorUpgradesNorErrors(t *testing.T) {
 			t.Errorf("%s: too late: %d %q", base, a.Status, a.Body)
 		}
 		c.Get(base+"/late/proxy").Want(200, "instead")
-		c.Get(base+"/long").Want(200, "begin end")
-		r, err := c.Open(http.MethodGet, base+"/cut", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(r.Body)
-		_ = r.Body.Close()
-		if err == nil || string(body) != "begin " {
-			t.Errorf("%s: a body that is too late came as %q, %v", base, body, err)
-		}
+		late.Go(func() {
+			if a, err := c.Try(http.MethodGet, base+"/long", nil); err != nil || a.Status != 200 || a.Body != "begin end" {
+				t.Errorf("%s: a long body came as %d %q, %v", base, a.Status, a.Body, err)
+			}
+		})
+		late.Go(func() {
+			r, err := c.Open(http.MethodGet, base+"/cut", nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer r.Body.Close()
+			if body, err := io.ReadAll(r.Body); err == nil || string(body) != "begin " {
+				t.Errorf("%s: a body that is too late came as %q, %v", base, body, err)
+			}
+		})
 	}
 	for _, name := range []string{"cors", "headers", "max_body", "timeout", "fault", "all"} {
 		if text, err := echoed(t, c, "/"+name+"/chat"); err != nil || text != "hello" {
 			t.Errorf("a WebSocket through %s: %q, %v", name, text, err)
 		}
 	}
+}
+
+// chatsTooLong opens a WebSocket that is cut.
+func chatsTooLong(t *testing.T, c *e2e.Caddy) {
 	ctx := e2e.Context(t)
 	conn, _, err := websocket.Dial(ctx, c.Expand("ws://127.0.0.1:$port/cut/chat"), &websocket.DialOptions{HTTPClient: c.Client})
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
 	defer conn.CloseNow()
 	if _, _, err := conn.Read(ctx); err == nil || ctx.Err() != nil {

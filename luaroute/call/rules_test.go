@@ -24,7 +24,7 @@ func TestWhatIsNotPublicIsForbiddenUnlessItIsAllowed(t *testing.T) {
 		"[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[2002:7f00:1::]", "[fe80::1%25lo]", "[fd00::1]", "169.254.169.254", "10.0.0.1",
 		"172.16.0.1", "192.168.0.1", "100.64.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1", "[ff02::1]", "127.0.0.1.",
 	} {
-		_, err := plain.Do(t.Context(), &call.Request{URL: "http://" + host + ":" + port + "/", Timeout: 2 * time.Second})
+		_, err := plain.Do(t.Context(), &call.Request{URL: "http://" + host + ":" + port + "/", Timeout: time.Minute})
 		var failed *call.Error
 		if !errors.As(err, &failed) || failed.Kind != call.Forbidden && failed.Kind != call.DNS && failed.Kind != call.Refused {
 			t.Errorf("%s: %v", host, err)
@@ -84,7 +84,7 @@ func TestHostsAreComparedAsNames(t *testing.T) {
 		{"2001:DB8:0::1", "", "[2001:db8::1]", false},
 	} {
 		rules := call.Rules{AllowHosts: strings.Fields(row.allow), DenyHosts: strings.Fields(row.deny), Allow: []string{"all"}, Deny: []string{"0.0.0.0/0", "::/0"}}
-		_, err := client(t, rules).Do(t.Context(), &call.Request{URL: "http://" + row.host + ":1/", Timeout: time.Second})
+		_, err := client(t, rules).Do(t.Context(), &call.Request{URL: "http://" + row.host + ":1/", Timeout: time.Minute})
 		if got := err != nil && strings.Contains(err.Error(), "_hosts"); got != row.forbidden {
 			t.Errorf("%+v: %v", row, err)
 		}

@@ -80,6 +80,12 @@ func few(vms int, queue time.Duration) config.Limits {
 	return config.Limits{VMs: vms, Queue: caddy.Duration(queue)}
 }
 
+// rests waits until no virtual machine runs, which may be a moment after the answer has come. The next request need not wait for one then.
+func rests(t *testing.T, site *luatest.Site) {
+	t.Helper()
+	until(t, "all virtual machines rest", func() bool { s := site.VMs.Stats(); return s.Size == s.Idle+s.Slow+s.Streams })
+}
+
 // The clients are waited for, and each request waits for a virtual machine for an hour, so nothing here depends on the time.
 func TestClientsThatSendABodySlowlyHoldNoVirtualMachineUpWhereItIsReadFirst(t *testing.T) {
 	t.Parallel()
@@ -137,6 +143,7 @@ func TestAsManyVirtualMachinesMoreThereAreForClientsThatAreSlowElsewhere(t *test
 				if a := site.Do(t, "/other", ""); a.String() != "200 other" {
 					t.Errorf("beside %d slow clients: got %s", n+1, a)
 				}
+				rests(t, site)
 			}
 			if a := site.Do(t, "/other", ""); a.Status != http.StatusServiceUnavailable {
 				t.Errorf("beside %d slow clients: got %s", len(slow), a)

@@ -182,6 +182,7 @@ func TestBeyondItsLimitStreamsCountAsAllVirtualMachines(t *testing.T) {
 	if a := site.Do(t, "/other", ""); a.String() != "200 other" {
 		t.Errorf("beside 2 streams: got %s", a)
 	}
+	rests(t, site)
 	begin(t, site, "/wrapped", true)
 	if a := site.Do(t, "/other", ""); a.Status != http.StatusServiceUnavailable {
 		t.Errorf("beside 3 streams: got %s", a)

@@ -22,7 +22,7 @@ const (
 	memory = 16 << 20
 	// soon is how long one attack may take on a machine that is busy with others and watched by the race detector.
 	// Without walls most of them never end.
-	soon = 5 * time.Second
+	soon = time.Minute
 	// heap is how much the process may hold when all attacks are over, in bytes.
 	heap = 256 << 20
 	// largest is how much the process may ever hold, in bytes. Two attacks run at once, each with 16 MiB.

@@ -195,26 +195,25 @@ func TestAFrozenRedisHoldsNobodyAndIsBackWithoutAStorm(t *testing.T) {
 	if server == nil {
 		return
 	}
-	const timeout = 300 * time.Millisecond
+	const timeout = 5 * time.Second // a busy machine stays below it
 	s := provisioned(t, &redis.Redis{Addresses: []string{server.Address()}, Timeout: caddy.Duration(timeout)})
 	var seen crowd
 	stop := make(chan struct{})
 	wait := seen.ask(s, 10, stop)
 	testkit.Until(t, "all ask", func() bool { return seen.ok.Load() > 100 })
-	server.Freeze()
-	testkit.Until(t, "it is down", func() bool { return seen.down.Load() > 100 })
 	late := seen.late.Load()
+	server.Freeze()
 	testkit.Until(t, "it has been down for long", func() bool { return seen.down.Load() > 1000 })
-	if got := seen.late.Load(); got != late {
-		t.Errorf("%d calls waited while it was down", got-late)
+	if late = seen.late.Load() - late; late > 10 {
+		t.Errorf("%d calls were late, want each of the 10 callers once at most", late)
 	}
 	server.Thaw()
 	before := seen.ok.Load()
 	testkit.Until(t, "it is back", func() bool { return seen.ok.Load() > before+100 })
 	close(stop)
 	wait()
-	if late > 10 || seen.other.Load() > 0 {
-		t.Errorf("%d calls were late, want each of the 10 callers once at most; %d failed otherwise", late, seen.other.Load())
+	if n := seen.other.Load(); n > 0 {
+		t.Errorf("%d calls failed otherwise", n)
 	}
 	// Ten callers dial at most twice, as rueidis has a connection for each of some processors; so does the probe, and so do calls after it.
 	if got := connections(server); got > 20 {

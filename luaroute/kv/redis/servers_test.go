@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/internal/testredis"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
@@ -230,7 +228,7 @@ func TestSentinelsLeadToTheNewMaster(t *testing.T) {
 	}
 	replica := testredis.NewReplica(t, master)
 	sentinel := testredis.NewSentinel(t, "shop", master)
-	s := provisioned(t, &redis.Redis{Addresses: []string{sentinel.Address()}, Sentinel: "shop", Timeout: caddy.Duration(time.Second)})
+	s := provisioned(t, &redis.Redis{Addresses: []string{sentinel.Address()}, Sentinel: "shop", Timeout: patient})
 	works(t, s)
 	testkit.Until(t, "the replica has the value", func() bool { return replica.Ask("GET", "luaroute:main:acme:k") == "v" })
 	master.Kill()
@@ -244,7 +242,7 @@ func TestSentinelsLeadToTheNewMaster(t *testing.T) {
 	if got := perform(t, s, kv.Op{Kind: kv.Get, Key: "k"}); string(got.Value) != "v" {
 		t.Errorf("what was there before is %q", got.Value)
 	}
-	nobody := provisioned(t, &redis.Redis{Addresses: []string{sentinel.Address()}, Sentinel: "nobody", Timeout: caddy.Duration(time.Second)})
+	nobody := provisioned(t, &redis.Redis{Addresses: []string{sentinel.Address()}, Sentinel: "nobody", Timeout: patient})
 	if got := why(nobody); !strings.HasPrefix(got, "down") {
 		t.Errorf("a master that nobody knows: it says %q", got)
 	}

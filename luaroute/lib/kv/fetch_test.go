@@ -11,6 +11,7 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv/memory"
 	"github.com/luaroute/caddy-luaroute/luaroute/lib/internal/libtest"
@@ -47,17 +48,6 @@ func (g *gate) world(store kv.Store) libtest.World {
 	return w
 }
 
-// until waits for a condition.
-func until(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !condition(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: it does not come", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
 func TestOneCallerRunsTheFunctionForAll(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ fn, first, others string }{
@@ -77,7 +67,7 @@ func TestOneCallerRunsTheFunctionForAll(t *testing.T) {
 					if not ok then return (v:gsub(':%d+', '')) end
 					return text(type(v) == 'table' and v[1] or v, err)`)
 			}()
-			until(t, "all callers", func() bool { return luakv.Waiting(store) == callers-1 })
+			testkit.Until(t, "all callers wait", func() bool { return luakv.Waiting(store) == callers-1 })
 			close(g.open)
 			found := map[string]int{}
 			for _, text := range <-done {
@@ -112,11 +102,11 @@ func TestWhenTheCallerIsGoneAnotherRunsTheFunction(t *testing.T) {
 	first, leave := context.WithCancelCause(t.Context())
 	gone := errors.New("the client has left")
 	leaving := start(first)
-	until(t, "the first", func() bool { return g.entered.Load() == 1 })
+	testkit.Until(t, "the first runs it", func() bool { return g.entered.Load() == 1 })
 	second, leaveToo := context.WithCancelCause(t.Context())
 	waits := start(second)
 	third := start(t.Context())
-	until(t, "the others", func() bool { return luakv.Waiting(store) == 2 })
+	testkit.Until(t, "the others wait", func() bool { return luakv.Waiting(store) == 2 })
 	leaveToo(gone) // while it waits
 	if err := <-waits; !errors.Is(err, gone) {
 		t.Errorf("who waits and leaves ends with %v", err)
@@ -125,7 +115,7 @@ func TestWhenTheCallerIsGoneAnotherRunsTheFunction(t *testing.T) {
 	if err := <-leaving; !errors.Is(err, gone) {
 		t.Errorf("who runs it and leaves ends with %v", err)
 	}
-	until(t, "the third", func() bool { return g.entered.Load() == 2 })
+	testkit.Until(t, "the third runs it", func() bool { return g.entered.Load() == 2 })
 	close(g.open)
 	if err := <-third; err != nil {
 		t.Error(err)
@@ -146,7 +136,7 @@ func TestTwoThatWouldWaitForEachOtherAreToldSo(t *testing.T) {
 			end)
 			return ok and v or (v:match('it would wait for itself') or v:match('another caller'))`)
 	}()
-	until(t, "both", func() bool { return g.entered.Load() == 2 })
+	testkit.Until(t, "both run theirs", func() bool { return g.entered.Load() == 2 })
 	close(g.open)
 	all := <-got
 	if !strings.Contains(strings.Join(all, ", "), "it would wait for itself") {

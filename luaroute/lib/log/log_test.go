@@ -30,6 +30,7 @@ func run(t *testing.T, level zapcore.Level, code string) ([]observer.LoggedEntry
 func runWith(t *testing.T, o vm.Options, code string) error {
 	t.Helper()
 	o.Libraries = map[string]vm.Library{"log": lualog.Library{}}
+	o.Load.CPU = time.Hour
 	p, err := script.Compile("main.lua", []byte("local log = require('log')\n"+code))
 	if err != nil {
 		t.Fatal(err)
