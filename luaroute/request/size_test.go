@@ -6,7 +6,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/internal/luatest"
 	"github.com/luaroute/caddy-luaroute/luaroute/request"
 )
@@ -82,7 +86,7 @@ func TestWhatAScriptFillsAHeaderOrAURIWithIsBounded(t *testing.T) {
 	for i, door := range doors {
 		t.Run(fmt.Sprint(i, " ", door.method), func(t *testing.T) {
 			t.Parallel()
-			site := luatest.Setup{}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
+			site := luatest.Setup{Limits: config.Limits{CPU: caddy.Duration(time.Hour)}}.Serve(t, fmt.Sprintf(`local route = require("luaroute")
 				route:pool("p", %q)
 				route:any("/much", function(req, res) local x = ("x"):rep(%d) %s %s end)
 				route:any("/less", function(req, res) local x = ("x"):rep(%d) %s %s end)`,
