@@ -2,6 +2,8 @@ package testkit
 
 import (
 	"runtime"
+	"slices"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,4 +26,23 @@ func Ran(f func()) time.Duration {
 	start := ThreadTime()
 	f()
 	return ThreadTime() - start
+}
+
+// UsualTime is how long Usual takes on a machine on which nothing else runs.
+const UsualTime = 30 * time.Microsecond
+
+// Usual does some work, the same each time, and returns how long its thread has used a processor for it: longer where processors are slow, or others
+// use their caches. What a piece of work takes may be compared with it.
+func Usual() time.Duration {
+	least := time.Hour
+	for range 20 {
+		least = min(least, Ran(func() {
+			words := make([]string, 500)
+			for i := range words {
+				words[i] = strconv.Itoa(i * 7919 % 1000)
+			}
+			slices.Sort(words)
+		}))
+	}
+	return least
 }

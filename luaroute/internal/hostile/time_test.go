@@ -20,8 +20,6 @@ import (
 func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 	const budget, attempts = 80 * time.Millisecond, 10
 	setup := setup().Within(vm.Limits{CPU: budget, Wall: time.Second, Memory: memory})
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for _, s := range attacks.All() {
 		table, err := setup.Load(t, site(s.Body))
 		if err != nil {
@@ -34,16 +32,15 @@ func TestAnAttackEndsWithinTwiceItsBudget(t *testing.T) {
 			{"in a handler", func() { _, _ = luatest.Ask(table, "/0") }},
 			{"while it loads", func() { _, _ = setup.Run(t, "local req, res\n"+s.Body) }},
 		} {
-			least := time.Hour
+			least, most := time.Hour, 2*budget
 			for range attempts {
-				start := testkit.ThreadTime()
-				place.run()
-				if least = min(least, testkit.ThreadTime()-start); least <= 2*budget {
+				if least = min(least, testkit.Ran(place.run)); least <= most {
 					break
 				}
 				runtime.GC()
+				most = 2 * budget * max(1, testkit.Usual()/testkit.UsualTime) // what nothing can end takes longer on a slow machine
 			}
-			if least > 2*budget {
+			if least > most {
 				t.Errorf("%s, %s: it ran for %v; its budget is %v", s.Name, place.name, least, budget)
 			}
 		}
