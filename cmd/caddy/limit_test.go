@@ -288,7 +288,7 @@ func TestMetricsCountEachOutcomeOfALimit(t *testing.T) {
 		route:with(route.concurrency{ name = "inside", max = 1 }):get("/inside", { body = "in" })`
 	c.File("main.lua", script)
 	c.File("acme/main.lua", script)
-	c.Start(e2e.Site("kv redis 127.0.0.1:1\ntenant acme {\nhost acme.example\nscript $dir/acme/main.lua\n}"))
+	c.Start(e2e.Site("kv redis 127.0.0.1:1 {\ntimeout 20s\n}\ntenant acme {\nhost acme.example\nscript $dir/acme/main.lua\n}"))
 	for _, host := range []string{"none.example", "acme.example"} {
 		for path, statuses := range map[string]string{
 			"plain": "200 429 429 ", "dry": "200 200 200 ", "local": "200 429 429 ", "open": "200 200 200 ", "closed": "503 503 503 ", "inside": "200 200 200 ",

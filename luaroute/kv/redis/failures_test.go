@@ -252,7 +252,7 @@ func TestConfigurationsThatAreEqualShareTheConnections(t *testing.T) {
 			}
 		}
 	}
-	at := func(address string) *redis.Redis { return &redis.Redis{Addresses: []string{address}} }
+	at := func(address string) *redis.Redis { return &redis.Redis{Addresses: []string{address}, Timeout: patient} }
 	first, end := load(at(one.Address()))
 	for range 50 { // rueidis chooses one of several connections at random, and makes it then
 		works(t, first)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/caddyserver/caddy/v2"
@@ -14,8 +15,12 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/luaroute/caddy-luaroute/internal/ports"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/kv"
 )
+
+// patient is a timeout that only a fault reaches on a busy machine.
+const patient = caddy.Duration(20 * time.Second)
 
 func TestTheLogShowsNothingThatWasSentToRedis(t *testing.T) {
 	t.Parallel()
@@ -26,7 +31,7 @@ func TestTheLogShowsNothingThatWasSentToRedis(t *testing.T) {
 	} {
 		mini := miniredis.RunT(t)
 		core, logs := observer.New(zapcore.DebugLevel)
-		r := &Redis{Addresses: []string{mini.Addr()}, DownAfter: 1}
+		r := &Redis{Addresses: []string{mini.Addr()}, DownAfter: 1, Timeout: patient}
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 		defer cancel()
 		if err := r.Provision(ctx); err != nil {
@@ -38,6 +43,7 @@ func TestTheLogShowsNothingThatWasSentToRedis(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), "s3") {
 			t.Errorf("%s: a script sees %v", answer, err)
 		}
+		testkit.Until(t, "it is logged", func() bool { return logs.Len() > 0 }) // maybe after the call
 		if entries := logs.All(); len(entries) != 1 || strings.Contains(fmt.Sprint(entries[0].ContextMap()), "s3") {
 			t.Errorf("%s: the log has %v", answer, entries)
 		}
@@ -69,9 +75,9 @@ func TestMetricsOutliveConfigurations(t *testing.T) {
 	t.Parallel()
 	address := ports.Dead(t)
 	load := func() (*Redis, *prometheus.Registry, context.CancelFunc) {
-		r := &Redis{Addresses: []string{address}, DownAfter: 2}
+		r := &Redis{Addresses: []string{address}, DownAfter: 2, Timeout: patient}
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-		other := &Redis{Addresses: []string{address}, DownAfter: 2, Prefix: "other"} // of another instance
+		other := &Redis{Addresses: []string{address}, DownAfter: 2, Timeout: patient, Prefix: "other"} // of another instance
 		for _, r := range []*Redis{r, other} {
 			if err := r.Provision(ctx); err != nil {
 				t.Fatal(err)
@@ -99,6 +105,7 @@ func TestMetricsOutliveConfigurations(t *testing.T) {
 	for range 5 {
 		_, _ = r.Do(t.Context(), kv.Op{Kind: kv.Get, Key: "k"})
 	}
+	testkit.Until(t, "it has fallen", func() bool { return sample(t, registry, "caddy_luaroute_kv_redis_falls_total", address) == 1 }) // maybe after the call
 	want(0, 2, 1)
 	_, next, endNext := load()
 	end()
