@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 )
 
 // Caddy begins the health checks of a pool all at once, and those of pools that were loaded together, too. A thousand of them keep the
@@ -39,14 +41,7 @@ func (p *pace) wait(ctx context.Context) error {
 	if delay <= 0 {
 		return nil
 	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return interrupt.Sleep(ctx, delay)
 }
 
 // delay returns how long a check that could begin now waits.

@@ -1,8 +1,11 @@
 // Package interrupt is how Go code that computes for long on behalf of a request is stopped, or lets others go first, while it runs: what
-// starts the code gives it a context by [With], and the code calls [Check] now and then.
+// starts the code gives it a context by [With], and the code calls [Check] now and then. Code that only waits calls [Sleep].
 package interrupt
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 type keyType struct{}
 
@@ -23,4 +26,16 @@ func Check(ctx context.Context) error {
 		return f(ctx)
 	}
 	return nil
+}
+
+// Sleep waits for so long, and returns the cause if the context ends before.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

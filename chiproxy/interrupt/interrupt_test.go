@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 )
@@ -32,4 +34,20 @@ func TestCodeThatChecksEndsWithItsRequestAndWhenItIsTold(t *testing.T) {
 	if interrupt.Has(t.Context()) || !interrupt.Has(interrupt.With(t.Context(), refuse)) {
 		t.Error("Has does not tell them apart")
 	}
+}
+
+func TestASleepEndsInTimeOrWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		gone := errors.New("gone")
+		ctx, leave := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Hour, func() { leave(gone) })
+		start := time.Now()
+		if err := interrupt.Sleep(ctx, time.Minute); err != nil || time.Since(start) != time.Minute {
+			t.Errorf("got %v after %v, want nothing after a minute", err, time.Since(start))
+		}
+		if err := interrupt.Sleep(ctx, 2*time.Hour); !errors.Is(err, gone) || time.Since(start) != time.Hour {
+			t.Errorf("got %v after %v, want the end of the context after an hour", err, time.Since(start))
+		}
+	})
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 )
 
 // Defaults of a Request, and what its fields may be at most.
@@ -120,21 +122,12 @@ func (c *Client) Do(ctx context.Context, r *Request) (*Response, error) {
 		if answered || try >= retries || failure.Kind != Refused && failure.Kind != Closed && failure.Kind != DNS && failure.Kind != Timeout {
 			return nil, failure
 		}
-		wait(own, retryAfter<<try)
+		_ = interrupt.Sleep(own, retryAfter<<try)
 	}
 }
 
 // retryAfter is how long the first pause before another try is; each is twice as long as the one before.
 const retryAfter = 20 * time.Millisecond
-
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
 
 func (r *Request) timeout() time.Duration {
 	if r.Timeout <= 0 {

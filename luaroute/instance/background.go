@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
@@ -142,7 +143,7 @@ func (i *Instance) handOn(ctx context.Context) {
 		case <-i.wantedByTenants:
 		}
 		i.wanted.make()
-		if !wait(ctx, tenantPause) {
+		if interrupt.Sleep(ctx, tenantPause) != nil {
 			return
 		}
 	}
@@ -158,7 +159,7 @@ func (i *Instance) fulfil(ctx context.Context) {
 		}
 		start := time.Now()
 		_, _ = i.Reload(ctx, causeScript) // which reports what goes wrong
-		if !wait(ctx, max(pause, time.Since(start))) {
+		if interrupt.Sleep(ctx, max(pause, time.Since(start))) != nil {
 			return
 		}
 	}
@@ -175,7 +176,7 @@ func (i *Instance) watch(ctx context.Context, every time.Duration) {
 // returns false when the context ends.
 func Changed(ctx context.Context, every time.Duration, last func() *source.Trace) bool {
 	var p pending
-	for wait(ctx, every) {
+	for interrupt.Sleep(ctx, every) == nil {
 		if trace := last(); p.settled(trace, trace.Changes(ctx), time.Now()) {
 			return true
 		}
@@ -215,18 +216,6 @@ func (p *pending) settled(of *source.Trace, changes source.Changes, now time.Tim
 		return now.Sub(p.since) >= missed && p.looks >= missedLooks
 	}
 	return now.Sub(p.since) >= settles
-}
-
-// wait waits, and returns false when the context ends.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }
 
 // start lets the timers of a table run until its end, or that of ctx.

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 )
@@ -108,14 +109,10 @@ func (p *Policy) wait(ex *chiproxy.Exchange) error {
 		return nil
 	}
 	ex.Yield()
-	timer := time.NewTimer(p.Delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ex.R.Context().Done():
-		return caddyhttp.Error(clientGone, ex.R.Context().Err())
+	if ctx := ex.R.Context(); interrupt.Sleep(ctx, p.Delay) != nil {
+		return caddyhttp.Error(clientGone, ctx.Err())
 	}
+	return nil
 }
 
 // Traits are those of middleware that answers by errors only.

@@ -26,6 +26,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/luaroute/caddy-luaroute/chiproxy/interrupt"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
 
@@ -98,17 +99,7 @@ func sleep(L *lua.LState) int {
 		duration = time.Duration(n * float64(time.Second))
 	}
 	vm.Spend(L, sleepSteps)
-	err := vm.Of(L).Wait(func(ctx context.Context) error {
-		timer := time.NewTimer(duration)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	})
-	if err != nil {
+	if err := vm.Of(L).Wait(func(ctx context.Context) error { return interrupt.Sleep(ctx, duration) }); err != nil {
 		vm.Throw(L, err)
 	}
 	return 0
