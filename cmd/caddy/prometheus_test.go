@@ -60,7 +60,7 @@ func startPrometheus(t *testing.T, target string) *server {
 	dir := t.TempDir()
 	// With honor_labels, the label instance is that of luaroute and not that of the target: docs/observe.md says so.
 	config := fmt.Sprintf(`
-global: { scrape_interval: 100ms, scrape_timeout: 100ms, evaluation_interval: 100ms }
+global: { scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 100ms }
 rule_files: [ %q ]
 scrape_configs:
   - { job_name: caddy, honor_labels: true, static_configs: [ { targets: [ %q ] } ] }

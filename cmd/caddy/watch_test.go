@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -103,15 +104,22 @@ func TestManyChangesAtOnceAreOneReload(t *testing.T) {
 	}
 	c := e2e.New(t)
 	for i := range 30 {
-		c.File(fmt.Sprintf("lib/m%d.lua", i), "return 1")
+		c.File(fmt.Sprintf("one/m%d.lua", i), "return 1")
+		c.File(fmt.Sprintf("two/m%d.lua", i), "return 2")
+	}
+	dir := c.Expand("$dir")
+	for link, folder := range map[string]string{"lib": "one", "next": "two"} {
+		if err := os.Symlink(filepath.Join(dir, folder), filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	c.File("main.lua", `
 		local route, sum = require("luaroute"), 0
 		for i = 0, 29 do sum = sum + require("lib.m" .. i) end
 		route:get("/", function() return 200, tostring(sum) end)`)
-	c.Start(strings.Replace(watched, "20ms", "1s", 1)) // longer than it takes to write the files
-	for i := range 30 {
-		c.File(fmt.Sprintf("lib/m%d.lua", i), "return 2")
+	c.Start(watched)
+	if err := os.Rename(filepath.Join(dir, "next"), filepath.Join(dir, "lib")); err != nil {
+		t.Fatal(err)
 	}
 	becomes(t, c, "/", "60")
 	if i := instances(t, c)[0]; i.Version != 2 {
