@@ -3,7 +3,6 @@ package hook
 import (
 	"context"
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm/fair"
@@ -106,9 +106,7 @@ func TestAModuleThatPausesGivesItsTurnToOthersAfterASlice(t *testing.T) {
 	other := m.NewLine()
 	waits := make(chan error, 1)
 	go func() { waits <- other.Enter(context.Background(), fair.Forever, true) }()
-	for !m.Crowded() {
-		runtime.Gosched()
-	}
+	testkit.Until(t, "another waits for the turn", m.Crowded)
 	u.Since = time.Now().Add(-2 * fair.Slice)
 	go func() {
 		if err := <-waits; err != nil {

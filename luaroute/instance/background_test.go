@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
@@ -87,24 +88,12 @@ func TestOnlyTheReloadsOfIsolatedTenantsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.start()
-	until(t, "the first ask is a reload", func() bool { return i.State().Version >= 2 })
-	until(t, "the second one waits", func() bool { return len(i.wantedByTenants) == 1 || i.State().Version > 2 })
+	testkit.Until(t, "the first ask is a reload", func() bool { return i.State().Version >= 2 })
+	testkit.Until(t, "the second one waits", func() bool { return len(i.wantedByTenants) == 1 || i.State().Version > 2 })
 	if v := i.State().Version; v != 2 || len(i.wanted) != 0 {
 		t.Errorf("it is table %d, and %d reloads are to come; want the second table", v, len(i.wanted))
 	}
 	i.loader.tenants[0].scripting.allowed = nil // from the next load on it is a trusted one
 	i.wanted.make()
-	until(t, "reloads of a trusted tenant do not wait", func() bool { return i.State().Version >= 5 })
-}
-
-// until waits for something that happens in the background.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(5 * time.Minute)
-	for !is() {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Until(t, "reloads of a trusted tenant do not wait", func() bool { return i.State().Version >= 5 })
 }

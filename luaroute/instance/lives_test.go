@@ -12,6 +12,7 @@ import (
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
+	"github.com/luaroute/caddy-luaroute/internal/testkit"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
 	luatime "github.com/luaroute/caddy-luaroute/luaroute/lib/time"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -30,21 +31,13 @@ func TestCallsOfAConfigurationThatWasReplacedEndWithTheServer(t *testing.T) {
 	i := &Instance{loader: &loader{calls: vm.NewLife()}}
 	before := begun(t, i.loader.calls)
 	i.EndWithin(0)
-	for !before.Stopped() { // what runs when it is replaced
-		runtime.Gosched()
-	}
+	testkit.Until(t, "what runs ends when it is replaced", before.Stopped)
 	streams := begun(t, i.loader.calls)
 	if streams.Stopped() {
 		t.Fatal("what a response streams ends with its configuration")
 	}
 	EndReplaced(0)
-	deadline := time.Now().Add(5 * time.Minute)
-	for !streams.Stopped() {
-		if time.Now().After(deadline) {
-			t.Fatal("what a response streams goes on when the server stops")
-		}
-		runtime.Gosched()
-	}
+	testkit.Until(t, "what a response streams ends with the server", streams.Stopped)
 	if !begun(t, i.loader.calls).Stopped() {
 		t.Error("something begins afterwards")
 	}
@@ -60,13 +53,7 @@ func TestALifeThatNobodyHasIsForgotten(t *testing.T) {
 		defer l.mu.Unlock()
 		return len(l.all)
 	}
-	deadline := time.Now().Add(5 * time.Minute)
-	for size() != 1 {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d are kept; want 1", size())
-		}
-		runtime.GC()
-	}
+	testkit.Until(t, "one is kept", func() bool { runtime.GC(); return size() == 1 })
 	runtime.KeepAlive(kept)
 }
 
