@@ -135,6 +135,9 @@ func (p Proxy) Bind(pools *PoolScope) (Action, error) {
 		return nil, err
 	}
 	b := &boundProxy{Proxy: p, pool: to}
+	if p.Timeout != 0 {
+		b.deadlines = response.NewDeadlines(p.Timeout, false)
+	}
 	if p.Mirror != nil {
 		if b.mirror, err = pools.BindMiddleware(p.Mirror); err != nil {
 			return nil, fmt.Errorf("mirror: %w", err)
@@ -175,6 +178,8 @@ type boundProxy struct {
 	instead *toPool
 	// mirror is Mirror, nil for none.
 	mirror Middleware
+	// deadlines are those of Timeout, nil for none.
+	deadlines *response.Deadlines
 	// header is the part of Headers that is changed on the request, headerUp the part that reverse_proxy changes. Both may be
 	// nil.
 	header, headerUp *field.Ops
@@ -257,10 +262,10 @@ func (b *boundProxy) forward(ex *Exchange, upstream string) error {
 
 // forwardInTime sends the request to the pool, which has to answer in time.
 func (b *boundProxy) forwardInTime(ex *Exchange, upstream string) error {
-	if b.Timeout == 0 {
+	if b.deadlines == nil {
 		return b.sendTo(ex, upstream)
 	}
-	_, err := ex.Within(Timeout{After: b.Timeout}, func() (Verdict, error) { return Done, b.sendTo(ex, upstream) })
+	_, err := ex.Within(b.deadlines, func() (Verdict, error) { return Done, b.sendTo(ex, upstream) })
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -12,22 +11,13 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
-// Timeout bounds how long an answer may take. The zero value bounds nothing.
-type Timeout struct {
-	// After is how long it may take until the header of the response leaves.
-	After time.Duration
-	// Body says that the body, or the stream of an upgrade, has to end by then, too.
-	Body bool
-}
-
 // Within runs what is inside, and lets it answer in time: else its context ends, what it still wants to send is not sent, and the error is a 504 of
-// the upstream. A response that has begun is cut off, if the timeout is for the body, too.
-func (ex *Exchange) Within(t Timeout, inside func() (Verdict, error)) (Verdict, error) {
+// the upstream. A response that has begun is cut off, if the deadlines are for the body, too.
+func (ex *Exchange) Within(deadlines *response.Deadlines, inside func() (Verdict, error)) (Verdict, error) {
 	r, w, around := ex.R, ex.W, ex.R.Context()
-	ctx, cancel := context.WithCancel(around)
-	d := response.NewDeadline(w, t.After, t.Body, cancel)
+	d := deadlines.Begin(w, around)
 	defer d.Stop()
-	*r = *r.WithContext(ctx) // handlers around this one have a pointer to the request
+	*r = *r.WithContext(d.Context()) // handlers around this one have a pointer to the request
 	ex.W = d
 	v, err := inside()
 	ex.W = w
@@ -38,5 +28,5 @@ func (ex *Exchange) Within(t Timeout, inside func() (Verdict, error)) (Verdict, 
 		around = context.WithValue(around, caddyhttp.VarsCtxKey, vars)
 	}
 	*r = *r.WithContext(around)
-	return Done, caddyhttp.Error(http.StatusGatewayTimeout, &failure.UpstreamError{Err: fmt.Errorf("there was no answer within %s: %w", t.After, context.DeadlineExceeded)})
+	return Done, caddyhttp.Error(http.StatusGatewayTimeout, &failure.UpstreamError{Err: fmt.Errorf("there was no answer within %s: %w", deadlines.After(), context.DeadlineExceeded)})
 }

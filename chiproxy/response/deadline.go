@@ -2,6 +2,7 @@ package response
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -19,35 +20,37 @@ const (
 	settled
 )
 
-// Deadline is a writer that lets a header leave in time only.
+// Deadline is a writer that lets a header leave in time only. With its context, it is all that a request in time allocates.
 type Deadline struct {
 	caddyhttp.ResponseWriterWrapper
-	timer *time.Timer
-	state atomic.Int32
-	body  bool
+	ctx        endable
+	state      atomic.Int32
+	line       *Deadlines
+	due        time.Time
+	prev, next *Deadline // in line; nobody but the line reads or writes these
+	waits      bool
 }
 
-// NewDeadline returns a writer whose time is over after a duration. Then it calls cancel, unless the header has left; with body, also if it has.
-func NewDeadline(w http.ResponseWriter, after time.Duration, body bool, cancel func()) *Deadline {
-	d := &Deadline{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, body: body}
-	d.timer = time.AfterFunc(after, func() {
-		if d.state.CompareAndSwap(awaited, overdue) || d.body {
-			cancel()
-		}
-	})
-	return d
+// Context returns the context of what answers. It ends when the time is over, unless the header has left; where the time is for the body, also if it has.
+func (d *Deadline) Context() context.Context { return &d.ctx }
+
+// expire is called when the time is over.
+func (d *Deadline) expire() {
+	if d.state.CompareAndSwap(awaited, overdue) || d.line.body {
+		d.ctx.end()
+	}
 }
 
 // Stop ends its time.
-func (d *Deadline) Stop() { d.timer.Stop() }
+func (d *Deadline) Stop() { d.line.leave(d) }
 
 // Settle reports whether the time was over before the header left. From then on nothing leaves.
 func (d *Deadline) Settle() bool { return d.state.CompareAndSwap(overdue, settled) }
 
 // leave reports whether the header may leave, or has left.
 func (d *Deadline) leave() bool {
-	if d.state.CompareAndSwap(awaited, begun) && !d.body {
-		d.timer.Stop()
+	if d.state.CompareAndSwap(awaited, begun) && !d.line.body {
+		d.Stop()
 	}
 	return d.state.Load() == begun
 }

@@ -60,8 +60,7 @@ func (a *assembly) policies(tenant string, c *config.Scripting) (p policies, err
 		if err := c.Timeout.Check(); err != nil {
 			return wrong("timeout", "", err)
 		}
-		t := chiproxy.Timeout{After: time.Duration(c.Timeout.After), Body: c.Timeout.Body}
-		p.timeout = timeout.New(t, placeOf(tenant, "timeout", ""))
+		p.timeout = timeout.New(time.Duration(c.Timeout.After), c.Timeout.Body, placeOf(tenant, "timeout", ""))
 	}
 	for _, o := range c.Limit {
 		l, err := limit.NewRate(o.Options, a.out.Book, tenant, placeOf(tenant, "limit", o.Name))

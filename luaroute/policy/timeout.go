@@ -25,11 +25,11 @@ var timeoutOptions = vm.Class{
 
 // makeTimeout is route.timeout(after, options).
 func makeTimeout(l *Load, L *lua.LState) int {
-	t := chiproxy.Timeout{After: time.Duration(option.DurationArgument(L, 1))}
+	after, body := time.Duration(option.DurationArgument(L, 1)), false
 	if options := L.OptTable(2, nil); options != nil {
-		t.Body = option.Of(L, "route.timeout", options, &timeoutOptions).Flag("body")
+		body = option.Of(L, "route.timeout", options, &timeoutOptions).Flag("body")
 	}
-	return push(L, timeout.New(t, l.Here(L, "timeout", "")))
+	return push(L, timeout.New(after, body, l.Here(L, "timeout", "")))
 }
 
 // Timeout returns the middleware of an option of a route, nil for none.
@@ -37,5 +37,5 @@ func Timeout(o option.Table, at origin.Origin) chiproxy.Middleware {
 	if !o.Has("timeout") {
 		return nil
 	}
-	return timeout.New(chiproxy.Timeout{After: time.Duration(o.Duration("timeout"))}, at)
+	return timeout.New(time.Duration(o.Duration("timeout")), false, at)
 }

@@ -41,7 +41,7 @@ func TestOnlyWhatKeepsNothingFromClientsSaysSo(t *testing.T) {
 		chiproxy.AdmitsAllButSites: {"cors": must(cors.New(cors.Options{Origins: []string{"https://app.example"}}))},
 		chiproxy.AdmitsAll: {
 			"mirror":  must(mirror.New(mirror.Options{To: "shadow", Percent: 100})),
-			"timeout": timeout.New(chiproxy.Timeout{After: time.Second}, at),
+			"timeout": timeout.New(time.Second, false, at),
 		},
 	} {
 		for name, policy := range all {

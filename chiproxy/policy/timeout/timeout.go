@@ -2,28 +2,31 @@
 package timeout
 
 import (
+	"time"
+
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
+	"github.com/luaroute/caddy-luaroute/chiproxy/response"
 )
 
-// Policy answers 504 where the header of the response has not left in time; see chiproxy.Timeout.
+// Policy answers 504 where the header of the response has not left in time; see response.Deadlines.
 type Policy struct {
-	timeout chiproxy.Timeout
-	at      origin.Origin
+	deadlines *response.Deadlines
+	at        origin.Origin
 }
 
-// New returns the policy for a time.
-func New(t chiproxy.Timeout, at origin.Origin) *Policy {
-	at.Kind, at.Text = "timeout", t.After.String()
-	if t.Body {
+// New returns the policy for a time. With body, the body, the stream or the upgrade has to end by then, too.
+func New(after time.Duration, body bool, at origin.Origin) *Policy {
+	at.Kind, at.Text = "timeout", after.String()
+	if body {
 		at.Text += " with the body"
 	}
-	return &Policy{t, at}
+	return &Policy{response.NewDeadlines(after, body), at}
 }
 
 // Handle runs what is inside.
 func (p *Policy) Handle(ex *chiproxy.Exchange, next func() (chiproxy.Verdict, error)) (chiproxy.Verdict, error) {
-	return ex.Within(p.timeout, next)
+	return ex.Within(p.deadlines, next)
 }
 
 // Traits are those of middleware that answers by errors only, and by none of them because of who asks.

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 const limit = time.Second
 
 func policy(body bool) *timeout.Policy {
-	return timeout.New(chiproxy.Timeout{After: limit, Body: body}, origin.Origin{})
+	return timeout.New(limit, body, origin.Origin{})
 }
 
 // waits waits until a time has passed or the context has ended, and returns whether it was the context.
