@@ -12,7 +12,7 @@ func TestAResponseToASiteHasOneAllocation(t *testing.T) {
 		header []string
 		most   float64
 	}{"no site": {nil, 1}, "a site": {[]string{origin, "https://app.example"}, 1}} {
-		table := policytest.Table(t, silent, build(t, rules))
+		table := policytest.Table(t, policytest.Silent, build(t, rules))
 		r := policytest.From(policytest.Request("GET", "/items/1", c.header...), policytest.Client)
 		w := policytest.Discard()
 		n := testkit.Allocs(200, func() {

@@ -14,11 +14,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/condition"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/cors"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
-	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
-	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
 
 const app = "https://app.example"
@@ -44,13 +42,7 @@ func with(kind chiproxy.ScopeKind, pattern string, mw []chiproxy.Middleware, ite
 
 func tableOf(t testing.TB, mw []chiproxy.Middleware, items []chiproxy.Item, tenants ...chiproxy.Tenant) *routing.Table {
 	t.Helper()
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
-	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{Middleware: mw, Items: items}}, Tenants: tenants}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return policytest.Build(t, chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{Middleware: mw, Items: items}}, Tenants: tenants})
 }
 
 // function is middleware and a guard that is no data.

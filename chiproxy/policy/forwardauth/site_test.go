@@ -83,9 +83,7 @@ func (s *site) build(t testing.TB, auth string, c forwardauth.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
-	s.table, err = routing.Build(chiproxy.Spec{
+	s.table = policytest.Build(t, chiproxy.Spec{
 		Pools: []pool.Spec{{Name: "auth", Config: json.RawMessage(testkit.Dials("", auth))}, {Name: "app", Config: json.RawMessage(testkit.Dials("", app))}},
 		Default: chiproxy.Tenant{Root: chiproxy.Scope{
 			Middleware: []chiproxy.Middleware{m},
@@ -94,10 +92,7 @@ func (s *site) build(t testing.TB, auth string, c forwardauth.Config) {
 				{Route: &chiproxy.Route{Pattern: "/known", Action: policytest.Action(func(*chiproxy.Exchange) error { return nil })}},
 			},
 		}},
-	}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	t.Cleanup(s.table.Retire)
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func TestFixedChangesOfAResponseHaveOneAllocation(t *testing.T) {
-	table := policytest.Table(t, silent, build(t, headers.Options{Response: fixed}))
+	table := policytest.Table(t, policytest.Silent, build(t, headers.Options{Response: fixed}))
 	r := policytest.From(policytest.Request("GET", "/items/1"), policytest.Client)
 	w := policytest.Discard()
 	if n := testkit.Allocs(200, func() { _ = table.Serve(w, r, nil) }); n > 1 {

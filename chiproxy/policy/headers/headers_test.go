@@ -11,9 +11,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/field"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/headers"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
-	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
-	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
-	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
@@ -92,9 +89,7 @@ func TestWhatIsInsideSeesTheChangedRequest(t *testing.T) {
 }
 
 func TestWhatAnswersAnErrorHasTheChangesToo(t *testing.T) {
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
-	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{
+	table := policytest.Build(t, chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{
 		Middleware: []chiproxy.Middleware{build(t, headers.Options{Response: changes})},
 		Items:      []chiproxy.Item{{Route: &chiproxy.Route{Pattern: "/items/{id}", Action: chiproxy.Error{Status: 503}}}},
 		Failed: &chiproxy.Answer{Action: policytest.Action(func(ex *chiproxy.Exchange) error {
@@ -102,10 +97,7 @@ func TestWhatAnswersAnErrorHasTheChangesToo(t *testing.T) {
 			ex.W.WriteHeader(503)
 			return nil
 		})},
-	}}}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}}})
 	if w := policytest.Serve(table, policytest.Request("GET", "/items/7")); w.Code != 503 || shown(w.Header()) != after {
 		t.Errorf("%d %s\nwant %s", w.Code, shown(w.Header()), after)
 	}
@@ -145,7 +137,7 @@ func TestTheInnerPolicyChangesFirst(t *testing.T) {
 var fixed = headers.Changes{Ops: &field.Ops{Set: http.Header{"X-A": {"a"}, "X-B": {"b", "c"}}, Remove: []string{"X-C"}}}
 
 func TestEachResponseHasFixedValuesOfItsOwn(t *testing.T) {
-	table := policytest.Table(t, silent, build(t, headers.Options{Response: fixed}))
+	table := policytest.Table(t, policytest.Silent, build(t, headers.Options{Response: fixed}))
 	r := policytest.From(policytest.Request("GET", "/items/1"), policytest.Client)
 	w := policytest.Discard()
 	_ = table.Serve(w, r, nil)
@@ -159,8 +151,6 @@ func TestEachResponseHasFixedValuesOfItsOwn(t *testing.T) {
 		t.Errorf("the next response has %q", got)
 	}
 }
-
-var silent = policytest.Action(func(ex *chiproxy.Exchange) error { ex.W.WriteHeader(200); return nil })
 
 func TestExplainNamesTheFields(t *testing.T) {
 	table := policytest.Table(t, policytest.Answer(200), build(t, headers.Options{Request: changes, Response: headers.Changes{Ops: &field.Ops{Remove: []string{"server"}}}}))
@@ -192,15 +182,5 @@ func TestWrongChangesSayWhatIsWrong(t *testing.T) {
 
 func BenchmarkPolicy(b *testing.B) {
 	fixed := headers.Changes{Ops: &field.Ops{Set: http.Header{"X-A": {"a"}}, Remove: []string{"X-B"}}}
-	for around, p := range map[string][]chiproxy.Middleware{"with": {build(b, headers.Options{Response: fixed})}, "without": nil} {
-		b.Run(around, func(b *testing.B) {
-			table := policytest.Table(b, silent, p...)
-			r := policytest.From(policytest.Request("GET", "/items/1"), policytest.Client)
-			w := policytest.Discard()
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = table.Serve(w, r, nil)
-			}
-		})
-	}
+	policytest.Benchmark(b, nil, map[string][]chiproxy.Middleware{"with": {build(b, headers.Options{Response: fixed})}, "without": nil})
 }

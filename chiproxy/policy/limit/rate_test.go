@@ -21,10 +21,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/limit"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
-	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/chiproxy/static"
-	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 )
 
 // bookOf returns the book of a test, whose states nobody else has.
@@ -161,8 +159,6 @@ func TestSeveralLimitsAreJoinedAndTheFirstRefusalEndsThem(t *testing.T) {
 // deciding is a table with a route that declines after its limit, and a second one behind it.
 func deciding(t *testing.T, mw chiproxy.Middleware, first chiproxy.Action, both bool) *routing.Table {
 	t.Helper()
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
 	scope := chiproxy.Scope{Kind: chiproxy.Group, Middleware: []chiproxy.Middleware{mw}, Items: []chiproxy.Item{
 		{Route: &chiproxy.Route{Pattern: "/items/{id}", Action: first, Origin: origin.Origin{Script: "main.lua", Line: 1}}},
 	}}
@@ -173,11 +169,7 @@ func deciding(t *testing.T, mw chiproxy.Middleware, first chiproxy.Action, both 
 	} else {
 		root.Items = append(root.Items, second)
 	}
-	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: root}}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return policytest.Build(t, chiproxy.Spec{Default: chiproxy.Tenant{Root: root}})
 }
 
 func TestARequestThatDeclinesLaterHasBeenCountedOnce(t *testing.T) {
@@ -214,10 +206,8 @@ func TestARefusalHasItsOwnStatusAndBody(t *testing.T) {
 
 func TestARefusalIsAnErrorOfKindLimitForTheScope(t *testing.T) {
 	t.Parallel()
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
 	var seen *chiproxy.Failure
-	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{
+	table := policytest.Build(t, chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{
 		Middleware: []chiproxy.Middleware{rate(t, bookOf(t), 1, nil)},
 		Failed: &chiproxy.Answer{Action: policytest.Action(func(ex *chiproxy.Exchange) error {
 			seen = ex.Failure()
@@ -226,10 +216,7 @@ func TestARefusalIsAnErrorOfKindLimitForTheScope(t *testing.T) {
 			return nil
 		})},
 		Items: []chiproxy.Item{{Route: &chiproxy.Route{Pattern: "/items/{id}", Action: policytest.Answer(200), Origin: origin.Origin{Script: "main.lua", Line: 1}}}},
-	}}}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}}})
 	policytest.Serve(table, get())
 	w := policytest.Serve(table, get())
 	if seen == nil || seen.Kind != failure.Limited || seen.Status != 429 || seen.Message != "Too Many Requests" {

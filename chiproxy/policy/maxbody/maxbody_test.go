@@ -137,16 +137,5 @@ func TestTheBoundEndsWhereTheRouteDeclines(t *testing.T) {
 }
 
 func BenchmarkPolicy(b *testing.B) {
-	silent := policytest.Action(func(ex *chiproxy.Exchange) error { ex.W.WriteHeader(200); return nil })
-	for around, p := range map[string][]chiproxy.Middleware{"with": {maxbody.New(1<<20, origin.Origin{})}, "without": nil} {
-		b.Run(around, func(b *testing.B) {
-			table := policytest.Table(b, silent, p...)
-			r := policytest.From(policytest.Request("GET", "/items/1"), policytest.Client)
-			w := policytest.Discard()
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = table.Serve(w, r, nil)
-			}
-		})
-	}
+	policytest.Benchmark(b, nil, map[string][]chiproxy.Middleware{"with": {maxbody.New(1<<20, origin.Origin{})}, "without": nil})
 }

@@ -22,8 +22,8 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/bearer"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/credential"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/forwardauth"
+	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
 	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
-	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
@@ -177,8 +177,6 @@ func streams(w http.ResponseWriter, _ *http.Request) {
 
 // guarded is a real server with a policy around all kinds of ends.
 func guarded(t *testing.T, w *witness, m chiproxy.Middleware) *httptest.Server {
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
 	named := func(name string, then http.HandlerFunc) pool.Spec {
 		return pool.Spec{Name: name, Config: []byte(testkit.Dials("", w.origin(t, name, then)))}
 	}
@@ -186,7 +184,7 @@ func guarded(t *testing.T, w *witness, m chiproxy.Middleware) *httptest.Server {
 		return chiproxy.Item{Route: &chiproxy.Route{Pattern: pattern, Action: a, OnError: policy, Origin: origin.Origin{Script: "main.lua", Line: 1}}}
 	}
 	failed := &chiproxy.HookError{Err: errors.New("a function has failed")}
-	table, err := routing.Build(chiproxy.Spec{
+	table := policytest.Build(t, chiproxy.Spec{
 		Pools: []pool.Spec{named("app", streams), named("spare", streams), {Name: "auth", Config: []byte(testkit.Dials("", testkit.Upstream(t, judge)))}},
 		Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{
 			{Scope: &chiproxy.Scope{Middleware: []chiproxy.Middleware{m}, Items: []chiproxy.Item{
@@ -199,10 +197,7 @@ func guarded(t *testing.T, w *witness, m chiproxy.Middleware) *httptest.Server {
 			}, Failed: &chiproxy.Answer{Action: action{w, "what answers errors", errors.New("still")}}}},
 			route("/{d:decline|declines}", chiproxy.Proxy{Pool: "app"}, nil), // without the policy
 		}}},
-	}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	t.Cleanup(table.Retire)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		r = testcaddy.Prepared(rw, r)

@@ -38,21 +38,48 @@ func Answer(status int) chiproxy.Action {
 	})
 }
 
+// Silent is an action that answers without allocating.
+var Silent = Action(func(ex *chiproxy.Exchange) error { ex.W.WriteHeader(200); return nil })
+
 // Table is a table whose only route, `/items/{id}` with the name item, has middleware around an action.
 func Table(t testing.TB, action chiproxy.Action, around ...chiproxy.Middleware) *routing.Table {
 	t.Helper()
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
-	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{
+	return Build(t, chiproxy.Spec{Default: chiproxy.Tenant{Root: chiproxy.Scope{
 		Middleware: around,
 		Items: []chiproxy.Item{{Route: &chiproxy.Route{
 			Pattern: "/items/{id}", Name: "item", Action: action, Origin: origin.Origin{Script: "main.lua", Line: 1},
 		}}},
-	}}}, pools)
+	}}})
+}
+
+// Build is a table with pools of its own.
+func Build(t testing.TB, spec chiproxy.Spec) *routing.Table {
+	t.Helper()
+	pools := pool.NewSet(testcaddy.Context(t))
+	t.Cleanup(pools.Close)
+	table, err := routing.Build(spec, pools)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return table
+}
+
+// Benchmark serves requests, with the fields of a header, through each middleware around an action that is silent.
+func Benchmark(b *testing.B, header []string, around map[string][]chiproxy.Middleware) {
+	for name, m := range around {
+		b.Run(name, func(b *testing.B) {
+			table := Table(b, Silent, m...)
+			r := From(Request("GET", "/items/1", header...), Client)
+			ctx, w := r.Context(), Discard()
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = table.Serve(w, r, nil)
+				if r.Context() != ctx { // a policy may have given it another
+					*r = *r.WithContext(ctx)
+				}
+			}
+		})
+	}
 }
 
 // Request is a request of Client for a target such as /items/1, with the fields of a header: name, value, name, value.

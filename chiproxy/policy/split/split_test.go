@@ -17,7 +17,6 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
 	"github.com/luaroute/caddy-luaroute/chiproxy/static"
 	"github.com/luaroute/caddy-luaroute/internal/ports"
-	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
@@ -192,9 +191,7 @@ func TestAClientWithACookieStaysWhereItWent(t *testing.T) {
 // poolsTable is a table of a split of pools of which one has no upstream that is available, and an action in place of names.
 func poolsTable(t *testing.T, action chiproxy.Action) *routing.Table {
 	t.Helper()
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
-	table, err := routing.Build(chiproxy.Spec{
+	return policytest.Build(t, chiproxy.Spec{
 		Pools: []pool.Spec{
 			{Name: "up", Config: []byte(testkit.Dials("", ports.Dead(t)))},
 			{Name: "down", Config: []byte(`{"upstreams": [{"dial": "` + ports.Dead(t) + `", "max_requests": 1}], "health_checks": {"passive": {"fail_duration": "1h"}}}`)},
@@ -202,11 +199,7 @@ func poolsTable(t *testing.T, action chiproxy.Action) *routing.Table {
 		Default: chiproxy.Tenant{Root: chiproxy.Scope{Items: []chiproxy.Item{{Route: &chiproxy.Route{
 			Pattern: "/items/{id}", Action: action, Origin: origin.Origin{Script: "main.lua", Line: 1},
 		}}}}},
-	}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	})
 }
 
 func TestOthersTakeTheRequestsOfAPartWhosePoolIsDown(t *testing.T) {

@@ -18,9 +18,7 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy/origin"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/policytest"
 	"github.com/luaroute/caddy-luaroute/chiproxy/policy/timeout"
-	"github.com/luaroute/caddy-luaroute/chiproxy/pool"
 	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
-	"github.com/luaroute/caddy-luaroute/internal/testcaddy"
 	"github.com/luaroute/caddy-luaroute/internal/testkit"
 )
 
@@ -130,13 +128,7 @@ func TestAnInformationalResponseIsNoAnswer(t *testing.T) {
 
 func tableOf(t testing.TB, s chiproxy.Scope) *routing.Table {
 	t.Helper()
-	pools := pool.NewSet(testcaddy.Context(t))
-	t.Cleanup(pools.Close)
-	table, err := routing.Build(chiproxy.Spec{Default: chiproxy.Tenant{Root: s}}, pools)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return table
+	return policytest.Build(t, chiproxy.Spec{Default: chiproxy.Tenant{Root: s}})
 }
 
 func TestWhatAnswersATimeoutKnowsWhatItIsAndHasTimeItself(t *testing.T) {
@@ -196,18 +188,5 @@ func TestExplainShowsTheTime(t *testing.T) {
 }
 
 func BenchmarkPolicy(b *testing.B) {
-	silent := policytest.Action(func(ex *chiproxy.Exchange) error { ex.W.WriteHeader(200); return nil })
-	for around, p := range map[string][]chiproxy.Middleware{"with": {policy(false)}, "without": nil} {
-		b.Run(around, func(b *testing.B) {
-			table := policytest.Table(b, silent, p...)
-			r := policytest.From(policytest.Request("GET", "/items/1"), policytest.Client)
-			ctx := r.Context()
-			w := policytest.Discard()
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = table.Serve(w, r, nil)
-				*r = *r.WithContext(ctx)
-			}
-		})
-	}
+	policytest.Benchmark(b, nil, map[string][]chiproxy.Middleware{"with": {policy(false)}, "without": nil})
 }
