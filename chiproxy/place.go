@@ -6,6 +6,8 @@ type Place interface {
 	Tenant() string
 	Route() *Route
 	Pattern() string
+	// At is where the route was declared: script:line, or the place in the configuration.
+	At() string
 	// Names are those of the parameters of the pattern, and Matched returns the value of one of them as it was matched: decoded, but for
 	// the escapes of slashes and percent signs.
 	Names() []string

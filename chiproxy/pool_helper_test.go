@@ -61,6 +61,7 @@ type alone struct {
 func (alone) Tenant() string       { return "" }
 func (alone) Route() *Route        { return nil }
 func (alone) Pattern() string      { return "" }
+func (alone) At() string           { return "" }
 func (alone) Names() []string      { return nil }
 func (alone) Matched(int) string   { return "" }
 func (alone) Policy() *ErrorPolicy { return &ErrorPolicy{} }

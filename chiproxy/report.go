@@ -21,6 +21,8 @@ type Report struct {
 	Route *Route
 	// Prefix is that of the tenant, and Pattern that of the route with what the scopes around it own.
 	Prefix, Pattern string
+	// At is where the route was declared, empty where a scope answers.
+	At string
 	// Pool is the one that was forwarded to, empty for none, and Variant the part of a split that was taken.
 	Pool, Variant string
 	// Fault is what a policy for tests of clients has done to the request, empty for nothing.
@@ -54,7 +56,7 @@ func (r *Report) Param(name string) (string, bool) {
 
 // Tries notes the candidate that is tried.
 func (r *Report) Tries(at Place) {
-	r.Tenant, r.Route, r.Pattern = at.Tenant(), at.Route(), at.Pattern()
+	r.Tenant, r.Route, r.Pattern, r.At = at.Tenant(), at.Route(), at.Pattern(), at.At()
 	r.names, r.more = at.Names(), nil
 	for i := range r.names {
 		if v := urlpath.Decode(at.Matched(i)); i < len(r.values) {

@@ -25,6 +25,8 @@ type Route struct {
 	// Name is the one the route was given. It may be empty.
 	Name     string `json:"name,omitempty"`
 	Priority int    `json:"priority,omitempty"`
+	// Within are the layers and scopes around it, the outermost first. A scope's text is the prefix that it owns.
+	Within []Part `json:"within,omitempty"`
 	// Guards are those of the layers around the route, the outermost first, and then its own.
 	Guards []Part `json:"guards,omitempty"`
 	// Middleware is what runs around the action, the outermost first.
@@ -171,6 +173,9 @@ func (l *lister) scope(s *chiproxy.Scope, around Route) {
 		}
 		around.Guards = described(l, &around, around.Guards, s.Guards)
 	}
+	if !l.marks {
+		around.Within = within(s, around)
+	}
 	around.Middleware = described(l, &around, around.Middleware, s.Middleware)
 	for _, item := range s.Items {
 		switch {
@@ -180,6 +185,25 @@ func (l *lister) scope(s *chiproxy.Scope, around Route) {
 			l.scope(item.Scope, around)
 		}
 	}
+}
+
+// within returns what is around the things in a scope, which is the last of them. The root of a tenant is none.
+func within(s *chiproxy.Scope, around Route) []Part {
+	if s.Origin.String() == "" {
+		return around.Within
+	}
+	here := Part{Kind: s.Origin.Kind, At: s.Origin.String()}
+	switch s.Kind {
+	case chiproxy.Owner:
+		here.Text = around.Pattern
+	case chiproxy.Layer:
+		all := slices.Clone(s.Hosts)
+		for _, g := range s.Guards {
+			all = append(all, partOf(chiproxy.Describe(g)).String())
+		}
+		here.Text = strings.Join(all, ", ")
+	}
+	return append(slices.Clip(around.Within), here)
 }
 
 func (l *lister) route(r *chiproxy.Route, info Route) {

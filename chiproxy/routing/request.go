@@ -111,10 +111,21 @@ func (p place) Route() *chiproxy.Route {
 }
 
 func (p place) Pattern() string {
+	switch c := p.rq.chosen; {
+	case c == nil:
+		return ""
+	case c.text.prefix == "":
+		return c.route.Pattern
+	default:
+		return p.rq.table.saidOf(c).pattern
+	}
+}
+
+func (p place) At() string {
 	if p.rq.chosen == nil {
 		return ""
 	}
-	return p.rq.chosen.pattern()
+	return p.rq.table.saidOf(p.rq.chosen).at
 }
 
 func (p place) Names() []string {

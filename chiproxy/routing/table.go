@@ -42,6 +42,8 @@ type Table struct {
 	exports    map[string]chiproxy.Export
 	pools      []*pool.Named
 	release    func()
+	// said has the *said of each *candidate that a request has asked for it.
+	said sync.Map
 
 	// refs counts the requests that run, and one for the owner.
 	refs    atomic.Int64

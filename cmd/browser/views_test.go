@@ -32,6 +32,9 @@ route:route("/admin", function(r)
   r:get("/report", function(req) return 200, "report\n" end)
   r:delete("/cache/*", { status = 204 })
 end)
+route:host("beta.localhost", function(r)
+  r:when({ header = { ["X-Beta"] = "1" } }, function(r) r:route("/beta", function(r) r:get("/new", { status = 204 }) end) end)
+end)
 route:get("/old/{page}", route.redirect("/users/{page}", 308))
 route:get("/fails", function() error("no such thing") end)
 route:not_found(function(req) return 404, "nothing here\n" end)
@@ -94,7 +97,7 @@ func TestTheOverviewTellsOfReloads(t *testing.T) {
 func TestRoutesAreFoundAndExplained(t *testing.T) {
 	c := sample(t)
 	p := open(t, c.Expand("http://127.0.0.1:$port/ops/"), "routes/main")
-	p.shows("8 routes")
+	p.shows("9 routes")
 	p.write(`input[type=search]`, "users beta")
 	p.shows("1 route of")
 	p.click(`.box tbody tr:not(.space)`)
@@ -109,10 +112,29 @@ func TestRoutesAreFoundAndExplained(t *testing.T) {
 func TestTheTreeOfRoutesHasThemAll(t *testing.T) {
 	c := sample(t)
 	p := open(t, c.Expand("http://127.0.0.1:$port/ops/"), "routes")
-	p.shows("8 routes")
+	p.shows("9 routes")
 	p.click(`input[type=checkbox]`)
-	p.until(`document.querySelectorAll(".tree button").length === 8`)
-	p.shows("(default tenant)", "acme.localhost", "/admin  (2)")
+	p.until(`document.querySelectorAll(".tree button").length === 9`)
+	p.shows("(default tenant)", "acme: acme.localhost, *.acme.test  (1)", "route scope /admin  (2)")
+	path := eval[string](p, `(() => { const all = []; for (let e = [...document.querySelectorAll(".tree button")].find((b) => b.textContent.includes("/beta/new"));
+		e; e = e.parentElement.closest("details")) all.unshift(e.querySelector("summary, code").textContent); return all.join(" | "); })()`)
+	if want := "(default tenant)  (7) | host layer beta.localhost  (1) | layer data header X-Beta  (1) | route scope /beta  (1) | /beta/new"; path != want {
+		t.Errorf("around the route are %s; want %s", path, want)
+	}
+}
+
+func TestAScriptShowsWhatCheckFindsAndTheModulesThatItRequires(t *testing.T) {
+	c := e2e.New(t)
+	c.File("lib/paths.lua", "local M = { root = \"/x\" }\nfunction M.shout(req) return req.paht end\nreturn M\n")
+	c.File("main.lua", "local route, paths = require(\"luaroute\"), require(\"lib.paths\")\nroute:get(paths.root, function(req)\n  req:hedaer(\"X\")\n  return 204\nend)\n")
+	c.Start(site("", ""))
+	p := open(t, c.Expand("http://127.0.0.1:$port/ops/"), "scripts/main")
+	p.shows("main.lua", "paths.lua", "1 finding", "warning:", `did you mean "header"?`)
+	if line := eval[string](p, `document.querySelector("p.warn").closest("li").querySelector("code").textContent`); !strings.Contains(line, "hedaer") {
+		t.Errorf("the finding is below %q", line)
+	}
+	p.clickText("paths.lua")
+	p.shows("function M.shout")
 }
 
 func TestALinkHasTheFormOfAnExplanationButNotTheBody(t *testing.T) {
@@ -139,7 +161,7 @@ func TestALinkHasTheFormOfAnExplanationButNotTheBody(t *testing.T) {
 	other.shows("The request is forwarded to pool orders.")
 }
 
-// Pictures of all views, light and dark, for people: go test -run Pictures -shots DIR
+// Pictures of all views, light and dark, for people and docs/img: go test -run Pictures -shots DIR
 func TestPicturesOfAllViewsCanBeTaken(t *testing.T) {
 	c := sample(t)
 	p := open(t, c.Expand("http://127.0.0.1:$port/ops/"), "overview/main")
@@ -173,7 +195,7 @@ func TestPicturesOfAllViewsCanBeTaken(t *testing.T) {
 				t.Errorf("%s: the ground is %s; want %s", scheme, ground, want)
 			}
 			if *shots != "" {
-				if err := os.WriteFile(filepath.Join(*shots, name+"-"+scheme+".png"), picture, 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(*shots, "dashboard-"+name+"-"+scheme+".png"), small(t, picture), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

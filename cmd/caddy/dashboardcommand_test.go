@@ -2,17 +2,26 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/luaroute/caddy-luaroute/cmd/internal/e2e"
+	"github.com/luaroute/caddy-luaroute/internal/ports"
 )
 
 // runDashboard runs the command, and returns the address of the page and the token.
-func runDashboard(t *testing.T, address string) (page, token string) {
+func runDashboard(t *testing.T, address string, flags ...string) (page, token string) {
 	t.Helper()
-	cmd := caddyIn(t, t.TempDir(), "luaroute", "dashboard", "--address", address, "--no-open")
+	cmd := caddyIn(t, t.TempDir(), append([]string{"luaroute", "dashboard", "--address", address, "--no-open"}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -105,6 +114,90 @@ func TestTheCommandAsksAnAdminAPIAtAUnixSocket(t *testing.T) {
 	pair, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
 	if answer := c.Get(page+"api/main/routes", "Cookie: "+pair); answer.Status != http.StatusOK || !strings.Contains(answer.Body, "/hello") {
 		t.Errorf("routes: %d %s", answer.Status, answer.Body)
+	}
+}
+
+// withRemote adds remote administration at $remote to a configuration, for who has the certificate in a file.
+func withRemote(t *testing.T, c *e2e.Caddy, config []byte, cert string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(c.Expand(cert))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	var all map[string]any
+	if err := json.Unmarshal(config, &all); err != nil {
+		t.Fatal(err)
+	}
+	admin := all["admin"].(map[string]any)
+	admin["identity"] = map[string]any{"identifiers": []string{"localhost"}, "issuers": []any{map[string]any{"module": "internal"}}}
+	admin["remote"] = map[string]any{
+		"listen": c.Expand("127.0.0.1:$remote"),
+		"access_control": []any{map[string]any{
+			"public_keys": []string{base64.StdEncoding.EncodeToString(block.Bytes)},
+			"permissions": []any{map[string]any{"paths": []string{"/luaroute_dashboard"}, "methods": []string{"GET", "POST"}}},
+		}},
+	}
+	all["apps"].(map[string]any)["pki"] = map[string]any{"certificate_authorities": map[string]any{"local": map[string]any{"install_trust": false}}}
+	config, err = json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func TestTheCommandAsksARemoteAdminAPIWithACertificate(t *testing.T) {
+	c := e2e.New(t)
+	c.Set("remote", ports.Free(t))
+	usual := caddy.DefaultStorage.Path // Caddy keeps its identity there, whatever storage is configured
+	caddy.DefaultStorage.Path = c.Expand("$dir/identity")
+	t.Cleanup(func() { caddy.DefaultStorage.Path = usual })
+	c.SelfSigned("client.crt", "client.key")
+	c.SelfSigned("other.crt", "other.key")
+	c.File("main.lua", `require("luaroute"):get("/hello", { status = 204 })`)
+	c.MustLoad(withRemote(t, c, c.Caddyfile(dashboard("tail", "")), "$dir/client.crt"))
+	var ca struct {
+		Root string `json:"root_certificate"`
+	}
+	if err := json.Unmarshal([]byte(c.Admin(http.MethodGet, "/pki/ca/local", "").Body), &ca); err != nil {
+		t.Fatal(err)
+	}
+	c.File("root.crt", ca.Root)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(ca.Root))
+	pair, err := tls.LoadX509KeyPair(c.Expand("$dir/client.crt"), c.Expand("$dir/client.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e2e.Until(t, "the remote admin API has its certificate", func() bool {
+		conn, err := tls.Dial("tcp", c.Expand("localhost:$remote"), &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{pair}})
+		return err == nil && conn.Close() == nil
+	})
+	const kind = "Content-Type: application/json"
+	ask := func(flags ...string) (routes, explained e2e.Answer) {
+		for i := range flags {
+			flags[i] = c.Expand(flags[i])
+		}
+		page, token := runDashboard(t, c.Expand("https://localhost:$remote"), flags...)
+		in := c.Send(http.MethodPost, page+"enter", strings.NewReader(`{"token":"`+token+`"}`), kind)
+		pair, _, _ := strings.Cut(in.Header.Get("Set-Cookie"), ";")
+		return c.Get(page+"api/main/routes", "Cookie: "+pair), c.Send(http.MethodPost, page+"api/main/explain", strings.NewReader(`{"path":"/hello"}`), "Cookie: "+pair, kind)
+	}
+	routes, explained := ask("--cert", "$dir/client.crt", "--key", "$dir/client.key", "--ca", "$dir/root.crt")
+	if routes.Status != http.StatusOK || !strings.Contains(routes.Body, "/hello") {
+		t.Errorf("routes: %d %s", routes.Status, routes.Body)
+	}
+	if explained.Status != http.StatusOK || !strings.Contains(explained.Body, `"/hello"`) {
+		t.Errorf("explain: %d %s", explained.Status, explained.Body)
+	}
+	for name, flags := range map[string][]string{
+		"another certificate":  {"--cert", "$dir/other.crt", "--key", "$dir/other.key", "--ca", "$dir/root.crt"},
+		"no certificate":       {"--ca", "$dir/root.crt"},
+		"an unknown authority": {"--cert", "$dir/client.crt", "--key", "$dir/client.key"},
+	} {
+		if routes, _ := ask(flags...); routes.Status != http.StatusBadGateway || strings.Contains(routes.Body, "/hello") {
+			t.Errorf("%s: %d %s", name, routes.Status, routes.Body)
+		}
 	}
 }
 

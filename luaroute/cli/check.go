@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"regexp"
@@ -10,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
 	"github.com/luaroute/caddy-luaroute/luaroute/reference"
-	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
 // checkCommand is `caddy luaroute check`.
@@ -191,61 +192,21 @@ func located(err error) finding {
 
 // findingsOf looks at the scripts of an instance, and at the modules that they require. It adds the names of all of them to names, and takes those
 // failures away that a comment has ignored.
-func findingsOf(in *instance.Inspection, known *reference.Reference, names map[string]bool, failures *[]finding) ([]finding, error) {
-	api, err := apiOf(known, in)
+func findingsOf(in *instance.Inspection, known *reference.Reference, names map[string]bool, failures *[]finding) (all []finding, err error) {
+	found, err := findings.In(context.Background(), in, known)
 	if err != nil {
 		return nil, err
 	}
-	scripts := &lint.Scripts{API: api}
-	scripts.Names(in.NamedPools...)
-	for _, t := range in.Tenants {
-		for _, pool := range t.Pools {
-			scripts.Pool(pool.Name, pool.Origin.Script)
-		}
-	}
-	loaded := in.Table != nil && len(in.LeftOut) == 0
-	l := &lookedAt{scripts: scripts, modules: map[string][]source.Script{}}
-	for _, s := range in.Sources {
-		if err := l.look(s.Set, shared(in, s.Tenant)); err != nil {
-			if loaded {
-				return nil, err
-			}
-			delete(api.Names, poolName) // it is among the findings, and what these scripts declare is not known
-			delete(api.Names, tenantName)
-		}
-	}
-	for name := range l.modules {
-		name, _, _ = strings.Cut(name, "\x00")
-		names[name] = true
+	for _, s := range found.Scripts {
+		names[s.Name] = true
 	}
 	*failures = slices.DeleteFunc(*failures, func(f finding) bool {
-		return scripts.Ignores(lint.Finding{Kind: f.Kind, Script: f.Script, Line: f.Line})
+		return found.Ignores(lint.Finding{Kind: f.Kind, Script: f.Script, Line: f.Line})
 	})
-	hiddenPools(scripts, in)
-	var found []finding
-	for _, one := range scripts.Findings() {
-		if in.Table == nil && one.Kind == "unused-pool" {
-			continue // the configuration may name it
-		}
+	for _, one := range found.Findings {
 		f := newFinding(one.Kind, one.Message)
 		f.Instance, f.Script, f.Line, f.Column = in.Name, one.Script, one.Line, one.Column
-		found = append(found, f)
+		all = append(all, f)
 	}
-	slices.SortStableFunc(found, func(a, b finding) int { // notes come last
-		return slices.Index(levels, a.Severity)/2 - slices.Index(levels, b.Severity)/2
-	})
-	return found, nil
-}
-
-// hiddenPools notes pools that hide an outer one of the same name.
-func hiddenPools(scripts *lint.Scripts, in *instance.Inspection) {
-	if in.Table == nil {
-		return
-	}
-	for _, p := range in.Table.Pools() {
-		if p.Hides != nil && p.Hides.At.String() != "" {
-			message := fmt.Sprintf("pool %q hides the one at %s", p.Name, p.Hides.At)
-			scripts.Note(lint.Finding{Kind: "hidden-pool", Script: p.At.Script, Line: p.At.Line, Message: message})
-		}
-	}
+	return all, nil
 }

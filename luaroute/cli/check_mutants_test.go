@@ -67,8 +67,12 @@ func mutants(t *testing.T, code string, v vocabulary, pools []string) (all []mut
 				all = append(all, mutant{"option", key.Value, key.Start, false})
 			}
 		case *syntax.String:
-			if syntax.Expr(n) != declared && slices.Contains(pools, n.Value) && code[offset(code, n.Start)] == '"' {
+			at := offset(code, n.Start)
+			if syntax.Expr(n) != declared && slices.Contains(pools, n.Value) && code[at] == '"' {
 				all = append(all, mutant{"pool", n.Value, n.Start, true})
+			}
+			if slices.Contains(namesAfter(code, metricName), n.Value) && !strings.HasSuffix(code[:at+1], metricName) {
+				all = append(all, mutant{"metric", n.Value, n.Start, true})
 			}
 		}
 		return true
@@ -105,10 +109,34 @@ func misspell(code string, m mutant) (string, string) {
 	return code[:at] + wrong + code[at+len(m.name):], wrong
 }
 
-// withPools returns an API that knows which pools there are.
+// metricName and poolName are what stands before the name of a metric and of a pool that is declared.
+const (
+	metricName = `route.metric{ name = "`
+	poolName   = `route:pool("`
+)
+
+// counts is an example whose metrics can be misspelt.
+const counts = `local route = require("luaroute")
+route.metric{ name = "cache", labels = { result = { "hit", "miss" } } }
+route.metric{ name = "sizes", kind = "gauge" }
+local function count(req, result) req:count("cache", 1, { result = result }) end
+route:get("/x", function(req)
+  count(req, "hit")
+  req:count("sizes")
+  return 204
+end)
+route:tenant("acme", { hosts = { "acme.example" } }, function(acme)
+  acme:get("/y", { when = function(req) req:count("cache", 2) return true end }, function() return 204 end)
+end)
+`
+
+// withPools returns an API that knows which pools there are, and which metrics.
 func withPools(api *lint.API, pools []string) *lint.API {
 	known := *api
-	known.Names = map[string]lint.Names{"luaroute.PoolName": {What: "pool", Kind: "unknown-pool", All: pools}}
+	known.Names = map[string]lint.Names{
+		"luaroute.PoolName":   {What: "pool", Kind: "unknown-pool", All: pools},
+		"luaroute.MetricName": {What: "metric", Kind: "unknown-name"},
+	}
 	return &known
 }
 
@@ -217,11 +245,12 @@ func TestANameThatIsMisspeltIsFoundWithWhatWasMeant(t *testing.T) {
 	t.Parallel()
 	v, known, ofTests := vocabularyOf(reference.Build()), api(t), inTests(t)
 	examples := scriptsBelow(t, "../../examples")
+	examples["counts/main.lua"] = counts
 	all := 0
 	var missed []string
 	for _, name := range slices.Sorted(maps.Keys(examples)) {
 		code := examples[name]
-		pools := poolsOf(code)
+		pools := namesAfter(code, poolName)
 		known := withPools(known, pools)
 		if isTest(name) {
 			known = ofTests
@@ -245,11 +274,11 @@ func TestANameThatIsMisspeltIsFoundWithWhatWasMeant(t *testing.T) {
 	}
 }
 
-// poolsOf returns the pools that an example declares.
-func poolsOf(code string) (pools []string) {
-	for _, part := range strings.Split(code, `route:pool("`)[1:] {
+// namesAfter returns the names that an example declares, behind what stands before each.
+func namesAfter(code, before string) (names []string) {
+	for _, part := range strings.Split(code, before)[1:] {
 		name, _, _ := strings.Cut(part, `"`)
-		pools = append(pools, name)
+		names = append(names, name)
 	}
-	return pools
+	return names
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
 	"github.com/luaroute/caddy-luaroute/luaroute/reference"
 )
@@ -21,7 +22,7 @@ var popular = flag.String("lualibs", "", "the folder of popular Lua libraries, s
 // api is what scripts can use; the names of pools and so on may be anything.
 func api(t *testing.T) *lint.API {
 	t.Helper()
-	api, err := apiOf(reference.Build(), nil)
+	api, err := findings.API(reference.Build(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +32,7 @@ func api(t *testing.T) *lint.API {
 // inTests returns an API as files of tests have it.
 func inTests(t *testing.T) *lint.API {
 	t.Helper()
-	api, err := apiOf(reference.Build().InTests(), nil)
+	api, err := findings.API(reference.Build().InTests(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
 	"github.com/luaroute/caddy-luaroute/luaroute/reference"
 	"github.com/luaroute/caddy-luaroute/luaroute/source"
@@ -34,7 +35,7 @@ func findingsOfTests(known *reference.Reference, scripts map[string]bool) (found
 		}
 	}
 	slices.Sort(files)
-	api, err := apiOf(known.InTests(), nil)
+	api, err := findings.API(known.InTests(), nil)
 	if err != nil {
 		return nil, err
 	}

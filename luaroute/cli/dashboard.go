@@ -136,7 +136,7 @@ func (s *showing) proxy() (http.Handler, error) {
 					delete(r.Out.Header, name)
 				}
 			}
-			if !to.IsUnixNetwork() { // where Caddy refuses one
+			if scheme == "http" && !to.IsUnixNetwork() { // Caddy refuses one at a socket, and of who has a certificate
 				r.Out.Header.Set("Origin", scheme+"://"+host)
 			}
 		},

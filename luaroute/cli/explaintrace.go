@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,9 +10,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/luaroute/caddy-luaroute/chiproxy/explain"
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
 	"github.com/luaroute/caddy-luaroute/luaroute/instance"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
-	"github.com/luaroute/caddy-luaroute/luaroute/source"
 	"github.com/luaroute/caddy-luaroute/luaroute/trace"
 )
 
@@ -47,17 +48,12 @@ func (e *explanation) tracing(r *http.Request, out io.Writer) (err error) {
 
 // textsOf returns the lines of the scripts and modules of an instance, by name.
 func textsOf(in *instance.Inspection) map[string][]string {
-	l := &lookedAt{scripts: new(lint.Scripts), modules: map[string][]source.Script{}}
-	for _, s := range in.Sources {
-		_ = l.look(s.Set, nil) // one that is gone since it was loaded has no text here
-	}
 	texts := map[string][]string{}
-	for script := range l.modules {
-		name, code, _ := strings.Cut(script, "\x00")
-		if _, twice := texts[name]; twice { // such as those in the configuration of two tenants
-			code = ""
+	for _, s := range findings.Scripts(context.Background(), in) {
+		if _, twice := texts[s.Name]; twice { // such as those in the configuration of two tenants
+			s.Code = nil
 		}
-		texts[name] = lint.Lines([]byte(code))
+		texts[s.Name] = lint.Lines(s.Code)
 	}
 	return texts
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
 	"github.com/luaroute/caddy-luaroute/luaroute/reference"
 	"github.com/luaroute/caddy-luaroute/luaroute/stubs"
 )
@@ -86,7 +87,7 @@ func newProject(folder string, out io.Writer) error {
 			return err
 		}
 	}
-	library, err := stubs.Files(reference.Build(), stubs.Names{"luaroute.MatcherName": modules("http.matchers")})
+	library, err := stubs.Files(reference.Build(), stubs.Names{"luaroute.MatcherName": findings.Modules("http.matchers")})
 	if err != nil {
 		return err
 	}

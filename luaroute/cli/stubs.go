@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
 	"github.com/luaroute/caddy-luaroute/luaroute/lint"
 	"github.com/luaroute/caddy-luaroute/luaroute/reference"
 	"github.com/luaroute/caddy-luaroute/luaroute/stubs"
@@ -86,7 +87,7 @@ func (s *stubsRun) run(out io.Writer) error {
 
 // names returns the names that strings of certain types have: those of what is compiled in, and of the configuration.
 func (s *stubsRun) names(r *reference.Reference) (stubs.Names, error) {
-	names := stubs.Names{"luaroute.MatcherName": modules("http.matchers")}
+	names := stubs.Names{"luaroute.MatcherName": findings.Modules("http.matchers")}
 	if s.config == "" {
 		return names, nil
 	}
@@ -96,15 +97,15 @@ func (s *stubsRun) names(r *reference.Reference) (stubs.Names, error) {
 	}
 	for _, in := range instances {
 		api := &lint.API{Names: map[string]lint.Names{}}
-		addNames(api, &in, r)
+		findings.AddNames(api, &in, r)
 		for of, known := range api.Names {
 			names[of] = append(names[of], known.Every()...)
 		}
 	}
 	for _, in := range instances {
 		if len(in.LeftOut) > 0 { // whose pools and tenants are not known
-			delete(names, poolName)
-			delete(names, "luaroute.TenantName")
+			delete(names, findings.PoolName)
+			delete(names, findings.TenantName)
 		}
 	}
 	return names, nil

@@ -72,8 +72,9 @@ func (m *Metrics) Options() telemetry.Options {
 
 // Telemetry is what requests say of themselves in logs, spans and placeholders.
 type Telemetry struct {
-	// When the placeholders `{http.luaroute.*}` are there: `on`, `off`, or `auto`, which is on where the server has
-	// logs, the request is traced, or this configuration uses one. Default: `auto`.
+	// When the placeholders `{http.luaroute.*}` are there: `on`, `off`, or `auto`, which is on where the request is
+	// traced, or something has their name: a handler or matcher of the servers, a script, or this configuration.
+	// Templates may have it in their files. Default: `auto`.
 	Placeholders string `json:"placeholders,omitempty"`
 
 	// Whether the access log gets the group `luaroute`: `on` or `off`. Default: `on`.

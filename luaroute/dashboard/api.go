@@ -33,6 +33,7 @@ type api struct {
 	shows    func(name string) bool
 	follows  func(name string) (perSecond float64, clients bool)
 	explains *bound
+	looks    looks
 	mux      *http.ServeMux
 }
 
@@ -45,15 +46,15 @@ type question struct {
 }
 
 func newAPI(shows func(string) bool, follows func(string) (float64, bool)) *api {
-	a := &api{shows: shows, follows: follows, explains: newBound(), mux: http.NewServeMux()}
+	a := &api{shows: shows, follows: follows, explains: newBound(), looks: looks{all: map[string]*reading{}}, mux: http.NewServeMux()}
 	a.mux.HandleFunc("GET /{$}", a.instances)
 	for path, answer := range map[string]func(q question) error{
 		"GET /{name}/routes":   func(q question) error { return q.write(inventory.Routes(q.Table())) },
 		"GET /{name}/pools":    func(q question) error { return q.write(inventory.Pools(q.Table())) },
 		"GET /{name}/stats":    func(q question) error { return q.write(admin.StatsOf(q.Instance, all)) },
 		"GET /{name}/tenants":  func(q question) error { return q.write(tenantsOf(q.Instance)) },
-		"GET /{name}/scripts":  scripts,
-		"GET /{name}/script":   script,
+		"GET /{name}/scripts":  a.scripts,
+		"GET /{name}/script":   a.script,
 		"POST /{name}/explain": a.explain,
 		"GET /{name}/tail":     a.tail,
 	} {

@@ -3,60 +3,137 @@ package dashboard
 import (
 	"net/http"
 	"slices"
+	"sync"
+	"time"
+
+	"github.com/luaroute/caddy-luaroute/chiproxy/routing"
+	"github.com/luaroute/caddy-luaroute/luaroute/findings"
+	"github.com/luaroute/caddy-luaroute/luaroute/instance"
+	"github.com/luaroute/caddy-luaroute/luaroute/lint"
+	"github.com/luaroute/caddy-luaroute/luaroute/reference"
+	"github.com/luaroute/caddy-luaroute/luaroute/source"
 )
 
-// scriptInfo is a script in the list of the page.
+// scriptInfo is a script or a module in the list of the page.
 type scriptInfo struct {
-	Name  string `json:"name"`
-	Lines int    `json:"lines"`
+	Name     string `json:"name"`
+	Lines    int    `json:"lines"`
+	Findings int    `json:"findings,omitempty"` // without notes
 }
 
-// scripts lists the scripts, as their sources have them now.
-func scripts(q question) error {
+// remark is a finding of a script, as `caddy luaroute check` reports it.
+type remark struct {
+	Severity lint.Level `json:"severity"`
+	Kind     string     `json:"kind"`
+	Line     int        `json:"line,omitempty"`
+	Column   int        `json:"column,omitempty"`
+	Message  string     `json:"message"`
+}
+
+// scripts lists the scripts and the modules that they require, as their sources have them now.
+func (a *api) scripts(q question) error {
 	list := []scriptInfo{}
-	for _, s := range sourcesOf(q) {
-		list = append(list, scriptInfo{s.name, s.lines()})
+	read := a.looks.at(q)
+	for _, s := range read.scripts {
+		n := 0
+		for _, f := range remarksOf(read, s.Name) {
+			if f.Severity != lint.Note {
+				n++
+			}
+		}
+		list = append(list, scriptInfo{s.Name, lines(s.Code), n})
 	}
 	return q.write(list)
 }
 
 // script answers with the text of one.
-func script(q question) error {
+func (a *api) script(q question) error {
 	name := q.r.URL.Query().Get("name")
-	all := sourcesOf(q)
-	i := slices.IndexFunc(all, func(s text) bool { return s.name == name })
+	read := a.looks.at(q)
+	i := slices.IndexFunc(read.scripts, func(s source.Script) bool { return s.Name == name })
 	if i < 0 {
 		return status(http.StatusNotFound, "no script %q", name)
 	}
 	return q.write(struct {
-		Name string `json:"name"`
-		Code string `json:"code"`
-	}{name, conceal(q.text(all[i].code))})
+		Name     string   `json:"name"`
+		Code     string   `json:"code"`
+		Findings []remark `json:"findings,omitempty"`
+	}{name, conceal(q.text(string(read.scripts[i].Code))), remarksOf(read, name)})
 }
 
-// text is the text of a script.
-type text struct{ name, code string }
+// remarksOf returns the findings of one script.
+func remarksOf(read *reading, name string) (all []remark) {
+	for _, f := range read.found {
+		if f.Script == name {
+			kind, _ := lint.KindOf(f.Kind)
+			all = append(all, remark{kind.Level, f.Kind, f.Line, f.Column, conceal(f.Message)})
+		}
+	}
+	return all
+}
 
-func (t text) lines() int {
+func lines(code []byte) int {
 	n := 1
-	for i := range len(t.code) {
-		if t.code[i] == '\n' && i < len(t.code)-1 {
+	for i := range code {
+		if code[i] == '\n' && i < len(code)-1 {
 			n++
 		}
 	}
 	return n
 }
 
-// sourcesOf returns the scripts of an instance.
-func sourcesOf(q question) (all []text) {
-	for _, set := range q.Inspect().Sources {
-		scripts, err := set.Scripts(q.r.Context())
-		if err != nil {
-			continue // the page shows the error of the last reload
-		}
-		for _, s := range scripts {
-			all = append(all, text{s.Name, string(s.Code)})
+const (
+	// fresh is how long what was read of scripts is shown: a page asks for each script.
+	fresh = 2 * time.Second
+	// mostCode is how much code is looked at. Tenants may have scripts of strangers.
+	mostCode = 1 << 20
+)
+
+// reading is what was read of the scripts of an instance.
+type reading struct {
+	table   *routing.Table
+	at      time.Time
+	scripts []source.Script
+	found   []lint.Finding
+}
+
+// looks reads scripts and looks for mistakes in them, one instance at a time, and at most once while a reading is fresh.
+type looks struct {
+	mu  sync.Mutex
+	all map[string]*reading
+}
+
+// at returns what the scripts of an instance are now.
+func (l *looks) at(q question) *reading {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in := q.Inspect()
+	known := l.all[in.Name]
+	if known != nil && known.table == in.Table && time.Since(known.at) < fresh {
+		return known
+	}
+	r := read(q, &in)
+	for name := range l.all {
+		if instance.Get(name) == nil {
+			delete(l.all, name)
 		}
 	}
-	return all
+	l.all[in.Name] = r
+	return r
+}
+
+func read(q question, in *instance.Inspection) *reading {
+	r := &reading{table: in.Table, scripts: findings.Scripts(q.r.Context(), in), at: time.Now()}
+	size := 0
+	for _, s := range r.scripts {
+		size += len(s.Code)
+	}
+	if size > mostCode {
+		return r
+	}
+	if found, err := findings.In(q.r.Context(), in, reference.Build()); err == nil { // else the page shows the error of the last reload
+		r.found = found.Findings
+	}
+	r.at = time.Now()
+	return r
 }

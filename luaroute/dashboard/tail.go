@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,8 +44,14 @@ func (a *api) tail(q question) error {
 	header.Set("X-Accel-Buffering", "no")
 	s := &stream{q.w, http.NewResponseController(q.w)}
 	defer func() { _ = s.flow.SetWriteDeadline(time.Time{}) }()
+	s.follow(q.r.Context(), v, clients)
+	return nil
+}
+
+// follow sends what a viewer gets until it leaves or is left.
+func (s *stream) follow(ctx context.Context, v *tail.Viewer, clients bool) {
 	if !s.send(": luaroute\n\n") {
-		return nil
+		return
 	}
 	beat, tell := time.NewTicker(heartbeat), time.NewTicker(tells)
 	defer beat.Stop()
@@ -61,11 +68,10 @@ func (a *api) tail(q question) error {
 			ok = s.send(":\n\n")
 		case <-v.Ended:
 			ok = false
-		case <-q.r.Context().Done():
+		case <-ctx.Done():
 			ok = false
 		}
 	}
-	return nil
 }
 
 // filterOf reads what a viewer wants.

@@ -3,6 +3,7 @@
 package declare
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -117,7 +118,12 @@ type Result struct {
 	Scripts []string
 	// Blank says of each script that ran, and of each module that was loaded, whether there is no code in it.
 	Blank map[string]bool
+	// Names says that a script or module has the text AskedName.
+	Names bool
 }
+
+// AskedName is how the placeholders of a request begin, which cost it something and are there if something asks for one.
+const AskedName = "http.luaroute."
 
 // Declares reports whether the scripts declare anything that affects requests.
 func (r *Result) Declares() bool {
@@ -279,6 +285,7 @@ func (l *load) compile(s source.Script) (*script.Program, error) {
 	program, err := l.options.Programs.Compile(s.Name, s.Code)
 	if err == nil {
 		l.result.Blank[s.Name] = program.Blank
+		l.result.Names = l.result.Names || bytes.Contains(s.Code, []byte(AskedName))
 	}
 	return program, err
 }

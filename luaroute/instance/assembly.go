@@ -308,6 +308,7 @@ func (a *assembly) keep() {
 	for _, r := range a.served() {
 		a.out.timers = append(a.out.timers, r.result.Timers...)
 		a.out.Scripts = append(a.out.Scripts, r.result.Scripts...)
+		a.out.names = a.out.names || r.result.Names
 		a.out.contents = append(a.out.contents, content{r.tenant, r.result.Blank, r.result.Declares(), r.sources.Folders()})
 	}
 }

@@ -26,7 +26,9 @@ const (
 
 // Start makes the instance known by its name, and begins what runs in the background. The servers are those of its configuration.
 func (i *Instance) Start(servers map[string]*caddyhttp.Server) {
-	i.unlogged.Store(!slices.ContainsFunc(slices.Collect(maps.Values(servers)), logs))
+	all := slices.Collect(maps.Values(servers))
+	i.unlogged.Store(!slices.ContainsFunc(all, logs))
+	i.namedAround.Store(slices.ContainsFunc(all, names))
 	running.add(i)
 	i.loader.startStore()
 	i.start()

@@ -96,7 +96,7 @@ func (w *devWriter) FlushError() error {
 
 // summary is the tenant, the route, the pool, the place and the outcome in one line: what there is not is "-".
 func (o *observed) summary() string {
-	words := []string{o.Tenant, o.name(), o.Pool, o.at(), o.Outcome.String()}
+	words := []string{o.Tenant, o.name(), o.Pool, o.At, o.Outcome.String()}
 	for i, word := range words {
 		if word == "" {
 			word = "-"

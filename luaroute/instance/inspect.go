@@ -22,6 +22,8 @@ type Inspection struct {
 	Table *routing.Table
 	// NamedPools are the names by which the configuration itself asks for pools.
 	NamedPools []string
+	// Metrics are the names of those that scripts declare, by their tenants.
+	Metrics map[string][]string
 	// Env are the names of environment variables that scripts can use.
 	Env []string
 	// LeftOut are the errors of the tenants that isolate_failures leaves out, in the order of their names.
@@ -47,6 +49,10 @@ type Tenant struct {
 func (i *Instance) Inspect() Inspection {
 	in, state := i.loader.inspect(), i.State()
 	in.Sources, in.Table = state.sources, i.table.Load()
+	in.Metrics = map[string][]string{}
+	for tenant, vms := range state.machines {
+		in.Metrics[tenant] = slices.Sorted(maps.Keys(vms.Customs))
+	}
 	for _, tenant := range slices.Sorted(maps.Keys(state.LeftOut)) {
 		in.LeftOut = append(in.LeftOut, state.LeftOut[tenant])
 	}

@@ -35,7 +35,9 @@ type Instance struct {
 	watcher watcher
 	// unlogged says that no server of the configuration writes access logs.
 	unlogged atomic.Bool
-	tail     tail.Hub
+	// namedAround and namedInside say that the routes of servers, and the scripts, have the name of a placeholder of a request.
+	namedAround, namedInside atomic.Bool
+	tail                     tail.Hub
 
 	reloading sync.Mutex // held by the reload that runs
 	mu        sync.Mutex // guards what follows, and that table is not set after the end

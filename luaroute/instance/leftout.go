@@ -89,6 +89,7 @@ func (a *assembly) alone(spec chiproxy.Spec, t chiproxy.Tenant) error {
 // serves notes which tenants a table that serves leaves out, and logs them.
 func (i *Instance) serves(l *loaded) {
 	i.loader.started, i.loader.leftOut = true, l.LeftOut
+	i.namedInside.Store(l.names)
 	for _, name := range slices.Sorted(maps.Keys(l.LeftOut)) {
 		i.logger.Error("the scripts of a tenant failed; it answers 503 until they load",
 			zap.String("tenant", name), zap.Error(l.LeftOut[name]))

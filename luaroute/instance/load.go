@@ -125,7 +125,9 @@ type loaded struct {
 	Scripts []string
 	// contents is what the scripts were, one for each tenant with scripts.
 	contents []content
-	took     time.Duration
+	// names says that scripts have the name of a placeholder of a request.
+	names bool
+	took  time.Duration
 	// vms are those of the tenant that suiteOf names, nil without scripts.
 	vms    *hook.VMs
 	timers []*hook.Timer

@@ -17,11 +17,9 @@ import (
 	"github.com/luaroute/caddy-luaroute/chiproxy"
 	"github.com/luaroute/caddy-luaroute/chiproxy/telemetry"
 	"github.com/luaroute/caddy-luaroute/luaroute/config"
+	"github.com/luaroute/caddy-luaroute/luaroute/declare"
 	"github.com/luaroute/caddy-luaroute/luaroute/vm"
 )
-
-// placeholderPrefix is that of the placeholders of a request.
-const placeholderPrefix = "http.luaroute."
 
 // watcher decides what requests say of themselves.
 type watcher struct {
@@ -37,7 +35,7 @@ func newWatcher(c *config.Instance) watcher {
 	}
 	o := watcher{fields: t.LogFields != config.Off, spans: t.Spans != config.Off, never: t.Placeholders == config.Off, always: t.Placeholders == config.On || c.Dev != ""}
 	if text, err := json.Marshal(c); err == nil && !o.never {
-		o.always = o.always || bytes.Contains(text, []byte("{"+placeholderPrefix))
+		o.always = o.always || bytes.Contains(text, []byte("{"+declare.AskedName))
 	}
 	o.silent = !o.always && o.never && !o.fields && !o.spans
 	return o
@@ -62,12 +60,13 @@ func (i *Instance) observe(r *http.Request) *observed {
 	}
 	ctx := r.Context()
 	logged := false
-	if !i.unlogged.Load() { // to look a server up takes as long as all else here
+	if i.watcher.fields && !i.unlogged.Load() { // to look a server up takes as long as all else here
 		server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 		logged = logs(server)
 	}
 	span := trace.SpanContextFromContext(ctx)
-	if !logged && !i.watcher.always && !span.IsValid() {
+	named := !i.watcher.never && (i.watcher.always || i.namedAround.Load() || i.namedInside.Load() || span.IsValid())
+	if !logged && !named && !span.IsValid() {
 		return nil
 	}
 	if caddyhttp.GetVar(ctx, observedVar) != nil { // the outer one says more
@@ -79,11 +78,11 @@ func (i *Instance) observe(r *http.Request) *observed {
 		o.Trace = &o.trace
 	}
 	caddyhttp.SetVar(ctx, observedVar, o)
-	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && !i.watcher.never {
+	if repl, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && named {
 		repl.Map(o.placeholder)
 	}
-	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && logged && i.watcher.fields {
-		extra.Add(zap.Inline(o))
+	if extra, ok := ctx.Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok && logged {
+		extra.Add(zap.Object("luaroute", (*group)(o)))
 	}
 	return o
 }
@@ -134,17 +133,9 @@ func (o *observed) name() string {
 	return o.Route.Name
 }
 
-// at returns the script and line that declares the route.
-func (o *observed) at() string {
-	if o.Route == nil {
-		return ""
-	}
-	return o.Route.Origin.String()
-}
-
 // placeholder returns the value of a placeholder, and whether it is one of ours. What there is not is empty.
 func (o *observed) placeholder(key string) (any, bool) {
-	name, ok := strings.CutPrefix(key, placeholderPrefix)
+	name, ok := strings.CutPrefix(key, declare.AskedName)
 	if !ok {
 		return nil, false
 	}
@@ -180,28 +171,30 @@ func (o *observed) placeholder(key string) (any, bool) {
 	return nil, false
 }
 
-// MarshalLogObject writes the group of the access log.
-func (o *observed) MarshalLogObject(to zapcore.ObjectEncoder) error {
-	return to.AddObject("luaroute", zapcore.ObjectMarshalerFunc(func(to zapcore.ObjectEncoder) error {
-		to.AddString("instance", o.instance.name)
-		add := func(key, value string) {
-			if value != "" {
-				to.AddString(key, value)
-			}
+// group is what the access log says of a request.
+type group observed
+
+// MarshalLogObject writes the fields that are not empty.
+func (g *group) MarshalLogObject(to zapcore.ObjectEncoder) error {
+	o := (*observed)(g)
+	to.AddString("instance", o.instance.name)
+	add := func(key, value string) {
+		if value != "" {
+			to.AddString(key, value)
 		}
-		add("tenant", o.Tenant)
-		add("route", o.name())
-		add("pattern", o.Pattern)
-		add("pool", o.Pool)
-		add("variant", o.Variant)
-		add("fault", o.Fault)
-		add("script", o.at())
-		to.AddString("outcome", o.Outcome.String())
-		if o.Lua > 0 {
-			to.AddFloat64("lua_ms", float64(o.Lua)/float64(time.Millisecond))
-		}
-		return nil
-	}))
+	}
+	add("tenant", o.Tenant)
+	add("route", o.name())
+	add("pattern", o.Pattern)
+	add("pool", o.Pool)
+	add("variant", o.Variant)
+	add("fault", o.Fault)
+	add("script", o.At)
+	to.AddString("outcome", o.Outcome.String())
+	if o.Lua > 0 {
+		to.AddFloat64("lua_ms", float64(o.Lua)/float64(time.Millisecond))
+	}
+	return nil
 }
 
 // Telemetry returns what was counted of the requests.

@@ -49,7 +49,7 @@ func cut(text string) string {
 func (e *ending) end() {
 	o := e.told
 	event := &tail.Event{
-		Time: time.Now(), Method: e.method, Host: e.host, Path: e.path, Tenant: o.Tenant, Route: o.name(), Pattern: o.Pattern, At: o.at(),
+		Time: time.Now(), Method: e.method, Host: e.host, Path: e.path, Tenant: o.Tenant, Route: o.name(), Pattern: o.Pattern, At: o.At,
 		Outcome: o.Outcome.String(), Pool: o.Pool, Status: o.Status, Lua: (o.Lua + time.Microsecond - 1).Microseconds(),
 	}
 	event.Milliseconds = float64(event.Time.Sub(e.started).Microseconds()) / 1000

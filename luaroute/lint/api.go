@@ -11,8 +11,8 @@ import (
 type API struct {
 	// Module is what scripts require for the router, and Router the class of it.
 	Module, Router string
-	// Pools and Tenants are the aliases whose strings are names of pools and of tenants.
-	Pools, Tenants string
+	// Pools, Tenants and Metrics are the aliases whose strings are names of pools, of tenants and of metrics.
+	Pools, Tenants, Metrics string
 	// Globals are what scripts find without require, but for the libraries among them, which are Tables.
 	Globals []Member
 	Tables  []Class

@@ -58,12 +58,14 @@ func (w *walker) call(e *syntax.Call) {
 		w.answers(first(args))
 	case name == "pool" && object != "" && len(args) == 2:
 		if pool, ok := args[0].(*syntax.String); ok {
-			w.pool(pool)
+			w.out.pools = append(w.out.pools, w.declared(pool))
 			args = args[1:] // a declaration does not use the pool
 			w.answers(args[0])
 		} else {
 			w.out.open["pool"] = true
 		}
+	case name == "metric" && object != "" && len(args) == 1:
+		w.metric(args[0])
 	case name == "tenant" && object != "" && len(args) > 1:
 		if tenant, ok := args[0].(*syntax.String); ok {
 			w.out.tenants = append(w.out.tenants, tenant.Value)
@@ -86,13 +88,27 @@ func (w *walker) call(e *syntax.Call) {
 	}
 }
 
-// pool notes where a pool is declared.
-func (w *walker) pool(name *syntax.String) {
-	p := declared{Finding: Finding{"unused-pool", w.script, name.Start.Line, name.Start.Column, name.Value}}
-	if p.within = w.tenant != nil; p.within {
-		p.tenant = *w.tenant
+// declared returns where something of a name is declared.
+func (w *walker) declared(name *syntax.String) declared {
+	d := declared{Finding: Finding{"unused-pool", w.script, name.Start.Line, name.Start.Column, name.Value}}
+	if d.within = w.tenant != nil; d.within {
+		d.tenant = *w.tenant
 	}
-	w.out.pools = append(w.out.pools, p)
+	return d
+}
+
+// metric notes where a metric is declared.
+func (w *walker) metric(options syntax.Expr) {
+	if table, ok := options.(*syntax.Table); ok {
+		for _, field := range table.Fields {
+			key, named := field.Key.(*syntax.String)
+			if value, written := field.Value.(*syntax.String); named && written && key.Value == "name" {
+				w.out.metrics = append(w.out.metrics, w.declared(value))
+				return
+			}
+		}
+	}
+	w.out.open["metric"] = true
 }
 
 // patterned are the methods of routers whose first argument is a pattern.

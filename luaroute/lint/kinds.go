@@ -34,7 +34,7 @@ var Kinds = []Kind{
 	{"unchecked-result", Warn, "The result of a call that may be `nil, error`, used without a look at it"},
 	{"unknown-pool", Warn, "The name of a pool that there is not"},
 	{"unknown-param", Warn, "A parameter that the patterns of the function's routes do not have"},
-	{"unknown-name", Warn, "The name of a tenant, handler, matcher, environment variable or library that there is not"},
+	{"unknown-name", Warn, "The name of a tenant, handler, matcher, metric, environment variable or library that there is not"},
 	{"foreign-pattern", Warn, "A parameter as other routers write it: `/a/:id`"},
 	{"global", Warn, "A global is assigned while the script loads"},
 	{"request-global", Warn, "A global is assigned while a request runs, which is an error"},

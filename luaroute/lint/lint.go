@@ -33,8 +33,9 @@ type Scripts struct {
 
 	found   []Finding
 	pools   []declared      // where pools are declared
+	metrics []declared      // where metrics are declared
 	tenants []string        // those that scripts declare
-	open    map[string]bool // "pool", "tenant": some are declared whose names are not written in the scripts
+	open    map[string]bool // "pool", "tenant", "metric": some are declared whose names are not written in the scripts
 	named   map[string]bool // strings that may name pools
 	pieces  []string        // parts of strings that are concatenated
 	legacy  bool            // a script is one of the old contract, which gets the pools as a list
@@ -43,7 +44,7 @@ type Scripts struct {
 	ignores []*ignore
 }
 
-// declared is where a pool is declared; the message is its name.
+// declared is where a pool or a metric is declared; the message is its name.
 type declared struct {
 	Finding
 	tenant string

@@ -13,18 +13,8 @@ import (
 // names returns the names of the API with those that the scripts declare themselves, perhaps under conditions that do not hold now.
 func (s *Scripts) names() map[string]Names {
 	all := maps.Clone(s.API.Names)
-	if pools, ok := all[s.API.Pools]; ok {
-		pools.All, pools.Of = slices.Clip(pools.All), maps.Clone(pools.Of)
-		for _, pool := range s.pools {
-			if f := s.file(pool.Script); f != nil { // else the API knows it
-				pools.add(pool, f.tenants)
-			}
-		}
-		all[s.API.Pools] = pools
-		if pools.Open && s.open["pool"] {
-			delete(all, s.API.Pools)
-		}
-	}
+	s.declare(all, s.API.Pools, s.pools)
+	s.declare(all, s.API.Metrics, s.metrics)
 	if tenants, ok := all[s.API.Tenants]; ok {
 		tenants.All = slices.Concat(tenants.All, s.tenants)
 		all[s.API.Tenants] = tenants
@@ -35,6 +25,24 @@ func (s *Scripts) names() map[string]Names {
 	return all
 }
 
+// declare adds what the scripts declare to the names of an alias.
+func (s *Scripts) declare(all map[string]Names, alias string, more []declared) {
+	names, ok := all[alias]
+	if !ok {
+		return
+	}
+	names.All, names.Of = slices.Clip(names.All), maps.Clone(names.Of)
+	for _, one := range more {
+		if f := s.file(one.Script); f != nil { // else the API knows it
+			names.add(one, f.tenants)
+		}
+	}
+	all[alias] = names
+	if names.Open && s.open[names.What] {
+		delete(all, alias)
+	}
+}
+
 func (s *Scripts) file(script string) *file {
 	if i := slices.IndexFunc(s.files, func(f *file) bool { return f.name == script }); i >= 0 {
 		return s.files[i]
@@ -42,17 +50,17 @@ func (s *Scripts) file(script string) *file {
 	return nil
 }
 
-// add adds a pool that a script of some tenants declares.
-func (n *Names) add(pool declared, tenants []string) {
-	if pool.within {
-		tenants = []string{pool.tenant}
+// add adds what a script of some tenants declares.
+func (n *Names) add(one declared, tenants []string) {
+	if one.within {
+		tenants = []string{one.tenant}
 	}
 	if len(tenants) == 0 || n.Of == nil || n.Open && slices.Contains(tenants, "") {
-		n.All = append(n.All, pool.Message)
+		n.All = append(n.All, one.Message)
 		return
 	}
 	for _, tenant := range tenants {
-		n.Of[tenant] = append(slices.Clip(n.Of[tenant]), pool.Message)
+		n.Of[tenant] = append(slices.Clip(n.Of[tenant]), one.Message)
 	}
 }
 

@@ -45,6 +45,7 @@ var metricClasses = []vm.Class{
 		Name: "luaroute.Metric", Link: "observe.md#metrics-of-scripts", Text: "a metric of the script, for functions that serve requests",
 		Methods: metricMethods.Docs(),
 	},
+	{Name: "luaroute.MetricName", Link: "observe.md#metrics-of-scripts", Text: "the name of a metric that `route.metric` declares", Alias: "string"},
 	{
 		Name: "luaroute.MetricLabels", Link: "observe.md#metrics-of-scripts",
 		Text: "the values of the labels by their names; what is missing or not listed counts as `_other`", Alias: "table<string, string|number|boolean>",

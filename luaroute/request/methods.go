@@ -70,7 +70,7 @@ var reqReading = vm.Bindings{
 			"`req:body()` is",
 	}},
 	{Fn: reqCount, Doc: vm.Doc{
-		Name: "count", Args: "metric: string, n?: number, labels?: luaroute.MetricLabels", Effect: true,
+		Name: "count", Args: "metric: luaroute.MetricName, n?: number, labels?: luaroute.MetricLabels", Effect: true,
 		Text: "adds a number to a [metric](observe.md#metrics-of-scripts) that `route.metric` declares. Default: 1. Requests that are only explained, and " +
 			"tests, count nothing",
 	}},

@@ -44,7 +44,7 @@ func (c *Caddy) Origin(name string) *Origin {
 func (c *Caddy) ServeTLS(name string, h http.HandlerFunc) *Origin {
 	c.t.Helper()
 	o := c.origin(name, h)
-	c.selfSigned(name+".pem", name+".key")
+	c.SelfSigned(name+".pem", name+".key")
 	pair, err := tls.LoadX509KeyPair(c.Expand("$dir/"+name+".pem"), c.Expand("$dir/"+name+".key"))
 	if err != nil {
 		c.t.Fatal(err)

@@ -40,7 +40,7 @@ type Pebble struct {
 func (c *Caddy) Pebble() *Pebble {
 	c.t.Helper()
 	program := buildPebble(c.t)
-	c.selfSigned("acme.pem", "acme.key")
+	c.SelfSigned("acme.pem", "acme.key")
 	address, management := "127.0.0.1:"+ports.Free(c.t), "127.0.0.1:"+ports.Free(c.t)
 	c.File("pebble.json", fmt.Sprintf(`{"pebble": {
 		"listenAddress": %q, "managementListenAddress": %q,
@@ -161,8 +161,8 @@ func ask(t testing.TB, url string) []byte {
 	return body
 }
 
-// selfSigned writes a certificate for 127.0.0.1 and its key into $dir.
-func (c *Caddy) selfSigned(cert, key string) {
+// SelfSigned writes a certificate for 127.0.0.1 and its key into $dir.
+func (c *Caddy) SelfSigned(cert, key string) {
 	c.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -101,7 +101,7 @@ export function Routes({ instance, params }) {
       <label><input type="checkbox" checked=${tree} onChange=${(e) => setTree(e.target.checked)} /> Tree</label>
     </form>
     <p role="status">${value ? plural(shown.length, "route") + (shown.length < routes.length ? " of " + number(routes.length) : "") : "…"}</p>
-    ${tree ? html`<${Tree} routes=${shown} open=${setOpened} />`
+    ${tree ? html`<${Tree} routes=${shown} open=${setOpened} tenants=${tenants || []} />`
       : html`<${Table} label="Routes" columns=${columns} rows=${shown} rowKey=${(r) => r.index} open=${setOpened} opened=${opened && opened.index} />`}
     ${opened && html`<${Details} key=${opened.index} r=${opened} instance=${instance.name} close=${() => setOpened(null)} />`}`;
 }
@@ -136,26 +136,36 @@ function Details({ r, instance, close }) {
 
 const shownAtOnce = 200;
 
-// Tree groups routes by tenant, by the layer or hosts around them, and by the scope that owns their prefix.
-function Tree({ routes, open }) {
-  const tenants = new Map();
+// Tree shows routes below their tenants, and the layers and scopes that are written around them.
+function Tree({ routes, open, tenants }) {
+  const root = node("");
   for (const r of routes) {
-    const layer = (r.hosts || []).join(", ") || "all hosts";
-    const scope = "/" + (r.segments.length > 2 ? r.segments[1] : "");
-    const layers = tenants.get(r.tenant) || tenants.set(r.tenant, new Map()).get(r.tenant);
-    const scopes = layers.get(layer) || layers.set(layer, new Map()).get(layer);
-    (scopes.get(scope) || scopes.set(scope, []).get(scope)).push(r);
+    const of = tenants.find((t) => t.name === r.tenant), hosts = ((of && of.hosts) || []).join(", ");
+    let at = inside(root, r.tenant, (r.tenant || "(default tenant)") + (hosts && ": " + hosts));
+    for (const w of r.within || []) at = inside(at, [w.kind, w.text, w.at].join("\0"), part(w), w.at);
+    at.routes.push(r);
   }
-  const few = routes.length <= shownAtOnce;
-  return html`<ul class="tree">${[...tenants].map(([tenant, layers]) => html`<li key=${tenant}><${Branch} open=${few} label=${tenant || "(default tenant)"}>
-    <ul>${[...layers].map(([layer, scopes]) => html`<li key=${layer}><${Branch} open=${few} label=${layer}>
-      <ul>${[...scopes].map(([scope, all]) => html`<li key=${scope}><${Branch} open=${few} label=${scope + "  (" + all.length + ")"}>
-        <ul>${all.slice(0, shownAtOnce).map((r) => html`<li key=${r.index}><button type="button" class="plain" onClick=${() => open(r)}>${(r.methods || []).join(" ") || "any"} <code>${r.pattern}</code> → ${part(r.action)}</button></li>`)}
-        ${all.length > shownAtOnce && html`<li>${plural(all.length - shownAtOnce, "more")} – find them in the table</li>`}</ul><//></li>`)}</ul><//></li>`)}</ul><//></li>`)}</ul>`;
+  return html`<ul class="tree">${[...root.below.values()].map((n) => html`<${Node} n=${n} few=${routes.length <= shownAtOnce} open=${open} />`)}</ul>`;
+}
+
+const node = (label, at) => ({ label, at, below: new Map(), routes: [] });
+
+function inside(n, key, label, at) {
+  return n.below.get(key) || n.below.set(key, node(label, at)).get(key);
+}
+
+const count = (n) => [...n.below.values()].reduce((sum, b) => sum + count(b), n.routes.length);
+
+// Node shows what is around routes, what is in it, and its routes.
+function Node({ n, few, open }) {
+  return html`<li><${Branch} open=${few} label=${n.label + "  (" + number(count(n)) + ")"} title=${n.at}><ul>
+    ${[...n.below.values()].map((b) => html`<${Node} n=${b} few=${few} open=${open} />`)}
+    ${n.routes.slice(0, shownAtOnce).map((r) => html`<li key=${r.index}><button type="button" class="plain" onClick=${() => open(r)}>${(r.methods || []).join(" ") || "any"} <code>${r.pattern}</code> → ${part(r.action)}</button></li>`)}
+    ${n.routes.length > shownAtOnce && html`<li>${number(n.routes.length - shownAtOnce)} more – find them in the table</li>`}</ul><//></li>`;
 }
 
 // Branch draws what is inside once it is open.
-function Branch({ label, open, children }) {
+function Branch({ label, title, open, children }) {
   const [seen, setSeen] = useState(open);
-  return html`<details open=${open} onToggle=${(e) => e.currentTarget.open && setSeen(true)}><summary>${label}</summary>${seen && children}</details>`;
+  return html`<details open=${open} onToggle=${(e) => e.currentTarget.open && setSeen(true)}><summary title=${title}>${label}</summary>${seen && children}</details>`;
 }

@@ -22,12 +22,13 @@ function Script({ instance, name, line }) {
   }, [value, line]);
   if (error) return html`<p class="bad" role="alert">${error}</p>`;
   if (!value) return html`<p>…</p>`;
-  const at = new Map();
+  const at = new Map(), remark = (f, i) => html`<p key=${i} class=${f.severity === "note" ? "note" : "warn"}>${f.severity}: ${f.message} (${f.kind})</p>`;
   for (const f of value.findings || []) at.set(f.line, [...(at.get(f.line) || []), f]);
   const lines = value.code.replace(/\n$/, "").split("\n");
   return html`<p>Read only. What looks like a secret is •••. ${(value.findings || []).length > 0 && plural(value.findings.length, "finding") + ", below their lines."}</p>
+    ${(at.get(undefined) || []).map(remark)}
     <div class="code" tabindex="0" role="region" aria-label=${"Text of " + name}><ol>${lines.map((text, i) => html`<li key=${i} class=${i + 1 === line ? "here" : ""} ref=${i + 1 === line ? here : undefined}>
-      <code>${text || " "}</code>${(at.get(i + 1) || []).map((f) => html`<p class=${f.severity === "note" ? "note" : "warn"}>${f.severity}: ${f.message} (${f.kind})</p>`)}</li>`)}</ol></div>`;
+      <code>${text || " "}</code>${(at.get(i + 1) || []).map(remark)}</li>`)}</ol></div>`;
 }
 
 // Place is a link to a line of a script: main.lua:3.

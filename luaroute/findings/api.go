@@ -1,4 +1,4 @@
-package cli
+package findings
 
 import (
 	"fmt"
@@ -22,16 +22,17 @@ var readings = map[string]string{"luaroute.Headers": "string?"}
 
 // Types of names.
 const (
-	poolName   = "luaroute.PoolName"
-	tenantName = "luaroute.TenantName"
+	PoolName   = "luaroute.PoolName"
+	TenantName = "luaroute.TenantName"
+	metricName = "luaroute.MetricName"
 )
 
-// apiOf returns the reference as lint takes it. Without an inspection, names of pools and so on may be anything.
-func apiOf(r *reference.Reference, in *instance.Inspection) (*lint.API, error) {
+// API returns the reference as lint takes it. Without an inspection, names of pools and so on may be anything.
+func API(r *reference.Reference, in *instance.Inspection) (*lint.API, error) {
 	c := new(converter)
 	router := r.Router()
 	api := &lint.API{
-		Module: reference.ModuleName, Router: router.Name, Pools: poolName, Tenants: tenantName,
+		Module: reference.ModuleName, Router: router.Name, Pools: PoolName, Tenants: TenantName, Metrics: metricName,
 		Globals: c.members(r.Globals), Defined: c.members(r.Defined), Absent: map[string]string{}, Names: map[string]lint.Names{},
 	}
 	for _, doc := range r.Absent {
@@ -47,7 +48,7 @@ func apiOf(r *reference.Reference, in *instance.Inspection) (*lint.API, error) {
 		api.Libraries = append(api.Libraries, lint.Class{Name: lib.Name, Bare: lib.Bare, Fields: c.members(lib.Docs)})
 	}
 	if in != nil {
-		addNames(api, in, r)
+		AddNames(api, in, r)
 	}
 	return api, c.err
 }
@@ -102,8 +103,8 @@ func (c *converter) class(from vm.Class) lint.Class {
 	return class
 }
 
-// addNames adds what strings can name in an instance. Those that scripts declare are known if they have loaded.
-func addNames(api *lint.API, in *instance.Inspection, r *reference.Reference) {
+// AddNames adds what strings can name in an instance. Those that scripts declare are known if they have loaded.
+func AddNames(api *lint.API, in *instance.Inspection, r *reference.Reference) {
 	var libraries []string
 	for _, lib := range r.Libraries {
 		libraries = append(libraries, lib.Name)
@@ -111,7 +112,7 @@ func addNames(api *lint.API, in *instance.Inspection, r *reference.Reference) {
 	open := in.Table == nil || len(in.LeftOut) > 0
 	pools := lint.Names{What: "pool", Kind: "unknown-pool", Of: map[string][]string{}, Open: open}
 	tenants := lint.Names{What: "tenant", Kind: "unknown-name", Open: open}
-	handlers := lint.Names{What: "handler", Kind: "unknown-name", All: modules("http.handlers"), Of: map[string][]string{}}
+	handlers := lint.Names{What: "handler", Kind: "unknown-name", All: Modules("http.handlers"), Of: map[string][]string{}}
 	known := map[string]bool{}
 	for _, s := range in.Sources {
 		known[s.Tenant] = true
@@ -143,11 +144,13 @@ func addNames(api *lint.API, in *instance.Inspection, r *reference.Reference) {
 			handlers.Of[tenant] = in.Tenants[0].Handlers
 		}
 	}
-	api.Names[poolName], api.Names[tenantName], api.Names["luaroute.HandlerName"] = pools, tenants, handlers
+	metrics := lint.Names{What: "metric", Kind: "unknown-name", Of: in.Metrics, Open: open}
+	api.Names[PoolName], api.Names[TenantName], api.Names[metricName] = pools, tenants, metrics
+	api.Names["luaroute.HandlerName"] = handlers
 	add := func(alias, what string, all ...string) {
 		api.Names[alias] = lint.Names{What: what, Kind: "unknown-name", All: all}
 	}
-	add("luaroute.MatcherName", "matcher", modules("http.matchers")...)
+	add("luaroute.MatcherName", "matcher", Modules("http.matchers")...)
 	add("luaroute.EnvName", "environment variable in the configuration", in.Env...)
 	add("luaroute.LibName", "library", append(libraries, "safe", "all", "none")...)
 }
@@ -169,8 +172,8 @@ func shared(in *instance.Inspection, tenant string) []string {
 	return all
 }
 
-// modules returns the names of Caddy's modules of a namespace.
-func modules(namespace string) (names []string) {
+// Modules returns the names of Caddy's modules of a namespace.
+func Modules(namespace string) (names []string) {
 	for _, info := range caddy.GetModules(namespace) {
 		names = append(names, strings.TrimPrefix(string(info.ID), namespace+"."))
 	}

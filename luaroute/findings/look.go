@@ -1,4 +1,4 @@
-package cli
+package findings
 
 import (
 	"cmp"
@@ -16,11 +16,12 @@ import (
 type lookedAt struct {
 	scripts *lint.Scripts
 	modules map[string][]source.Script // that each script requires
+	texts   []source.Script            // all of them, once each
 }
 
 // look looks at the scripts of tenants and at their modules. It returns the first error, and looks at all others.
-func (l *lookedAt) look(set source.Set, tenants []string) error {
-	all, failure := set.Scripts(context.Background())
+func (l *lookedAt) look(ctx context.Context, set source.Set, tenants []string) error {
+	all, failure := set.Scripts(ctx)
 	here := map[string]bool{}
 	for len(all) > 0 {
 		next := all[0]
@@ -33,10 +34,11 @@ func (l *lookedAt) look(set source.Set, tenants []string) error {
 		modules, known := l.modules[key]
 		if !known {
 			var err error
-			if modules, err = add(l.scripts, set, next); err != nil {
+			if modules, err = add(ctx, l.scripts, set, next); err != nil {
 				failure = cmp.Or(failure, err)
 			}
 			l.modules[key] = modules
+			l.texts = append(l.texts, next)
 		}
 		l.scripts.Serves(next.Name, tenants...)
 		all = append(all, modules...)
@@ -46,13 +48,13 @@ func (l *lookedAt) look(set source.Set, tenants []string) error {
 
 // add looks at a script, and returns its modules. It notes those that are used instead of libraries. A module that no source has is a
 // library.
-func add(scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, err error) {
+func add(ctx context.Context, scripts *lint.Scripts, set source.Set, s source.Script) (modules []source.Script, err error) {
 	names, err := scripts.Add(s.Name, s.Code)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		module, err := set.Module(context.Background(), s.Name, name)
+		module, err := set.Module(ctx, s.Name, name)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("module %s", name), err)
 		}
