@@ -18,12 +18,12 @@ func Ask(t testing.TB, address string, words ...string) string {
 	if !secret {
 		host = address
 	}
-	conn, err := net.DialTimeout("tcp", host, 20*time.Second)
+	conn, err := net.DialTimeout("tcp", host, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	from := bufio.NewReader(conn)
 	if secret {
 		if answer, err := ask(conn, from, "AUTH", password); err != nil || answer != "+OK" {

@@ -14,7 +14,7 @@ func NewCluster(t testing.TB) []*Server {
 	var nodes []*Server
 	for _, slots := range [][2]string{{"0", "5460"}, {"5461", "10922"}, {"10923", "16383"}} {
 		bus := ports.Free(t)
-		node := New(t, "cluster-enabled yes", "cluster-node-timeout 5000", "cluster-port "+bus)
+		node := New(t, "cluster-enabled yes", "cluster-node-timeout 60000", "cluster-port "+bus)
 		if node == nil {
 			return nil
 		}
@@ -47,7 +47,7 @@ func NewReplica(t testing.TB, master *Server) *Server {
 func NewSentinel(t testing.TB, name string, master *Server) *Server {
 	t.Helper()
 	sentinel := prepare(t, ports.Free(t), "sentinel monitor "+name+" 127.0.0.1 "+master.port+" 1",
-		"sentinel down-after-milliseconds "+name+" 500", "sentinel failover-timeout "+name+" 5000")
+		"sentinel down-after-milliseconds "+name+" 3000", "sentinel failover-timeout "+name+" 5000") // a busy machine stays below it
 	sentinel.args = append(sentinel.args, "--sentinel")
 	sentinel.Start()
 	testkit.Until(t, "the sentinel knows the replica", func() bool {

@@ -149,7 +149,7 @@ var insecure = &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: 
 // ask returns the body at a URL, nil if there is none.
 func ask(t testing.TB, url string) []byte {
 	t.Helper()
-	res, err := (&http.Client{Transport: insecure, Timeout: 5 * time.Second}).Get(url)
+	res, err := (&http.Client{Transport: insecure, Timeout: time.Minute}).Get(url)
 	if err != nil {
 		return nil
 	}
