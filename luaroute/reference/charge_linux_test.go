@@ -119,9 +119,9 @@ const chargeScript = `
 		return 204
 	end)`
 
-// The race detector makes it ten times as slow, and finds nothing in it. Work is counted before it is done: where nobody waits for the request any more, a function that has much to do ends before it. The functions
-// are all that there are, and their arguments are made of what describes them: each is large once, in each of many ways.
-// Not parallel, since it counts all that is allocated.
+// Work is counted before it is done: where nobody waits for the request any more, a function that has much to do ends before it. The functions are
+// all that there are, and their arguments are made of what describes them: each is large once, in each of many ways. It is not parallel, since it
+// counts all that is allocated, and not built with the race detector, which makes it ten times as slow and finds nothing in it.
 func TestEachFunctionThatHasMuchToDoAsksBefore(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

@@ -169,7 +169,6 @@ func TestAFloodOfUnknownKeysFetchesOnceInACooldown(t *testing.T) {
 	})
 }
 
-// A set that is empty, or an answer that fails, must not switch the cooldown off.
 // Garbage that starts a fetch must not have good tokens of a new key refused while it lasts.
 func TestWhoComesWhileKeysAreFetchedWaitsForThem(t *testing.T) {
 	t.Parallel()
@@ -190,6 +189,7 @@ func TestWhoComesWhileKeysAreFetchedWaitsForThem(t *testing.T) {
 	})
 }
 
+// A set that is empty, or an answer that fails, must not switch the cooldown off.
 func TestAFloodWhileFetchesFailKeepsTheCooldown(t *testing.T) {
 	t.Parallel()
 	for name, broken := range brokenAnswers(t) {
