@@ -112,7 +112,7 @@ var segmentOfRegexp = regexp.MustCompile(`^[A-Za-z0-9._~\-]+$`)
 func fromRegexp(expression string) (pattern string, open, ok bool) {
 	rest := strings.TrimPrefix(expression, "^")
 	rest, closed := strings.CutSuffix(rest, "$")
-	if strings.HasSuffix(rest, `\`) || !strings.HasPrefix(rest, "/") || rest == "/" {
+	if strings.HasSuffix(rest, `\`) || !strings.HasPrefix(rest, "/") || rest == "/" || alternates(rest) {
 		return "", false, false
 	}
 	var b strings.Builder
@@ -148,6 +148,26 @@ func namedGroup(segment string, n int) (name, inner string) {
 		}
 	}
 	return name, inner
+}
+
+// alternates reports whether an expression is several ones: what is between slashes is no expression of a segment then.
+func alternates(expression string) bool {
+	depth := 0
+	for i := 0; i < len(expression); i++ {
+		switch expression[i] {
+		case '\\':
+			i++
+		case '[', '(':
+			depth++
+		case ']', ')':
+			depth--
+		case '|':
+			if depth <= 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // segments splits an expression at the slashes outside of brackets and groups.

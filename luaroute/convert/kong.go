@@ -59,7 +59,10 @@ func (k *kong) read(root *object) {
 		if service := byName[name]; service != nil {
 			loose[service] = append(loose[service], r)
 		} else {
-			k.Drop(r.line, "the route %s is dropped: it is of no service", r.text("name"))
+			named := r.text("name")
+			k.Drop(r.line, "the route %s answers 501: it is of no service", named)
+			guard := k.guard(r, named)
+			k.close(k.paths(r, named), named, append(guard.closes, guard.when))
 		}
 	}
 	if len(services) == 0 && k.err == nil {

@@ -38,6 +38,7 @@ type route struct {
 	handler  code
 	expect   string // a line of Lua
 	fallback bool   // answers where the guard of the route before says no
+	closed   bool   // answers 501, since what the file asks for has no counterpart
 }
 
 // policy returns the name of middleware in the script; the same Lua is written once.
@@ -165,16 +166,30 @@ var ownMethod = map[string]bool{
 	"GET": true, "POST": true, "PUT": true, "PATCH": true, "DELETE": true, "HEAD": true, "OPTIONS": true, "TRACE": true,
 }
 
-// arrange puts the routes of one shape beside each other, in the order in which they are asked: by priority, those without a guard last. It
-// leaves out routes that could never be reached, and notes those.
+// close adds a route that answers 501 where one that has no counterpart would have answered, or may have: else the request would come to a route
+// that asks for less. What is known of the guard may be less than the file says, not more.
+func (s *script) close(r route, patterns ...string) {
+	r.handler, r.with, r.expect, r.closed = "route.error(501)", nil, "", true
+	for _, r.pattern = range patterns {
+		s.routes = append(s.routes, r)
+	}
+}
+
+// arrange puts the routes of one shape beside each other, in the order in which they are asked: by priority, those without a guard last unless they
+// are closed. It leaves out routes that could never be reached, and notes those.
 func (s *script) arrange(src *source) {
+	var gone []route
 	s.routes = slices.DeleteFunc(s.routes, func(r route) bool {
 		_, err := pathmux.Parse(r.pattern)
 		if err != nil {
-			src.Drop(r.line, "%s is dropped: its path %s: %s", r.name, r.pattern, err)
+			src.Drop(r.line, "%s has the path %s, which has no counterpart (%s): it answers 501, as all does that begins alike", r.name, r.pattern, err)
+			gone = append(gone, r)
 		}
 		return err != nil
 	})
+	for _, r := range gone {
+		s.close(r, widened(r.pattern)...)
+	}
 	first := map[string]int{}
 	for i, r := range s.routes {
 		if _, ok := first[shape(r.pattern)]; !ok {
@@ -185,10 +200,16 @@ func (s *script) arrange(src *source) {
 		if by := first[shape(a.pattern)] - first[shape(b.pattern)]; by != 0 {
 			return by
 		}
-		if open := min(len(b.when), 1) - min(len(a.when), 1); open != 0 {
-			return open
+		if by := a.last() - b.last(); by != 0 {
+			return by
 		}
-		return b.priority - a.priority
+		if by := b.priority - a.priority; by != 0 || a.closed == b.closed {
+			return by
+		}
+		if a.closed {
+			return -1
+		}
+		return 1
 	})
 	taken := map[string]string{}
 	s.routes = slices.DeleteFunc(s.routes, func(r route) bool {
@@ -201,6 +222,11 @@ func (s *script) arrange(src *source) {
 		for _, method := range methods {
 			key := method + " " + shape(r.pattern) + " " + lua(r.when)
 			other, there := taken[key]
+			for _, whole := range []string{method, "*"} { // a closed route without a guard may come first
+				if name, all := taken[whole+" "+shape(r.pattern)+" "+lua(table(nil))]; all {
+					other, there = name, true
+				}
+			}
 			if !there {
 				free, taken[key] = true, r.name
 			}
@@ -211,6 +237,34 @@ func (s *script) arrange(src *source) {
 		}
 		return !free
 	})
+}
+
+// last is 1 for routes that take what is left.
+func (r route) last() int {
+	if len(r.when) > 0 || r.closed {
+		return 0
+	}
+	return 1
+}
+
+// knownPart is the beginning of a path that is text, in whole segments.
+func knownPart(path string) string {
+	for !isPath(path) || strings.ContainsAny(path, "{}*") {
+		cut := strings.LastIndexByte(path, '/')
+		if cut <= 0 {
+			return ""
+		}
+		path = path[:cut]
+	}
+	return strings.TrimRight(path, "/")
+}
+
+// widened returns patterns of at least the paths that begin with something that is no pattern.
+func widened(path string) []string {
+	if known := knownPart(path); known != "" {
+		return prefixed(known)
+	}
+	return []string{"/*"}
 }
 
 // shape is a pattern without the names of its parameters.

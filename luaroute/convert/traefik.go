@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -67,8 +68,9 @@ func (t *traefik) router(name string, o *object) {
 	handler := t.handler(service, 0)
 	for _, alternative := range alternatives {
 		patterns, when, err := conditions(alternative)
-		if err != nil {
-			t.Drop(o.lineOf("rule"), "an alternative of the router %s is dropped: %s", name, err)
+		if err != nil { // what is left of it holds at least where the whole does
+			t.Drop(o.lineOf("rule"), "an alternative of the router %s answers 501: %s", name, err)
+			t.out.close(route{line: o.line, name: name, when: when, priority: priority}, patterns...)
 			continue
 		}
 		for _, pattern := range patterns {
@@ -78,23 +80,23 @@ func (t *traefik) router(name string, o *object) {
 	}
 }
 
-// conditions turns matchers into patterns and a guard.
+// conditions turns matchers into patterns and a guard. With an error, these leave out what has no counterpart.
 func conditions(all []matcher) (patterns []string, when table, err error) {
 	var parts []table
 	for _, m := range all {
-		part, of, err := m.condition()
+		part, of, wrong := m.condition()
 		switch {
-		case err != nil:
-			return nil, nil, err
+		case wrong != nil:
+			err = wrong
 		case of == nil:
 			if m.not {
 				part = table{{"not", part}}
 			}
 			parts = append(parts, part)
 		case m.not:
-			return nil, nil, fmt.Errorf("a path that must not be has no counterpart")
+			err = errors.New("a path that must not be has no counterpart")
 		case patterns != nil:
-			return nil, nil, fmt.Errorf("it asks for two paths at once")
+			err = errors.New("it asks for two paths at once")
 		default:
 			patterns = of
 		}
@@ -102,7 +104,7 @@ func conditions(all []matcher) (patterns []string, when table, err error) {
 	if patterns == nil {
 		patterns = []string{"/*"}
 	}
-	return patterns, both(parts), nil
+	return patterns, both(parts), err
 }
 
 // both is data that holds where all parts do.

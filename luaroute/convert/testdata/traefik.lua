@@ -29,9 +29,10 @@ route:any("/inside/*", { name = "inside", when = { header = { ["X-Team"] = "blue
 route:any("/inside/*", { name = "inside", when = { header = { ["X-Team"] = "blue" } } }, route.error(403))
 route:with(with.forward_auth, with.encode):any("/asked", { name = "asked" }, "api")
 route:with(with.forward_auth, with.encode):any("/asked/*", { name = "asked" }, "api")
+route:any("/*", { name = "odd", when = { host = "*.example.com" } }, route.error(501))
 route:with(with.closed):any("/digest", { name = "digest" }, "api")
 route:with(with.closed):any("/digest/*", { name = "digest" }, "api")
 route:not_found({ status = 404, body = "not found\n" })
--- line 25: an alternative of the router odd is dropped: a path that must not be has no counterpart
+-- line 25: an alternative of the router odd answers 501: a path that must not be has no counterpart
 -- line 54: the middleware digestAuth has no counterpart: the router digest answers 501
 -- line 72: tcp of the file has no counterpart
