@@ -63,6 +63,11 @@ route:get("/", { when = guard("a") }, "users")`: `1:58 unknown-field: q has no f
 		// Dots and colons.
 		`route:get("/", function(q) return 200, q.header("A") end)`: `1:42 call-style: header is called as q:header(…)`,
 		`print(crypto:hash("md5", "a"))`:                            `1:14 call-style: hash is called as crypto.hash(…)`,
+		// What does nothing.
+		`route.max_body("1MiB")`:                                 `1:7 unused-result: route:max_body does nothing by itself: give what it returns to use, with or a route`,
+		`route:group(function(r) r.timeout(1) end)`:              `1:27 unused-result: r:timeout does nothing by itself: give what it returns to use, with or a route`,
+		`route:with(route.timeout(1))`:                           `1:7 unused-result: route:with changes nothing: what it returns is the router to declare routes with`,
+		`route:get("/", function() route.respond(200, "a") end)`: `1:33 unused-result: route:respond does nothing by itself: give what it returns to use, with or a route`,
 		// Arguments.
 		`print(crypto.hash("md5"))`:                                                `1:14 argument-count: crypto.hash takes 2 to 3 arguments (algorithm: crypto.Algorithm|"xxh64", s: string, encoding?: crypto.Encoding), found 1`,
 		`route:get("/")`:                                                           `1:7 argument-count: route:get takes 2 to 3 arguments (pattern: string, options?: luaroute.RouteOptions, handler: luaroute.Handler), found 1`,

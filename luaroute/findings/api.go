@@ -32,6 +32,7 @@ func API(r *reference.Reference, in *instance.Inspection) (*lint.API, error) {
 	c := new(converter)
 	router := r.Router()
 	api := &lint.API{
+		Inert:  []string{"luaroute.Policy", "luaroute.Middleware", "luaroute.Action", "luaroute.Limit", "luaroute.Concurrency", "luaroute.Matcher"},
 		Module: reference.ModuleName, Router: router.Name, Pools: PoolName, Tenants: TenantName, Metrics: metricName,
 		Globals: c.members(r.Globals), Defined: c.members(r.Defined), Absent: map[string]string{}, Names: map[string]lint.Names{},
 	}

@@ -13,6 +13,8 @@ type API struct {
 	Module, Router string
 	// Pools, Tenants and Metrics are the aliases whose strings are names of pools, of tenants and of metrics.
 	Pools, Tenants, Metrics string
+	// Inert are the types of what does nothing by itself: a policy that no router is given.
+	Inert []string
 	// Globals are what scripts find without require, but for the libraries among them, which are Tables.
 	Globals []Member
 	Tables  []Class

@@ -35,6 +35,7 @@ func (p *pass) call(f *file, call *syntax.Call) {
 	}
 	if p.last {
 		p.unchecked(f, call, c)
+		p.unused(f, call, c)
 	}
 	for i, param := range signature.Arrange(c.params, len(c.args)) {
 		if i == len(c.args) {

@@ -32,6 +32,7 @@ var Kinds = []Kind{
 	{"unknown-option", Warn, "A key that a table of options does not have"},
 	{"missing-option", Warn, "A table of options without one that is required"},
 	{"unchecked-result", Warn, "The result of a call that may be `nil, error`, used without a look at it"},
+	{"unused-result", Warn, "A policy, an action or a router that is made, and given to nobody"},
 	{"unknown-pool", Warn, "The name of a pool that there is not"},
 	{"unknown-param", Warn, "A parameter that the patterns of the function's routes do not have"},
 	{"unknown-name", Warn, "The name of a tenant, handler, matcher, metric, environment variable or library that there is not"},

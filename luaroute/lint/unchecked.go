@@ -54,6 +54,19 @@ func (p *pass) unchecked(f *file, call *syntax.Call, c callee) {
 	p.warn(f, "unchecked-result", use.Start, "%s is what %s returned, which may be nil and an error; %s", use.Text, c.name, advice)
 }
 
+// unused finds a call that stands alone and returns what does nothing by itself.
+func (p *pass) unused(f *file, call *syntax.Call, c callee) {
+	if _, alone := f.parents[call].(*syntax.CallStmt); !alone || len(c.fn.Results) != 1 {
+		return
+	}
+	switch made := c.fn.Results[0].Type.String(); {
+	case made == p.api.Router:
+		p.warn(f, "unused-result", place(call), "%s changes nothing: what it returns is the router to declare routes with", c.name)
+	case slices.Contains(p.api.Inert, made):
+		p.warn(f, "unused-result", place(call), "%s does nothing by itself: give what it returns to use, with or a route", c.name)
+	}
+}
+
 // takesOutside reports whether a call has an argument that is a text, and is not written in the script.
 func (p *pass) takesOutside(c callee) bool {
 	for i, param := range signature.Arrange(c.params, len(c.args)) {
