@@ -163,7 +163,10 @@ func TestTheAdminAPIListsRoutesAndPools(t *testing.T) {
 			"name": "user", "methods": []any{"GET"}, "pattern": "/users/{id}", "action": proxy, "at": script + ":4",
 			"guards": []any{function("4")}, "meta": map[string]any{"team": "a"},
 		},
-		{"pattern": "/lua", "middleware": []any{function("5")}, "action": function("5"), "at": script + ":5"},
+		{
+			"pattern": "/lua", "middleware": []any{function("5")}, "action": function("5"), "at": script + ":5",
+			"within": []any{map[string]any{"kind": "with", "at": script + ":5"}},
+		},
 	}
 	if !reflect.DeepEqual(routes, want) {
 		t.Errorf("the routes are\n%v; want\n%v", routes, want)
