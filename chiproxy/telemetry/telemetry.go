@@ -7,6 +7,7 @@ package telemetry
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -276,8 +277,10 @@ type Draft struct {
 	lua        map[string]*Lua
 	// left is how many keys share a series for want of room.
 	left int
-	// every and shown are the custom metrics, from Publish on.
-	every, shown []TenantCustom
+	// What follows is there from Publish on: the series and histograms in order, and the custom metrics.
+	ordered           []*Series
+	orderedHistograms []*Histogram
+	every, shown      []TenantCustom
 }
 
 // Begin begins the series of a table. Nil begins none.
@@ -361,6 +364,8 @@ func (d *Draft) Publish() {
 	for _, l := range d.lua {
 		l.before = nil
 	}
+	d.ordered = slices.SortedFunc(maps.Values(d.series), func(a, b *Series) int { return compare(a.Key, b.Key) })
+	d.orderedHistograms = slices.SortedFunc(maps.Values(d.histograms), func(a, b *Histogram) int { return compare(a.Key, b.Key) })
 	d.every, d.shown = d.customs()
 	for _, c := range d.shown {
 		c.Custom.shown = true
@@ -368,23 +373,14 @@ func (d *Draft) Publish() {
 	d.registry.now = d
 }
 
-// All returns the series and histograms of the table that serves, in order.
+// All returns the series and histograms of the table that serves, in order. The lists must not be changed.
 func (r *Registry) All() (series []*Series, histograms []*Histogram) {
 	if r == nil {
 		return nil, nil
 	}
 	r.mu.Lock()
-	now := r.now
-	r.mu.Unlock()
-	for _, s := range now.series {
-		series = append(series, s)
-	}
-	for _, h := range now.histograms {
-		histograms = append(histograms, h)
-	}
-	slices.SortFunc(series, func(a, b *Series) int { return compare(a.Key, b.Key) })
-	slices.SortFunc(histograms, func(a, b *Histogram) int { return compare(a.Key, b.Key) })
-	return series, histograms
+	defer r.mu.Unlock()
+	return r.now.ordered, r.now.orderedHistograms
 }
 
 func compare(a, b Key) int {

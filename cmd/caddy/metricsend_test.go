@@ -121,18 +121,3 @@ func TestMetricsAreThereWithoutThoseOfCaddy(t *testing.T) {
 		t.Errorf("the metrics are\n%s", text)
 	}
 }
-
-// BenchmarkAScrapeOfTwoThousandSeries reads the metrics of a Caddy by HTTP, with those of Go and of Caddy itself.
-func BenchmarkAScrapeOfTwoThousandSeries(b *testing.B) {
-	c := e2e.New(b)
-	c.Route(`local route = require("luaroute") for i = 1, 1990 do route:get("/r" .. i, { status = 204 }) end`)
-	for i := range 1990 {
-		c.Get(fmt.Sprintf("/r%d", i+1))
-	}
-	size := 0
-	for b.Loop() {
-		size = len(c.Admin(http.MethodGet, "/metrics", "").Body)
-	}
-	b.ReportMetric(float64(size), "bytes")
-	b.ReportMetric(float64(strings.Count(c.Admin(http.MethodGet, "/metrics", "").Body, "\ncaddy_luaroute_requests_total{")), "series")
-}
