@@ -193,16 +193,19 @@ func located(err error) finding {
 // findingsOf looks at the scripts of an instance, and at the modules that they require. It adds the names of all of them to names, and takes those
 // failures away that a comment has ignored.
 func findingsOf(in *instance.Inspection, known *reference.Reference, names map[string]bool, failures *[]finding) (all []finding, err error) {
-	found, err := findings.In(context.Background(), in, known)
+	failed := func(f finding) lint.Finding { return lint.Finding{Kind: f.Kind, Script: f.Script, Line: f.Line} }
+	var others []lint.Finding
+	for _, f := range *failures {
+		others = append(others, failed(f))
+	}
+	found, err := findings.In(context.Background(), in, known, others...)
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range found.Scripts {
 		names[s.Name] = true
 	}
-	*failures = slices.DeleteFunc(*failures, func(f finding) bool {
-		return found.Ignores(lint.Finding{Kind: f.Kind, Script: f.Script, Line: f.Line})
-	})
+	*failures = slices.DeleteFunc(*failures, func(f finding) bool { return found.Ignores(failed(f)) })
 	for _, one := range found.Findings {
 		f := newFinding(one.Kind, one.Message)
 		f.Instance, f.Script, f.Line, f.Column = in.Name, one.Script, one.Line, one.Column

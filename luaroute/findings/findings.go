@@ -29,8 +29,8 @@ type Found struct {
 func (f *Found) Ignores(one lint.Finding) bool { return f.all.Ignores(one) }
 
 // In looks at the scripts of an instance, and at the modules that they require. A script that cannot be read is an error, but for an instance that
-// did not load, or left a tenant out: whoever asks has the error then.
-func In(ctx context.Context, in *instance.Inspection, known *reference.Reference) (*Found, error) {
+// did not load, or left a tenant out: whoever asks has the error then. Comments may ignore failures, too, which others have found.
+func In(ctx context.Context, in *instance.Inspection, known *reference.Reference, failures ...lint.Finding) (*Found, error) {
 	api, err := API(known, in)
 	if err != nil {
 		return nil, err
@@ -55,6 +55,9 @@ func In(ctx context.Context, in *instance.Inspection, known *reference.Reference
 		}
 	}
 	hiddenPools(scripts, in)
+	for _, f := range failures {
+		scripts.Ignores(f) // so that its comment has something to ignore
+	}
 	found := scripts.Findings()
 	if in.Table == nil {
 		found = slices.DeleteFunc(found, func(f lint.Finding) bool { return f.Kind == "unused-pool" }) // the configuration may name it
