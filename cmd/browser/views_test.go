@@ -32,8 +32,8 @@ route:route("/admin", function(r)
   r:get("/report", function(req) return 200, "report\n" end)
   r:delete("/cache/*", { status = 204 })
 end)
-route:host("beta.localhost", function(r)
-  r:when({ header = { ["X-Beta"] = "1" } }, function(r) r:route("/beta", function(r) r:get("/new", { status = 204 }) end) end)
+route:host("next.localhost", function(r)
+  r:when({ header = { ["X-Next"] = "1" } }, function(r) r:route("/next", function(r) r:get("/new", { status = 204 }) end) end)
 end)
 route:get("/old/{page}", route.redirect("/users/{page}", 308))
 route:get("/fails", function() error("no such thing") end)
@@ -116,9 +116,9 @@ func TestTheTreeOfRoutesHasThemAll(t *testing.T) {
 	p.click(`input[type=checkbox]`)
 	p.until(`document.querySelectorAll(".tree button").length === 9`)
 	p.shows("(default tenant)", "acme: acme.localhost, *.acme.test  (1)", "route scope /admin  (2)")
-	path := eval[string](p, `(() => { const all = []; for (let e = [...document.querySelectorAll(".tree button")].find((b) => b.textContent.includes("/beta/new"));
+	path := eval[string](p, `(() => { const all = []; for (let e = [...document.querySelectorAll(".tree button")].find((b) => b.textContent.includes("/next/new"));
 		e; e = e.parentElement.closest("details")) all.unshift(e.querySelector("summary, code").textContent); return all.join(" | "); })()`)
-	if want := "(default tenant)  (7) | host layer beta.localhost  (1) | layer data header X-Beta  (1) | route scope /beta  (1) | /beta/new"; path != want {
+	if want := "(default tenant)  (7) | host layer next.localhost  (1) | layer data header X-Next  (1) | route scope /next  (1) | /next/new"; path != want {
 		t.Errorf("around the route are %s; want %s", path, want)
 	}
 }
@@ -132,6 +132,9 @@ func TestAScriptShowsWhatCheckFindsAndTheModulesThatItRequires(t *testing.T) {
 	p.shows("main.lua", "paths.lua", "1 finding", "warning:", `did you mean "header"?`)
 	if line := eval[string](p, `document.querySelector("p.warn").closest("li").querySelector("code").textContent`); !strings.Contains(line, "hedaer") {
 		t.Errorf("the finding is below %q", line)
+	}
+	if !eval[bool](p, `getComputedStyle(document.querySelector(".chips [aria-current] b.warn")).color === getComputedStyle(document.querySelector(".chips [aria-current]")).color`) {
+		t.Error("the number of findings has another colour than the name of the script that is shown, on whose ground it cannot be read")
 	}
 	p.clickText("paths.lua")
 	p.shows("function M.shout")
@@ -177,6 +180,8 @@ func TestPicturesOfAllViewsCanBeTaken(t *testing.T) {
 			p.until(`document.querySelector(".spark polyline").getAttribute("points").includes(",")`)
 		case "explain":
 			p.shows("is forwarded to pool")
+		case "scripts":
+			p.shows("Read only")
 		case "live":
 			p.shows("looking")
 			for i := range 12 {

@@ -89,6 +89,9 @@ const (
 	mostCode = 1 << 20
 )
 
+// known is what scripts can use.
+var known = sync.OnceValue(reference.Build)
+
 // reading is what was read of the scripts of an instance.
 type reading struct {
 	table   *routing.Table
@@ -108,9 +111,8 @@ func (l *looks) at(q question) *reading {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	in := q.Inspect()
-	known := l.all[in.Name]
-	if known != nil && known.table == in.Table && time.Since(known.at) < fresh {
-		return known
+	if last := l.all[in.Name]; last != nil && last.table == in.Table && time.Since(last.at) < fresh {
+		return last
 	}
 	r := read(q, &in)
 	for name := range l.all {
@@ -131,7 +133,7 @@ func read(q question, in *instance.Inspection) *reading {
 	if size > mostCode {
 		return r
 	}
-	if found, err := findings.In(q.r.Context(), in, reference.Build()); err == nil { // else the page shows the error of the last reload
+	if found, err := findings.In(q.r.Context(), in, known()); err == nil { // else the page shows the error of the last reload
 		r.found = found.Findings
 	}
 	r.at = time.Now()
