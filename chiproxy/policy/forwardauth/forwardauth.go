@@ -151,9 +151,9 @@ func (m *Middleware) judge(ex *chiproxy.Exchange, header http.Header, at place) 
 			case <-other:
 			case <-ctx.Done():
 			}
-			if v := at.memory.cache.get(at.id, time.Now()); v != nil {
-				return v, nil
-			}
+		}
+		if v := at.memory.cache.get(at.id, time.Now()); v != nil { // also that of one whose question was over before this one joined
+			return v, nil
 		}
 	}
 	v, err := m.ask(ctx, ex, header)
