@@ -110,17 +110,23 @@ func grpcWorld(t *testing.T) (c *e2e.Caddy, client *grpc.ClientConn, service *gr
 	t.Cleanup(server.Stop)
 	go func() { _ = server.Serve(l) }()
 	c.Set("grpc", l.Addr().String())
-	c.File("main.lua", grpcScript)
+	return c, grpcFront(t, c, grpcScript), service
+}
+
+// grpcFront starts Caddy with a script, and returns a client of it.
+func grpcFront(t *testing.T, c *e2e.Caddy, script string) *grpc.ClientConn {
+	t.Helper()
+	c.File("main.lua", script)
 	c.Options = localCerts
 	c.Start("https://localhost {\nluaroute {\nscript $dir/main.lua\n}\n}")
 	trustLocalCA(t, c)
-	client, err = grpc.NewClient(c.Expand("localhost:$tls"),
+	client, err := grpc.NewClient(c.Expand("localhost:$tls"),
 		grpc.WithTransportCredentials(credentials.NewTLS(c.Client.Transport.(*http.Transport).TLSClientConfig.Clone())))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = client.Close() })
-	return c, client, service
+	return client
 }
 
 // grpcScript tells the ways apart by metadata.

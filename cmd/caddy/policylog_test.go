@@ -34,6 +34,15 @@ func TestTheMetricOfMirrorsCountsWhatBecomesOfCopies(t *testing.T) {
 	read := func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 	c.Serve("app", read)
 	c.Serve("shadow", read)
+	arrived, stays := make(chan struct{}, 1), make(chan struct{})
+	c.Serve("stuck", func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- struct{}{}
+		select {
+		case <-stays:
+		case <-r.Context().Done():
+		}
+	})
+	defer close(stays)
 	c.File("main.lua", `
 		local route = require("luaroute")
 		route:pool("app", "$app")
@@ -43,6 +52,10 @@ func TestTheMetricOfMirrorsCountsWhatBecomesOfCopies(t *testing.T) {
 		route:with(copies):post("/unread", { body = "early" })
 		route:with(copies):any("/*", "app")
 		route:get("/down", route.proxy("app", { mirror = "down" }))
+		route:pool("stuck", "$stuck")
+		route:pool("slow", "$stuck")
+		route:get("/one", route.proxy("app", { mirror = { to = "stuck", inflight = 1, timeout = 3600 } }))
+		route:get("/late", route.proxy("app", { mirror = { to = "slow", timeout = 0.01 } }))
 	`)
 	c.Start(e2e.Site(""))
 	for path, body := range map[string]string{"/small": "four", "/large": "larger", "/unread": "four"} {
@@ -51,7 +64,11 @@ func TestTheMetricOfMirrorsCountsWhatBecomesOfCopies(t *testing.T) {
 		}
 	}
 	c.Get("/down").Want(200, "")
-	for _, row := range []string{`outcome="sent",pool="shadow"`, `outcome="large",pool="shadow"`, `outcome="unread",pool="shadow"`, `outcome="failed",pool="down"`} {
+	c.Get("/one").Want(200, "")
+	<-arrived // it stays
+	c.Get("/one").Want(200, "")
+	c.Get("/late").Want(200, "")
+	for _, row := range []string{`outcome="sent",pool="shadow"`, `outcome="large",pool="shadow"`, `outcome="unread",pool="shadow"`, `outcome="failed",pool="down"`, `outcome="dropped",pool="stuck"`, `outcome="timeout",pool="slow"`} {
 		want := "caddy_luaroute_mirror_total{instance=\"main\"," + row + ",tenant=\"\"} 1\n"
 		testkit.Until(t, want, func() bool { return strings.Contains(c.Admin(http.MethodGet, "/metrics", "").Body, want) })
 	}
