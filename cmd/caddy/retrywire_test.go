@@ -83,8 +83,8 @@ func TestAnUploadThatWaitsForAContinueIsTriedAgainWholeOrNotAtAll(t *testing.T) 
 					if !again && (path != "/plain" || res.StatusCode != http.StatusServiceUnavailable) || again && path == "/plain" && read {
 						t.Errorf("%s, where the first reads: %t: %d %q", path, read, res.StatusCode, body)
 					}
-					if continued > 1 || continued == 0 && again {
-						t.Errorf("%s: %d times 100", path, continued)
+					if continued == 0 && again { // each upstream asks for the body, too, and Caddy hands that on
+						t.Errorf("%s: nobody has asked for the body", path)
 					}
 					break
 				}
