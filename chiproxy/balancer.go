@@ -52,7 +52,7 @@ func (a asked) choosesFirst() bool {
 
 // simulate asks for the upstream of a request that is only explained, if functions run for that. What performs instead of the pool finds it.
 func (p *toPool) simulate(ex *Exchange, a asked) error {
-	if ex.performer.Asks() {
+	if ex.performer == nil || ex.performer.Asks() {
 		a.Simulate(ex.R, ex.W)
 	}
 	ex.Yield()

@@ -48,7 +48,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	}
 	if i == len(c.middleware) {
 		ex.beforeAction(c.action)
-		v, err := ex.performer.Action(ex, c.action).Do(ex)
+		v, err := ex.action(c.action).Do(ex)
 		if hook := hookError(err); hook != nil {
 			v, err = ex.stepFailed(hook)
 		}
@@ -60,7 +60,7 @@ func (ex *Exchange) runStep() (Verdict, error) {
 	if ex.wantsSnapshot() && c.middleware[i].Traits().Changes {
 		ex.Snapshot()
 	}
-	v, err := ex.performer.Middleware(ex, c.middleware[i]).Handle(ex, ex.next)
+	v, err := ex.middleware(c.middleware[i]).Handle(ex, ex.next)
 	c.at = i
 	if hook := hookError(err); hook != nil {
 		v, err = ex.middlewareFailed(hook)

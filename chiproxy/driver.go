@@ -11,7 +11,7 @@ import (
 // found. Hooks get the Exchange in it. Its zero value is ready, and may be used for one request after the other.
 type Driver struct{ Exchange }
 
-// Begin begins an exchange. The caller ends it.
+// Begin begins an exchange. The caller ends it. The performer is nil where the request is really served.
 func (d *Driver) Begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, at Place, p Performer) {
 	if d.kept == nil {
 		d.kept = &kept{next: d.step}
@@ -21,6 +21,9 @@ func (d *Driver) Begin(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 
 // Show makes each change of the request's header visible at once.
 func (d *Driver) Show() { d.changed.Show() }
+
+// Held reports whether there is something for Leave to end.
+func (d *Driver) Held() bool { return len(d.done) > 0 || d.Hold != nil }
 
 // Leave ends a tenant's part of the exchange: it calls the functions of OnDone and releases the hooks.
 func (d *Driver) Leave(err error) {
@@ -34,18 +37,27 @@ func (d *Driver) Leave(err error) {
 
 // End releases everything, after success, an error or a panic.
 func (d *Driver) End() {
-	d.Leave(ErrAborted) // only after a panic there are any left
-	d.end()
+	if d.Held() { // only after a panic
+		d.Leave(ErrAborted)
+	}
+	if d.ends != nil {
+		d.end()
+	}
 	d.unturn()
-	d.drop(0)
-	d.forgetMemory()
-	clear(d.counted)
-	d.counted = d.counted[:0]
-	clear(d.identities)
-	d.identities = d.identities[:0]
-	clear(d.claimed)
-	d.claimed = d.claimed[:0]
+	if k := d.kept; len(k.snapshots)|len(k.reserved)|len(k.counted)|len(k.identities)|len(k.claimed) != 0 { // mostly there is nothing
+		d.drop(0)
+		k.forgetMemory()
+		k.forget()
+	}
 	d.Exchange = Exchange{kept: d.kept}
+}
+
+// forget empties what middleware has left.
+func (k *kept) forget() {
+	clear(k.counted)
+	clear(k.identities)
+	clear(k.claimed)
+	k.counted, k.identities, k.claimed = k.counted[:0], k.identities[:0], k.claimed[:0]
 }
 
 // Run runs middleware around the action of a candidate. If restores is set, its changes are undone when it declines. The policy for failed
@@ -89,7 +101,10 @@ func (d *Driver) Settle(v Verdict, err error) (Verdict, error) {
 func (d *Driver) Allows(guards []Guard) (bool, Verdict, error) {
 	ex := &d.Exchange
 	for _, g := range guards {
-		ok, err := ex.performer.Guard(ex, g).Allow(ex)
+		ok, err := ex.guard(g).Allow(ex)
+		if ok && err == nil {
+			continue
+		}
 		if hook := hookError(err); hook != nil {
 			if ex.place.Policy().Mode == FailOpen {
 				continue
@@ -120,7 +135,7 @@ func (d *Driver) Fail(v Verdict, err error, answer Action) (Verdict, error) {
 	err = ex.answerOf(err)
 	ex.err = err
 	mark := ex.response.Mark()
-	answered, failure := ex.performer.Action(ex, answer).Do(ex)
+	answered, failure := ex.action(answer).Do(ex)
 	ex.err = nil
 	switch {
 	case failure != nil:

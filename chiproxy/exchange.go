@@ -31,7 +31,7 @@ type Exchange struct {
 
 	// place is where in a table the request is.
 	place Place
-	// performer performs the outcome, or simulates it.
+	// performer simulates the outcome; nil where the request is served.
 	performer Performer
 	err       error
 	// done are told how the request ended.

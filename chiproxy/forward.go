@@ -76,8 +76,10 @@ func (p *toPool) forward(ex *Exchange, h *reverseproxy.Handler) error {
 			return err
 		}
 	}
-	if stoodIn, err := ex.performer.Forward(ex, p.Name); stoodIn {
-		return err
+	if ex.performer != nil {
+		if stoodIn, err := ex.performer.Forward(ex, p.Name); stoodIn {
+			return err
+		}
 	}
 	ex.Becomes(telemetry.Proxied)
 	if ex.report != nil {

@@ -28,7 +28,7 @@ type Module struct {
 
 // Do runs the handler as the answer.
 func (m Module) Do(ex *Exchange) (Verdict, error) {
-	if ex.performer.Handler(ex, m.Name) {
+	if ex.performer != nil && ex.performer.Handler(ex, m.Name) {
 		return Done, nil
 	}
 	if err := ex.turn(); err != nil {

@@ -76,7 +76,7 @@ func exchangeOf(w http.ResponseWriter, r *http.Request, pools *PoolScope) *Excha
 
 func driverOf(w http.ResponseWriter, r *http.Request, pools *PoolScope) *Driver {
 	d := new(Driver)
-	d.Begin(w, r, noNext, alone{d, pools}, Live{})
+	d.Begin(w, r, noNext, alone{d, pools}, nil)
 	return d
 }
 

@@ -71,7 +71,7 @@ func TestAPlainProxyAllocatesNoMoreThanTheBareHandler(t *testing.T) {
 	allocs := func(do func(*Exchange) error) float64 {
 		return testkit.Allocs(200, func() {
 			w := httptest.NewRecorder()
-			d.Begin(w, prepared(w, get("/")), noNext, at, Live{})
+			d.Begin(w, prepared(w, get("/")), noNext, at, nil)
 			defer d.End()
 			if err := do(&d.Exchange); err != nil || w.Code != 204 {
 				t.Fatal(w.Code, err)

@@ -79,7 +79,9 @@ func (ex *Exchange) Becomes(o telemetry.Outcome) {
 
 // TakesVariant says which part of a split the request takes, for counters and logs.
 func (ex *Exchange) TakesVariant(name string) {
-	ex.performer.Variant(name)
+	if ex.performer != nil {
+		ex.performer.Variant(name)
+	}
 	if ex.report != nil {
 		ex.report.Variant = name
 	}

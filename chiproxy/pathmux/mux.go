@@ -43,6 +43,8 @@ type Match struct {
 	rctx  chi.Context
 	path  string
 	level int32
+	// used says that there was a search since the last Reset.
+	used bool
 }
 
 // Values returns the values of the parameters of the pattern found, in its order. They are valid until the next search.
@@ -54,13 +56,15 @@ func (at *Match) Pattern() string { return at.rctx.RoutePatterns[0] }
 // Reset forgets the search.
 func (at *Match) Reset() {
 	at.rctx.Reset()
-	at.path = ""
+	at.path, at.used = "", false
 }
 
 // First returns the entry of the most specific pattern that matches a path, or nil.
 func (m *Mux[E]) First(at *Match, path string) *E {
-	at.path = path
-	at.rctx.Reset()
+	if at.used {
+		at.rctx.Reset()
+	}
+	at.path, at.used = path, true
 	pattern := m.all.Find(&at.rctx, http.MethodGet, path)
 	if pattern == "" {
 		return nil

@@ -36,7 +36,9 @@ func (w *recorder) WriteHeader(status int) {
 		if w.root != nil {
 			status = w.rooted(status)
 		}
-		w.stamp(w.Header())
+		if len(w.stamps) > 0 {
+			w.stamp(w.Header())
+		}
 		w.status = status
 		w.left()
 	}

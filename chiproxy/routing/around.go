@@ -19,9 +19,11 @@ var errAround = caddyhttp.Error(http.StatusNotFound,
 // walksAround reports whether another reading of the path would lead the request, which something in the scope is about to take, to something
 // guarded that was not asked. An upstream may read it so.
 func (rq *request) walksAround(scope *scope) bool {
-	if !rq.ambiguous || !rq.table.guards {
-		return false
-	}
+	return rq.ambiguous && rq.table.guards && rq.readsAround(scope)
+}
+
+// readsAround is walksAround for a path that others may read differently.
+func (rq *request) readsAround(scope *scope) bool {
 	if len(rq.spelled) > urlpath.MaxAmbiguous {
 		return true
 	}

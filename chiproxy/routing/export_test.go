@@ -44,9 +44,27 @@ func (c *modelCase) Dump() string { return dumpSpec(&c.spec) }
 
 // Begun lets everything happen, and notes whose turn it was.
 type Begun struct {
-	unwatched
+	live
 	Turns []Turn
 }
 
 // Begin notes the turn.
 func (b *Begun) Begin(_ *chiproxy.Exchange, t Turn) { b.Turns = append(b.Turns, t) }
+
+// live is a walker that simulates nothing.
+type live struct{}
+
+func (live) Guard(_ *chiproxy.Exchange, g chiproxy.Guard) chiproxy.Guard { return g }
+
+func (live) Middleware(_ *chiproxy.Exchange, mw chiproxy.Middleware) chiproxy.Middleware { return mw }
+
+func (live) Action(_ *chiproxy.Exchange, a chiproxy.Action) chiproxy.Action { return a }
+func (live) Forward(*chiproxy.Exchange, string) (bool, error)               { return false, nil }
+func (live) Asks() bool                                                     { return true }
+func (live) Handler(*chiproxy.Exchange, string) bool                        { return false }
+func (live) Variant(string)                                                 {}
+func (live) Note(string)                                                    {}
+func (live) Refuse() func(string)                                           { return nil }
+func (live) Begin(*chiproxy.Exchange, Turn)                                 {}
+func (live) Says(*chiproxy.Exchange, Saying)                                {}
+func (live) Through(*chiproxy.Exchange)                                     {}

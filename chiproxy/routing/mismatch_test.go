@@ -84,7 +84,7 @@ func TestMethodMismatch(t *testing.T) {
 func TestThe405OfAScopeDoesWhatItsTraitsSay(t *testing.T) {
 	t.Parallel()
 	rq, w := new(request), httptest.NewRecorder()
-	rq.Begin(w, ask("PUT /a"), nextNothing, place{rq}, unwatched{})
+	rq.Begin(w, ask("PUT /a"), nextNothing, place{rq}, nil)
 	defer rq.End()
 	traits := refuse{rq}.Traits()
 	if traits.Declines || traits.Forwards || !traits.Pure || traits.Open() || traits.Refuses() || traits.Status != http.StatusMethodNotAllowed {

@@ -22,7 +22,7 @@ type request struct {
 // state is what is known of a request.
 type state struct {
 	table *Table
-	// walker is told where the request is, and is the performer of the exchange.
+	// walker is told where the request is, and is the performer of the exchange; nil where the request is really served.
 	walker Walker
 	tenant *tenant
 	// report is filled in, if there is one; series counts what becomes of the request.
@@ -77,7 +77,9 @@ func (rq *request) perform(mw []chiproxy.Middleware, a chiproxy.Action, s *scope
 // allows asks guards in scope s. If they do not allow, the other results are the verdict.
 func (rq *request) allows(guards []chiproxy.Guard, s *scope) (bool, chiproxy.Verdict, error) {
 	open, v, err := rq.Allows(guards)
-	v, err = rq.settled(v, err, s)
+	if err != nil {
+		v, err = rq.settled(v, err, s)
+	}
 	return open, v, err
 }
 

@@ -55,7 +55,11 @@ func (rq *request) serve() error {
 			return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("host %s: expected a name or an IP address, alone or with a port", field.Quote(r.Host)))
 		}
 	}
-	rq.tenants = t.asks(t.index, rq.host, rq.fullPath, rq.tenants[:0])
+	if rq.tenants = rq.tenants[:0]; len(t.tenants) > 0 {
+		rq.tenants = t.asks(t.index, rq.host, rq.fullPath, rq.tenants)
+	} else {
+		rq.tenants = append(rq.tenants, ranked{tenant: t.base})
+	}
 	for _, tn := range rq.tenants {
 		if v, err := rq.ask(tn.tenant); err != nil || v == chiproxy.Done {
 			return err
@@ -63,7 +67,9 @@ func (rq *request) serve() error {
 	}
 	rq.tenant, rq.W, rq.R = nil, w, r
 	rq.passed()
-	rq.walker.Through(&rq.Exchange)
+	if rq.walker != nil {
+		rq.walker.Through(&rq.Exchange)
+	}
 	if !rq.search.allow.Empty() && t.mismatch == chiproxy.AnswerMismatch {
 		return rq.answer405()
 	}
@@ -108,7 +114,9 @@ func (rq *request) ask(t *tenant) (v chiproxy.Verdict, err error) {
 		}
 		v, err = rq.take(&s)
 	}
-	rq.Leave(err)
+	if rq.Held() {
+		rq.Leave(err)
+	}
 	if v == chiproxy.Done || err != nil {
 		rq.taken(t)
 	}
@@ -165,7 +173,7 @@ func (rq *request) fallBack() (chiproxy.Verdict, error) {
 			if rq.walksAround(t.base.scope) {
 				return chiproxy.Done, errAround
 			}
-			rq.walker.Begin(&rq.Exchange, t.turn(&t.fallbacks[i]))
+			rq.begins(t.turn(&t.fallbacks[i]))
 			if v, err := rq.perform(t.base.scope.middleware, fallback, t.base.scope, true); err != nil || v == chiproxy.Done {
 				return v, err
 			}
@@ -209,13 +217,15 @@ func (rq *request) say(s *scope, a *answer) (chiproxy.Verdict, error) {
 	if a == nil {
 		return chiproxy.Declined, nil
 	}
-	rq.walker.Begin(&rq.Exchange, Turn{Kind: TurnMissed, scope: s})
+	rq.begins(Turn{Kind: TurnMissed, scope: s})
 	return rq.give(s, a)
 }
 
 // give performs an answer of a scope.
 func (rq *request) give(s *scope, a *answer) (chiproxy.Verdict, error) {
-	rq.walker.Says(&rq.Exchange, a.saying())
+	if rq.walker != nil {
+		rq.walker.Says(&rq.Exchange, a.saying())
+	}
 	if a.kind != nil {
 		rq.Becomes(a.kind.outcome)
 	}
@@ -233,7 +243,7 @@ func (rq *request) give(s *scope, a *answer) (chiproxy.Verdict, error) {
 func (rq *request) leave(owner *scope) (chiproxy.Verdict, error) {
 	known := rq.search.here != nil && rq.search.here.inside(owner)
 	rq.chosen = nil
-	rq.walker.Begin(&rq.Exchange, Turn{Kind: TurnScope, scope: owner})
+	rq.begins(Turn{Kind: TurnScope, scope: owner})
 	a := owner.notFound
 	if known && rq.table.mismatch == chiproxy.AnswerMismatch {
 		a = owner.notAllowed
@@ -293,7 +303,7 @@ func (rq *request) openGate(g *gate) (open bool, v chiproxy.Verdict, err error) 
 		}
 	}
 	rq.chosen = nil
-	rq.walker.Begin(&rq.Exchange, g.turn())
+	rq.begins(g.turn())
 	open, v, err = rq.allows(g.guards, g.scope)
 	rq.gates = append(rq.gates, gateVerdict{g, open})
 	return open, v, err
@@ -328,7 +338,11 @@ func (rq *request) try(c *candidate, e *entry) (chiproxy.Verdict, error) {
 		return chiproxy.Done, errAround
 	}
 	if !c.restores && c.scope.failed == nil {
-		v, err := rq.walker.Action(&rq.Exchange, c.action).Do(&rq.Exchange)
+		action := c.action
+		if rq.walker != nil {
+			action = rq.walker.Action(&rq.Exchange, action)
+		}
+		v, err := action.Do(&rq.Exchange)
 		if err == nil {
 			return v, nil
 		}
@@ -345,7 +359,7 @@ func (rq *request) choose(c *candidate, e *entry) {
 	if rq.report != nil {
 		rq.report.Tries(place{rq})
 	}
-	rq.walker.Begin(&rq.Exchange, e.turn(c))
+	rq.begins(e.turn(c))
 }
 
 // mismatched notes routes that are in the scope and have the path, but not the method.

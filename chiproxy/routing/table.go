@@ -123,7 +123,7 @@ func (t *Table) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Han
 
 // ServeReporting is Serve, and fills in a report, if there is one.
 func (t *Table) ServeReporting(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, report *chiproxy.Report) error {
-	rq, err := t.begin(w, r, next, unwatched{})
+	rq, err := t.begin(w, r, next, nil)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (rq *request) end() {
 // Ask has a function of Spec.Exports asked: ask gets it with the exchange of a request that is none of the table's. It returns ErrRetired, and
 // asks nothing, when the table was retired. The error of a name that is not there lists those there are.
 func (t *Table) Ask(name string, w http.ResponseWriter, r *http.Request, ask func(*chiproxy.Exchange, chiproxy.Export) error) error {
-	rq, err := t.begin(w, r, nil, unwatched{})
+	rq, err := t.begin(w, r, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -150,14 +150,12 @@ type Walker interface {
 	Through(*chiproxy.Exchange)
 }
 
-// unwatched is the walker of a request that is served.
-type unwatched struct{ chiproxy.Live }
-
-func (unwatched) Begin(*chiproxy.Exchange, Turn)  {}
-func (unwatched) Says(*chiproxy.Exchange, Saying) {}
-func (unwatched) Through(*chiproxy.Exchange)      {}
-
-var _ Walker = unwatched{}
+// begins tells the walker whose turn it is, if there is one.
+func (rq *request) begins(t Turn) {
+	if rq.walker != nil {
+		rq.walker.Begin(&rq.Exchange, t)
+	}
+}
 
 // Walk is a request that goes through a table with a Walker of the caller's.
 type Walk struct{ rq *request }

@@ -7,6 +7,7 @@ package telemetry
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -137,16 +138,26 @@ type counts [outcomes * classes]atomic.Uint64
 // Series counts requests of one key. It is safe for concurrent use, and nil counts nothing.
 type Series struct {
 	Key
-	counts   []atomic.Pointer[counts] // one, or one for each method
+	all      slot
+	byMethod []slot // instead of all; nil unless requests are told apart by their methods
 	duration *Histogram
 }
 
+// slot is where counts will be: most patterns of a large table are never asked for.
+type slot struct{ atomic.Pointer[counts] }
+
 func newSeries(k Key, o *Options) *Series {
-	n := 1
+	s := &Series{Key: k}
 	if o.Methods {
-		n = len(methodNames)
+		s.byMethod = make([]slot, len(methodNames))
 	}
-	return &Series{Key: k, counts: make([]atomic.Pointer[counts], n)}
+	return s
+}
+
+// filled returns the counts of a slot, which it makes where there are none yet.
+func (s *slot) filled() *counts {
+	s.CompareAndSwap(nil, new(counts))
+	return s.Load()
 }
 
 // Request is what a series counts.
@@ -166,22 +177,19 @@ func (s *Series) Count(r *Request) {
 	if s == nil {
 		return
 	}
-	slot := &s.counts[0]
-	if len(s.counts) > 1 {
-		slot = &s.counts[methodAt(r.Method)]
+	slot := &s.all
+	if s.byMethod != nil {
+		slot = &s.byMethod[methodAt(r.Method)]
 	}
 	c := slot.Load()
-	if c == nil { // most patterns of a large table are never asked for
-		c = new(counts)
-		if !slot.CompareAndSwap(nil, c) {
-			c = slot.Load()
-		}
+	if c == nil {
+		c = slot.filled()
 	}
-	class := r.Status / 100
-	if class < 0 || class >= classes {
+	class := uint(r.Status) / 100
+	if class >= classes {
 		class = 0
 	}
-	c[int(r.Outcome)*classes+class].Add(1)
+	c[uint(r.Outcome)*classes+class].Add(1)
 	if s.duration != nil && r.Took >= 0 {
 		s.duration.observe(r.Took, r.Trace)
 	}
@@ -202,15 +210,7 @@ func (s *Series) Timed() bool { return s != nil && s.duration != nil }
 
 // Each calls f with the counts that are not 0. The method is empty unless requests are told apart by it.
 func (s *Series) Each(f func(method, outcome, code string, n uint64)) {
-	for m := range s.counts {
-		c := s.counts[m].Load()
-		if c == nil {
-			continue
-		}
-		method := ""
-		if len(s.counts) > 1 {
-			method = methodNames[m]
-		}
+	for method, c := range s.slots() {
 		for i := range c {
 			if n := c[i].Load(); n > 0 {
 				f(method, outcomeNames[i/classes], className(i%classes), n)
@@ -219,13 +219,23 @@ func (s *Series) Each(f func(method, outcome, code string, n uint64)) {
 	}
 }
 
+// slots are the counts there are, by methods; with an empty one where requests are not told apart by it.
+func (s *Series) slots() iter.Seq2[string, *counts] {
+	return func(yield func(string, *counts) bool) {
+		if c := s.all.Load(); c != nil && !yield("", c) {
+			return
+		}
+		for m := range s.byMethod {
+			if c := s.byMethod[m].Load(); c != nil && !yield(methodNames[m], c) {
+				return
+			}
+		}
+	}
+}
+
 // Total returns how many requests were counted, and how many of them with a status of 500 or more.
 func (s *Series) Total() (all, failed uint64) {
-	for m := range s.counts {
-		c := s.counts[m].Load()
-		if c == nil {
-			continue
-		}
+	for _, c := range s.slots() {
 		for i := range c {
 			n := c[i].Load()
 			all += n

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -53,6 +54,9 @@ type observed struct {
 // observedVar is the request variable with the *observed of the outermost luaroute.
 const observedVar = "luaroute"
 
+// noSpan is that of a request which nothing traces.
+var noSpan = trace.SpanFromContext(context.Background())
+
 // observe returns what a request says of itself, nil for nothing.
 func (i *Instance) observe(r *http.Request) *observed {
 	if i.watcher.silent {
@@ -64,9 +68,13 @@ func (i *Instance) observe(r *http.Request) *observed {
 		server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 		logged = logs(server)
 	}
-	span := trace.SpanContextFromContext(ctx)
-	named := !i.watcher.never && (i.watcher.always || i.namedAround.Load() || i.namedInside.Load() || span.IsValid())
-	if !logged && !named && !span.IsValid() {
+	var span trace.SpanContext
+	if around := trace.SpanFromContext(ctx); around != noSpan { // to look at what there is takes twice as long as to find that there is none
+		span = around.SpanContext()
+	}
+	traced := span.IsValid()
+	named := !i.watcher.never && (i.watcher.always || i.namedAround.Load() || i.namedInside.Load() || traced)
+	if !logged && !named && !traced {
 		return nil
 	}
 	if caddyhttp.GetVar(ctx, observedVar) != nil { // the outer one says more
