@@ -1,9 +1,9 @@
 package luaroute
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,7 +51,7 @@ type expected struct{ module, name, export string }
 // owned is an instance, with the configuration that it was made of.
 type owned struct {
 	*instance.Instance
-	canonical []byte
+	canonical [sha256.Size]byte
 }
 
 // CaddyModule returns the Caddy module information.
@@ -185,10 +185,11 @@ func (a *App) Cleanup() error {
 
 // instance returns the instance of a handler, and makes it if the handler is the first of its name.
 func (a *App) instance(ctx caddy.Context, h *Handler) (*instance.Instance, error) {
-	canonical, err := json.Marshal(&h.Instance)
+	text, err := json.Marshal(&h.Instance)
 	if err != nil {
 		return nil, err
 	}
+	canonical := sha256.Sum256(text) // of many tenants it is large
 	if i, err := a.known(h.Name, canonical); i != nil || err != nil {
 		return i, err
 	}
@@ -277,11 +278,11 @@ func quoted(names []string) string {
 }
 
 // known returns the instance of a name, or nil if there is none yet.
-func (a *App) known(name string, canonical []byte) (*instance.Instance, error) {
+func (a *App) known(name string, canonical [sha256.Size]byte) (*instance.Instance, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	i := a.instances[name]
-	if i.Instance != nil && !bytes.Equal(i.canonical, canonical) {
+	if i.Instance != nil && i.canonical != canonical {
 		return nil, fmt.Errorf("two luaroute handlers have the name %q and different configurations; give one another name", name)
 	}
 	return i.Instance, nil

@@ -157,6 +157,7 @@ type load struct {
 	proxies  map[string]chiproxy.Action // of routes whose handler is the name of a pool
 	items    int                        // routes and scopes, without those that mounts repeat
 	onLoad   []*lua.LFunction
+	bound    map[bound]*lua.LFunction
 
 	certifierAt origin.Origin
 	checks      int             // active health checks of pools
@@ -171,7 +172,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}}
+	l := &load{ctx: ctx, options: o, proxies: map[string]chiproxy.Action{}, bound: map[bound]*lua.LFunction{}}
 	l.result = &Result{VMs: hook.NewVMs(o.Limits, o.Logger), Blank: map[string]bool{}}
 	l.result.VMs.Placeholder, l.result.VMs.Counts, l.result.VMs.Spans = o.Capabilities.Placeholder, o.Counts, o.Spans
 	l.handler, l.again = vm.GoFunc(l.handlerAction), vm.GoFunc(l.reload)
@@ -186,7 +187,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Space != nil {
 		services = append(services, o.Space)
 	}
-	l.builder = vm.NewBuilder(stdlib.Open, vm.Options{
+	l.builder = vm.NewBuilder(openGlobals, vm.Options{
 		Logger:    o.Logger,
 		Log:       o.Log,
 		Life:      o.Life,
@@ -195,7 +196,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		Context:   ctx,
 		Step:      o.Step,
 		Libraries: l.libraries(),
-		Globals:   l.globals(),
+		Allowed:   l.allowed,
+		Globals:   o.Globals,
 		Modules:   modules{l},
 		Services:  services,
 	})
@@ -215,38 +217,39 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	for _, s := range scripts {
 		l.result.Scripts = append(l.result.Scripts, s.Name)
 	}
+	l.forget()
 	return l.result, nil
 }
 
-// globals returns those of the options and those of all scripts.
-func (l *load) globals() map[string]lua.LValue {
-	all := maps.Clone(legacy.Globals())
-	maps.Copy(all, l.options.Globals)
-	return all
+// forget releases what only the load needed: functions that make actions while requests run keep the rest.
+func (l *load) forget() {
+	l.builder, l.root, l.onLoad, l.tenants, l.mounts, l.bound = nil, nil, nil, nil, nil, nil
+	l.options.Libraries, l.options.Globals, l.options.Programs = nil, nil, nil
+}
+
+// openGlobals sets the globals of all scripts.
+func openGlobals(b *vm.Builder) {
+	stdlib.Open(b)
+	for name, v := range legacy.Globals() {
+		b.SetGlobal(name, v)
+	}
 }
 
 // libraries returns those of the options and our own.
 func (l *load) libraries() map[string]vm.Library {
 	all := map[string]vm.Library{}
-	for name, lib := range l.options.Libraries {
-		if l.options.Capabilities != nil {
-			lib = l.allowed(name, lib)
-		}
-		all[name] = lib
-	}
+	maps.Copy(all, l.options.Libraries)
 	root := l.root.value
 	all[ModuleName] = vm.LibraryFunc(func(*lua.LState) lua.LValue { return root })
 	return all
 }
 
-// allowed returns a library that fails to open if the scripts may not use it. It asks no earlier: what they do not require they do not need.
-func (l *load) allowed(name string, lib vm.Library) vm.Library {
-	return vm.LibraryFunc(func(L *lua.LState) lua.LValue {
-		if err := l.options.Capabilities.Lib(name); err != nil {
-			L.RaiseError("%s", err)
-		}
-		return lib.Open(L)
-	})
+// allowed returns an error for a library that the scripts may not use.
+func (l *load) allowed(name string) error {
+	if name == ModuleName {
+		return nil
+	}
+	return l.options.Capabilities.Lib(name)
 }
 
 // finish resolves what is known only after the scripts ran, and makes the result.

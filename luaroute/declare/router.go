@@ -24,7 +24,12 @@ type router struct {
 	value  *lua.LUserData
 	// first is where the first route was declared, for the error about late middleware.
 	first origin.Origin
-	bound map[string]*lua.LFunction
+}
+
+// bound is a method of a router, as scripts have it.
+type bound struct {
+	*router
+	name string
 }
 
 // Immutable marks it as shared by all states. While requests run its methods only raise errors.
@@ -118,7 +123,7 @@ func routerIndex(L *lua.LState) int {
 		L.RaiseError("a router has no method %q; it has %s", name, strings.Join(names, ", "))
 	}
 	loading(L, "route:"+name+" is called")
-	fn := r.bound[name]
+	fn := r.load.bound[bound{r, name}]
 	if fn == nil {
 		fn = vm.Described(func(L *lua.LState) int {
 			loading(L, "route:"+name+" is called")
@@ -128,10 +133,7 @@ func routerIndex(L *lua.LState) int {
 			vm.SpendArguments(L)
 			return m.do(r, L)
 		}, m.doc)
-		if r.bound == nil {
-			r.bound = map[string]*lua.LFunction{}
-		}
-		r.bound[name] = fn
+		r.load.bound[bound{r, name}] = fn
 	}
 	L.Push(fn)
 	return 1

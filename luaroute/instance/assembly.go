@@ -100,6 +100,7 @@ func (a *assembly) spec() (chiproxy.Spec, error) {
 	if all.Wait(); err != nil {
 		return spec, err
 	}
+	spec.Tenants = slices.Grow(spec.Tenants, len(a.tenants))
 	for i, t := range a.tenants {
 		tenant := t.spec()
 		tenant.Split = policies[tenant.Name].split
@@ -201,7 +202,7 @@ func (a *assembly) run(tenant string, s scripting) (r *run) {
 		r.err = err
 		return r
 	}
-	logger := a.logger.With(zap.String("tenant", tenant))
+	logger := a.logger.WithLazy(zap.String("tenant", tenant)) // most log nothing
 	options := declare.Options{
 		Instance: a.config.Name, Counts: a.out.series.Lua(tenant), Tenant: tenant, Sources: s.sources, Libraries: libraries, Env: a.config.Env, Limits: s.limits,
 		Capabilities: s.allowed, Modules: modules{a, a.lifeOf(s.allowed), s.handlers}, Logger: logger, Log: a.logs.Of(tenant, logger), Life: a.calls, Reload: a.again, Programs: &a.programs,

@@ -27,6 +27,8 @@ type Builder struct {
 	refs   map[*lua.LFunction]Ref
 	shared map[lua.LValue]bool
 	strs   *lua.LTable // the metatable of strings
+	self   *lua.LTable // what scripts have as _G
+	common *common     // what its image need not keep; nil if nothing is known of that
 	// declared says that the scripts have run.
 	declared bool
 }
@@ -58,10 +60,12 @@ func NewBuilder(standard func(*Builder), o Options) *Builder {
 	b.SetStrings("", nil)
 	if standard != nil {
 		standard(b)
+		b.common = commonOf(standard, b)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Globals)) {
 		b.SetGlobal(name, o.Globals[name])
 	}
+	o.Globals = nil
 	return b
 }
 

@@ -76,6 +76,9 @@ func (c *copier) shell(v lua.LValue) lua.LValue {
 	if done, ok := c.values[v]; ok {
 		return done
 	}
+	if library := c.image.common.library(v); library != nil {
+		return library // scripts may have it in a variable
+	}
 	if c.image.shared(v) {
 		return v
 	}

@@ -39,6 +39,21 @@ func TestAStateIsACopyOfWhatTheScriptsLeft(t *testing.T) {
 			coroutine.resume(coroutine.create(function() local x = 5 get = function() x = x + 1 return x end coroutine.yield() end))
 			keep(function() get() return get() end)`, "7"},
 		{"strings have methods", `keep(function() return ("x"):upper() end)`, "X"},
+		{"a library in a variable is the global", `local s = string keep(function() return tostring(s == string and s == require("string") and s.upper == ("").upper) end)`, "true"},
+		{
+			"a global that is removed", `print, string = nil keep(function() return tostring(print) .. tostring(string) .. tostring(rawget(_G, "print")) .. ("x"):upper() end)`,
+			"nilnilnilX",
+		},
+		{"a removed global is not listed", `print = nil keep(function() for k in pairs(_G) do if k == "print" then return "listed" end end return "no" end)`, "no"},
+		{"a removed library is required", `math = nil keep(function() return require("math").max(1, 2) end)`, "2"},
+		{"a global that is replaced", `local old = type type = function(v) return "a " .. old(v) end keep(function() return type(1) end)`, "a number"},
+		{"a library that is replaced", `math = { pi = 3 } keep(function() return math.pi .. require("math").floor(1.5) end)`, "31"},
+		{"a library that two names have", `str = string keep(function() return str.rep("a", 2) .. tostring(str == string) end)`, "aatrue"},
+		{"a library that a script has written to", `local s = string function string.x() return 1 end
+			keep(function() return tostring(s == string and s == require("string") and ("").x == s.x) end)`, "true"},
+		{"the globals are themselves", `local g = _G keep(function() return tostring(g == _G and _G._G == g and require("_G") == g) end)`, "true"},
+		{"_G is removed", `local g = _G _G = nil keep(function() return tostring(_G) .. tostring(g.type ~= nil) .. tostring(require("_G") == g) end)`, "niltruetrue"},
+		{"the globals have another name", `all = _G keep(function() return tostring(all == _G) end)`, "true"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

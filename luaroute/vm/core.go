@@ -56,6 +56,7 @@ func (b *Builder) openCore() {
 	env := b.state.env
 	all := newReadonly(globals, env)
 	all.private = true
+	b.self = all.view
 	b.SetGlobal(globals, all.view)
 	b.SetGlobal(script.GlobalsName, all.view)
 	b.state.modules.loaded[globals] = all.view

@@ -35,9 +35,9 @@ func (b *Builder) Freeze() (*Image, error) {
 // forget releases what only the load needed, since there may be many images: an image needs the tables only.
 func (b *Builder) forget() {
 	s := b.state
-	b.refs = nil
+	b.refs, b.kept, b.shared, b.strs = nil, nil, nil, nil
 	gopher.DropRegisters(s.L) // captured variables would keep them alive
-	s.builder, s.L, s.Slot, s.budget = nil, nil, nil, budget{}
+	s.builder, s.L, s.Slot, s.budget, s.world = nil, nil, nil, budget{}, world{}
 }
 
 // walker visits everything that the kept functions reach.
@@ -111,10 +111,11 @@ func (w *walker) function(fn, owner *lua.LFunction) {
 		if cell == nil {
 			continue
 		}
-		if !cell.IsClosed() { // a variable of a coroutine that is not finished
-			cell.Close()
-		}
-		w.visit(cell.Value(), owner)
+		v := cell.Value()     // of a coroutine that is not finished, perhaps
+		*cell = lua.Upvalue{} // else it keeps the thread
+		cell.Close()
+		cell.SetValue(v)
+		w.visit(v, owner)
 	}
 }
 

@@ -1,9 +1,12 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
+	"slices"
+	"sync"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -14,28 +17,94 @@ import (
 // Image is the result of a load, from which states are copied. It never changes and may be used by any number
 // of goroutines.
 type Image struct {
-	builder *Builder
-	// Metatables of tables in a copy that fetch from the builder what is read for the first time.
-	env, registry *lua.LTable
+	kept    []*lua.LFunction
+	options *Options
+	// env are the globals of the builder, but for those that all images have in common; erased are those of these that the scripts have
+	// removed.
+	env    *lua.LTable
+	self   *lua.LTable // a view of them, which scripts have as _G
+	common *common
+	erased map[lua.LValue]bool
+	// registry and loaded are those of the builder.
+	registry *lua.LTable
+	loaded   []imageModule // in the order of their names
+	// strs is the metatable of strings, and sharing what else never changes.
+	strs    *lua.LTable
+	sharing map[lua.LValue]bool
 }
 
+// imageModule is a module that the builder has loaded, under its name; most scripts load few, so that a map would be large.
+type imageModule struct {
+	name  string
+	value lua.LValue
+}
+
+// newImage makes the image of a builder, whose globals it takes.
 func newImage(b *Builder) *Image {
-	i := &Image{builder: b}
-	if ro, _ := readonlyOf(b.strs.RawGetString("__index")); ro == nil || !ro.private {
-		b.shared[b.strs] = true
+	i := &Image{
+		kept: slices.Clip(b.kept), options: b.state.options, common: b.common, env: b.state.env, self: b.self, registry: b.state.L.G.Registry,
+		strs: b.strs, sharing: b.shared,
 	}
-	i.env = i.fetching(b.state.env)
-	i.registry = i.fetching(b.state.L.G.Registry)
+	if ro, _ := readonlyOf(b.strs.RawGetString("__index")); ro == nil || !ro.private {
+		i.sharing[b.strs] = true
+	}
+	if i.common == nil {
+		i.common = &common{}
+	}
+	for name, v := range b.state.modules.loaded {
+		if v != b.self && i.common.library(v) == nil {
+			i.loaded = append(i.loaded, imageModule{name, v})
+		}
+	}
+	slices.SortFunc(i.loaded, func(a, b imageModule) int { return cmp.Compare(a.name, b.name) })
+	if i.sharing[b.strs] && i.common.library(b.strs.RawGetString("__index")) != nil {
+		delete(i.sharing, b.strs)
+		i.strs = i.common.strs
+	}
+	own, erased := i.common.without(i.env, b.self)
+	*i.env, i.erased = *own, erased // functions have the table itself
+	if len(i.sharing) == 0 {
+		i.sharing = nil
+	}
 	return i
 }
 
 // Empty reports whether no function was kept, so that no state is ever needed.
-func (i *Image) Empty() bool { return len(i.builder.kept) == 0 }
+func (i *Image) Empty() bool { return len(i.kept) == 0 }
+
+// global returns a global of the builder, nil for one that it has not.
+func (i *Image) global(name lua.LValue) lua.LValue {
+	if v := i.env.RawGet(name); v != lua.LNil {
+		return v
+	}
+	if i.erased[name] {
+		return lua.LNil
+	}
+	if v, ok := i.common.globals[name]; ok {
+		return v
+	}
+	if i.common.selves[name] {
+		return i.self
+	}
+	return lua.LNil
+}
+
+// module returns a module that the builder has loaded, and whether it has.
+func (i *Image) module(name string) (lua.LValue, bool) {
+	if at, ok := slices.BinarySearchFunc(i.loaded, name, func(m imageModule, name string) int { return cmp.Compare(m.name, name) }); ok {
+		return i.loaded[at].value, true
+	}
+	if name == globals {
+		return i.self, true
+	}
+	v, ok := i.common.globals[lua.LString(name)].(*lua.LTable) // scripts cannot change what is loaded
+	return v, ok
+}
 
 // Where reports for each kept function, by its Ref, whether is returns true for its code.
 func (i *Image) Where(is func(*lua.FunctionProto) bool) []bool {
-	kind := make([]bool, len(i.builder.kept)+1)
-	for n, fn := range i.builder.kept {
+	kind := make([]bool, len(i.kept)+1)
+	for n, fn := range i.kept {
 		kind[n+1] = !fn.IsG && is(fn.Proto)
 	}
 	return kind
@@ -43,7 +112,7 @@ func (i *Image) Where(is func(*lua.FunctionProto) bool) []bool {
 
 // NewState returns a state with a copy of the image, in which nothing is copied yet. It is armed with the default limits.
 func (i *Image) NewState() *State {
-	s := newState(i.builder.state.options)
+	s := newState(i.options)
 	i.enter(s, s.env, s.L.G.Registry)
 	s.Arm(DefaultLimits, context.Background())
 	return s
@@ -51,7 +120,7 @@ func (i *Image) NewState() *State {
 
 // shared reports whether all states use a value of the builder itself, not copies.
 func (i *Image) shared(v lua.LValue) bool {
-	if i.builder.shared[v] {
+	if i.sharing[v] || v == i.common.strs {
 		return true
 	}
 	switch v := v.(type) {
@@ -67,11 +136,22 @@ func (i *Image) shared(v lua.LValue) bool {
 	return false
 }
 
-// fetching returns a metatable for the copy of a table whose fields are copied one by one.
-func (i *Image) fetching(from *lua.LTable) *lua.LTable {
+// globalsMeta and registryMeta are the metatables of the globals and the registry of a copy, whose fields are copied one by one.
+var (
+	globalsMeta = sync.OnceValue(func() *lua.LTable {
+		return fetching(func(i *Image, name lua.LValue) lua.LValue { return i.global(name) })
+	})
+	registryMeta = sync.OnceValue(func() *lua.LTable {
+		return fetching(func(i *Image, name lua.LValue) lua.LValue { return i.registry.RawGet(name) })
+	})
+)
+
+// fetching returns a metatable for a table that gets from the image what is read for the first time.
+func fetching(from func(*Image, lua.LValue) lua.LValue) *lua.LTable {
 	meta := gopher.NewTable(0, 1)
 	meta.RawSetString("__index", GoFunc(func(L *lua.LState) int {
-		v, err := Of(L).fetch(from, L.CheckTable(1), L.Get(2))
+		s := Of(L)
+		v, err := s.fetch(from(s.copier.image, L.Get(2)), L.CheckTable(1), L.Get(2))
 		if err != nil {
 			L.RaiseError("%q: %s", L.Get(2).String(), err)
 		}
@@ -82,8 +162,7 @@ func (i *Image) fetching(from *lua.LTable) *lua.LTable {
 }
 
 // fetch copies one field of a table of the builder.
-func (s *State) fetch(from, to *lua.LTable, key lua.LValue) (lua.LValue, error) {
-	v := from.RawGet(key)
+func (s *State) fetch(v lua.LValue, to *lua.LTable, key lua.LValue) (lua.LValue, error) {
 	if v == lua.LNil || to == s.env && s.erased[key] { // a global that was set to nil stays nil
 		return lua.LNil, nil
 	}
@@ -101,11 +180,17 @@ func (s *State) completeGlobals() {
 	if s.Loading() {
 		return
 	}
-	from := s.copier.image.builder.state.env
-	for k, _ := from.Next(lua.LNil); k != lua.LNil; k, _ = from.Next(k) {
+	i := s.copier.image
+	complete := func(k lua.LValue) {
 		if s.env.RawGet(k) == lua.LNil {
-			_, _ = s.fetch(from, s.env, k) // one that cannot be copied is not listed
+			_, _ = s.fetch(i.global(k), s.env, k) // one that cannot be copied is not listed
 		}
+	}
+	for _, k := range i.common.names {
+		complete(k)
+	}
+	for k, _ := i.env.Next(lua.LNil); k != lua.LNil; k, _ = i.env.Next(k) {
+		complete(k)
 	}
 }
 
@@ -117,7 +202,7 @@ func (s *State) Func(r Ref) *lua.LFunction {
 	if s.Loading() {
 		return s.builder.kept[r-1]
 	}
-	fn := s.copier.image.builder.kept[r-1]
+	fn := s.copier.image.kept[r-1]
 	if v, ok := s.copier.values[fn]; ok {
 		return v.(*lua.LFunction)
 	}
@@ -150,11 +235,11 @@ func (i *Image) enter(s *State, env, registry *lua.LTable) {
 	s.env = env
 	s.modules = modules{}
 	s.copier = copier{image: i, values: make(map[lua.LValue]lua.LValue, 8)}
-	s.copier.values[i.builder.state.env] = env
-	env.Metatable, registry.Metatable = i.env, i.registry
+	s.copier.values[i.env] = env
+	env.Metatable, registry.Metatable = globalsMeta(), registryMeta()
 	s.L.Env, s.L.G.Global, s.L.G.Registry = env, env, registry
 	s.strs = lua.LNil
-	if strs, err := s.copier.copy(i.builder.strs); err == nil {
+	if strs, err := s.copier.copy(i.strs); err == nil {
 		s.strs = strs
 	}
 	s.L.SetMetatable(lua.LString(""), s.strs)
@@ -210,7 +295,7 @@ var fingerprintSeed = maphash.MakeSeed()
 func (i *Image) Fingerprint(r Ref) uint64 {
 	var h maphash.Hash
 	h.SetSeed(fingerprintSeed)
-	fn := i.builder.kept[r-1]
+	fn := i.kept[r-1]
 	hashProto(&h, fn.Proto)
 	for _, cell := range fn.Upvalues {
 		if cell != nil {

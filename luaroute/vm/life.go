@@ -66,7 +66,7 @@ func (s *State) OnStop(f func()) (stop func() bool) { return context.AfterFunc(s
 
 // OnStop has a function called when what runs has to end, for Go code that waits without a state. It is not called once stop was.
 func (p *Pool) OnStop(f func()) (stop func() bool) {
-	return context.AfterFunc(p.image.builder.state.options.Life.span(), f)
+	return context.AfterFunc(p.image.options.Life.span(), f)
 }
 
 // Stopped reports whether what runs has to end.

@@ -18,6 +18,8 @@ type Options struct {
 	Log *Log
 	// Libraries are found by require under their names.
 	Libraries map[string]Library
+	// Allowed returns an error for a library that the scripts may not use, when they require it. Default: they may use all.
+	Allowed func(name string) error
 	// Modules finds the Lua modules that require loads. Default: there are none.
 	Modules ModuleSource
 	// Globals are set before the first script runs. Go functions in them must be stateless, as all Go functions: they

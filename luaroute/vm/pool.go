@@ -113,7 +113,7 @@ func (p *Pool) NewState() *State { return p.image.NewState() }
 func (p *Pool) wait(ctx context.Context, turn chan *State) (*State, error) {
 	timer := time.NewTimer(p.queue)
 	defer timer.Stop()
-	err, life := ErrBusy, p.image.builder.state.options.Life.span()
+	err, life := ErrBusy, p.image.options.Life.span()
 	select {
 	case s, ok := <-turn:
 		return p.take(s, ok)

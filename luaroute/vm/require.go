@@ -66,7 +66,7 @@ func (s *State) loadedModule(L *lua.LState, name string) (lua.LValue, bool) {
 	if s.Loading() {
 		return nil, false
 	}
-	v, ok := s.copier.image.builder.state.modules.loaded[name]
+	v, ok := s.copier.image.module(name)
 	if !ok {
 		return nil, false
 	}
@@ -88,6 +88,11 @@ func (s *State) keepModule(name string, v lua.LValue) lua.LValue {
 
 // openLibrary opens a library and makes its table read-only.
 func openLibrary(L *lua.LState, name string, lib Library) lua.LValue {
+	if allowed := Of(L).options.Allowed; allowed != nil {
+		if err := allowed(name); err != nil {
+			L.RaiseError("%s", err)
+		}
+	}
 	v := lib.Open(L)
 	if table, ok := v.(*lua.LTable); ok {
 		return readonlyLibrary(L, name, table)
