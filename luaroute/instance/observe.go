@@ -69,10 +69,11 @@ func (i *Instance) observe(r *http.Request) *observed {
 		logged = logs(server)
 	}
 	var span trace.SpanContext
+	traced := false
 	if around := trace.SpanFromContext(ctx); around != noSpan { // to look at what there is takes twice as long as to find that there is none
 		span = around.SpanContext()
+		traced = span.IsValid()
 	}
-	traced := span.IsValid()
 	named := !i.watcher.never && (i.watcher.always || i.namedAround.Load() || i.namedInside.Load() || traced)
 	if !logged && !named && !traced {
 		return nil
