@@ -1,8 +1,11 @@
 package hook_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -23,8 +26,12 @@ func (*instant) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.reverse_proxy.transport.test_instant", New: func() caddy.Module { return new(instant) }}
 }
 
-// RoundTrip answers.
+// RoundTrip answers; a request with X-Hold says that it is here, and waits for its end.
 func (*instant) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Header.Get("X-Hold") != "" {
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	}
 	return &http.Response{StatusCode: 204, Header: http.Header{}, Body: http.NoBody, Request: r, ProtoMajor: 1, ProtoMinor: 1, Proto: "HTTP/1.1"}, nil
 }
 
@@ -63,16 +70,37 @@ var selects = map[string]string{
 	"hash": `up:hash(req:header("X-User"))`, "random": "up:random()", "weighted": "up:weighted()", "least": `up:least("requests")`, "best": "up:best()", "policy": "up:policy()", "place": "up[2]",
 }
 
+var arrived = make(chan struct{})
+
+// keepInFlight has a request at each upstream until the test ends. Else Caddy's list of what is in flight gets and loses an address with each request, and
+// has two allocations or three for that, as the hash of the address says, which is another one in each process.
+func keepInFlight(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	t.Cleanup(func() { cancel(); all.Wait() })
+	for place := range 3 {
+		table := instantPool(t, fmt.Sprintf("select = function(req, up) return up[%d] end", place+1))
+		all.Go(func() {
+			w := &nowhere{http.Header{}}
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+			r.Header.Set("X-Hold", "yes")
+			_ = table.Serve(w, luatest.Prepared(w, r), nil)
+		})
+		<-arrived
+	}
+}
+
 func TestSelectAllocatesTwice(t *testing.T) {
+	keepInFlight(t)
 	without := testkit.Allocs(300, serveInstant(t, instantPool(t, `lb_policy = "weighted_round_robin"`)))
 	for name, body := range selects {
 		with := testkit.Allocs(300, serveInstant(t, instantPool(t, `select = function(req, up) return `+body+` end`)))
-		most := without + 2
-		if name == "best" { // latencies
-			most++
+		most := 2.0
+		if name == "best" { // which has latencies measured
+			most = 3
 		}
-		t.Logf("%s: %v more", name, with-without)
-		if with > most {
+		if with > without+most {
 			t.Errorf("%s: %v allocations more than without a function", name, with-without)
 		}
 	}
