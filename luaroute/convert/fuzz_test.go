@@ -37,6 +37,7 @@ func FuzzAFileNeverMakesCode(f *testing.F) {
 	}
 	f.Add("http: {routers: {a: {rule: \"!(Host(`a`,`b`) || !Path(`/{x:[a-z]+}`)) && ((Method(`GET`)))\", service: a}}, services: {a: {loadBalancer: {servers: [{url: 'http://h'}]}}}}")
 	f.Add("services: &s [{name: a, host: h, routes: &r [{paths: ['~/(?<a>[a-z]+)/b$']}, *r]}, *s]")
+	f.Add("http: {services: {a: {x: 1, x: 2}, b: {}}}")
 	f.Add("openapi: 3.0.0\npaths: {/a: {$ref: '#/paths/~1a'}}")
 	f.Fuzz(func(t *testing.T, in string) {
 		for _, convert := range convert.Formats {

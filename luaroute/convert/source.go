@@ -181,10 +181,13 @@ func (o *object) named(key string) (names []string, all map[string]*object) {
 		return nil, all
 	}
 	for _, name := range within.order {
-		if node := within.node(name); node.Kind == yaml.MappingNode {
+		switch node := within.node(name); {
+		case node == nil: // of one before there was an error
+			return nil, map[string]*object{}
+		case node.Kind == yaml.MappingNode:
 			names = append(names, name)
 			all[name] = o.object(node, key+"."+name)
-		} else {
+		default:
 			o.fail(node.Line, "%s.%s is %s; expected keys and values", key, name, yamltree.Kind(node))
 		}
 	}

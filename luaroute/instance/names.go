@@ -65,7 +65,11 @@ func (s search) in(v reflect.Value) bool {
 			return false
 		}
 		for i := range v.NumField() {
-			if v.Type().Field(i).IsExported() && s.in(v.Field(i)) {
+			f := v.Type().Field(i)
+			if m := f.Type; m.Kind() == reflect.Map && m.Elem().Kind() != reflect.Interface && f.Tag.Get("json") == "-" {
+				continue // neither configuration nor modules, and whose it is may be writing to it
+			}
+			if f.IsExported() && s.in(v.Field(i)) {
 				return true
 			}
 		}
