@@ -1,3 +1,8 @@
+//go:build !race
+
+// The race detector would find a race of Caddy's, see grpc_test.go: here the transport of the first try may still read the body, and clear the
+// trailers at its end, while the request is tried again.
+
 package main
 
 import (

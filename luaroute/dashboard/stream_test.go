@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,7 +13,22 @@ import (
 )
 
 // sent is a response that keeps what is flushed.
-type sent struct{ strings.Builder }
+type sent struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (s *sent) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *sent) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
 
 func (*sent) Header() http.Header { return http.Header{} }
 func (*sent) WriteHeader(int)     {}
